@@ -1,0 +1,55 @@
+# make demo   the whole pipeline on the sample, from one command
+# make test   the checks that every change must pass
+# make        this list
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Stages call `frostline`, so the environment must be on the path.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help setup demo test test-slow lint format lock clean
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+setup: $(READY)
+
+# The newest of Python 3.11-3.13 that runs; uv comes from PyPI, pinned by the same lock as all else.
+$(READY): requirements/dev.txt pyproject.toml
+	@requirements/setup $(VENV) $(MAKECMDGOALS)
+	@touch $@
+
+demo: $(READY)
+	dvc pull --quiet data.dvc
+	dvc repro
+	frostline sync
+	$(BIN)/python -m zipfile -e data/digits.zip .frostline/digits
+	frostline score .frostline/digits --model digits-vgg19 --out scores.parquet
+	@cat reports/comparison/comparison.md
+	@echo
+	@echo "Look next: plots/digits-vgg19/*.png, scores.parquet, docs/guide.md (your own photos)"
+
+test: $(READY)
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/pytest -q
+
+test-slow: $(READY)
+	$(BIN)/pytest -q -m slow --timeout=1800
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(READY)
+	@requirements/lock
+
+clean:
+	rm -rf $(VENV) .frostline artifacts metrics plots reports

@@ -1,0 +1,1 @@
+"""Datasets: finding images in folders and archives, checking, splitting, and the manifest of it all."""

@@ -1,0 +1,93 @@
+"""From names to labels: class folders, split folders, and what people wrap around them."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from frostline.errors import InputError
+
+SPLITS = ("train", "validation", "test")
+
+_WORDS = {
+    "train": "train", "training": "train",
+    "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Placed:
+    """One image: its name in the source, its class, and the split its folder gives ("" for none)."""
+
+    name: str
+    label: str
+    split: str
+
+
+def place(names: Sequence[str], *, where: str) -> list[Placed]:
+    """The class and given split of every image, in the order of `names`.
+
+    Reads ``class/image``, ``split/class/image``, any folder wrapped around either (``photos/cats/…``)
+    and a split folder nested in itself (``seg_train/seg_train/class/…``); deeper folders belong to
+    their class. Raises InputError where the folders cannot be read so.
+    """
+    if not names:
+        raise InputError(f"{where}: no images found; put jpg or png files there, one folder a class")
+    parts = _unwrapped([tuple(name.split("/")) for name in names])
+    given = _given_splits(parts, where=where)
+    if any(given):
+        parts = _unnested([part[1:] for part in parts], given)
+    loose = [name for name, part in zip(names, parts, strict=True) if len(part) < 2]
+    if loose:
+        raise InputError(
+            f"{where}: {len(loose)} images lie in no class folder, the first {loose[0]!r}; "
+            "move each into the folder of its class"
+        )
+    return [Placed(name, part[0], split) for name, part, split in zip(names, parts, given, strict=True)]
+
+
+def split_word(folder: str) -> str:
+    """The split that a folder's name means: ``val``, ``Testing``, ``seg_train``, ``test set``; or ""."""
+    words = re.split(r"[^0-9a-z]+", folder.lower())
+    found = {_WORDS[word] for word in words if word in _WORDS}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _unwrapped(parts: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Without the folders that hold everything, as long as class folders remain below."""
+    while len({part[0] for part in parts}) == 1 and any(len(part) > 2 for part in parts):
+        if split_word(parts[0][0]) in {"validation", "test"}:
+            break  # a test folder alone is not a wrapping: what trains is missing
+        parts = [part[1:] for part in parts]
+    return parts
+
+
+def _given_splits(parts: list[tuple[str, ...]], *, where: str) -> list[str]:
+    """The split each image's top folder names; all "" where the top folders are classes."""
+    tops = {part[0] for part in parts}
+    named = {top for top in tops if split_word(top)}
+    holding_classes = any(len(part) > 2 and part[0] in named for part in parts)
+    if not holding_classes and not all(top.lower() in _WORDS for top in tops):
+        return [""] * len(parts)  # `train` beside `bus` and `plane` is a class
+    if others := tops - named:
+        raise InputError(
+            f"{where}: {_listed(others)} lies beside the split folders {_listed(named)}; "
+            "move it out, or rename it train, validation or test"
+        )
+    splits = [split_word(part[0]) for part in parts]
+    if "train" not in splits:
+        raise InputError(f"{where}: only {_listed(named)} found; a folder named train is missing")
+    return splits
+
+
+def _unnested(parts: list[tuple[str, ...]], given: list[str]) -> list[tuple[str, ...]]:
+    """Without a second folder of the split's own name: ``train/train/cats/…`` as Kaggle packs it."""
+    inner: dict[str, set[str]] = {split: set() for split in given}
+    for split, part in zip(given, parts, strict=True):
+        inner[split].add(part[0])
+    nested = {split for split, names in inner.items() if {split_word(name) for name in names} == {split}}
+    return [part[1:] if split in nested else part for split, part in zip(given, parts, strict=True)]
+
+
+def _listed(names: set[str]) -> str:
+    return ", ".join(repr(name) for name in sorted(names))

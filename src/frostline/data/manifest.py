@@ -1,0 +1,123 @@
+"""The manifest: one row for every image found, with its content hash, label, split and state."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from frostline.data.audit import Scan
+from frostline.data.layout import SPLITS, Placed
+from frostline.errors import FrostlineError
+from frostline.files import printable, writing
+from frostline.images import DECODE_VERSION
+
+SCHEMA = pa.schema(
+    [
+        ("path", pa.string()),
+        ("sha256", pa.string()),
+        ("label", pa.int32()),
+        ("split", pa.string()),
+        ("height", pa.int32()),
+        ("width", pa.int32()),
+        ("bytes", pa.int64()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+    ]
+)
+_CONTENT = ("path", "sha256", "label", "split", "status")
+
+
+@dataclass(frozen=True)
+class Split:
+    """The usable images of one split in manifest order; `labels` is (N,) int64, indices into classes."""
+
+    paths: list[str]
+    ids: list[str]
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A checked dataset. `root` is the source's path as params.yaml gives it; `table` has SCHEMA.
+
+    `split` is "" and `status` "quarantined" for rows that may not be used; `reason` says why.
+    """
+
+    root: str
+    classes: tuple[str, ...]
+    table: pa.Table
+    decode: str = DECODE_VERSION
+
+    def split(self, name: str) -> Split:
+        """One of train, validation and test; ValueError for another name."""
+        if name not in SPLITS:
+            raise ValueError(f"split must be one of {', '.join(SPLITS)}; is {name!r}")
+        rows = self.table.filter(pc.equal(self.table["split"], name))
+        return Split(
+            paths=rows["path"].to_pylist(),
+            ids=rows["sha256"].to_pylist(),
+            labels=rows["label"].to_numpy().astype(np.int64),
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """Hex SHA-256 of rows, classes and decoder, whatever the root and Parquet's encoding."""
+        state = hashlib.sha256(json.dumps([self.classes, self.decode, self.table.num_rows]).encode())
+        for column in _CONTENT:
+            # Paths hold no NUL and the other columns are ours, so that joining is unambiguous.
+            state.update("\0".join(map(str, self.table[column].to_pylist())).encode() + b"\0\n")
+        return state.hexdigest()
+
+
+def build(
+    root: str,
+    placed: Sequence[Placed],
+    scans: Sequence[Scan],
+    *,
+    splits: Sequence[str],
+    reasons: Sequence[str],
+) -> Manifest:
+    """The manifest of images in their order; rows with a reason are quarantined and have no split."""
+    classes = tuple(sorted({image.label for image in placed}))
+    labels = {name: index for index, name in enumerate(classes)}
+    columns = {
+        "path": [image.name for image in placed],
+        "sha256": [scan.sha256 for scan in scans],
+        "label": [labels[image.label] for image in placed],
+        "split": ["" if reason else split for split, reason in zip(splits, reasons, strict=True)],
+        "height": [scan.height for scan in scans],
+        "width": [scan.width for scan in scans],
+        "bytes": [scan.bytes for scan in scans],
+        "status": ["quarantined" if reason else "ok" for reason in reasons],
+        "reason": list(reasons),
+    }
+    return Manifest(root, classes, pa.table(columns, schema=SCHEMA))
+
+
+def write(manifest: Manifest, path: Path) -> None:
+    """Write as Parquet: the same manifest, the same bytes."""
+    about = {"root": manifest.root, "classes": list(manifest.classes), "decode": manifest.decode}
+    table = manifest.table.replace_schema_metadata({"frostline": json.dumps(about, sort_keys=True)})
+    with writing(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read(path: Path) -> Manifest:
+    """Read what `write` wrote; FrostlineError where it is missing or damaged."""
+    again = f"run `dvc repro preprocess@{path.parent.name}`"
+    try:
+        table = pq.read_table(path)
+        about = json.loads(table.schema.metadata[b"frostline"])
+        table = table.replace_schema_metadata(None).cast(SCHEMA)
+        return Manifest(about["root"], tuple(about["classes"]), table, about["decode"])
+    except FileNotFoundError:
+        raise FrostlineError(f"{printable(path)} is missing; {again}") from None
+    except (pa.ArrowException, ValueError, KeyError, TypeError) as error:
+        raise FrostlineError(f"{printable(path)} is no manifest or damaged; {again}") from error

@@ -1,0 +1,67 @@
+"""A dataset's or a score job's images by name, from a folder or an archive alike."""
+
+from pathlib import Path
+from types import TracebackType
+
+from frostline.data import archives
+from frostline.data.listing import find_images, index
+from frostline.errors import InputError
+from frostline.files import printable
+from frostline.images import ImageError
+
+
+class Source:
+    """Images by printable name. Reading is thread-safe; use it in a `with`, or close it."""
+
+    def __init__(self, opened: archives.Opened) -> None:
+        self._names, self._read, self._close = opened
+        self._known = frozenset(self._names)
+
+    def names(self) -> list[str]:
+        """Relative '/'-separated names of all images in stable order, valid Unicode."""
+        return list(self._names)
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one image; ImageError with a short reason where they cannot be had."""
+        if name not in self._known:
+            raise ImageError("cannot be read: no such file")
+        try:
+            return self._read(name)
+        except OSError as error:
+            # Without the path, which is absolute and would end up in manifests.
+            raise ImageError(f"cannot be read: {error.strerror or type(error).__name__}") from error
+
+    def close(self) -> None:
+        """Release the archive; a folder holds nothing."""
+        self._close()
+
+    def __enter__(self) -> "Source":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_source(path: Path) -> Source:
+    """Open a folder, zip, tar or tar.gz. InputError for what is missing, unreadable or none of these."""
+    try:
+        if path.is_dir():
+            return Source(_open_folder(path))
+        if not path.exists():
+            raise InputError(f"{printable(path)} is missing")
+        return Source(archives.open_archive(path))
+    except PermissionError:
+        raise InputError(f"cannot read {printable(path)}: permission denied") from None
+
+
+def _open_folder(folder: Path) -> archives.Opened:
+    real = index(((name, name) for name in find_images(folder)), where=printable(folder))
+
+    def read(name: str) -> bytes:
+        path = folder / real[name]
+        archives.check_size(path.stat().st_size)
+        return path.read_bytes()
+
+    return list(real), read, lambda: None

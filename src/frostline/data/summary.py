@@ -1,0 +1,59 @@
+"""What a manifest amounts to: counts, sizes and what was left out."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from frostline.data.layout import SPLITS
+from frostline.data.manifest import Manifest
+
+_LISTED = 100  # quarantined files named; the manifest has them all
+
+
+def summarize(manifest: Manifest) -> dict[str, Any]:
+    """Plain values for JSON: usable images by split and class, quarantined ones by reason, sizes."""
+    splits = {name: _by_class(manifest, name) for name in SPLITS}
+    return {
+        "images": sum(split["images"] for split in splits.values()),
+        "classes": list(manifest.classes),
+        "splits": splits,
+        "quarantined": _quarantined(manifest),
+        "sizes": _sizes(manifest),
+        "decode": manifest.decode,
+        "digest": manifest.digest,
+    }
+
+
+def report(name: str, summary: dict[str, Any]) -> str:
+    """The same in two or three lines for people."""
+    splits = ", ".join(f"{split} {counts['images']}" for split, counts in summary["splits"].items())
+    lines = [f"{name}: {summary['images']} images, {len(summary['classes'])} classes", f"  {splits}"]
+    if out := summary["quarantined"]["images"]:
+        reasons = ", ".join(f"{kind} {count}" for kind, count in summary["quarantined"]["reasons"].items())
+        lines.append(f"  quarantined {out}: {reasons}")
+    return "\n".join(lines)
+
+
+def _by_class(manifest: Manifest, split: str) -> dict[str, Any]:
+    labels = manifest.split(split).labels
+    counts = np.bincount(labels, minlength=len(manifest.classes)).tolist()
+    return {"images": len(labels), "classes": dict(zip(manifest.classes, counts, strict=True))}
+
+
+def _quarantined(manifest: Manifest) -> dict[str, Any]:
+    """Reasons are counted by what stands before the colon: the rest differs from file to file."""
+    rows = manifest.table.select(["path", "reason"]).to_pylist()
+    out = [row for row in rows if row["reason"]]
+    kinds = Counter(row["reason"].split(": ")[0] for row in out)
+    return {"images": len(out), "reasons": dict(sorted(kinds.items())), "first": out[:_LISTED]}
+
+
+def _sizes(manifest: Manifest) -> dict[str, dict[str, int]]:
+    """Smallest, median and largest height and width in pixels and file size in bytes, of usable images."""
+    usable = np.asarray(manifest.table["status"].to_pylist()) == "ok"
+    columns = {name: manifest.table[name].to_numpy()[usable] for name in ("height", "width", "bytes")}
+    return {
+        name: {"min": int(values.min()), "median": int(np.median(values)), "max": int(values.max())}
+        for name, values in columns.items()
+    }

@@ -1,0 +1,1 @@
+"""Images stream through a decoder into full batches, through a network, into rows."""

@@ -1,0 +1,142 @@
+"""The engine on one machine: decoding in threads overlaps the network, memory stays bounded.
+
+Feature extraction and scoring are both this: every item exactly once, in order, whatever the batch
+size and the number of threads.
+"""
+
+import itertools
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from frostline.images import ImageError
+
+Decode = Callable[[bytes], np.ndarray]
+Network = Callable[[np.ndarray], dict[str, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image to come: its name, and how to read its bytes (called once, in a thread)."""
+
+    name: str
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive items: `start` is the position of the first among all items.
+
+    `errors` aligns with `names`, "" where the image was read. `outputs` holds, by name, arrays whose
+    first axis aligns with `names` too; rows of errors are zero. A block without one readable image
+    never reaches the network, so its `outputs` is empty.
+    """
+
+    start: int
+    names: tuple[str, ...]
+    errors: tuple[str, ...]
+    outputs: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    name: str
+    pixels: np.ndarray | None
+    error: str
+
+
+def stream(
+    items: Iterable[Item],
+    *,
+    decode: Decode,
+    network: Network,
+    batch_size: int,
+    workers: int | None = None,
+) -> Generator[Block, None, None]:
+    """Items to blocks of at most `batch_size` rows, in order, each item exactly once.
+
+    `decode` turns a file's bytes into (H, W, 3) uint8, always the same H and W. `network` is called
+    from the caller's thread, always with a new (batch_size, H, W, 3) uint8 array; rows that no image
+    fills are zero and are never emitted. `workers` threads (default: the processors this process may
+    use) read and decode at most 2 * batch_size + workers images ahead of what was emitted.
+
+    An ImageError or OSError of one item becomes its error; any other exception ends the stream.
+    Closing the generator stops the threads. ValueError for a batch_size or workers below 1.
+    """
+    threads = workers if workers is not None else len(os.sched_getaffinity(0))
+    if batch_size < 1 or threads < 1:
+        raise ValueError(f"batch_size and workers must be at least 1; are {batch_size} and {threads}")
+    return _stream(items, decode, network, batch_size, threads)
+
+
+def _stream(
+    items: Iterable[Item], decode: Decode, network: Network, batch_size: int, threads: int
+) -> Generator[Block, None, None]:
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="frostline-decode")
+    try:
+        # A whole batch waits decoded while the network works on the one before.
+        decoded = _decoded(items, decode, pool=pool, ahead=batch_size + threads)
+        start = 0
+        while batch := list(itertools.islice(decoded, batch_size)):
+            yield _block(batch, network, start=start, batch_size=batch_size)
+            start += len(batch)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _decoded(
+    items: Iterable[Item], decode: Decode, *, pool: ThreadPoolExecutor, ahead: int
+) -> Iterator[_Decoded]:
+    """Decode in the pool, yield in order; at most `ahead` items are under way or wait."""
+    waiting: deque[Future[_Decoded]] = deque()
+    for item in items:
+        waiting.append(pool.submit(_attempt, item, decode))
+        if len(waiting) >= ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _attempt(item: Item, decode: Decode) -> _Decoded:
+    try:
+        return _Decoded(item.name, decode(item.read()), "")
+    except OSError as error:
+        # Without the path: it is the row's name already, and differs between machines.
+        return _Decoded(item.name, None, f"cannot be read: {error.strerror or error}")
+    except ImageError as error:
+        return _Decoded(item.name, None, str(error) or "not readable as an image")
+
+
+def _block(batch: list[_Decoded], network: Network, *, start: int, batch_size: int) -> Block:
+    outputs: dict[str, np.ndarray] = {}
+    filled = {row: one.pixels for row, one in enumerate(batch) if one.pixels is not None}
+    if filled:
+        results = network(_padded(filled, batch_size))
+        outputs = {name: _rows(name, value, filled, batch) for name, value in results.items()}
+    names, errors = (one.name for one in batch), (one.error for one in batch)
+    return Block(start=start, names=tuple(names), errors=tuple(errors), outputs=outputs)
+
+
+def _padded(filled: dict[int, np.ndarray], batch_size: int) -> np.ndarray:
+    """The full batch: a new array every time, since a network may keep a view of the last one."""
+    shape = next(iter(filled.values())).shape
+    pixels = np.zeros((batch_size, *shape), np.uint8)
+    for row, image in filled.items():
+        if image.shape != shape or image.dtype != np.uint8:
+            raise ValueError(f"decode gave {image.shape} {image.dtype} after {shape} uint8")
+        pixels[row] = image
+    return pixels
+
+
+def _rows(name: str, value: np.ndarray, filled: dict[int, np.ndarray], batch: list[_Decoded]) -> np.ndarray:
+    """The network's rows for this block's items, padding cut off, rows of errors zero."""
+    if len(value) < len(batch):
+        raise ValueError(f"the network gave {len(value)} rows of {name} for {len(batch)} images")
+    rows = np.zeros((len(batch), *value.shape[1:]), value.dtype)
+    kept = list(filled)
+    rows[kept] = value[kept]
+    return rows

@@ -1,0 +1,13 @@
+"""What a user may be told instead of a traceback: one line saying what, where and what to do."""
+
+
+class FrostlineError(Exception):
+    """Work that was asked for rightly and could not be done; the command exits with 1."""
+
+    exit_code = 1
+
+
+class InputError(FrostlineError):
+    """Something the user gave is wrong (a key, a path, an option); the command exits with 2."""
+
+    exit_code = 2

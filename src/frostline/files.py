@@ -1,0 +1,84 @@
+"""Files and hashes: nothing half-written ever stands under a final name."""
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from frostline.errors import FrostlineError
+
+
+def sha256(content: bytes) -> str:
+    """Hex SHA-256 of bytes (64 characters)."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Hex SHA-256 of a file's content, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def canonical_json(value: Any) -> str:
+    """The one JSON text of a value: sorted keys, two spaces, a final newline.
+
+    Raises ValueError on NaN and infinities, which JSON cannot say.
+    """
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def digest(value: Any) -> str:
+    """Hex SHA-256 of a JSON-able value: equal values, equal digests, whatever their key order."""
+    return sha256(canonical_json(value).encode())
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    """A path as valid Unicode text: bytes that are not UTF-8 become ``\\xNN`` escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success it becomes `path` in one step.
+
+    On any failure the temporary file is removed and `path` keeps its former content.
+    A disk that is full or read-only becomes a FrostlineError naming the file.
+    """
+    temporary = path.with_name(f".{secrets.token_hex(4)}.{path.name}")  # same ending: some writers look at it
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise FrostlineError(
+            f"cannot write {printable(path)}: {error.strerror or error}; "
+            "free the disk or choose a folder you may write to, then run the command again"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text under its final name, whole or not at all."""
+    with writing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as canonical JSON, whole or not at all."""
+    write_text(path, canonical_json(value))
+
+
+def read_json(path: Path, *, made_by: str) -> Any:
+    """Read JSON that a stage wrote; a missing file is an error naming the stage to run."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FrostlineError(f"{path} is missing; run `{made_by}`") from None

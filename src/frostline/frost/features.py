@@ -1,0 +1,155 @@
+"""Images to rows through the cache: decoded pixels, or what the trunk makes of them.
+
+Both are one loop over the engine; only what is not stored yet is read, decoded and computed.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from frostline import files, images, paths
+from frostline.data.source import Source
+from frostline.engine.local import Item, stream
+from frostline.errors import FrostlineError
+from frostline.frost.store import Rows, Store
+from frostline.nets import augmentation
+from frostline.nets.backend import framework
+from frostline.params import Augmentation, Image
+from frostline.progress import progress
+
+BATCH = 32
+FLUSH_BYTES = 32 * 2**20  # rows kept back before they are stored: what a kill can cost
+
+
+@dataclass(frozen=True)
+class Images:
+    """Some images of a dataset: where to read them, by path, their contents' ids, and how to decode."""
+
+    source: Source
+    paths: Sequence[str]
+    ids: Sequence[str]
+    rule: Image
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width, channels of every decoded image."""
+        return (self.rule.size.height, self.rule.size.width, 3)
+
+    @property
+    def decode_key(self) -> dict[str, Any]:
+        """All that decides the pixels besides the file's bytes."""
+        return {"decode": images.DECODE_VERSION, "shape": list(self.shape), "resize": self.rule.resize}
+
+
+@dataclass(frozen=True)
+class View:
+    """The `number`-th random rendering under an augmentation."""
+
+    augmentation: Augmentation
+    number: int
+
+
+def pixels(of: Images, *, view: View | None = None) -> Rows:
+    """Decoded images, rows of (H, W, 3) uint8, in the order of `of`; with a view, that rendering of each."""
+    store = _store("pixels", of.decode_key, shape=of.shape, dtype="uint8")
+    return _rows(
+        of, store=store, network=lambda batch: batch, decode=_decode(of, view), row_ids=_row_ids(of, view)
+    )
+
+
+def features(of: Images, *, trunk: Any, key: dict[str, Any], view: View | None = None) -> Rows:
+    """What a trunk (a Keras model from pixels) makes of images, in the order of `of`; float32 rows.
+
+    `key` says what the trunk is (backbone, weights checksum, cut, ...): equal keys must mean equal
+    functions. With a view, of that rendering of each image.
+    """
+    full = {**of.decode_key, **key, "framework": framework()}
+    store = _store("features", full, shape=tuple(trunk.output.shape[1:]), dtype="float32")
+    return _rows(
+        of, store=store, network=trunk.predict_on_batch, decode=_decode(of, view), row_ids=_row_ids(of, view)
+    )
+
+
+def _store(kind: str, key: dict[str, Any], *, shape: tuple[int, ...], dtype: str) -> Store:
+    folder = paths.cache() / kind / files.digest(key)[:32]
+    if not (folder / "key.json").exists():
+        files.write_json(folder / "key.json", key)
+    return Store(folder, shape=shape, dtype=dtype)
+
+
+def _row_ids(of: Images, view: View | None) -> Sequence[str]:
+    """A plain image's row goes by its content; a view's also by how it was rendered."""
+    if view is None:
+        return of.ids
+    # `views` counts them; it does not change what the n-th looks like.
+    how = files.digest([view.augmentation.model_dump(exclude={"views"}), view.number])
+    return [files.sha256(f"{each}:{how}".encode()) for each in of.ids]
+
+
+def _decode(of: Images, view: View | None) -> Callable[[bytes], npt.NDArray[np.uint8]]:
+    height, width, _ = of.shape
+    plain = partial(images.decode, height=height, width=width, resize=of.rule.resize)
+    if view is None:
+        return plain
+
+    def rendered(content: bytes) -> npt.NDArray[np.uint8]:
+        name = files.sha256(content)
+        return augmentation.render(plain(content), view.augmentation, content=name, view=view.number)
+
+    return rendered
+
+
+def _rows(
+    of: Images,
+    *,
+    store: Store,
+    network: Callable[[npt.NDArray[np.uint8]], Any],
+    decode: Callable[[bytes], npt.NDArray[np.uint8]],
+    row_ids: Sequence[str],
+) -> Rows:
+    place = {each: index for index, each in reversed(list(enumerate(row_ids)))}
+    todo = [place[each] for each in store.missing(row_ids)]
+    items = [Item(of.paths[index], partial(_read, of, index)) for index in todo]
+    waiting_ids: list[str] = []
+    waiting: list[npt.NDArray[Any]] = []
+    with progress(len(todo), store.folder.parent.name) as advance:
+        for ids, rows in _computed(items, [row_ids[index] for index in todo], decode, network):
+            waiting_ids += ids
+            waiting.append(rows)
+            advance(len(ids))
+            if sum(block.nbytes for block in waiting) >= FLUSH_BYTES:
+                store.append(waiting_ids, np.concatenate(waiting))
+                waiting_ids, waiting = [], []
+    if waiting:
+        store.append(waiting_ids, np.concatenate(waiting))
+    return store.rows(row_ids)
+
+
+def _computed(
+    items: list[Item],
+    ids: list[str],
+    decode: Callable[[bytes], npt.NDArray[np.uint8]],
+    network: Callable[[npt.NDArray[np.uint8]], Any],
+) -> Iterator[tuple[list[str], npt.NDArray[Any]]]:
+    blocks = stream(
+        items, decode=decode, network=lambda batch: {"rows": np.asarray(network(batch))}, batch_size=BATCH
+    )
+    for block in blocks:
+        for name, error in zip(block.names, block.errors, strict=True):
+            if error:
+                raise FrostlineError(
+                    f"{name}: {error}, though preprocess could read it; run `dvc repro` again"
+                )
+        yield ids[block.start : block.start + len(block.names)], block.outputs["rows"]
+
+
+def _read(of: Images, index: int) -> bytes:
+    """The bytes of one image, proven to be those that the manifest speaks of."""
+    content = of.source.read(of.paths[index])
+    if files.sha256(content) != of.ids[index]:
+        raise FrostlineError(f"{of.paths[index]} has changed since preprocess; run `dvc repro` again")
+    return content

@@ -1,0 +1,79 @@
+"""A classifier's inputs, gathered: its recipe, data, weights, and the network they make."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from frostline import files, params, paths
+from frostline.data import manifest, source
+from frostline.data.manifest import Manifest
+from frostline.frost import joined
+from frostline.frost.features import Images, View, features, pixels
+from frostline.frost.store import Rows
+from frostline.frost.trunk import Split
+from frostline.nets import network
+from frostline.nets.backend import keras
+from frostline.nets.network import Network
+from frostline.params import Classifier
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One entry of `classifiers` with all that it names, read and checked."""
+
+    name: str
+    seed: int
+    entry: Classifier
+    manifest: Manifest
+    weights: dict[str, Any]
+    weights_file: Path | None
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The recipe as plain values, seed included: what `record.json` and MLflow show."""
+        return {"seed": self.seed, **self.entry.model_dump()}
+
+    def network(self) -> Network:
+        """Its network with the pretrained weights in place and everything else freshly drawn."""
+        keras(seed=self.seed)
+        return network.build(
+            self.entry,
+            backbone=self.weights["backbone"],
+            weights=self.weights_file,
+            classes=len(self.manifest.classes),
+        )
+
+    def rows(self, parts: Split, split: str, *, view: View | None = None) -> Rows:
+        """What the upper part of a split network takes, for one split's images in manifest order."""
+        images = self.images(split)
+        if parts.trunk is None:
+            return pixels(images, view=view)
+        key = joined.trunk_key(self.entry, weights=self.weights, cut=str(parts.cut))
+        return features(images, trunk=parts.trunk, key=key, view=view)
+
+    def images(self, split: str) -> Images:
+        """One split's images in manifest order."""
+        rows = self.manifest.split(split)
+        return Images(
+            source=source.open_source(Path(self.manifest.root)),
+            paths=rows.paths,
+            ids=rows.ids,
+            rule=self.entry.image,
+        )
+
+
+def read(name: str) -> Recipe:
+    """Gather a classifier's inputs from params.yaml and the stages before; errors name what to run."""
+    settings = params.load()
+    entry = params.entry(settings.classifiers, name, what="classifier")
+    weights = files.read_json(
+        paths.weights(entry.weights) / "source.json", made_by=f"dvc repro weights@{entry.weights}"
+    )
+    return Recipe(
+        name=name,
+        seed=settings.seed,
+        entry=entry,
+        manifest=manifest.read(paths.dataset(entry.dataset) / "manifest.parquet"),
+        weights=weights,
+        weights_file=paths.weights(entry.weights) / paths.BACKBONE if weights["sha256"] else None,
+    )

@@ -1,0 +1,86 @@
+"""Splitting a network at its freeze point: trunk below (frozen), tail and head above (trained)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from frostline.errors import InputError
+from frostline.nets.backend import keras
+from frostline.nets.network import Network, layer
+
+
+@dataclass(frozen=True)
+class Split:
+    """A network cut in two at one tensor.
+
+    `trunk`: pixels → that tensor, or None where nothing is frozen. `upper`: that tensor (or pixels)
+    → logits; the layers of the tail and the head, the part that trains. `cut`: the last frozen layer.
+    """
+
+    trunk: Any | None
+    upper: Any
+    cut: str | None
+
+
+def split(network: Network, freeze: str) -> Split:
+    """Cut at `freeze`: 'all' (the whole body), 'none', or a layer up to and including which all is frozen.
+
+    Raises InputError for an unknown layer, and for one whose output is not all that the rest needs
+    (inside a residual branch), naming the nearest layers that are.
+    """
+    k = keras()
+    body, head = network.body, network.head
+    if freeze == "none":
+        return Split(trunk=None, upper=_upper(body, body.inputs[0], head), cut=None)
+    last = body.layers[-1] if freeze == "all" else layer(body, freeze)
+    trunk = k.Model(body.inputs[0], last.output, name="trunk")
+    if last is body.layers[-1]:
+        return Split(trunk=trunk, upper=head, cut=last.name)
+    if not _is_cut(body, last):
+        near = ", ".join(nearest_cuts(body, last))
+        raise InputError(
+            f"cannot freeze up to '{freeze}': its output is not all that the layers above need; near: {near}"
+        )
+    return Split(trunk=trunk, upper=_upper(body, last.output, head), cut=last.name)
+
+
+def deepest(network: Network, freezes: list[str]) -> str:
+    """Of several freeze points, the one that freezes least: everything above it may have changed."""
+    order = {each.name: index for index, each in enumerate(network.body.layers)}
+    depth = {"none": -1, "all": len(order)}
+    return min(freezes, key=lambda freeze: depth.get(freeze, order.get(freeze, -1)))
+
+
+def nearest_cuts(body: Any, wrong: Any) -> list[str]:
+    """Up to three layers at which `body` can be cut, nearest first to the layer `wrong`."""
+    index = body.layers.index(wrong)
+    near = sorted(range(1, len(body.layers)), key=lambda other: abs(other - index))
+    found: list[str] = []
+    for other in near:
+        if _is_cut(body, body.layers[other]):
+            found.append(body.layers[other].name)
+        if len(found) == 3:
+            break
+    return found
+
+
+def _is_cut(body: Any, candidate: Any) -> bool:
+    try:
+        keras().Model(candidate.output, body.output)
+    except ValueError:  # Keras: the output is not connected to the inputs
+        return False
+    return True
+
+
+def _upper(body: Any, start: Any, head: Any) -> Any:
+    """The layers between a tensor and the logits as one model; frozen BatchNorm keeps its statistics.
+
+    Batch normalisation of a pretrained network stays in inference mode: re-estimating its statistics
+    on small batches would undo what it was trained to do.
+    """
+    k = keras()
+    tail = k.Model(start, body.output, name="tail")
+    for each in tail.layers:
+        if isinstance(each, k.layers.BatchNormalization):
+            each.trainable = False
+    inputs = k.Input(start.shape[1:], dtype=start.dtype, name="upper_input")
+    return k.Model(inputs, head(tail(inputs)), name="upper")

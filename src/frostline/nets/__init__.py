@@ -1,0 +1,1 @@
+"""Networks: backbones, the plain CNN, heads, augmentation, and how they are put together."""

@@ -1,0 +1,59 @@
+"""A classifier's network, whole: the body (pixels → feature vector) and the head (vector → logits)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from frostline.errors import InputError
+from frostline.nets import backbones, cnn, heads
+from frostline.nets.backend import keras
+from frostline.params import Classifier
+
+
+@dataclass(frozen=True)
+class Network:
+    """Two Keras models that share nothing but the feature vector between them.
+
+    `body`: pixels (N, H, W, 3) 0-255 → features (N, D) float32. Pooling is its last layer, so that a
+    wholly frozen body ends in the smallest tensor there is to cache.
+    `head`: features (N, D) → logits (N, C), or (N, 1) for two classes.
+    """
+
+    body: Any
+    head: Any
+
+
+def build(classifier: Classifier, *, backbone: str | None, weights: Path | None, classes: int) -> Network:
+    """Put a classifier's network together; `weights` is the backbone's `weights.h5` (None: from scratch)."""
+    k = keras()
+    size = classifier.image.size
+    if classifier.network.type == "cnn":
+        base = cnn.build(classifier.network.blocks, height=size.height, width=size.width)
+        end = base.output
+    else:
+        base = _backbone(classifier, backbone or "", weights)
+        end = layer(base, classifier.network.end_at).output if classifier.network.end_at else base.output
+    pooled = heads.pooling(classifier.network.head.pooling)(end)
+    body = k.Model(base.inputs[0], pooled, name="body")
+    head = heads.build(classifier.network.head, features=pooled.shape[-1], classes=classes)
+    return Network(body=body, head=head)
+
+
+def _backbone(classifier: Classifier, name: str, weights: Path | None) -> Any:
+    size = classifier.image.size
+    own = classifier.image.transform == "backbone"
+    model = backbones.build(name, height=size.height, width=size.width, transform=None if own else "rescale")
+    if weights is not None:
+        model.load_weights(weights)
+    return model
+
+
+def layer(model: Any, name: str) -> Any:
+    """A layer by name; InputError names the nearest ones."""
+    import difflib
+
+    names = [each.name for each in model.layers]
+    if name in names:
+        return model.get_layer(name)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.3)
+    raise InputError(f"no layer '{name}' in {model.name}; near: {', '.join(close or names[-3:])}")

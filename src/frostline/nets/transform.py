@@ -1,0 +1,41 @@
+"""From pixels to what a network was trained on; one affine map a channel, written once."""
+
+from typing import Any, Literal
+
+from frostline.nets.backend import keras
+
+Transform = Literal["caffe", "symmetric", "torch", "rescale", "none"]
+
+# name: (reverse RGB to BGR, scale per channel, offset per channel), from keras.applications'
+# `preprocess_input` modes; `rescale` is the lectures' 1/255.
+_MAPS: dict[Transform, tuple[bool, list[float], list[float]]] = {
+    "caffe": (True, [1.0, 1.0, 1.0], [-103.939, -116.779, -123.68]),
+    "symmetric": (False, [1 / 127.5] * 3, [-1.0] * 3),
+    "torch": (
+        False,
+        [1 / (255 * deviation) for deviation in (0.229, 0.224, 0.225)],
+        [
+            -mean / deviation
+            for mean, deviation in zip((0.485, 0.456, 0.406), (0.229, 0.224, 0.225), strict=True)
+        ],
+    ),
+    "rescale": (False, [1 / 255] * 3, [0.0] * 3),
+    "none": (False, [1.0] * 3, [0.0] * 3),
+}
+
+
+def transform_layer(name: Transform) -> Any:
+    """A Keras layer (N, H, W, 3) pixels 0-255 of any dtype → float32 network input of the same shape.
+
+    Its numbers are Python lists: Keras tensors captured by a model become extra inputs when exported.
+    """
+    k = keras()
+    reverse, scale, offset = _MAPS[name]
+
+    class PixelTransform(k.layers.Layer):  # type: ignore[misc,name-defined]
+        def call(self, pixels: Any) -> Any:
+            x = k.ops.cast(pixels, "float32")
+            x = k.ops.flip(x, axis=-1) if reverse else x
+            return x * k.ops.convert_to_tensor(scale, "float32") + k.ops.convert_to_tensor(offset, "float32")
+
+    return PixelTransform(name="transform", trainable=False)

@@ -1,0 +1,1 @@
+"""ONNX models: the contract they carry, and sessions that keep it."""

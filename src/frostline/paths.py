@@ -1,0 +1,65 @@
+"""Where things live. Every stage output has its place here; all are relative to the project's root."""
+
+import os
+from pathlib import Path
+
+from frostline.errors import InputError
+
+PARAMS = Path("params.yaml")
+PRETRAINED = Path("pretrained")
+BACKBONE = "backbone.weights.h5"  # in a weights folder; Keras decides the format by the ending
+
+
+def weights(name: str) -> Path:
+    """Folder of one weights entry: `backbone.weights.h5` (absent for scratch) and `source.json`."""
+    return Path("artifacts/weights") / name
+
+
+def dataset(name: str) -> Path:
+    """Folder of one dataset: `manifest.parquet` and `summary.json`."""
+    return Path("artifacts/datasets") / name
+
+
+def classifier(name: str) -> Path:
+    """Folder of one trained classifier: weights, history, predictions and record."""
+    return Path("artifacts/classifiers") / name
+
+
+def model(name: str) -> Path:
+    """Folder of one exported classifier: `model.onnx` and `agreement.json`."""
+    return Path("artifacts/models") / name
+
+
+def metrics(name: str) -> Path:
+    """Metrics file of one classifier."""
+    return Path("metrics") / f"{name}.json"
+
+
+def plots(name: str) -> Path:
+    """Folder of one classifier's plots."""
+    return Path("plots") / name
+
+
+COMPARISON = Path("reports/comparison")
+
+
+def find_root(start: Path) -> Path:
+    """The nearest folder at or above `start` that holds dvc.yaml; InputError where there is none."""
+    for folder in (start, *start.parents):
+        if (folder / "dvc.yaml").is_file():
+            return folder
+    raise InputError(
+        f"no dvc.yaml in {start} or above it; run this inside a frostline project (a clone of the repository)"
+    )
+
+
+def cache() -> Path:
+    """The content-addressed cache: $FROSTLINE_CACHE, else `.frostline/cache` in the real root.
+
+    DVC runs experiments in temporary checkouts that vanish; it names the real root in $DVC_ROOT,
+    so that all of them share one cache.
+    """
+    if chosen := os.environ.get("FROSTLINE_CACHE"):
+        return Path(chosen)
+    root = os.environ.get("DVC_ROOT")
+    return (Path(root) if root else find_root(Path.cwd())) / ".frostline" / "cache"

@@ -1,0 +1,1 @@
+"""Score jobs: where images and model come from, what a row holds, how rows and job are written."""

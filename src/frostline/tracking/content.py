@@ -1,0 +1,160 @@
+"""What stage outputs mean in MLflow's words: params, metrics, tags. Pure; no MLflow here."""
+
+import json
+import math
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from frostline import files, notes
+
+# What the store may hold in a run changes with this, so that older runs are brought up to date.
+FORMAT = 1
+KEY = "frostline.key"
+CLASSIFIER = "frostline.classifier"
+MODEL = "frostline.model_sha256"
+SYNCED = "frostline.synced"
+DIRTY = "mlflow.source.git.dirty"
+COMMIT = "mlflow.source.git.commit"
+
+# MLflow's limits on lengths.
+NAME_LENGTH, PARAM_LENGTH, TAG_LENGTH = 250, 6000, 5000
+# Beyond this many classes a column a class helps nobody; metrics.json has them all.
+PER_CLASS = 50
+
+Point = tuple[str, int, float]  # name, step, value
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the stages of one classifier wrote; what a stage has not written yet is None or absent."""
+
+    record: Mapping[str, Any]  # train's record.json
+    history: Sequence[Mapping[str, float]]  # figures of each epoch, the first first
+    metrics: Mapping[str, Any] | None = None  # evaluate's JSON
+    files: Mapping[str, Path] = field(default_factory=dict)  # path inside the run → file to keep there
+    model: Path | None = None  # export's model.onnx
+
+    @property
+    def classifier(self) -> str:
+        return str(self.record["classifier"])
+
+    def digest(self) -> str:
+        """Changes whenever anything that a run shows would change."""
+        content = {name: files.sha256_file(path) for name, path in self.files.items()}
+        model = files.sha256_file(self.model) if self.model else None
+        return files.digest([FORMAT, dict(self.record), content, model])
+
+
+def params(record: Mapping[str, Any]) -> dict[str, str]:
+    """The recipe by dotted name, as `dvc exp run -S` takes it; then the weights and sizes used."""
+    used = {
+        "weights": {name: record["weights"].get(name) for name in ("backbone", "source")},
+        "parameters": record.get("parameters", {}),
+    }
+    return {
+        _short(name, NAME_LENGTH): _short(_text(value), PARAM_LENGTH)
+        for part in (record["recipe"], used)
+        for name, value in _flat(part)
+    }
+
+
+def epochs(history: Sequence[Mapping[str, float]]) -> list[Point]:
+    """The course of training as points `epoch/<figure>` at step = epoch, counted from 1."""
+    return [
+        (epoch_metric(name), number, storable(float(value)))
+        for number, figures in enumerate(history, start=1)
+        for name, value in figures.items()
+    ]
+
+
+def epoch_metric(name: str) -> str:
+    """The name of a per-epoch metric; the prefix keeps the curve apart from the final figure."""
+    return f"epoch/{name}"
+
+
+def results(metrics: Mapping[str, Any] | None) -> list[Point]:
+    """The final figures of evaluate's JSON: test with its interval first, then the other splits."""
+    if metrics is None:
+        return []
+    test = ("accuracy", "accuracy_low", "accuracy_high", "loss", "images")
+    chosen = [("test", "test", test), ("val", "validation", test[::3]), ("train", "train", test[::3])]
+    figures = [
+        (f"{prefix}_{name}", 0, storable(float(metrics[split][name])))
+        for prefix, split, names in chosen
+        for name in names
+        if metrics.get(split, {}).get(name) is not None
+    ]
+    return [*figures, *_per_class(metrics.get("test", {}).get("per_class", {}))]
+
+
+def _per_class(per_class: Mapping[str, Mapping[str, float]]) -> Iterator[Point]:
+    if len(per_class) > PER_CLASS:
+        return
+    names = {name: re.sub(r"[^\w. -]", "_", name).strip() or "_" for name in per_class}
+    for number, (name, figures) in enumerate(per_class.items()):
+        plain = names[name]
+        if list(names.values()).count(plain) > 1 or plain in {".", ".."}:
+            plain = f"{number} {plain}"  # two folders whose names differ only in what MLflow refuses
+        if figures.get("f1") is not None:
+            yield f"f1/{_short(plain, NAME_LENGTH - 3)}", 0, storable(float(figures["f1"]))
+
+
+def storable(value: float) -> float:
+    """A float as a database gives it back: infinities become the largest number, as MLflow does it."""
+    return math.copysign(sys.float_info.max, value) if math.isinf(value) else value
+
+
+def missing(wanted: Sequence[Point], present: Sequence[Point]) -> list[Point]:
+    """The wanted points that are not there yet; NaN equals NaN here."""
+    there = {(name, step, repr(value)) for name, step, value in present}
+    return [point for point in wanted if (point[0], point[1], repr(point[2])) not in there]
+
+
+def identity(*, key: str, classifier: str, dataset: str) -> dict[str, str]:
+    """The tags by which a run is found again."""
+    return {KEY: key, CLASSIFIER: classifier, "frostline.dataset": dataset}
+
+
+def note(outputs: Outputs) -> str:
+    """What must be said wherever a number of this run is shown; mostly empty."""
+    said = str((outputs.metrics or {}).get("note", ""))
+    return said or notes.note(outputs.record["weights"]["source"])
+
+
+def tags(outputs: Outputs) -> dict[str, str]:
+    """Where the run's figures come from; empty values are left out."""
+    record, weights = outputs.record, outputs.record["weights"]
+    wanted = {
+        **identity(key=record["key"], classifier=record["classifier"], dataset=record["dataset"]),
+        "frostline.dataset_digest": record["dataset_digest"],
+        "frostline.weights": weights.get("name"),
+        "frostline.weights_source": weights["source"],
+        "frostline.weights_sha256": weights.get("sha256"),
+        "frostline.code": record.get("code"),
+        MODEL: files.sha256_file(outputs.model) if outputs.model else None,
+        "note": note(outputs),
+    }
+    return {name: _short(str(value), TAG_LENGTH) for name, value in wanted.items() if value}
+
+
+def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for name, below in value.items():
+            yield from _flat(below, f"{prefix}.{name}" if prefix else str(name))
+    else:
+        yield prefix, value
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _short(text: str, length: int) -> str:
+    """Text within MLflow's limit; what is cut off is replaced by a digest, so that texts stay apart."""
+    if len(text) <= length:
+        return text
+    return f"{text[: length - 20]}-{files.sha256(text.encode())[:16]}"

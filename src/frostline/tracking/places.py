@@ -1,0 +1,184 @@
+"""Where runs are kept, and whether that place answers. Nothing here needs MLflow."""
+
+import os
+import re
+import shlex
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from frostline import files, paths
+from frostline.errors import FrostlineError, InputError
+
+VARIABLE = "MLFLOW_TRACKING_URI"
+# One try to connect, and the whole probe (name look-up included): together well below 10 seconds.
+CONNECT_SECONDS = 4.0
+PROBE_SECONDS = 8.0
+DATABASE_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+
+
+def store() -> str:
+    """The URI of the tracking store: $MLFLOW_TRACKING_URI, else sqlite in the project's own folder.
+
+    The project's own store is `.frostline/mlflow/`: `mlflow.db` and `artifacts/`. MLflow writes the
+    absolute place of the artifacts into the database. So when the repository is moved, runs, params,
+    metrics, tags and registered versions survive (the URI is made anew from the new root), but the
+    pictures and models of older runs are still looked for in the old place; `publish` then refuses
+    to write there and says what to do. Nothing of value is lost: all of it comes from stage outputs.
+    """
+    if chosen := os.environ.get(VARIABLE, "").strip():
+        return chosen
+    return f"sqlite:///{_folder() / 'mlflow.db'}"
+
+
+def _folder() -> Path:
+    """The project's own store, in the real root also inside DVC's temporary checkouts."""
+    root = os.environ.get("DVC_ROOT")
+    try:
+        return (Path(root) if root else paths.find_root(Path.cwd())).absolute() / ".frostline" / "mlflow"
+    except InputError:
+        raise InputError(
+            f"no MLflow store: {Path.cwd()} is in no frostline project; run this inside one, "
+            f"or set {VARIABLE} to your MLflow server"
+        ) from None
+
+
+def is_own(uri: str) -> bool:
+    """Whether a URI names the project's own store."""
+    try:
+        return database(uri) == _folder() / "mlflow.db"
+    except InputError:
+        return False
+
+
+def is_server(uri: str) -> bool:
+    """Whether a URI names an MLflow server (http or https)."""
+    return uri.lower().startswith(("http://", "https://"))
+
+
+def database(uri: str) -> Path | None:
+    """The file of a sqlite URI as an absolute path; None for every other kind of store."""
+    path = uri.removeprefix("sqlite:///")
+    return None if path in {uri, ""} else Path(path.split("?")[0]).absolute()
+
+
+def artifact_location(uri: str, experiment: str) -> str | None:
+    """Where a new experiment's files go; None where a server decides.
+
+    Without it MLflow stores `<current folder>/mlruns` for good, wherever the first call came from.
+    """
+    if is_server(uri) or uri.startswith("databricks"):
+        return None
+    file = database(uri)
+    folder = file.parent if file else _folder()
+    return (folder / "artifacts" / experiment).as_uri()
+
+
+def lock_file(uri: str) -> Path:
+    """One lock per store and machine: beside a sqlite file, else in the folder for temporary files.
+
+    Two clones that share a store must share the lock too, so it cannot lie in either of them.
+    """
+    if file := database(uri):
+        return file.with_name(file.name + ".lock")
+    return Path(tempfile.gettempdir()) / f"frostline-{os.getuid()}-{files.sha256(uri.encode())[:16]}.lock"
+
+
+def shown(uri: str) -> str:
+    """A URI as it may be printed: without the password."""
+    return re.sub(r"://([^:/@]*):[^@/]*@", r"://\1:***@", uri)
+
+
+def where_to_look(uri: str) -> str:
+    """The address of a server, or the command that shows a local store, from the current folder."""
+    if is_server(uri):
+        return shown(uri)
+    file = database(uri)
+    address = f"sqlite:///{_from_here(file)}" if file else shown(uri)
+    beside = Path(sys.executable).with_name("mlflow")
+    program = "mlflow" if shutil.which("mlflow") or not beside.exists() else _from_here(beside)
+    return shlex.join([program, "ui", "--backend-store-uri", address])
+
+
+def _from_here(path: Path) -> str:
+    """A path as one would type it: relative below the current folder, else absolute."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def reachable(uri: str) -> str:
+    """ "" when the store can be used, else one line: what does not answer and what to do. ≤ 10 s."""
+    scheme = uri.partition(":")[0].split("+")[0].lower() if ":" in uri else ""
+    if is_server(uri):
+        problem = _within(PROBE_SECONDS, lambda: _ask(uri))
+    elif scheme in DATABASE_PORTS:
+        problem = _within(PROBE_SECONDS, lambda: _knock(uri, DATABASE_PORTS[scheme]))
+    elif scheme in {"", "file"} and "databricks" not in uri and not os.environ.get("MLFLOW_ALLOW_FILE_STORE"):
+        problem = "MLflow no longer keeps runs in plain folders"
+    else:
+        problem = _file_problem(database(uri))
+    if not problem:
+        return ""
+    return (
+        f"MLflow's store {shown(uri)} cannot be used: {problem}; start or repair it, or set {VARIABLE} "
+        "to another (unset: the project's own sqlite), then run `frostline sync`"
+    )
+
+
+def _within(seconds: float, probe: Callable[[], str]) -> str:
+    """A probe's answer; a probe that hangs (a slow name server, say) is left behind."""
+    answer: list[str] = []
+    thread = threading.Thread(target=lambda: answer.append(probe()), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return answer[0] if answer else f"no answer within {seconds:g} seconds"
+
+
+def _ask(uri: str) -> str:
+    """What is wrong with a server; any answer but a server's own failure is good enough."""
+    from urllib.error import HTTPError
+    from urllib.request import urlopen
+
+    try:
+        with urlopen(f"{uri.rstrip('/')}/health", timeout=CONNECT_SECONDS):
+            return ""
+    except HTTPError as error:
+        return f"it answers {error.code} {error.reason}" if error.code >= 500 else ""
+    except (OSError, ValueError) as error:
+        return str(getattr(error, "reason", None) or error)
+    except Exception as error:
+        return f"it does not speak HTTP ({type(error).__name__})"
+
+
+def _knock(uri: str, port: int) -> str:
+    import socket
+
+    try:
+        parts = urlsplit(uri)
+        with socket.create_connection((parts.hostname or "localhost", parts.port or port), CONNECT_SECONDS):
+            return ""
+    except (OSError, ValueError) as error:
+        return str(error)
+
+
+def _file_problem(file: Path | None) -> str:
+    """What keeps a sqlite file from being written."""
+    if file is None:
+        return ""
+    if file.is_dir():
+        return "it is a folder"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return f"{error.strerror}: {file.parent}"
+    target = file if file.exists() else file.parent
+    return "" if os.access(target, os.W_OK) else f"{files.printable(target)} cannot be written"
+
+
+def require(uri: str) -> None:
+    """Raise FrostlineError with `reachable`'s line where the store cannot be used."""
+    if problem := reachable(uri):
+        raise FrostlineError(problem)

@@ -1,0 +1,94 @@
+"""Experiments and runs: found by content key in whatever state, and created exactly once."""
+
+import getpass
+from typing import TYPE_CHECKING
+
+from frostline.errors import FrostlineError
+from frostline.tracking import places
+from frostline.tracking.content import CLASSIFIER, KEY, identity
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+
+def find_or_create(
+    client: "MlflowClient", uri: str, *, key: str, classifier: str, dataset: str
+) -> tuple["Run", bool]:
+    """The one run of a content key, whatever its state, and whether this call created it.
+
+    Two machines can both find nothing and both create: whoever looks next keeps the older run and
+    takes the other out, so that all end with the same one.
+    """
+    experiment = _experiment(client, uri, dataset)
+    if found := _one(client, experiment, key=key, classifier=classifier):
+        return found, False
+    created = client.create_run(
+        experiment,
+        run_name=classifier,
+        tags={
+            **identity(key=key, classifier=classifier, dataset=dataset),
+            "mlflow.user": _user(),
+            "mlflow.source.name": "frostline",
+        },
+    )
+    kept = _one(client, experiment, key=key, classifier=classifier) or created
+    return kept, kept.info.run_id == created.info.run_id
+
+
+def _one(client: "MlflowClient", experiment: str, *, key: str, classifier: str) -> "Run | None":
+    from mlflow.entities import ViewType
+
+    found = client.search_runs(
+        [experiment],
+        filter_string=f"tags.`{KEY}` = '{key}' and tags.`{CLASSIFIER}` = '{classifier}'",
+        run_view_type=ViewType.ALL,
+    )
+    runs = sorted(found, key=lambda run: (_deleted(run), run.info.start_time, run.info.run_id))
+    if not runs:
+        return None
+    for other in runs[1:]:
+        if not _deleted(other):
+            client.delete_tag(other.info.run_id, KEY)
+            client.delete_run(other.info.run_id)
+    if _deleted(runs[0]):
+        client.restore_run(runs[0].info.run_id)
+    return client.get_run(runs[0].info.run_id)
+
+
+def _deleted(run: "Run") -> bool:
+    return bool(run.info.lifecycle_stage == "deleted")
+
+
+def _user() -> str:
+    """Who runs this, as MLflow's own runs say it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return "unknown"
+
+
+def _experiment(client: "MlflowClient", uri: str, dataset: str) -> str:
+    """The id of the experiment named after a dataset; a deleted one is restored."""
+    from mlflow.exceptions import MlflowException
+
+    location = places.artifact_location(uri, dataset)
+    found = client.get_experiment_by_name(dataset)
+    if found is None:
+        try:
+            # The kind tells MLflow's pages that this is training, not a chat application.
+            return client.create_experiment(
+                dataset, location, tags={"mlflow.experimentKind": "custom_model_development"}
+            )
+        except MlflowException as error:
+            found = client.get_experiment_by_name(dataset)
+            if found is None:
+                raise error
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    if places.is_own(uri) and found.artifact_location != location:
+        raise FrostlineError(
+            f"the project was moved: its MLflow store keeps files in {found.artifact_location}; "
+            "move the project back, or move .frostline/mlflow out of the way and run `frostline sync` again"
+        )
+    return str(found.experiment_id)

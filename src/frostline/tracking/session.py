@@ -1,0 +1,129 @@
+"""One quiet, bounded conversation with MLflow, whose failures are one line."""
+
+import contextlib
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from frostline.errors import FrostlineError
+from frostline.tracking import places
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+# MLflow reports its use over the network, prints links and draws bars; none of it was asked for.
+QUIET = {
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+# MLflow's own 7 retries of 120 seconds hold a command for minutes.
+PATIENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+}
+# While training, a silent server may cost one epoch a few seconds, once.
+HASTY = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "5"}
+
+
+@contextlib.contextmanager
+def session(uri: str, *, limits: Mapping[str, str] = PATIENT) -> Iterator["MlflowClient"]:
+    """A client of the store at `uri`; what MLflow raises comes out as a FrostlineError of one line.
+
+    The environment is set for the time of the conversation, because MLflow's registry asks the
+    default store, not the client's, where a logged model lies. What the user set himself stays.
+    """
+    settings = {name: value for name, value in {**QUIET, **limits}.items() if name not in os.environ}
+    with _environment({**settings, places.VARIABLE: uri}), _silence(), _explained(uri):
+        if file := places.database(uri):
+            file.parent.mkdir(parents=True, exist_ok=True)
+        from mlflow import MlflowClient
+
+        yield MlflowClient(tracking_uri=uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI", uri))
+
+
+@contextlib.contextmanager
+def locked(uri: str, *, seconds: float) -> Iterator[None]:
+    """One conversation that creates things at a time, for this store on this machine.
+
+    It also keeps two first users of a fresh sqlite file from migrating it at once.
+    """
+    from filelock import FileLock, Timeout
+
+    path = places.lock_file(uri)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(path)
+        lock.acquire(timeout=seconds)
+    except Timeout:
+        raise FrostlineError(
+            f"another frostline has been writing to {places.shown(uri)} for {seconds:g} seconds; "
+            "run `frostline sync` when it is done"
+        ) from None
+    except OSError as error:
+        raise FrostlineError(f"cannot lock {path}: {error.strerror}; make its folder writable") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """No deprecations of MLflow's own libraries, no report on its migrations, also where it is imported."""
+    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def _explained(uri: str) -> Iterator[None]:
+    """MLflow passes on what its database, HTTP and cloud libraries raise: too many types to name."""
+    try:
+        yield
+    except FrostlineError:
+        raise
+    except ModuleNotFoundError as error:
+        raise FrostlineError(
+            f"MLflow at {places.shown(uri)} needs the package {error.name}: install frostline[train], "
+            "or frostline[registry] to read models from a server"
+        ) from error
+    except Exception as error:
+        if type(error).__module__ == "builtins" and not isinstance(error, OSError):
+            raise  # a mistake of ours: hiding it would help nobody
+        raise FrostlineError(
+            f"MLflow at {places.shown(uri)}: {_first_line(error)}; "
+            "nothing is lost, run this again once that is solved"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = (lines or [type(error).__name__])[0].rstrip(".")
+    return text if len(text) <= 300 else text[:297] + "..."

@@ -1,0 +1,94 @@
+"""Epoch by epoch into MLflow while training runs, where a server listens; otherwise nothing at all."""
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from frostline.errors import FrostlineError
+from frostline.tracking import filling, places, runs
+from frostline.tracking.content import Point, epoch_metric, missing, storable
+from frostline.tracking.session import HASTY, locked, session
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+Log = Callable[[int, Mapping[str, float]], None]
+# Training does not wait longer for a sync that is under way.
+LOCK_SECONDS = 5.0
+
+
+@contextlib.contextmanager
+def live(*, key: str, classifier: str, dataset: str) -> Iterator[Log]:
+    """Yield `log(epoch, metrics)`, which streams to the run of this content key; epoch from 1.
+
+    It streams only to an http(s) server that answers within seconds; without one it costs nothing,
+    not even MLflow's import. Nothing that goes wrong stops training: one line on stderr, and the
+    points come with `frostline sync`, from history.csv.
+    """
+    uri = os.environ.get(places.VARIABLE, "").strip()
+    stream = _Stream(uri, alive=places.is_server(uri))
+    stream.attempt(lambda: places.require(uri))
+    stream.attempt(lambda: stream.open(key=key, classifier=classifier, dataset=dataset))
+    status = "FAILED"
+    try:
+        yield stream.log
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        stream.attempt(lambda: stream.close(status))
+
+
+class _Stream:
+    """The run being written to, for as long as its server answers."""
+
+    def __init__(self, uri: str, *, alive: bool) -> None:
+        self.uri, self.alive = uri, alive
+        self.run_id = ""
+        self.sent: list[Point] = []
+
+    def attempt(self, action: Callable[[], Any]) -> None:
+        """Do it if the server is still there; its first failure is said once and is the last try."""
+        if not self.alive:
+            return
+        try:
+            action()
+        except FrostlineError as error:
+            self.alive = False
+            sys.stderr.write(f"epochs are no longer streamed, training goes on: {error}\n")
+
+    def session(self) -> "contextlib.AbstractContextManager[MlflowClient]":
+        return session(self.uri, limits=HASTY)
+
+    def open(self, *, key: str, classifier: str, dataset: str) -> None:
+        """Find or create the run and remember the points it has: training again adds none twice."""
+        with locked(self.uri, seconds=LOCK_SECONDS), self.session() as client:
+            run, _ = runs.find_or_create(client, self.uri, key=key, classifier=classifier, dataset=dataset)
+            self.run_id = run.info.run_id
+            self.sent = filling.history(
+                client, run, {name for name in run.data.metrics if name.startswith("epoch/")}
+            )
+            client.update_run(self.run_id, "RUNNING")
+
+    def log(self, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Stream one epoch's metrics."""
+        points = [(epoch_metric(name), epoch, storable(float(value))) for name, value in metrics.items()]
+        self.attempt(lambda: self._send(missing(points, self.sent)))
+
+    def _send(self, points: list[Point]) -> None:
+        if not points:
+            return
+        with self.session() as client:
+            from mlflow.entities import Metric
+
+            now = int(time.time() * 1000)
+            client.log_batch(self.run_id, [Metric(name, value, now, step) for name, step, value in points])
+        self.sent += points
+
+    def close(self, status: str) -> None:
+        with self.session() as client:
+            client.set_terminated(self.run_id, status)

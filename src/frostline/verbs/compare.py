@@ -1,0 +1,35 @@
+"""compare: all classifiers of params.yaml beside each other, with how sure the ranking is."""
+
+from frostline import files, params, paths
+from frostline.errors import FrostlineError
+from frostline.records import predictions, reports
+from frostline.results import chart, style, tables
+from frostline.results.comparison import Candidate, compare
+from frostline.results.metrics import DECIMALS
+
+
+def run() -> None:
+    """Write the comparison as JSON, Markdown and PNG, and print it as a table.
+
+    Only classifiers that params.yaml names take part, whatever else lies in metrics/.
+    FrostlineError names the stage that has to run first.
+    """
+    comparison = compare(_candidate(name) for name in params.load().classifiers)
+    files.write_json(paths.COMPARISON / "comparison.json", comparison)
+    files.write_text(paths.COMPARISON / "comparison.md", tables.markdown(comparison))
+    with files.writing(paths.COMPARISON / "comparison.png") as temporary:
+        temporary.write_bytes(style.png(chart.accuracies(comparison)))
+    print(tables.render(comparison), end="")
+
+
+def _candidate(name: str) -> Candidate:
+    """One classifier's files, checked to speak of the same training."""
+    made_by, folder = f"dvc repro evaluate@{name}", paths.classifier(name)
+    metrics = reports.read(paths.metrics(name), keys=reports.METRICS, made_by=made_by)
+    record = reports.read(folder / "record.json", keys=reports.RECORD, made_by=made_by)
+    test = predictions.read(folder / "predictions.parquet", made_by=made_by).split("test")
+    told = (metrics["dataset_digest"], metrics["test"]["images"], metrics["test"]["accuracy"])
+    right = round(float(test.right.mean()), DECIMALS) if len(test) else None
+    if told != (record["dataset_digest"], len(test), right):
+        raise FrostlineError(f"{paths.metrics(name)} is older than {folder}; run `{made_by}`")
+    return Candidate(name=name, metrics=metrics, parameters=record["parameters"], test=test)

@@ -1,0 +1,141 @@
+"""Stage `train@NAME`: cached features below the frost line, training above it, predictions for every image."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from frostline import files, lineage, paths
+from frostline.frost import joined, recipe
+from frostline.frost.features import View
+from frostline.frost.recipe import Recipe
+from frostline.frost.store import Rows
+from frostline.frost.trunk import Split
+from frostline.nets import fitting
+from frostline.nets.network import Network
+from frostline.records import history, predictions
+
+PACKAGES = ("tensorflow", "keras", "numpy", "pillow")
+
+
+Live = Callable[..., AbstractContextManager[Callable[[int, dict[str, float]], None]]]
+
+
+def run(name: str, *, live: Live) -> None:
+    """Train one classifier; write its weights, history, predictions and record.
+
+    `live` watches the epochs (see `tracking.live`); it cannot change what is written.
+    """
+    inputs = recipe.read(name)
+    network = inputs.network()
+    parts = joined.splits(network, inputs.entry)
+    record = _record(inputs, network, list(parts.values())[-1])
+    epochs = []
+    with live(key=record["key"], classifier=name, dataset=inputs.entry.dataset) as log:
+        for number, (phase, epoch) in enumerate(_train(inputs, network, parts), start=1):
+            epochs.append((phase, epoch))
+            print(_line(inputs, number, phase, epoch), flush=True)
+            log(number, dataclasses.asdict(epoch))
+    _write(inputs, list(parts.values())[-1], record=record, epochs=epochs)
+
+
+def _train(inputs: Recipe, network: Network, parts: dict[str, Split]) -> Iterator[tuple[str, fitting.Epoch]]:
+    """All phases' epochs in order, each with its phase's name."""
+    labels = {split: inputs.manifest.split(split).labels for split in ("train", "validation")}
+    if inputs.entry.network.head.standardize:
+        fitting.standardize(network.head, _pooled(inputs, network))
+    for index, (name, phase) in enumerate(inputs.entry.phases.items()):
+        epochs = fitting.fit(
+            parts[name].upper,
+            phase=phase,
+            train=fitting.Labelled(_views(inputs, parts[name]), labels["train"]),
+            validation=fitting.Labelled(_plain(inputs, parts[name], "validation"), labels["validation"]),
+            seed=[inputs.seed, index],
+        )
+        yield from ((name, epoch) for epoch in epochs)
+
+
+def _pooled(inputs: Recipe, network: Network) -> Rows:
+    """The whole body's features of the training images, before anything has trained."""
+    whole = Split(trunk=network.body, upper=network.head, cut="pool")
+    return inputs.rows(whole, "train", view=_view(inputs, 0))
+
+
+def _view(inputs: Recipe, epoch: int) -> View | None:
+    """Epochs rotate through the views; without augmentation there is only the image itself."""
+    augmentation = inputs.entry.augmentation
+    return View(augmentation, epoch % augmentation.views) if augmentation else None
+
+
+def _views(inputs: Recipe, parts: Split) -> Any:
+    @lru_cache
+    def rows(view: View | None) -> Rows:
+        return inputs.rows(parts, "train", view=view)
+
+    return lambda epoch: rows(_view(inputs, epoch))
+
+
+def _plain(inputs: Recipe, parts: Split, split: str) -> Any:
+    rows = inputs.rows(parts, split)
+    return lambda _: rows
+
+
+def _line(inputs: Recipe, number: int, phase: str, epoch: fitting.Epoch) -> str:
+    total = sum(each.epochs for each in inputs.entry.phases.values())
+    return (
+        f"epoch {number}/{total} {phase}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}  "
+        f"validation loss {epoch.val_loss:.4f}  accuracy {epoch.val_accuracy:.4f}"
+    )
+
+
+def _record(inputs: Recipe, network: Network, last: Split) -> dict[str, Any]:
+    """All that this training is, by content: equal records, equal results."""
+    content = {
+        "classifier": inputs.name,
+        "dataset": inputs.entry.dataset,
+        "dataset_digest": inputs.manifest.digest,
+        "classes": list(inputs.manifest.classes),
+        "weights": inputs.weights,
+        "recipe": inputs.plain,
+        "code": lineage.code("frostline.verbs.train"),
+        "packages": lineage.packages(PACKAGES),
+    }
+    return {"key": lineage.key(content), **content, "parameters": _parameters(inputs, network, last)}
+
+
+def _parameters(inputs: Recipe, network: Network, last: Split) -> dict[str, int]:
+    """Counts: trained in the last phase; the rest of the body, frozen; standardisation's constants."""
+    trainable = sum(int(np.prod(each.shape)) for each in last.upper.trainable_weights)
+    constants = 0
+    if inputs.entry.network.head.standardize:
+        constants = network.head.get_layer("standardize").count_params()
+    total = network.body.count_params() + network.head.count_params()
+    return {"trainable": trainable, "frozen": total - trainable - constants, "constants": constants}
+
+
+def _write(inputs: Recipe, last: Split, *, record: dict[str, Any], epochs: list[tuple[str, Any]]) -> None:
+    folder = paths.classifier(inputs.name)
+    joined.save(last.upper, folder / "trained.weights.h5")
+    figures = {name: np.array([getattr(epoch, name) for _, epoch in epochs]) for name in history.FIGURES}
+    history.write(
+        history.History(phases=tuple(phase for phase, _ in epochs), **figures), folder / "history.csv"
+    )
+    predictions.write(_predict(inputs, last), folder / "predictions.parquet")
+    files.write_json(folder / "record.json", record)
+
+
+def _predict(inputs: Recipe, last: Split) -> predictions.Predictions:
+    """Probabilities of every image of every split, once, as it is (no view)."""
+    probs = {s: fitting.predict(last.upper, inputs.rows(last, s)) for s in predictions.SPLITS}
+    splits = {s: inputs.manifest.split(s) for s in predictions.SPLITS}
+    return predictions.Predictions(
+        classes=inputs.manifest.classes,
+        paths=tuple(path for s in splits.values() for path in s.paths),
+        ids=tuple(each for s in splits.values() for each in s.ids),
+        splits=tuple(name for name, s in splits.items() for _ in s.paths),
+        labels=np.concatenate([s.labels for s in splits.values()]),
+        probs=np.concatenate(list(probs.values())),
+    )

@@ -1,0 +1,92 @@
+"""Stage outputs of one classifier by hand, as train, evaluate and export write them."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from frostline.files import sha256
+from making_models import contract, model
+
+KEY = "a" * 64
+CLASSES = ["blue", "green", "red"]
+
+
+def record(name: str = "tiny", **changes: Any) -> dict[str, Any]:
+    """train's record.json for random weights, with changes."""
+    values = {
+        "key": KEY,
+        "classifier": name,
+        "dataset": "colours",
+        "dataset_digest": "d" * 64,
+        "classes": CLASSES,
+        "weights": {"name": "vgg19-random", "backbone": "vgg19", "source": "random", "sha256": "e" * 64},
+        "recipe": {
+            "seed": 7,
+            "dataset": "colours",
+            "augmentation": None,
+            "image": {"size": {"height": 20, "width": 28}},
+            "network": {"head": {"dense": {}, "standardize": True}},
+            "phases": {"head": {"learning_rate": 0.001, "epochs": 2}},
+        },
+        "code": "c" * 64,
+        "packages": {"tensorflow": "2.21.0"},
+        "parameters": {"trainable": 12, "frozen": 345},
+    }
+    return values | changes
+
+
+def metrics(name: str = "tiny", **changes: Any) -> dict[str, Any]:
+    """evaluate's JSON, with changes."""
+
+    def split(accuracy: float) -> dict[str, Any]:
+        return {
+            "images": 41,
+            "accuracy": accuracy,
+            "accuracy_low": accuracy - 0.1,
+            "accuracy_high": accuracy + 0.05,
+            "loss": 1 - accuracy,
+            "per_class": {each: {"precision": 1, "recall": 1, "f1": 0.5, "images": 9} for each in CLASSES},
+        }
+
+    values = {
+        "classifier": name,
+        "dataset": "colours",
+        "dataset_digest": "d" * 64,
+        "note": "random weights: plumbing only",
+        "test": split(0.875),
+        "validation": split(0.75),
+        "train": split(0.9375),
+    }
+    return values | changes
+
+
+def write(
+    root: Path, name: str = "tiny", *, only: tuple[str, ...] = ("evaluate", "export"), **changes: Any
+) -> Path:
+    """All outputs of a classifier below a project's root; `changes` go into its record."""
+    made = record(name, **changes)
+    folder = root / "artifacts/classifiers" / name
+    _put(folder / "record.json", json.dumps(made))
+    _put(
+        folder / "history.csv",
+        "epoch,phase,loss,accuracy,val_loss,val_accuracy\n1,head,0.5,0.25,0.75,0.125\n2,head,0.4,0.5,0.7,nan\n",
+    )
+    if "evaluate" in only:
+        _put(root / "metrics" / f"{name}.json", json.dumps(metrics(name)))
+        picture = io.BytesIO()
+        Image.new("RGB", (31, 17), "red").save(picture, "png")
+        _put(root / "plots" / name / "confusion.png", picture.getvalue())
+        _put(root / "plots" / name / "confusion.csv", "actual,predicted\nred,blue\n")
+    if "export" in only:
+        content = model(contract(classifier=name, recipe=made["key"]))
+        _put(root / "artifacts/models" / name / "model.onnx", content)
+        _put(root / "artifacts/models" / name / "agreement.json", json.dumps({"model": sha256(content)}))
+    return root
+
+
+def _put(path: Path, content: str | bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)

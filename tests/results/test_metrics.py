@@ -1,0 +1,109 @@
+"""Metrics: every figure against scikit-learn, and the edges that it leaves open."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as reference
+
+from frostline.files import canonical_json
+from frostline.results import metrics
+from frostline.results.metrics import measure
+from making_results import rows
+
+
+def drawn(seed: int, *, count: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Labels (N,) and probabilities (N, C) that are right more often than not."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, classes, count)
+    scores = rng.normal(size=(count, classes)) + 1.5 * np.eye(classes)[labels]
+    shares = np.exp(scores)
+    return labels, (shares / shares.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("seed", "count", "classes"), [(0, 200, 2), (1, 350, 10), (2, 999, 100), (3, 1, 2)])
+def test_against_scikit_learn(seed: int, count: int, classes: int) -> None:
+    """Accuracy, loss, confusion, precision, recall and F1 are scikit-learn's."""
+    labels, probs = drawn(seed, count=count, classes=classes)
+    predicted, every = probs.argmax(axis=1), np.arange(classes)
+    matrix = metrics.confusion(labels, predicted, classes=classes)
+    np.testing.assert_array_equal(matrix, reference.confusion_matrix(labels, predicted, labels=every))
+    assert metrics.accuracy(matrix) == pytest.approx(reference.accuracy_score(labels, predicted))
+    exact = probs.astype(np.float64)
+    exact /= exact.sum(axis=1, keepdims=True)
+    assert metrics.log_loss(labels, probs) == pytest.approx(
+        reference.log_loss(labels, exact, labels=every), rel=1e-5
+    )
+    figures = metrics.per_class(matrix)
+    expected = reference.precision_recall_fscore_support(
+        labels, predicted, labels=every, zero_division=np.nan
+    )
+    for own, theirs in zip(("precision", "recall", "f1", "images"), expected, strict=True):
+        found = [getattr(each, own) for each in figures]
+        np.testing.assert_allclose([np.nan if f is None else f for f in found], theirs)
+
+
+def test_by_hand() -> None:
+    """Four images, worked out on paper: 3 of 4 right."""
+    measured = measure(rows([0, 1, 2, 1], [0, 1, 1, 1]))
+    dog, moose = measured.per_class["dog"], measured.per_class["élan"]
+    assert measured.accuracy == 0.75
+    assert (dog.precision, dog.recall, dog.f1, dog.images) == (2 / 3, 1.0, 0.8, 2)
+    assert (moose.precision, moose.recall, moose.f1, moose.images) == (None, 0.0, 0.0, 1)
+
+
+def test_perfect() -> None:
+    """All right: every share is 1, the interval ends on 1, the loss is above 0."""
+    measured = measure(rows([0, 1, 2], [0, 1, 2]))
+    assert measured.accuracy == measured.interval.high == 1.0
+    assert all((c.precision, c.recall, c.f1) == (1, 1, 1) for c in measured.per_class.values())
+    assert 0 < measured.loss < 0.4
+
+
+def test_class_without_images_has_no_recall() -> None:
+    """A share of nothing is None; JSON says null, never NaN."""
+    measured = measure(rows([0, 0], [0, 1]))
+    absent = measured.per_class["élan"]
+    assert (absent.precision, absent.recall, absent.f1, absent.images) == (None, None, None, 0)
+    written = json.loads(canonical_json(measured.as_json()))
+    assert written["per_class"]["élan"] == {"precision": None, "recall": None, "f1": None, "images": 0}
+
+
+def test_certain_mistake_costs_as_in_keras() -> None:
+    """Probability 0 for the actual class is clipped at 1e-7: 16.1 nats, not infinity."""
+    assert metrics.log_loss(np.array([1]), np.array([[1, 0]], np.float32)) == pytest.approx(-np.log(1e-7))
+
+
+def test_nothing_to_measure() -> None:
+    """No rows are an error, not a division by zero."""
+    with pytest.raises(ValueError, match="no rows"):
+        measure(rows([], []))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40), st.randoms())
+def test_order_of_rows_does_not_count(pairs: list[tuple[int, int]], random) -> None:
+    """Each row counts once and alike: shuffled rows measure the same, and the counts sum to N."""
+    labels, predicted = (np.array(column) for column in zip(*pairs, strict=True))
+    matrix = metrics.confusion(labels, predicted, classes=3)
+    assert matrix.sum() == len(pairs)
+    order = list(range(len(pairs)))
+    random.shuffle(order)
+    np.testing.assert_array_equal(matrix, metrics.confusion(labels[order], predicted[order], classes=3))
+
+
+def test_many_classes_do_not_overflow() -> None:
+    """int8 labels of another writer would overflow the cell number; they are widened first."""
+    labels = np.array([99, 100], np.int8)
+    matrix = metrics.confusion(labels, labels, classes=101)
+    assert matrix[99, 99] == matrix[100, 100] == 1
+
+
+def test_json_keys_and_precision() -> None:
+    """The metrics file's own keys, six decimals."""
+    written = measure(rows([0, 1, 2], [0, 1, 1])).as_json()
+    assert list(written) == ["images", "accuracy", "accuracy_low", "accuracy_high", "loss", "per_class"]
+    assert written["accuracy"] == 0.666667
+    assert list(written["per_class"]) == ["cat", "dog", "élan"]

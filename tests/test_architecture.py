@@ -1,0 +1,136 @@
+"""The house: arrows only go down, importing is free, and dvc.yaml lists what each stage really uses."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from frostline import lineage
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "frostline"
+
+# Each room may import itself and the rooms named; the order is the order of the house, top to bottom.
+COMMON = {"errors", "files", "paths", "notes", "progress", "__init__"}
+ARROWS = {
+    "cli": {"verbs", "tracking", "lineage"},
+    "verbs": {
+        "frost", "nets", "engine", "data", "images", "params", "records", "results", "onnx", "tracking",
+        "graph", "lineage", "scores",
+    },
+    "frost": {"nets", "engine", "data", "images", "params"},
+    "nets": {"params"},
+    "engine": {"data", "images"},
+    "scores": {"engine", "data", "images", "onnx", "tracking"},
+    "data": {"images", "params"},
+    "images": set(),
+    "params": set(),
+    "results": {"records", "images"},
+    "records": set(),
+    "onnx": {"images"},
+    "tracking": {"records"},
+    "graph": set(),
+    "lineage": set(),
+}  # fmt: skip
+HEAVY = (
+    "tensorflow",
+    "keras",
+    "mlflow",
+    "dvc",
+    "prefect",
+    "onnxruntime",
+    "onnx",
+    "matplotlib",
+    "sklearn",
+    "scipy",
+)
+
+
+def room(path: Path) -> str:
+    """The room a file stands in: its folder, or itself at the top."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """Rooms of this package that a file imports, at its top or inside functions."""
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "frostline":
+            inside = node.module.split(".")[1:]
+            rooms |= {inside[0]} if inside else {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            rooms |= {a.name.split(".")[1] for a in node.names if a.name.startswith("frostline.")}
+    return rooms - {"__version__"}
+
+
+def files() -> list[Path]:
+    """Every source file of the package."""
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_arrows_only_go_down(path: Path) -> None:
+    """A room imports only the rooms below it; verbs never import verbs, nouns never import verbs."""
+    here = room(path)
+    allowed = COMMON | (ARROWS.get(here, set()) if here not in COMMON else set())
+    if here not in {"verbs", "cli"}:
+        allowed = allowed | {here}
+    assert imported_rooms(path) <= allowed
+
+
+def test_the_arrow_test_can_fail(tmp_path: Path) -> None:
+    """An import inside a function is seen as well as one at the top."""
+    source = tmp_path / "x.py"
+    source.write_text("def f():\n    from frostline.verbs import train\n    import frostline.cli\n")
+    assert imported_rooms(source) == {"verbs", "cli"}
+
+
+def test_every_room_is_known() -> None:
+    """A new folder or module needs a place in the house."""
+    assert {room(path) for path in files()} <= ARROWS.keys() | COMMON
+
+
+def stages() -> dict[str, dict]:
+    """dvc.yaml's stages with their templates taken off."""
+    found = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    return {name: stage.get("do", stage) for name, stage in found.items()}
+
+
+def test_stages_list_the_rooms_they_import() -> None:
+    """The dependencies on code in dvc.yaml are the import closure of each stage's verb, by room."""
+    for name, stage in stages().items():
+        closure = lineage.closure(f"frostline.verbs.{name}")
+        rooms = {
+            path.relative_to(ROOT).as_posix()
+            if path.parent == PACKAGE or room(path) == "verbs"
+            else f"src/frostline/{room(path)}"
+            for path in closure
+        } - {"src/frostline/verbs/__init__.py"}
+        assert {dep for dep in stage["deps"] if dep.startswith("src/")} == rooms, name
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_heavy_import_at_the_top(path: Path) -> None:
+    """Heavy libraries are imported by the functions that use them."""
+    top = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {alias.name for node in top if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in top if isinstance(node, ast.ImportFrom)}
+    assert not {name for name in names if name.split(".")[0] in HEAVY}
+
+
+def test_importing_every_room_does_nothing() -> None:
+    """No heavy library, logging set-up or folder comes from importing all of the package."""
+    modules = [".".join(path.relative_to(ROOT / "src").with_suffix("").parts) for path in files()]
+    code = (
+        "import importlib, logging, os, sys\n"
+        "before = set(os.listdir('.')), dict(os.environ)\n"
+        f"for name in {modules!r}: importlib.import_module(name)\n"
+        "assert (set(os.listdir('.')), dict(os.environ)) == before, 'left something behind'\n"
+        "assert not logging.root.handlers, 'set up logging'\n"
+        f"heavy = set({HEAVY!r}) & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -1,0 +1,358 @@
+"""One run and one version per content, however often, from wherever, and interrupted wherever."""
+
+import functools
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+
+import onnx
+from frostline import files
+from frostline.errors import FrostlineError
+from frostline.tracking import Commit, Published, publish, store
+from frostline.tracking.session import session
+from making_outputs import KEY, metrics, write
+from making_stores import gathered, project, seen, sqlite
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose classifier `tiny` is trained, evaluated and exported."""
+    return write(project(tmp_path / "clone", monkeypatch))
+
+
+@pytest.fixture
+def uri(root: Path) -> str:
+    """The project's own store, empty."""
+    sqlite(root / ".frostline/mlflow")
+    return store()
+
+
+def test_a_person_finds_everything(root: Path, uri: str) -> None:
+    """Params, both kinds of metrics, files, dataset, model, version and alias."""
+    published = publish(gathered(), uri=uri)
+    there = seen(uri)
+    run = there["runs"][0]
+    sha256 = files.sha256_file(root / "artifacts/models/tiny/model.onnx")
+    assert (published.created, published.registered, published.version) == (True, True, 1)
+    assert len(there["runs"]) == 1
+    assert (run["name"], run["status"], run["models"]) == ("tiny", "FINISHED", 1)
+    assert run["params"]["phases.head.learning_rate"] == "0.001"
+    assert run["metrics"]["epoch/loss"] == [(1, "0.5"), (2, "0.4")]
+    assert run["metrics"]["epoch/val_accuracy"] == [(1, "0.125"), (2, "nan")]
+    assert run["metrics"]["test_accuracy"] == [(0, "0.875")]
+    assert run["datasets"] == [("colours", "d" * 12)]
+    assert run["files"] == [
+        "agreement.json", "history.csv", "metrics.json",
+        "plots/confusion.csv", "plots/confusion.png", "record.json",
+    ]  # fmt: skip
+    assert run["tags"]["note"] == run["tags"]["mlflow.note.content"] == "random weights: plumbing only"
+    assert there["models"] == [("tiny", "READY", {"frostline.model_sha256": sha256})]
+    assert there["versions"] == [
+        (1, {"frostline.model_sha256": sha256, "frostline.key": KEY}, "random weights: plumbing only")
+    ]
+    assert there["aliases"] == {"challenger": "1"}
+    assert sorted(path.name for path in root.iterdir() if path.name.startswith("ml")) == []
+
+
+def test_the_logged_model_is_the_exported_file_and_loads(root: Path, uri: str) -> None:
+    """MLflow's own way to load it works, pinned to what is installed, without TensorFlow."""
+    publish(gathered(), uri=uri)
+    with session(uri):
+        folder = Path(
+            mlflow.artifacts.download_artifacts("models:/tiny@challenger", dst_path=str(root / "there"))
+        )
+        loaded = mlflow.onnx.load_model("models:/tiny@challenger")
+        signature = mlflow.models.get_model_info("models:/tiny@challenger").signature
+    assert (folder / "model.onnx").read_bytes() == (root / "artifacts/models/tiny/model.onnx").read_bytes()
+    assert loaded == onnx.load(root / "artifacts/models/tiny/model.onnx")
+    assert f"onnx=={onnx.__version__}" in (folder / "requirements.txt").read_text().splitlines()
+    assert "tensorflow" not in (folder / "requirements.txt").read_text()
+    assert signature.inputs.inputs[0].shape == (-1, 20, 28, 3)
+    assert signature.outputs.inputs[0].shape == (-1, 3)
+
+
+def test_again_changes_nothing(uri: str) -> None:
+    """And says so."""
+    first = publish(gathered(), uri=uri)
+    before = seen(uri)
+    again = publish(gathered(), uri=uri)
+    assert again == Published(first.run_id, 1, created=False, registered=False, changed=False)
+    assert seen(uri) == before
+
+
+def test_another_clone_finds_the_same_run_and_version(
+    uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key is content; where the outputs lie is not."""
+    first = publish(gathered(), uri=uri)
+    before = seen(uri)
+    write(project(tmp_path / "elsewhere", monkeypatch))
+    second = publish(gathered(), uri=uri)
+    assert (second.run_id, second.version, second.changed) == (first.run_id, 1, False)
+    assert seen(uri) == before
+
+
+PIPES: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+
+
+class Killed(BaseException):
+    """As a kill, nothing may catch it."""
+
+
+class Mortal:
+    """A client that dies before or after its n-th call that writes."""
+
+    def __init__(self, client: Any, *, calls: int, after: bool) -> None:
+        self.client, self.left, self.after = client, calls, after
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self.client, name)
+        if name.startswith(("get_", "search_", "list_")):
+            return method  # type: ignore[no-any-return]
+
+        def call(*values: Any, **options: Any) -> Any:
+            self.left -= 1
+            if self.left < 0 and not self.after:
+                raise Killed(name)
+            result = method(*values, **options)
+            if self.left < 0:
+                raise Killed(name)
+            return result
+
+        return call
+
+
+def _mortal(client: Any, *, calls: int, after: bool, **address: str) -> Mortal:
+    return Mortal(client(**address), calls=calls, after=after)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
+def test_killed_at_any_step_and_called_again_nothing_is_twice(
+    after: bool, root: Path, uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For each call that writes: die there in a fresh store, call again, find what one call leaves."""
+    commit, client = Commit("f" * 40, dirty=True), mlflow.MlflowClient
+    publish(gathered(), uri=uri, commit=commit)
+    whole = seen(uri)
+    for steps in range(100):
+        store_uri = sqlite(root / f"store-{steps}")
+        mortal = functools.partial(_mortal, client, calls=steps, after=after)
+        monkeypatch.setattr(mlflow, "MlflowClient", mortal)
+        died = False
+        try:
+            publish(gathered(), uri=store_uri, commit=commit)
+        except Killed:
+            died = True
+        monkeypatch.setattr(mlflow, "MlflowClient", client)
+        publish(gathered(), uri=store_uri, commit=commit)
+        assert seen(store_uri) == whole, f"after dying at step {steps}"
+        if not died:
+            break
+    assert steps >= 15
+
+
+def test_two_processes_at_once_on_a_fresh_store(root: Path) -> None:
+    """Both also want to make its tables."""
+    program = (
+        "from frostline import tracking; from frostline.verbs import sync\n"
+        "print(tracking.publish(sync.gather('tiny'), uri=tracking.store()).run_id)"
+    )
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", program], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    answers = [process.communicate(timeout=120) for process in both]
+    assert [process.returncode for process in both] == [0, 0], answers
+    assert answers[0][0] == answers[1][0]
+    assert {err for _, err in answers} == {b""}
+    there = seen(store())
+    assert (len(there["runs"]), len(there["models"]), len(there["versions"])) == (1, 1, 1)
+
+
+def test_two_machines_at_once_end_with_one_run_and_one_version(uri: str) -> None:
+    """Their locks know nothing of each other: the older stays, the younger goes."""
+    first = publish(gathered(), uri=uri)
+    with session(uri) as client:
+        run = client.get_run(first.run_id)
+        mine = {name: value for name, value in run.data.tags.items() if name.startswith("frostline.")}
+        client.create_run(run.info.experiment_id, tags=mine, start_time=run.info.start_time + 5)
+    assert publish(gathered(), uri=uri).run_id == first.run_id
+    assert len(seen(uri)["runs"]) == 1
+
+
+def test_a_version_that_another_machine_made_meanwhile_is_the_one(
+    uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ours, made a moment later, goes again."""
+    client = mlflow.MlflowClient
+    made: list[Any] = []
+
+    class Raced(client):  # type: ignore[valid-type, misc]
+        def create_model_version(self, *values: Any, **options: Any) -> Any:
+            made.append(super().create_model_version(*values, **options))
+            return super().create_model_version(*values, **options)
+
+    monkeypatch.setattr(mlflow, "MlflowClient", Raced)
+    assert publish(gathered(), uri=uri).version == 1
+    assert [number for number, _, _ in seen(uri)["versions"]] == [1]
+    assert len(made) == 1
+
+
+def test_a_deleted_run_and_experiment_come_back(uri: str) -> None:
+    """What the outputs say stands in the store."""
+    first = publish(gathered(), uri=uri)
+    before = seen(uri)
+    with session(uri) as client:
+        experiment = client.get_run(first.run_id).info.experiment_id
+        client.delete_run(first.run_id)
+        client.delete_experiment(experiment)
+    assert publish(gathered(), uri=uri).run_id == first.run_id
+    assert seen(uri) == before
+
+
+def test_a_deleted_version_is_registered_again(uri: str) -> None:
+    """The run says that all was there; the registry decides."""
+    publish(gathered(), uri=uri)
+    with session(uri) as client:
+        client.delete_registered_model("tiny")
+    published = publish(gathered(), uri=uri)
+    assert (published.registered, published.created) == (True, False)
+    assert [number for number, _, _ in seen(uri)["versions"]] == [1]
+    assert seen(uri)["aliases"] == {"challenger": "1"}
+    assert len(seen(uri)["models"]) == 1
+
+
+def test_another_training_is_another_run_and_the_new_challenger(root: Path, uri: str) -> None:
+    """Going back to the first recipe finds the first run, and the newest stays challenger."""
+    first = publish(gathered(), uri=uri)
+    write(root, key="b" * 64)
+    second = publish(gathered(), uri=uri)
+    assert (second.created, second.version) == (True, 2)
+    assert second.run_id != first.run_id
+    assert seen(uri)["aliases"] == {"challenger": "2"}
+    write(root)
+    assert publish(gathered(), uri=uri).run_id == first.run_id
+    assert seen(uri)["aliases"] == {"challenger": "2"}
+
+
+def test_a_champion_is_not_its_own_challenger(uri: str) -> None:
+    """After a promotion took the alias away, a sync does not bring it back."""
+    publish(gathered(), uri=uri)
+    with session(uri) as client:
+        client.set_registered_model_alias("tiny", "champion", "1")
+        client.delete_registered_model_alias("tiny", "challenger")
+        client.set_tag(client.search_runs(["1"])[0].info.run_id, "frostline.synced", "")
+    assert publish(gathered(), uri=uri).changed
+    assert seen(uri)["aliases"] == {"champion": "1"}
+
+
+def test_a_new_evaluation_of_the_same_training_updates_its_run(root: Path, uri: str) -> None:
+    """The figures follow; curves, params and the version stay as they are."""
+    first = publish(gathered(), uri=uri)
+    changed = metrics()
+    changed["test"]["accuracy"] = 0.5
+    files.write_json(root / "metrics/tiny.json", changed)
+    again = publish(gathered(), uri=uri)
+    run = seen(uri)["runs"][0]
+    assert (again.run_id, again.changed, again.registered) == (first.run_id, True, False)
+    with session(uri) as client:
+        assert client.get_run(first.run_id).data.metrics["test_accuracy"] == 0.5
+    assert run["metrics"]["epoch/loss"] == [(1, "0.5"), (2, "0.4")]
+    assert run["metrics"]["test_loss"] == [(0, "0.125")]
+
+
+def test_trained_only_then_the_rest(root: Path, uri: str) -> None:
+    """A run does not wait for the later stages, and takes them when they come."""
+    metrics_file, model = root / "metrics/tiny.json", root / "artifacts/models/tiny/model.onnx"
+    kept = {path: path.read_bytes() for path in (metrics_file, model)}
+    for path in kept:
+        path.unlink()
+    first = publish(gathered(), uri=uri)
+    assert (first.version, first.created) == (None, True)
+    assert "test_accuracy" not in seen(uri)["runs"][0]["metrics"]
+    for path, content in kept.items():
+        path.write_bytes(content)
+    second = publish(gathered(), uri=uri)
+    assert (second.run_id, second.version, second.registered) == (first.run_id, 1, True)
+    assert "test_accuracy" in seen(uri)["runs"][0]["metrics"]
+
+
+@pytest.mark.parametrize(
+    ("commits", "expected"),
+    [
+        ([None], None),
+        ([Commit("1" * 40, dirty=True)], ("1" * 40, "true")),
+        ([Commit("1" * 40, dirty=True), Commit("2" * 40, dirty=True)], ("1" * 40, "true")),
+        ([Commit("1" * 40, dirty=True), Commit("2" * 40, dirty=False)], ("2" * 40, "false")),
+        ([Commit("1" * 40, dirty=False), Commit("2" * 40, dirty=False)], ("1" * 40, "false")),
+        ([Commit("1" * 40, dirty=False), Commit("2" * 40, dirty=True)], ("1" * 40, "false")),
+        ([None, Commit("2" * 40, dirty=False)], ("2" * 40, "false")),
+    ],
+)
+def test_the_commit_is_the_first_clean_one(
+    commits: list[Commit | None], expected: tuple[str, str] | None, uri: str
+) -> None:
+    """Outputs are made in a dirty tree and committed then; later commits have no claim."""
+    for commit in commits:
+        publish(gathered(), uri=uri, commit=commit)
+    tags = seen(uri)["runs"][0]["tags"]
+    found = (tags.get("mlflow.source.git.commit"), tags.get("mlflow.source.git.dirty"))
+    assert found == (expected or (None, None))
+
+
+def test_a_persons_description_stays(root: Path, uri: str) -> None:
+    """What somebody wrote on the run's page is not ours to overwrite."""
+    run_id = publish(gathered(), uri=uri).run_id
+    with session(uri) as client:
+        client.set_tag(run_id, "mlflow.note.content", "best so far")
+    (root / "plots/tiny/new.png").write_bytes(b"png")
+    assert publish(gathered(), uri=uri).changed
+    assert seen(uri)["runs"][0]["tags"]["mlflow.note.content"] == "best so far"
+
+
+def test_a_moved_project_is_told_what_to_do(
+    root: Path, uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its database still names the old place: nothing may be written there."""
+    publish(gathered(), uri=uri)
+    root.rename(tmp_path / "moved")
+    monkeypatch.chdir(tmp_path / "moved")
+    with pytest.raises(FrostlineError, match=r"the project was moved.*move .frostline/mlflow out of the way"):
+        publish(gathered(), uri=store())
+    assert not root.exists()
+    # The way out, in a folder of another name: this process holds the moved database open.
+    monkeypatch.chdir(write(project(tmp_path / "without store", monkeypatch)))
+    assert publish(gathered(), uri=store()).version == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"this is not a database, but it is long enough to be read", "file is not a database")],
+)
+def test_a_damaged_store_is_one_line(content: bytes, said: str, root: Path) -> None:
+    """SQLAlchemy's page of text stays inside."""
+    (root / "broken.db").write_bytes(content * 100)
+    with pytest.raises(FrostlineError, match=said) as caught:
+        publish(gathered(), uri=f"sqlite:///{root}/broken.db")
+    assert "\n" not in str(caught.value)
+    assert "nothing is lost" in str(caught.value)
+
+
+def test_quiet_and_the_environment_as_before(
+    uri: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No links, bars, migrations or settings are left on the user's screen or in his environment."""
+    import os
+
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "77")
+    before = dict(os.environ)
+    publish(gathered(), uri=uri)
+    assert capfd.readouterr() == ("", "")
+    assert dict(os.environ) == before
