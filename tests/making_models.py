@@ -3,11 +3,11 @@
 from typing import Any
 
 import numpy as np
-
 import onnx
+from onnx import TensorProto, helper, numpy_helper
+
 from frostline.images import DECODE_VERSION
 from frostline.onnx.contract import Contract, WeightsSource, to_json
-from onnx import TensorProto, helper, numpy_helper
 
 CLASSES = ("blue", "green", "red")
 

@@ -19,7 +19,7 @@ ARROWS = {
     "cli": {"verbs", "tracking", "lineage"},
     "verbs": {
         "frost", "nets", "engine", "data", "images", "params", "records", "results", "onnx", "tracking",
-        "graph", "lineage", "scores",
+        "graph", "lineage", "scores", "progress",
     },
     "frost": {"nets", "engine", "data", "images", "params"},
     "nets": {"params"},

@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
+from onnx import TensorProto
 
-import onnx
 from frostline.errors import FrostlineError, InputError
 from frostline.files import sha256
 from frostline.onnx import providers, sessions
 from frostline.onnx.contract import to_json
 from frostline.onnx.sessions import open_session
 from making_models import contract, model
-from onnx import TensorProto
 
 NO_CUDA = bool(providers.missing("cuda"))
 without_cuda = pytest.mark.skipif(not NO_CUDA, reason="this machine has CUDA's libraries")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import onnx
 import pytest
 
-import onnx
 from frostline import files
 from frostline.errors import FrostlineError
 from frostline.tracking import Commit, Published, publish, store

@@ -38,9 +38,8 @@ def convert(classify: Callable[[Any], dict[str, Any]], *, height: int, width: in
 
 def upper(model: bytes) -> bytes:
     """The part of an exported model from `features` to `probs`, cut out of its very graph."""
-    from onnx.utils import Extractor
-
     import onnx
+    from onnx.utils import Extractor
 
     with _quiet():
         inferred = onnx.shape_inference.infer_shapes(onnx.load_from_string(model))

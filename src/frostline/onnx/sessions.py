@@ -108,7 +108,8 @@ def _start(content: bytes, device: str) -> Any:
     wanted = providers.require(device)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = SILENT
-    # Its idle threads would spin on the processors that the decoders need (a third slower on 2 cores).
+    # Its idle threads would spin on the processors that the decoders need: 1.08 instead of 0.80 ms of
+    # processor time an image with a tiny network on 2 cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         runtime = onnxruntime.InferenceSession(content, options, providers=wanted)

@@ -8,7 +8,7 @@ from frostline.errors import FrostlineError
 from frostline.files import read_json
 
 RECORD = (
-    "dataset", "dataset_digest", "classes", "weights.source", "parameters.trainable", "parameters.frozen",
+    "key", "dataset", "dataset_digest", "classes", "weights.source", "parameters.trainable", "parameters.frozen",
 )  # fmt: skip
 METRICS = (
     "dataset", "dataset_digest", "note", "validation.accuracy",

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from mlflow.entities import LoggedModel, Run
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.models import ModelSignature
-
     from onnx import ModelProto
 
 CHALLENGER = "challenger"
@@ -33,7 +32,7 @@ def register(client: "MlflowClient", run: "Run", outputs: Outputs, *, model: Pat
     logged = _logged(client, run, outputs, model=model, sha256=sha256)
     _name(client, outputs.classifier)
     version, created = find_version(client, outputs.classifier, sha256), False
-    if True:
+    if version is None:
         version, created = _create_version(client, run, outputs, logged=logged, sha256=sha256), True
     _challenge(client, outputs.classifier)
     return int(version.version), created
@@ -49,7 +48,7 @@ def _logged(
     client: "MlflowClient", run: "Run", outputs: Outputs, *, model: Path, sha256: str
 ) -> "LoggedModel":
     """The run's logged model of this content: found, finished or made."""
-    from mlflow.entities import LoggedModelOutput  # noqa: PLC0415
+    from mlflow.entities import LoggedModelOutput
 
     experiment = run.info.experiment_id
     of_run = f"source_run_id = '{run.info.run_id}' and tags.`{MODEL}` = '{sha256}'"
@@ -71,8 +70,8 @@ def _logged(
 
 def _save(folder: Path, *, model: Path, run_id: str, model_id: str) -> None:
     """Write MLflow's folder of an ONNX model; the file in it is the exported one, byte for byte."""
-    import mlflow.onnx  # noqa: PLC0415
-    from mlflow.models import Model  # noqa: PLC0415
+    import mlflow.onnx
+    from mlflow.models import Model
 
     loaded = _load(model, made_by=f"dvc repro export@{model.parent.name}")
     mlflow.onnx.save_model(
@@ -87,9 +86,8 @@ def _save(folder: Path, *, model: Path, run_id: str, model_id: str) -> None:
 
 
 def _load(model: Path, *, made_by: str) -> "ModelProto":
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # noqa: PLC0415
-
-    import onnx  # noqa: PLC0415
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
     try:
         return onnx.load(model)
@@ -107,9 +105,9 @@ def requirements() -> list[str]:
 
 def _signature(graph: Any) -> "ModelSignature":
     """What the file itself says it takes and gives, (N, H, W, 3) uint8 and (N, C) float32; N is -1."""
-    from mlflow.models import ModelSignature  # noqa: PLC0415
-    from mlflow.types import Schema, TensorSpec  # noqa: PLC0415
-    from onnx.helper import tensor_dtype_to_np_dtype  # noqa: PLC0415
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+    from onnx.helper import tensor_dtype_to_np_dtype
 
     def schema(values: Any) -> Any:
         tensors = [(value.name, value.type.tensor_type) for value in values]
@@ -129,7 +127,7 @@ def _signature(graph: Any) -> "ModelSignature":
 
 def _name(client: "MlflowClient", name: str) -> None:
     """The registered model, made when it is missing (also by somebody else, just now)."""
-    from mlflow.exceptions import MlflowException  # noqa: PLC0415
+    from mlflow.exceptions import MlflowException
 
     try:
         client.create_registered_model(name)

@@ -92,7 +92,7 @@ def _report(
 ) -> dict[str, Any]:
     return {
         "classifier": name,
-        **{key: record[key] for key in ("dataset", "dataset_digest", "weights")},
+        **{key: record[key] for key in ("key", "dataset", "dataset_digest", "weights")},
         "note": note,
         **{split: figures.as_json() for split, figures in measured.items()},
     }

@@ -32,9 +32,12 @@ def run(name: str) -> None:
     )
     proof = _prove(inputs, last, model)
     folder = paths.model(name)
+    key = files.read_json(paths.classifier(name) / "record.json", made_by=f"dvc repro train@{name}")["key"]
     with files.writing(folder / "model.onnx") as temporary:
         temporary.write_bytes(model)
-    files.write_json(folder / "agreement.json", {"model": files.sha256(model), **dataclasses.asdict(proof)})
+    files.write_json(
+        folder / "agreement.json", {"key": key, "model": files.sha256(model), **dataclasses.asdict(proof)}
+    )
     print(
         f"{name}: {folder / 'model.onnx'}, {len(model) / 1e6:.1f} MB; differs from the trained network by at most "
         f"{max(proof.image_difference, proof.feature_difference):.1g} in any probability"

@@ -1,0 +1,157 @@
+"""The shape of params.yaml: which keys there are, of which type and in which range."""
+
+import difflib
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
+
+BACKBONES = (
+    "densenet121", "densenet169", "densenet201", "efficientnetb0", "efficientnetv2b0",
+    "inceptionresnetv2", "inceptionv3", "mobilenet", "mobilenetv2", "nasnetmobile",
+    "resnet50", "resnet50v2", "resnet101", "resnet152", "vgg16", "vgg19", "xception",
+)  # fmt: skip
+
+# Entry names become file names, DVC stage names and MLflow model names: what all three allow.
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Policy = Literal["fail", "quarantine", "keep"]
+
+
+def nearest(name: object, known: Any) -> str:
+    """How a message about an unknown name ends: the nearest known one, or all of them."""
+    close = difflib.get_close_matches(str(name), [str(key) for key in known], n=1, cutoff=0.5)
+    return f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(map(str, known))}"
+
+
+class Section(BaseModel):
+    """A mapping of params.yaml whose keys are all known and all present."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _know_every_key(cls, values: Any) -> Any:
+        """Name unknown keys with their nearest known one, which pydantic alone does not."""
+        unknown = [key for key in values if key not in cls.model_fields] if isinstance(values, dict) else []
+        if unknown:
+            raise PydanticCustomError(
+                "unknown", "{key}{near}", {"key": unknown[0], "near": nearest(unknown[0], cls.model_fields)}
+            )
+        return values
+
+
+class Weights(Section):
+    """Pretrained weights: a backbone and the file under `pretrained/` that they come from."""
+
+    backbone: Literal[BACKBONES] | None  # type: ignore[valid-type]
+    source: Annotated[str, StringConstraints(min_length=1)]
+
+
+class Splits(Section):
+    """Shares of the images, used only for the splits that the dataset's folders do not give."""
+
+    train: Share
+    validation: Share
+    test: Share
+
+
+class Dataset(Section):
+    """A folder or archive of labelled images under `data/`."""
+
+    path: Annotated[str, StringConstraints(pattern=r"^data/[^/]")]
+    splits: Splits
+    on_bad_image: Literal["fail", "quarantine"]
+    on_duplicate: Policy
+
+
+class Size(Section):
+    """Height and width in pixels that every image is brought to."""
+
+    height: Annotated[int, Field(ge=8, le=2048)]
+    width: Annotated[int, Field(ge=8, le=2048)]
+
+
+class Image(Section):
+    """How an image becomes the network's input."""
+
+    size: Size
+    resize: Literal["squash", "crop", "pad"]
+    transform: Literal["backbone", "rescale"]
+
+
+class Head(Section):
+    """New layers on top: pooling, hidden dense layers by name and width, dropout, the classes."""
+
+    pooling: Literal["flatten", "average", "max"]
+    standardize: bool
+    dense: dict[Name, Annotated[int, Field(ge=1, le=65536)]]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+
+
+class Pretrained(Section):
+    """A backbone with pretrained weights, whole or ending early at a named layer."""
+
+    type: Literal["pretrained"]
+    end_at: str | None
+    head: Head
+
+
+class Block(Section):
+    """Convolutions of one width, then one pooling (2x2, stride 2)."""
+
+    convolutions: Annotated[int, Field(ge=1, le=8)]
+    filters: Annotated[int, Field(ge=1, le=4096)]
+    kernel: Annotated[int, Field(ge=1, le=15)]
+    pooling: Literal["max", "average", "none"]
+
+
+class Cnn(Section):
+    """A plain convolutional network trained from scratch, block by block."""
+
+    type: Literal["cnn"]
+    blocks: Annotated[dict[Name, Block], Field(min_length=1)]
+    head: Head
+
+
+class Augmentation(Section):
+    """Random changes of training images; rotation and shear in degrees, the rest as fractions."""
+
+    rotation: Annotated[float, Field(ge=0, le=180)]
+    width_shift: Share
+    height_shift: Share
+    shear: Annotated[float, Field(ge=0, lt=90)]
+    zoom: Share
+    horizontal_flip: bool
+    views: Annotated[int, Field(ge=1, le=1000)]
+
+
+class Phase(Section):
+    """A stretch of training with one freeze point, optimizer and learning rate."""
+
+    freeze: Annotated[str, StringConstraints(min_length=1)]
+    epochs: Annotated[int, Field(ge=1, le=100_000)]
+    batch_size: Annotated[int, Field(ge=1, le=65536)]
+    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"]
+    learning_rate: Annotated[float, Field(gt=0, le=10)]
+
+
+class Classifier(Section):
+    """Dataset + network + training recipe."""
+
+    dataset: str
+    weights: str
+    image: Image
+    network: Annotated[Pretrained | Cnn, Field(discriminator="type")]
+    augmentation: Augmentation | None
+    precision: Literal["float32"]
+    phases: Annotated[dict[Name, Phase], Field(min_length=1)]
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    weights: Annotated[dict[Name, Weights], Field(min_length=1)]
+    datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
+    classifiers: Annotated[dict[Name, Classifier], Field(min_length=1)]

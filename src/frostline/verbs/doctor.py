@@ -1,0 +1,87 @@
+"""`frostline doctor`: what frostline needs here, a line each: ok, or what to do."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from frostline import graph, lineage, params, paths, tracking
+from frostline.errors import FrostlineError
+from frostline.onnx import providers
+
+LOW_DISK = 10 * 2**30  # bytes; an environment and one VGG19 run take about 5 GB
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line. `needed` marks what the pipeline cannot run without."""
+
+    what: str
+    problem: str
+    detail: str = ""
+    needed: bool = True
+
+
+def run() -> None:
+    """Print every finding; FrostlineError where something that is needed is not there."""
+    findings = list(_findings())
+    for finding in findings:
+        mark = "ok  " if not finding.problem else "FIX " if finding.needed else "note"
+        print(f"{mark} {finding.what}: {finding.problem or finding.detail}")
+    if broken := [each.what for each in findings if each.problem and each.needed]:
+        raise FrostlineError(f"to be mended: {', '.join(broken)}")
+
+
+def _findings() -> Iterator[Finding]:
+    yield _checked("packages", lineage.require_versions, "as in requirements/versions.yaml")
+    yield _checked("params.yaml", params.load, "complete and valid")
+    yield _data()
+    yield from _devices()
+    yield _remote()
+    uri = tracking.store()
+    yield Finding("MLflow", tracking.reachable(uri), tracking.where_to_look(uri))
+    yield _disk()
+    yield Finding("cache", "", f"{paths.cache()}, {_size(paths.cache()) / 2**20:.0f} MiB; safe to delete")
+
+
+def _checked(what: str, check: Callable[[], object], detail: str) -> Finding:
+    try:
+        check()
+    except FrostlineError as error:
+        return Finding(what, " / ".join(str(error).splitlines()))
+    return Finding(what, "", detail)
+
+
+def _data() -> Finding:
+    if Path("data").is_dir() and any(Path("data").iterdir()):
+        return Finding("data", "", f"{len(list(Path('data').iterdir()))} entries under data/")
+    return Finding(
+        "data", "data/ is empty; `dvc pull data.dvc` brings the sample, `frostline use` your photos"
+    )
+
+
+def _devices() -> Iterator[Finding]:
+    for device in ("cuda", "tensorrt"):
+        problem = providers.missing(device)
+        advice = f"{problem}; scoring runs on the CPU" if problem else ""
+        yield Finding(
+            device, advice, "its libraries load; `frostline score --device` proves it", needed=False
+        )
+
+
+def _remote() -> Finding:
+    remote = graph.remote()
+    advice = "" if remote else "no default remote; to share data and models: dvc remote add -d NAME URL"
+    return Finding("DVC remote", advice, remote, needed=False)
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(Path.cwd()).free
+    low = (
+        f"{free / 2**30:.1f} GiB free, few for a training; free some, or set FROSTLINE_CACHE to another disk"
+    )
+    return Finding("disk", low if free < LOW_DISK else "", f"{free / 2**30:.0f} GiB free", needed=False)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

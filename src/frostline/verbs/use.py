@@ -1,0 +1,117 @@
+"""`frostline use`: put a recipe in place as params.yaml and your photos under data/, without copying them."""
+
+import os
+import shutil
+from collections import Counter
+from pathlib import Path
+
+from frostline import files, graph, params, paths
+from frostline.data import layout
+from frostline.data.source import open_source
+from frostline.errors import FrostlineError, InputError
+
+
+def run(recipe: Path, *, data: Path) -> None:
+    """Replace params.yaml by a recipe for one dataset and link that dataset's folder or archive in.
+
+    Refuses a tree with uncommitted changes, photos that are no labelled dataset, and a place under
+    data/ that is taken. Nothing is changed unless everything can be.
+    """
+    settings = params.load(recipe)
+    if len(settings.datasets) != 1:
+        raise InputError(f"{recipe} holds {len(settings.datasets)} datasets; `use` takes a recipe for one")
+    ((name, dataset),) = settings.datasets.items()
+    target = _target(dataset.path, data)
+    _require_clean()
+    classes = _classes(data)
+    _link(data, target)
+    try:
+        _write_params(recipe, name=name, path=target)
+        graph.forget_sample_remote()
+    except BaseException:
+        _remove(target)
+        raise
+    print(_report(recipe, target, classes))
+
+
+def _require_clean() -> None:
+    if changed := graph.changes():
+        raise InputError(
+            f"uncommitted changes ({', '.join(line[3:] for line in changed[:3])}); commit or undo them first, "
+            "so that `git checkout` can undo this"
+        )
+
+
+def _target(path: str, data: Path) -> Path:
+    """Where under data/ the photos go: the recipe's path, with the ending of an archive."""
+    if not data.exists():
+        raise InputError(f"{data} does not exist; name the folder or archive that holds one folder a class")
+    place = Path(path)
+    if data.is_file():
+        name = data.name.lower()
+        place = place.with_suffix(".tar.gz" if name.endswith(".tar.gz") else data.suffix.lower())
+    if place.exists() or place.is_symlink():
+        raise InputError(f"{place} exists; remove it, or keep it and edit params.yaml instead")
+    return place
+
+
+def _classes(data: Path) -> Counter[str]:
+    """Images per class; InputError where this is no labelled dataset."""
+    with open_source(data) as source:
+        counts = Counter(image.label for image in layout.place(source.names(), where=files.printable(data)))
+    if len(counts) < 2:
+        raise InputError(f"{data}: one class only ('{next(iter(counts))}'); a classifier needs two or more")
+    return counts
+
+
+def _link(source: Path, target: Path) -> None:
+    """Hard links, file by file; copies where the photos lie on another disk.
+
+    Not symbolic links: DVC does not look behind them, so the photos would never be versioned.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_file():
+            _link_file(str(source), str(target))
+        else:
+            shutil.copytree(source, target, copy_function=_link_file)
+    except (OSError, shutil.Error) as error:
+        _remove(target)
+        reason = getattr(error, "strerror", None) or str(error)[:200]
+        raise FrostlineError(f"cannot link {source} to {target}: {reason}; nothing was changed") from None
+
+
+def _link_file(source: str, target: str) -> None:
+    try:
+        os.link(os.path.realpath(source), target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _remove(target: Path) -> None:
+    if target.is_dir():
+        shutil.rmtree(target, ignore_errors=True)
+    else:
+        target.unlink(missing_ok=True)
+
+
+def _write_params(recipe: Path, *, name: str, path: Path) -> None:
+    """The recipe's text, comments and all; only the path changes, where an archive has an ending."""
+    before = params.load(recipe).datasets[name].path
+    text = recipe.read_text(encoding="utf-8").replace(f"path: {before}", f"path: {path.as_posix()}", 1)
+    files.write_text(paths.PARAMS, text)
+    if params.load().datasets[name].path != path.as_posix():
+        raise FrostlineError(
+            f"{recipe}: could not set datasets.{name}.path to {path}; write it as `path: {before}`"
+        )
+
+
+def _report(recipe: Path, target: Path, classes: Counter[str]) -> str:
+    shown = ", ".join(f"{name} {count}" for name, count in sorted(classes.items())[:10])
+    more = f" and {len(classes) - 10} more" if len(classes) > 10 else ""
+    return (
+        f"{target}: {sum(classes.values())} images in {len(classes)} classes ({shown}{more})\n"
+        f"params.yaml is now {recipe}\n"
+        "next: dvc repro && frostline sync\n"
+        f"undo: rm -r {target} && git checkout params.yaml data.dvc && dvc checkout data.dvc"
+    )
