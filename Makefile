@@ -23,7 +23,7 @@ $(READY): requirements/dev.txt pyproject.toml
 	@touch $@
 
 demo: $(READY)
-	dvc pull --quiet data.dvc
+	dvc pull --quiet --no-run-cache data.dvc
 	dvc repro
 	frostline sync
 	$(BIN)/python -m zipfile -e data/digits.zip .frostline/digits

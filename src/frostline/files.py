@@ -77,8 +77,10 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path, *, made_by: str) -> Any:
-    """Read JSON that a stage wrote; a missing file is an error naming the stage to run."""
+    """Read JSON that a stage wrote; a missing or damaged file is an error naming the stage to run."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise FrostlineError(f"{path} is missing; run `{made_by}`") from None
+    except ValueError:  # neither UTF-8 nor JSON
+        raise FrostlineError(f"{path} is damaged; run `{made_by}` again") from None

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import warnings
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -10,6 +11,41 @@ from frostline import files
 from frostline.errors import FrostlineError
 
 DATA = Path("data.dvc")
+
+
+def stages() -> list[str]:
+    """The names of all stages of dvc.yaml, each after those it depends on."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # DVC's own libraries warn each other
+        from dvc.repo import Repo
+        from networkx import topological_sort
+
+        with Repo() as repo:
+            order = list(topological_sort(repo.index.graph))
+    return [stage.addressing for stage in reversed(order) if stage.cmd]
+
+
+def reproduce(stage: str) -> str:
+    """Bring one stage up to date: "ran", "restored" from DVC's run cache, or "skipped".
+
+    What the stage prints comes through. FrostlineError when it fails.
+    """
+    command = ["dvc", "repro", "--single-item", stage]
+    said = []
+    with subprocess.Popen([_program("dvc"), *command[1:]], stdout=subprocess.PIPE, text=True) as running:
+        for line in running.stdout or ():
+            print(line, end="", flush=True)
+            said.append(line)
+    if running.returncode:
+        raise FrostlineError(f"`{' '.join(command)}` failed with exit code {running.returncode}; see above")
+    return outcome("".join(said))
+
+
+def outcome(said: str) -> str:
+    """What `dvc repro` did, read from what it said."""
+    if "Running stage" in said:
+        return "ran"
+    return "restored" if "is cached - skipping run" in said else "skipped"
 
 
 def changes() -> list[str]:
@@ -41,13 +77,17 @@ def remote() -> str:
 
 
 def _run(*command: str, check: bool = True) -> str:
-    program = shutil.which(command[0])
-    if program is None:
-        raise FrostlineError(
-            f"{command[0]} is not on the path; activate the environment (source .venv/bin/activate)"
-        )
-    done = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False)
+    done = subprocess.run([_program(command[0]), *command[1:]], capture_output=True, text=True, check=False)
     if check and done.returncode:
         reason = (done.stderr.strip() or "no message").splitlines()[-1]
         raise FrostlineError(f"`{' '.join(command)}` failed: {reason}")
     return done.stdout
+
+
+def _program(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        raise FrostlineError(
+            f"{name} is not on the path; activate the environment (source .venv/bin/activate)"
+        )
+    return path

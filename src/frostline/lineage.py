@@ -43,7 +43,7 @@ def packages(names: Iterable[str]) -> dict[str, str]:
 def require_versions(path: Path = VERSIONS) -> None:
     """Refuse to compute with other packages than dvc.lock will say: InputError naming each of them."""
     wanted = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    installed = packages(wanted)
+    installed = {name: _installed(name) for name in wanted}
     if other := [
         f"{name} {installed[name]} (not {wanted[name]})" for name in wanted if installed[name] != wanted[name]
     ]:
@@ -55,6 +55,13 @@ def require_versions(path: Path = VERSIONS) -> None:
 def key(parts: dict[str, Any]) -> str:
     """The content key of a training: 64 hex digits that any equal recipe, data, weights and code share."""
     return files.digest(parts)
+
+
+def _installed(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "missing"
 
 
 def _file(module: str) -> Path | None:

@@ -6,13 +6,14 @@ Both are one loop over the engine; only what is not stored yet is read, decoded 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from frostline import files, images, paths
-from frostline.data.source import Source
+from frostline.data.source import Source, open_source
 from frostline.engine.local import Item, stream
 from frostline.errors import FrostlineError
 from frostline.frost.store import Rows, Store
@@ -22,14 +23,16 @@ from frostline.params import Augmentation, Image
 from frostline.progress import progress
 
 BATCH = 32
-FLUSH_BYTES = 32 * 2**20  # rows kept back before they are stored: what a kill can cost
 
 
 @dataclass(frozen=True)
 class Images:
-    """Some images of a dataset: where to read them, by path, their contents' ids, and how to decode."""
+    """Some images of a dataset: the folder or archive, paths in it, contents' ids, how to decode.
 
-    source: Source
+    `root` is opened only when something has to be read.
+    """
+
+    root: Path
     paths: Sequence[str]
     ids: Sequence[str]
     rule: Image
@@ -113,19 +116,17 @@ def _rows(
 ) -> Rows:
     place = {each: index for index, each in reversed(list(enumerate(row_ids)))}
     todo = [place[each] for each in store.missing(row_ids)]
-    items = [Item(of.paths[index], partial(_read, of, index)) for index in todo]
-    waiting_ids: list[str] = []
-    waiting: list[npt.NDArray[Any]] = []
-    with progress(len(todo), store.folder.parent.name) as advance:
-        for ids, rows in _computed(items, [row_ids[index] for index in todo], decode, network):
-            waiting_ids += ids
-            waiting.append(rows)
-            advance(len(ids))
-            if sum(block.nbytes for block in waiting) >= FLUSH_BYTES:
-                store.append(waiting_ids, np.concatenate(waiting))
-                waiting_ids, waiting = [], []
-    if waiting:
-        store.append(waiting_ids, np.concatenate(waiting))
+    if todo:
+        ids = [row_ids[index] for index in todo]
+        with (
+            open_source(of.root) as source,
+            store.appending() as append,
+            progress(len(todo), store.folder.parent.name) as advance,
+        ):
+            items = [Item(of.paths[index], partial(_read, source, of, index)) for index in todo]
+            for some, rows in _computed(items, ids, decode, network):
+                append(some, rows)
+                advance(len(some))
     return store.rows(row_ids)
 
 
@@ -147,9 +148,9 @@ def _computed(
         yield ids[block.start : block.start + len(block.names)], block.outputs["rows"]
 
 
-def _read(of: Images, index: int) -> bytes:
+def _read(source: Source, of: Images, index: int) -> bytes:
     """The bytes of one image, proven to be those that the manifest speaks of."""
-    content = of.source.read(of.paths[index])
+    content = source.read(of.paths[index])
     if files.sha256(content) != of.ids[index]:
         raise FrostlineError(f"{of.paths[index]} has changed since preprocess; run `dvc repro` again")
     return content

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from frostline import files, params, paths
-from frostline.data import manifest, source
+from frostline.data import manifest
 from frostline.data.manifest import Manifest
 from frostline.frost import joined
 from frostline.frost.features import Images, View, features, pixels
@@ -55,7 +55,7 @@ class Recipe:
         """One split's images in manifest order."""
         rows = self.manifest.split(split)
         return Images(
-            source=source.open_source(Path(self.manifest.root)),
+            root=Path(self.manifest.root),
             paths=rows.paths,
             ids=rows.ids,
             rule=self.entry.image,

@@ -5,8 +5,9 @@ names and never touch another's, so any number of them may work at once and be k
 a row written twice is the same row. Deleting files, or the folder, only costs computing them again.
 """
 
+import contextlib
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import pyarrow as pa
 from frostline import files
 
 ID_BYTES = 32
+FILE_BYTES = 32 * 2**20  # rows gathered for one file: what a kill can cost
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,32 @@ class Store:
         ):
             writer.write_table(table)
 
+    @contextlib.contextmanager
+    def appending(self) -> Iterator[Callable[[Sequence[str], npt.NDArray[Any]], None]]:
+        """Yield a function like `append` that gathers rows into files of a good size.
+
+        Whatever ends the block, the rows that were given are stored.
+        """
+        ids: list[str] = []
+        blocks: list[npt.NDArray[Any]] = []
+
+        def flush() -> None:
+            if ids:
+                self.append(ids, np.concatenate(blocks))
+                ids.clear()
+                blocks.clear()
+
+        def gather(some: Sequence[str], rows: npt.NDArray[Any]) -> None:
+            ids.extend(some)
+            blocks.append(rows)
+            if len(ids) * self._row_bytes >= FILE_BYTES:
+                flush()
+
+        try:
+            yield gather
+        finally:
+            flush()
+
     def rows(self, ids: Sequence[str]) -> Rows:
         """The rows of `ids` in their order, memory-mapped; KeyError for an id that is not stored."""
         self._refresh()
@@ -90,12 +118,13 @@ class Store:
                 self._seen.add(path.name)
 
     def _open(self, path: Path) -> None:
-        """Map one file; one that is not a complete Arrow file of this row width holds nothing."""
+        """Map one file; one that is not a complete Arrow file of such rows holds nothing."""
         try:
             table = pa.ipc.open_file(pa.memory_map(str(path))).read_all().combine_chunks()
-        except (pa.ArrowInvalid, OSError):
+        except (pa.ArrowException, OSError):
             return
-        if table.schema.field("row").type.byte_width != self._row_bytes or not table.num_rows:
+        columns = [("id", pa.binary(ID_BYTES)), ("row", pa.binary(self._row_bytes))]
+        if not table.schema.equals(pa.schema(columns)) or not table.num_rows:
             return
         column = table.column("row").chunk(0)
         flat = np.frombuffer(

@@ -43,13 +43,6 @@ def split(network: Network, freeze: str) -> Split:
     return Split(trunk=trunk, upper=_upper(body, last.output, head), cut=last.name)
 
 
-def deepest(network: Network, freezes: list[str]) -> str:
-    """Of several freeze points, the one that freezes least: everything above it may have changed."""
-    order = {each.name: index for index, each in enumerate(network.body.layers)}
-    depth = {"none": -1, "all": len(order)}
-    return min(freezes, key=lambda freeze: depth.get(freeze, order.get(freeze, -1)))
-
-
 def nearest_cuts(body: Any, wrong: Any) -> list[str]:
     """Up to three layers at which `body` can be cut, nearest first to the layer `wrong`."""
     index = body.layers.index(wrong)

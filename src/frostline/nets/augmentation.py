@@ -43,7 +43,8 @@ def draw(
     centre_x, centre_y = width / 2, height / 2
     back = _matrix([[1, 0, centre_x + shift_x], [0, 1, centre_y + shift_y]])
     to_centre = _matrix([[1, 0, -centre_x], [0, 1, -centre_y]])
-    return back @ rotate @ slant @ scale @ to_centre, flip
+    # Rounded: processors differ in the last bits of a product, and Pillow would cut other whole levels off.
+    return np.round(back @ rotate @ slant @ scale @ to_centre, 9), flip
 
 
 def warp(pixels: Pixels, matrix: npt.NDArray[np.float64]) -> Pixels:

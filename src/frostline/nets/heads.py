@@ -30,7 +30,7 @@ def build(head: Head, *, features: int, classes: int) -> Any:
 
 
 def standardize_layer() -> Any:
-    """(x - mean) * scale per feature, both constants fitted on the training images (see `fit_standardize`)."""
+    """(x - mean) * scale per feature, both constants fitted on the training images (`fitting.standardize`)."""
     k = keras()
 
     class Standardize(k.layers.Layer):  # type: ignore[misc,name-defined]

@@ -18,10 +18,12 @@ def form(model: Any, *, metadata: str) -> bytes:
     if len(graph.input) != 1:  # a captured tensor became an input: see the converter's caller
         raise RuntimeError(f"the exported graph has inputs {[each.name for each in graph.input]}, not one")
     _drop_duplicates(graph)
-    order = _order(graph)
+    _merge_equal(graph)
+    order = [node for _, node in _order(graph)]
     names = _names(graph, order)
     nodes = [_renamed(node, names, number) for number, node in enumerate(order)]
-    initializers = sorted((_renamed_tensor(each, names) for each in graph.initializer), key=lambda t: t.name)
+    used = (tensor for tensor in graph.initializer if tensor.name in names)
+    initializers = sorted((_renamed_tensor(tensor, names) for tensor in used), key=lambda each: each.name)
     out = onnx.helper.make_graph(
         nodes,
         "frostline",
@@ -59,8 +61,22 @@ def _drop_duplicates(graph: Any) -> None:
         node.input[:] = [instead.get(name, name) for name in node.input]
 
 
-def _order(graph: Any) -> list[Any]:
-    """Nodes sorted topologically; among those ready, by what they compute and from what."""
+def _merge_equal(graph: Any) -> None:
+    """Keep one node of each computation, an output's if there is one, for the same reason."""
+    shown = {each.name for each in graph.output}
+    first: dict[str, Any] = {}
+    instead: dict[str, str] = {}
+    for signature, node in sorted(_order(graph), key=lambda each: shown.isdisjoint(each[1].output)):
+        kept = first.setdefault(signature, node)
+        if kept.output != node.output and shown.isdisjoint(node.output):
+            instead.update(zip(node.output, kept.output, strict=True))
+            graph.node.remove(node)
+    for node in graph.node:
+        node.input[:] = [instead.get(name, name) for name in node.input]
+
+
+def _order(graph: Any) -> list[tuple[str, Any]]:
+    """Signatures and nodes sorted topologically; among those ready, by what they compute and from what."""
     import heapq
 
     said = {graph.input[0].name: INPUT, "": ""}
@@ -85,8 +101,8 @@ def _order(graph: Any) -> list[Any]:
         if count == 0:
             push(index)
     while ready:
-        _, index = heapq.heappop(ready)
-        order.append(graph.node[index])
+        signature, index = heapq.heappop(ready)
+        order.append((signature, graph.node[index]))
         for user in users.get(index, []):
             waiting[user] -= 1
             if waiting[user] == 0:
@@ -139,7 +155,7 @@ def _renamed_tensor(tensor: Any, names: dict[str, str]) -> Any:
     import onnx
 
     array = onnx.numpy_helper.to_array(tensor)
-    return onnx.numpy_helper.from_array(array, names.get(tensor.name, "unused"))
+    return onnx.numpy_helper.from_array(array, names[tensor.name])
 
 
 def _value(info: Any, name: str) -> Any:

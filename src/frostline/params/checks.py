@@ -1,9 +1,23 @@
 """What params.yaml's keys must be to each other, beyond what each may be alone."""
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from frostline.params.schema import Classifier, Params, Splits, nearest
+from frostline.params.schema import Classifier, Params, Splits
+
+
+def closest(name: object, known: Iterable[object]) -> str | None:
+    """The known name most like a mistyped one, if any is like it."""
+    close = difflib.get_close_matches(str(name), [str(key) for key in known], n=1, cutoff=0.5)
+    return close[0] if close else None
+
+
+def nearest(name: object, known: Iterable[object]) -> str:
+    """How a message about an unknown name ends: the closest known one, or all of them."""
+    known = list(known)
+    close = closest(name, known)
+    return f"; did you mean '{close}'?" if close else f"; known: {', '.join(map(str, known))}"
 
 
 def contradictions(params: Params) -> Iterator[str]:
@@ -43,6 +57,8 @@ def _classifier_problems(key: str, classifier: Classifier, params: Params) -> It
     if classifier.network.type == "cnn":
         if not scratch:
             yield f"{key}.weights: a cnn trains from scratch; name weights whose source is scratch"
+        if classifier.network.head.standardize:
+            yield f"{key}.network.head.standardize: a cnn's features change as it trains; use false"
         if classifier.image.transform == "backbone":
             yield f"{key}.image.transform: a cnn has no backbone; use rescale"
         for name, phase in classifier.phases.items():

@@ -1,5 +1,6 @@
 """Reading params.yaml, and telling its author in one line a mistake what is wrong with it."""
 
+import copy
 import re
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,8 +10,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from frostline.errors import InputError
-from frostline.params.checks import contradictions
-from frostline.params.schema import Params, nearest
+from frostline.params.checks import closest, contradictions, nearest
+from frostline.params.schema import Params
 from frostline.paths import PARAMS
 
 T = TypeVar("T")
@@ -27,7 +28,9 @@ def read(path: Path) -> Any:
         return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} is missing; run this in the project's root") from None
-    except (YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except (YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a date that is none
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         where = f"{path}, line {line + 1}" if line is not None else str(path)
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
@@ -36,15 +39,37 @@ def read(path: Path) -> Any:
 
 def parse(values: Any, *, source: str = "params.yaml") -> Params:
     """Check plain values against the schema and against each other."""
-    try:
-        params = Params.model_validate(values)
-    except ValidationError as error:
-        problems = [_explain(dict(problem), values) for problem in error.errors()]
-    else:
-        problems = list(contradictions(params))
-        if not problems:
-            return params
-    raise InputError("\n".join(f"{source}: {problem}" for problem in dict.fromkeys(problems)))
+    params, problems = _validated(copy.deepcopy(values))
+    problems += contradictions(params) if params else []
+    if params is None or problems:
+        lines = (problem.replace("\n", "\\n") for problem in dict.fromkeys(problems))
+        raise InputError("\n".join(f"{source}: {line}" for line in lines))
+    return params
+
+
+def _validated(values: Any) -> tuple[Params | None, list[str]]:
+    """The model, if any, and every mistake; what stands under an unknown key is read as the nearest's."""
+    problems: list[str] = []
+    while True:
+        try:
+            return Params.model_validate(values), problems
+        except ValidationError as error:
+            found = [dict(problem) for problem in error.errors()]
+        problems += [line for problem in found for line in _explain(problem, values)]
+        unknown = [problem for problem in found if problem["type"] == "unknown"]
+        if not unknown:
+            return None, problems
+        for problem in unknown:
+            _amend(problem, values)
+
+
+def _amend(problem: dict[str, Any], values: Any) -> None:
+    """Put what stands under unknown keys under the nearest known ones, in place; or take it out."""
+    _, section = _locate(problem["loc"], values)
+    for key in problem["ctx"]["keys"]:
+        value = section.pop(key, None)
+        if near := closest(key, problem["ctx"]["known"]):
+            section.setdefault(near, value)
 
 
 def entry(collection: dict[str, T], name: str, *, what: str) -> T:
@@ -54,27 +79,33 @@ def entry(collection: dict[str, T], name: str, *, what: str) -> T:
     return collection[name]
 
 
-def _explain(problem: dict[str, Any], values: Any) -> str:
-    """One line for one pydantic problem."""
+def _explain(problem: dict[str, Any], values: Any) -> list[str]:
+    """A line for a pydantic problem; for unknown keys, one for each."""
     path, here = _locate(problem["loc"], values)
+    if problem["type"] == "unknown":
+        keys, known = problem["ctx"]["keys"], problem["ctx"]["known"]
+        return [f"{'.'.join(map(str, [*path, key]))}: unknown key{nearest(key, known)}" for key in keys]
+    return [_line(problem, path, here)]
+
+
+def _line(problem: dict[str, Any], path: list[Any], here: Any) -> str:
     key, kind, context = ".".join(map(str, path)) or "the file", problem["type"], problem.get("ctx", {})
-    if kind == "unknown":
-        return f"{'.'.join([*map(str, path), str(context['key'])])}: unknown key{context['near']}"
     if kind == "missing":
         return f"{key}: missing key"
+    if kind == "union_tag_not_found":
+        return f"{key}.type: missing key"
+    if kind == "union_tag_invalid":
+        return f"{key}.type: must be one of {context['expected_tags']}; is {_short(here['type'])}"
     if kind == "literal_error":
-        allowed = context["expected"].replace(" or ", ", ")
-        return f"{key}: must be one of {allowed}; is {here!r}"
+        return f"{key}: must be one of {context['expected'].replace(' or ', ', ')}; is {_short(here)}"
     if kind == "string_pattern_mismatch":
-        return f"{key}: {here!r} does not have the form {context['pattern']}"
-    if kind in {"union_tag_invalid", "union_tag_not_found"}:
-        return f"{key}.type: must be one of {context.get('expected_tags', _TYPES)}"
-    message = problem["msg"].removeprefix("Input ").replace("should be", "must be")
-    message = re.sub(r"valid dictionary( or instance of \w+)?", "mapping", message)
-    return f"{key}: {message[0].lower()}{message[1:]}; is {_short(here)}"
+        return f"{key}: {_short(here)} does not have the form {context['pattern']}"
+    message = re.sub(r"^(Input|String|Dictionary) should", "must", problem["msg"])
+    message = re.sub(r"valid dictionary.*", "mapping", message).removesuffix(" after validation, not 0")
+    return f"{key}: {message}; is {_short(here)}"
 
 
-_TYPES = "'pretrained', 'cnn'"
+_TAGS = ("pretrained", "cnn")
 
 
 def _short(value: Any) -> str:
@@ -91,6 +122,8 @@ def _locate(loc: tuple[Any, ...], values: Any) -> tuple[list[Any], Any]:
     here = values
     for index, step in enumerate(loc):
         last = index == len(loc) - 1
+        if loc[0] == "classifiers" and loc[2:3] == ("network",) and index == 3 and step in _TAGS:
+            continue
         if isinstance(here, dict) and step in here:
             path, here = [*path, step], here[step]
         elif last and step != "[key]" and isinstance(here, dict):

@@ -1,9 +1,9 @@
 """The shape of params.yaml: which keys there are, of which type and in which range."""
 
-import difflib
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 BACKBONES = (
@@ -18,10 +18,12 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 Policy = Literal["fail", "quarantine", "keep"]
 
 
-def nearest(name: object, known: Any) -> str:
-    """How a message about an unknown name ends: the nearest known one, or all of them."""
-    close = difflib.get_close_matches(str(name), [str(key) for key in known], n=1, cutoff=0.5)
-    return f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(map(str, known))}"
+def _refuse_unknown(values: Any, known: Iterable[str]) -> Any:
+    """Refuse keys that are not `known`; the error carries both, so that the nearest can be named."""
+    unknown = [key for key in values if key not in set(known)] if isinstance(values, dict) else []
+    if unknown:
+        raise PydanticCustomError("unknown", "unknown keys", {"keys": unknown, "known": list(known)})
+    return values
 
 
 class Section(BaseModel):
@@ -32,13 +34,8 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _know_every_key(cls, values: Any) -> Any:
-        """Name unknown keys with their nearest known one, which pydantic alone does not."""
-        unknown = [key for key in values if key not in cls.model_fields] if isinstance(values, dict) else []
-        if unknown:
-            raise PydanticCustomError(
-                "unknown", "{key}{near}", {"key": unknown[0], "near": nearest(unknown[0], cls.model_fields)}
-            )
-        return values
+        """Before anything else: pydantic alone would call a mistyped key missing as well."""
+        return _refuse_unknown(values, cls.model_fields)
 
 
 class Weights(Section):
@@ -142,7 +139,12 @@ class Classifier(Section):
     dataset: str
     weights: str
     image: Image
-    network: Annotated[Pretrained | Cnn, Field(discriminator="type")]
+    network: Annotated[
+        Annotated[Pretrained | Cnn, Field(discriminator="type")],
+        BeforeValidator(
+            lambda values: _refuse_unknown(values, {**Pretrained.model_fields, **Cnn.model_fields})
+        ),
+    ]
     augmentation: Augmentation | None
     precision: Literal["float32"]
     phases: Annotated[dict[Name, Phase], Field(min_length=1)]

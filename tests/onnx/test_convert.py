@@ -1,0 +1,163 @@
+"""Conversion: the exported graph keeps its contract and says what Keras says, in the same bytes each time."""
+
+import functools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from frostline.files import sha256
+from frostline.frost import joined
+from frostline.nets.network import Network
+from frostline.onnx import convert
+from making_models import contract
+from making_nets import built, cut, pictures, residual, said
+
+TESTS = Path(__file__).parents[1]
+METADATA = '{"contract":1}'
+NETS = {"cnn": built, "residual": residual}
+CASES = [
+    ("cnn", "none", 3),
+    ("cnn", "all", 2),
+    ("cnn", "first_pool", 3),
+    ("residual", "none", 2),
+    ("residual", "all", 3),
+    ("residual", "pool1_pool", 3),
+]
+
+
+@functools.cache
+def net(kind: str, classes: int) -> Network:
+    """One network of each kind for all tests: nothing here trains."""
+    return NETS[kind](classes=classes)
+
+
+@functools.cache
+def exported(kind: str, freeze: str, classes: int) -> bytes:
+    """One conversion of each case for all tests."""
+    return converted(net(kind, classes), freeze)
+
+
+def converted(network: Network, freeze: str) -> bytes:
+    """The ONNX bytes of a network split at a freeze point."""
+    return convert.convert(joined.joined(cut(network, freeze)), height=32, width=40, metadata=METADATA)
+
+
+def session(content: bytes) -> onnxruntime.InferenceSession:
+    """ONNX Runtime on the CPU."""
+    return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+
+
+@pytest.mark.parametrize(("kind", "freeze", "classes"), CASES)
+def test_contract(kind: str, freeze: str, classes: int) -> None:
+    """One uint8 input of free N, one float32 output, nothing else; the metadata as given."""
+    runtime = session(exported(kind, freeze, classes))
+    inputs = [(each.name, each.type, each.shape) for each in runtime.get_inputs()]
+    outputs = [(each.name, each.type, each.shape) for each in runtime.get_outputs()]
+    assert inputs == [("image", "tensor(uint8)", ["N", 32, 40, 3])]
+    assert outputs == [("probs", "tensor(float)", ["N", classes])]
+    assert runtime.get_modelmeta().custom_metadata_map == {"frostline": METADATA}
+    assert runtime.get_modelmeta().producer_name == "frostline"
+
+
+@pytest.mark.parametrize("batch", [1, 7, 64])
+@pytest.mark.parametrize(("kind", "freeze", "classes"), CASES)
+def test_equals_keras(kind: str, freeze: str, classes: int, batch: int) -> None:
+    """Probabilities of the whole graph are those of the Keras model, at any batch size."""
+    pixels = pictures(batch, seed=batch)
+    probs = session(exported(kind, freeze, classes)).run(["probs"], {"image": pixels})[0]
+    expected = said(cut(net(kind, classes), freeze), pixels)
+    assert probs.shape == (batch, classes)
+    np.testing.assert_allclose(probs, expected, atol=1e-5)
+    np.testing.assert_allclose(probs.sum(axis=1), 1, rtol=1e-6)
+    if batch > 1:  # else agreement would say little
+        assert expected.std(axis=0).max() > 1e-3
+
+
+def test_two_classes_are_a_sigmoid() -> None:
+    """The one logit of two classes becomes the probabilities (1 - p, p)."""
+    network = net("cnn", 2)
+    pixels = pictures(5)
+    logits = np.asarray(network.head(network.body(pixels, training=False), training=False))
+    assert logits.shape == (5, 1)
+    p = 1 / (1 + np.exp(-logits.astype(np.float64)))
+    probs = session(exported("cnn", "all", 2)).run(["probs"], {"image": pixels})[0]
+    np.testing.assert_allclose(probs, np.hstack([1 - p, p]), atol=1e-6)
+
+
+@pytest.mark.parametrize("freeze", ["all", "pool1_pool"])
+def test_upper_is_what_stands_above_the_cut(freeze: str) -> None:
+    """From Keras' own features the upper part gives the whole's probabilities, without the trunk's weights."""
+    parts = cut(net("residual", 3), freeze)
+    whole = exported("residual", freeze, 3)
+    upper = convert.upper(whole)
+    pixels = pictures(9, seed=4)
+    features = np.asarray(parts.trunk(pixels, training=False))
+    runtime = session(upper)
+    assert [each.name for each in runtime.get_inputs()] == ["features"]
+    probs = runtime.run(["probs"], {"features": features})[0]
+    np.testing.assert_allclose(probs, said(parts, pixels), atol=1e-5)
+    sizes = [len(onnx.load_from_string(model).graph.initializer) for model in (upper, whole)]
+    assert 0 < sizes[0] < sizes[1]
+
+
+@pytest.mark.parametrize(("kind", "freeze", "classes"), [CASES[0], CASES[5]])
+def test_same_bytes_again(kind: str, freeze: str, classes: int) -> None:
+    """A second conversion in one process, of a network built anew, is the same file."""
+    again = converted(NETS[kind](classes=classes), freeze)
+    assert sha256(again) == sha256(exported(kind, freeze, classes))
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from frostline.files import sha256
+from frostline.frost import joined
+from frostline.onnx import convert
+from making_nets import built, cut, residual
+for net, freeze in ((built(), "none"), (residual(), "pool1_pool")):
+    print(sha256(convert.convert(joined.joined(cut(net, freeze)), height=32, width=40, metadata='{"contract":1}')))
+"""
+
+
+def test_same_bytes_in_another_process() -> None:
+    """Another process with another hash seed, working folder and time zone writes the same file."""
+    env = {**os.environ, "PYTHONHASHSEED": "4711", "TZ": "Asia/Tokyo"}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, TESTS], env=env, capture_output=True, text=True, check=True, cwd="/"
+    )
+    here = [sha256(exported("cnn", "none", 3)), sha256(exported("residual", "pool1_pool", 3))]
+    assert done.stdout.split() == here
+
+
+def test_other_weights_other_bytes() -> None:
+    """One weight moved by a little is another file."""
+    network = built(classes=3)
+    weight = network.head.get_layer("logits").kernel
+    weight.assign(np.asarray(weight) + np.eye(*weight.shape) * 1e-6)
+    assert converted(network, "none") != exported("cnn", "none", 3)
+
+
+def test_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
+    """The converter's remarks stay away from users."""
+    net("cnn", 3)
+    capfd.readouterr()
+    converted(net("cnn", 3), "none")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_metadata_is_carried_unchanged() -> None:
+    """Class names beyond ASCII arrive as they are."""
+    from frostline.onnx.contract import from_json, to_json
+
+    promised = contract(classes=("élan", "猫", "a b"), height=32, width=40)
+    content = convert.convert(
+        joined.joined(cut(net("cnn", 3), "none")), height=32, width=40, metadata=to_json(promised)
+    )
+    text = session(content).get_modelmeta().custom_metadata_map["frostline"]
+    assert from_json(text) == promised
