@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frostline.files import sha256
+from frostline.frost import store as stores
 from frostline.frost.store import Store
 
 SHAPE = (3, 5)
@@ -139,6 +140,43 @@ def test_a_truncated_file_holds_nothing(
     filled(folder, IDS[5:])
     assert store(folder).missing(IDS) == IDS[:5]
     np.testing.assert_array_equal(store(folder).rows(IDS[5:])[:], table(IDS[5:]))
+
+
+def files_in(folder: Path) -> int:
+    """How many files of rows a folder holds."""
+    return len(list(folder.glob("*.arrow")))
+
+
+@pytest.mark.parametrize(("limit", "count"), [(1, 4), (2 * 60, 4), (5 * 60, 2), (10**6, 1)])
+def test_appending_gathers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, count: int) -> None:
+    """Blocks of three rows (60 bytes each) become files of at least the limit's size; all rows are there."""
+    monkeypatch.setattr(stores, "FILE_BYTES", limit)
+    made = store(tmp_path)
+    with made.appending() as append:
+        for start in range(0, 12, 3):
+            append(IDS[start : start + 3], table(IDS[start : start + 3]))
+    assert files_in(tmp_path) == count
+    np.testing.assert_array_equal(store(tmp_path).rows(IDS)[:], table(IDS))
+
+
+def test_appending_keeps_what_was_given_before_a_failure(tmp_path: Path) -> None:
+    """An interrupted job has stored every row that it made."""
+
+    def fail() -> None:
+        with store(tmp_path).appending() as append:
+            append(IDS[:5], table(IDS[:5]))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert store(tmp_path).missing(IDS) == IDS[5:]
+
+
+def test_appending_nothing_writes_nothing(tmp_path: Path) -> None:
+    """No rows, no file."""
+    with store(tmp_path).appending():
+        pass
+    assert files_in(tmp_path) == 0
 
 
 def foreign(width: int, kind: pa.DataType) -> bytes:

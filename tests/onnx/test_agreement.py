@@ -25,7 +25,7 @@ def case(kind: str, freeze: str) -> tuple[Split, bytes, dict[str, Any]]:
     """A split network, its true export, and what Keras says: the arguments of `prove`."""
     parts = cut({"cnn": built, "residual": residual}[kind](), freeze)
     promised = to_json(contract(height=32, width=40))
-    model = convert.convert(joined.joined(parts), height=32, width=40, metadata=promised)
+    model = convert.convert(*joined.halves(parts), height=32, width=40, metadata=promised)
     every = pictures(90, seed=8)
     features = None if parts.trunk is None else np.asarray(parts.trunk(every, training=False))
     told = {

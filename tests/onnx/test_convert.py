@@ -45,7 +45,7 @@ def exported(kind: str, freeze: str, classes: int) -> bytes:
 
 def converted(network: Network, freeze: str) -> bytes:
     """The ONNX bytes of a network split at a freeze point."""
-    return convert.convert(joined.joined(cut(network, freeze)), height=32, width=40, metadata=METADATA)
+    return convert.convert(*joined.halves(cut(network, freeze)), height=32, width=40, metadata=METADATA)
 
 
 def session(content: bytes) -> onnxruntime.InferenceSession:
@@ -121,7 +121,7 @@ from frostline.frost import joined
 from frostline.onnx import convert
 from making_nets import built, cut, residual
 for net, freeze in ((built(), "none"), (residual(), "pool1_pool")):
-    print(sha256(convert.convert(joined.joined(cut(net, freeze)), height=32, width=40, metadata='{"contract":1}')))
+    print(sha256(convert.convert(*joined.halves(cut(net, freeze)), height=32, width=40, metadata='{"contract":1}')))
 """
 
 
@@ -157,7 +157,7 @@ def test_metadata_is_carried_unchanged() -> None:
 
     promised = contract(classes=("élan", "猫", "a b"), height=32, width=40)
     content = convert.convert(
-        joined.joined(cut(net("cnn", 3), "none")), height=32, width=40, metadata=to_json(promised)
+        *joined.halves(cut(net("cnn", 3), "none")), height=32, width=40, metadata=to_json(promised)
     )
     text = session(content).get_modelmeta().custom_metadata_map["frostline"]
     assert from_json(text) == promised

@@ -1,6 +1,7 @@
 """Trunk, tail and head joined again: the classifier as one function from pixels to probabilities."""
 
 import itertools
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,12 +32,28 @@ def splits(network: Network, classifier: Classifier) -> dict[str, Split]:
     return found
 
 
-def joined(parts: Split) -> Callable[[Any], dict[str, Any]]:
+Function = Callable[[Any], Any]
+
+
+def halves(parts: Split) -> tuple[Function | None, Function]:
+    """What is below the cut, pixels (N, H, W, 3) uint8 → features, or None; and above it, → `probs` (N, C)."""
+
+    def below(pixels: Any) -> Any:
+        return parts.trunk(pixels, training=False)  # type: ignore[misc]  # not called where there is none
+
+    def above(features: Any) -> Any:
+        return probabilities(parts.upper(features, training=False))
+
+    return (None if parts.trunk is None else below), above
+
+
+def joined(parts: Split) -> Function:
     """Pixels (N, H, W, 3) uint8 → `features` (the tensor at the cut) and `probs` (N, C) float32."""
+    below, above = halves(parts)
 
     def classify(pixels: Any) -> dict[str, Any]:
-        features = parts.trunk(pixels, training=False) if parts.trunk is not None else pixels
-        return {"features": features, "probs": probabilities(parts.upper(features, training=False))}
+        features = below(pixels) if below else pixels
+        return {"features": features, "probs": above(features)}
 
     return classify
 
@@ -64,6 +81,9 @@ def save(upper: Any, path: Path) -> None:
 def load(upper: Any, path: Path) -> None:
     """Put trained weights in place; FrostlineError where the file does not fit the network."""
     try:
-        upper.load_weights(path)
-    except (ValueError, OSError) as error:
+        with warnings.catch_warnings():
+            # Keras only warns where a part of the file is missing, and leaves those layers as drawn.
+            warnings.filterwarnings("error", category=UserWarning)
+            upper.load_weights(path)
+    except (ValueError, OSError, UserWarning) as error:
         raise FrostlineError(f"{path} does not fit the network: {str(error).splitlines()[0]}") from None

@@ -71,6 +71,7 @@ def _upper(body: Any, start: Any, head: Any) -> Any:
     on small batches would undo what it was trained to do.
     """
     k = keras()
+    start.name = "cut"  # else Keras numbers it through the process, and the number is in the saved file
     tail = k.Model(start, body.output, name="tail")
     for each in tail.layers:
         if isinstance(each, k.layers.BatchNormalization):

@@ -1,4 +1,4 @@
-"""A classifier's function → ONNX bytes that are the same every time."""
+"""A classifier's functions → ONNX bytes that are the same every time."""
 
 import contextlib
 import io
@@ -11,29 +11,58 @@ OPSET = 17  # the newest that tf2onnx writes is 18; 17 is read by every ONNX Run
 INPUT, PROBS, FEATURES = "image", "probs", "features"
 
 
-def convert(classify: Callable[[Any], dict[str, Any]], *, height: int, width: int, metadata: str) -> bytes:
-    """Convert pixels → {features, probs} into a model of one input and one output.
+Function = Callable[[Any], Any]
+
+
+def convert(below: Function | None, above: Function, *, height: int, width: int, metadata: str) -> bytes:
+    """Convert `below` (pixels → features) and `above` (features → probs) into one model.
 
     Input `image` (N, height, width, 3) uint8 with N free; output `probs` (N, C) float32. The tensor
     `features` keeps its name inside the graph, so that what is above it can be cut out (`upper`).
+    Without `below`, `above` takes the pixels and nothing is called `features`.
     """
-    import tensorflow as tf
-
     with _quiet():
-        import tf2onnx
-
-        signature = [tf.TensorSpec((None, height, width, 3), tf.uint8, name=INPUT)]
-
-        def named(pixels: Any) -> dict[str, Any]:
-            # Identities, so that neither output is the graph's input nor the other output itself.
-            return {name: tf.identity(value) for name, value in classify(pixels).items()}
-
-        model, _ = tf2onnx.convert.from_function(
-            tf.function(named, autograph=False), input_signature=signature, opset=OPSET
-        )
+        pixels = (height, width, 3)
+        if below is None:
+            model = _graph(above, INPUT, PROBS, shape=pixels, dtype="uint8")
+        else:
+            lower = _graph(below, INPUT, FEATURES, shape=pixels, dtype="uint8")
+            model = _stacked(lower, _graph(above, FEATURES, PROBS, shape=_sides(lower), dtype="float32"))
     from frostline.onnx import canonical
 
     return canonical.form(model, metadata=metadata)
+
+
+def _graph(function: Function, taken: str, given: str, *, shape: tuple[int, ...], dtype: str) -> Any:
+    """An ONNX model of a function of one tensor (N, *shape)."""
+    import tensorflow as tf
+    import tf2onnx
+
+    def named(tensor: Any) -> dict[str, Any]:
+        return {given: tf.identity(function(tensor))}  # an identity: the output is never the input itself
+
+    signature = [tf.TensorSpec((None, *shape), dtype, name=taken)]
+    traced = tf.function(named, autograph=False)
+    return tf2onnx.convert.from_function(traced, input_signature=signature, opset=OPSET)[0]
+
+
+def _sides(lower: Any) -> tuple[int, ...]:
+    """The shape of a model's one output, without N."""
+    return tuple(side.dim_value for side in lower.graph.output[0].type.tensor_type.shape.dim)[1:]
+
+
+def _stacked(lower: Any, upper: Any) -> Any:
+    """One model of two, which the converter saw apart: left together, it moves operations across the cut."""
+    import onnx
+
+    lower, upper = (
+        onnx.compose.add_prefix(part, prefix, rename_inputs=False, rename_outputs=False)
+        for part, prefix in ((lower, "lower/"), (upper, "upper/"))
+    )
+    features = lower.graph.output[0]
+    model = onnx.compose.merge_models(lower, upper, io_map=[(features.name, upper.graph.input[0].name)])
+    model.graph.output.append(features)
+    return model
 
 
 def upper(model: bytes) -> bytes:

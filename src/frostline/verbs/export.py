@@ -25,7 +25,7 @@ def run(name: str) -> None:
     last = _trained(inputs)
     size = inputs.entry.image.size
     model = convert.convert(
-        joined.joined(last),
+        *joined.halves(last),
         height=size.height,
         width=size.width,
         metadata=contract.to_json(_contract(inputs)),
