@@ -23,14 +23,14 @@ $(READY): requirements/dev.txt pyproject.toml
 	@touch $@
 
 demo: $(READY)
-	dvc pull --quiet --no-run-cache data.dvc
+	dvc pull --quiet --remote sample data.dvc
 	dvc repro
 	frostline sync
 	$(BIN)/python -m zipfile -e data/digits.zip .frostline/digits
 	frostline score .frostline/digits --model digits-vgg19 --out scores.parquet
-	@cat reports/comparison/comparison.md
-	@echo
-	@echo "Look next: plots/digits-vgg19/*.png, scores.parquet, docs/guide.md (your own photos)"
+	@echo; cat reports/comparison/comparison.txt
+	@echo; echo "look: plots/digits-vgg19/*.png, reports/comparison/comparison.png, scores.parquet"
+	@echo "next: source $(BIN)/activate, then docs/guide.md with your own photos"
 
 test: $(READY)
 	@$(MAKE) --no-print-directory lint

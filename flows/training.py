@@ -4,6 +4,12 @@ Run it once from the project's root with `python flows/training.py`. DVC alone d
 Prefect shows, retries and schedules.
 """
 
+import os
+
+# Prefect starts a server of its own where none is configured; on a busy machine that takes longer than its 20 s.
+os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")  # nothing is told to anybody
+
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 

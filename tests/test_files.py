@@ -45,6 +45,17 @@ def test_writing_makes_folders_and_leaves_one_file(tmp_path: Path) -> None:
     assert names(path.parent) == ["c.bin"]
 
 
+def test_writing_replaces(tmp_path: Path) -> None:
+    """A file that is there is replaced, whole; until then it reads as before."""
+    path = tmp_path / "c.bin"
+    path.write_bytes(b"old and longer")
+    with files.writing(path) as temporary:
+        temporary.write_bytes(b"new")
+        assert path.read_bytes() == b"old and longer"
+    assert path.read_bytes() == b"new"
+    assert names(tmp_path) == ["c.bin"]
+
+
 @pytest.mark.parametrize("before", [None, b"old"])
 @pytest.mark.parametrize("error", [RuntimeError("x"), KeyboardInterrupt(), SystemExit(3)])
 def test_a_failure_keeps_the_former_content(

@@ -2,7 +2,8 @@
 
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -33,19 +34,27 @@ def cli() -> None:
 
 def command(example: str, **options: Any) -> Callable[[Any], Any]:
     """A command whose help ends in an example that runs in a fresh project."""
-    return cli.command(epilog=f"Example: {example}", **options)
+    return cli.command(epilog=f"\b\nExample: {example}", **options)  # \b: a command is not wrapped
 
 
 def stage(name: str, *args: Any, **kwargs: Any) -> None:
     """Run a verb whose outputs DVC tracks: only with the package versions that dvc.lock will name."""
-    import_module("frostline.lineage").require_versions()
+    with _packages(name):
+        import_module("frostline.lineage").require_versions()
     verb(name, *args, **kwargs)
 
 
 def verb(name: str, *args: Any, **kwargs: Any) -> None:
     """Import a verb only now: `--help` loads none of them."""
-    try:
+    with _packages(name):
         import_module(f"frostline.verbs.{name}").run(*args, **kwargs)
+
+
+@contextmanager
+def _packages(name: str) -> Iterator[None]:
+    """A package that a command misses is an instruction: the base install only scores."""
+    try:
+        yield
     except ModuleNotFoundError as error:
         missing = (error.name or "").split(".")[0]
         if missing == "frostline":
@@ -161,7 +170,8 @@ def main() -> None:
         warnings.simplefilter("ignore")  # libraries' remarks to developers are no news for users
     try:
         cli(standalone_mode=False)
-    except click.exceptions.Abort:
+    except click.exceptions.Abort:  # what click makes of Ctrl-C
+        _explain("interrupted; what was finished is kept, run the command again to go on")
         sys.exit(130)
     except click.ClickException as error:
         error.show()
@@ -169,9 +179,6 @@ def main() -> None:
     except FrostlineError as error:
         _explain(str(error))
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        _explain("interrupted; what was finished is kept, run the command again to go on")
-        sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)
     except MemoryError:

@@ -42,7 +42,10 @@ def packages(names: Iterable[str]) -> dict[str, str]:
 
 def require_versions(path: Path = VERSIONS) -> None:
     """Refuse to compute with other packages than dvc.lock will say: InputError naming each of them."""
-    wanted = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    try:
+        wanted = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; run this in the project's root") from None
     installed = {name: _installed(name) for name in wanted}
     if other := [
         f"{name} {installed[name]} (not {wanted[name]})" for name in wanted if installed[name] != wanted[name]

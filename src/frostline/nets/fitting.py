@@ -58,6 +58,9 @@ def fit(
             model.test_on_batch, validation.epoch_rows(0), validation.labels, everything, PREDICT_BATCH
         )
         yield Epoch(loss, accuracy, *held_out)
+    # Nothing goes on from its state; saved with the weights it would triple the file, and its name there
+    # counts the optimizers of the process.
+    model.optimizer = None
 
 
 def predict(model: Any, rows: RowsLike) -> npt.NDArray[np.float32]:

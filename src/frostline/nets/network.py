@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from frostline.errors import InputError
+from frostline.errors import FrostlineError, InputError
 from frostline.nets import backbones, cnn, heads
 from frostline.nets.backend import keras
 from frostline.params import Classifier
@@ -44,7 +44,14 @@ def _backbone(classifier: Classifier, name: str, weights: Path | None) -> Any:
     own = classifier.image.transform == "backbone"
     model = backbones.build(name, height=size.height, width=size.width, transform=None if own else "rescale")
     if weights is not None:
-        model.load_weights(weights)
+        try:
+            model.load_weights(weights)
+        except (ValueError, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise FrostlineError(
+                f"{weights} does not hold weights of {name} ({reason}); "
+                f"run `dvc repro --force weights@{weights.parent.name}`"
+            ) from None
     return model
 
 

@@ -7,7 +7,7 @@ numbered in that order, initializers are sorted by name, and everything that is 
 import hashlib
 from typing import Any
 
-from frostline.onnx.convert import FEATURES, INPUT, PROBS
+from frostline.onnx.contract import FEATURES, INPUT, PROBS
 
 
 def form(model: Any, *, metadata: str) -> bytes:

@@ -13,6 +13,7 @@ from frostline.errors import InputError
 from frostline.images import DECODE_VERSION
 
 KEY = "frostline"
+INPUT, PROBS, FEATURES = "image", "probs", "features"  # names in the graph; features only inside it
 VERSION = 1
 RESIZES = ("squash", "crop", "pad")
 

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from frostline.onnx import canonical
+from frostline.onnx.contract import FEATURES, INPUT, PROBS
+
 OPSET = 17  # the newest that tf2onnx writes is 18; 17 is read by every ONNX Runtime of the last years
-
-INPUT, PROBS, FEATURES = "image", "probs", "features"
-
 
 Function = Callable[[Any], Any]
 
@@ -28,8 +28,6 @@ def convert(below: Function | None, above: Function, *, height: int, width: int,
         else:
             lower = _graph(below, INPUT, FEATURES, shape=pixels, dtype="uint8")
             model = _stacked(lower, _graph(above, FEATURES, PROBS, shape=_sides(lower), dtype="float32"))
-    from frostline.onnx import canonical
-
     return canonical.form(model, metadata=metadata)
 
 

@@ -9,7 +9,7 @@ from frostline.results.metrics import DECIMALS
 
 
 def run() -> None:
-    """Write the comparison as JSON, Markdown and PNG, and print it as a table.
+    """Write the comparison as JSON, Markdown, text and PNG, and print the text.
 
     Only classifiers that params.yaml names take part, whatever else lies in metrics/.
     FrostlineError names the stage that has to run first.
@@ -17,6 +17,7 @@ def run() -> None:
     comparison = compare(_candidate(name) for name in params.load().classifiers)
     files.write_json(paths.COMPARISON / "comparison.json", comparison)
     files.write_text(paths.COMPARISON / "comparison.md", tables.markdown(comparison))
+    files.write_text(paths.COMPARISON / "comparison.txt", tables.render(comparison))
     with files.writing(paths.COMPARISON / "comparison.png") as temporary:
         temporary.write_bytes(style.png(chart.accuracies(comparison)))
     print(tables.render(comparison), end="")

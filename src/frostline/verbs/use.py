@@ -113,5 +113,5 @@ def _report(recipe: Path, target: Path, classes: Counter[str]) -> str:
         f"{target}: {sum(classes.values())} images in {len(classes)} classes ({shown}{more})\n"
         f"params.yaml is now {recipe}\n"
         "next: dvc repro && frostline sync\n"
-        f"undo: rm -r {target} && git checkout params.yaml data.dvc && dvc checkout data.dvc"
+        f"undo: rm -r {target} && git checkout params.yaml data.dvc && dvc pull data.dvc"
     )

@@ -1,5 +1,6 @@
 """Stage `weights@NAME`: bring pretrained weights into one file, with where they came from."""
 
+import warnings
 from pathlib import Path
 
 from frostline import files, notes, params, paths
@@ -47,9 +48,12 @@ def _load(model: object, entry: Weights) -> None:
     if not path.is_file():
         raise InputError(f"{path} is missing; put or link the weights file there, or name another source")
     try:
-        model.load_weights(path)  # type: ignore[attr-defined]
+        with warnings.catch_warnings():
+            # Keras only warns where a part of the file is missing, and leaves those layers as drawn.
+            warnings.filterwarnings("error", category=UserWarning)
+            model.load_weights(path)  # type: ignore[attr-defined]
     except Exception as error:  # whatever h5py and Keras find wrong with a file
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(
             f"{path} does not hold weights of {entry.backbone} without its classification layers ({reason}); "
             "name the right backbone or file in params.yaml"

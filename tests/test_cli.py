@@ -1,0 +1,259 @@
+"""The command line: help that is quick and runs, and one honest line and exit code for what goes wrong."""
+
+import errno
+import importlib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import frostline
+from frostline import cli, lineage
+from frostline.errors import FrostlineError, InputError
+
+ROOT = Path(__file__).parents[1]
+FROSTLINE = Path(sys.executable).with_name("frostline")
+COMMANDS = cli.cli.commands
+HELP_SECONDS = 0.5
+
+
+def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the installed command in the project's root."""
+    return subprocess.run(
+        [FROSTLINE, *arguments], cwd=ROOT, env={**os.environ, **environment},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run `main` in this process; its exit code."""
+    monkeypatch.setattr(sys, "argv", ["frostline", *arguments])
+    try:
+        cli.main()
+    except SystemExit as done:
+        return int(done.code or 0)
+    return 0
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """Make `frostline sync` fail so."""
+
+    def run_(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(importlib.import_module("frostline.verbs.sync"), "run", run_)
+
+
+@pytest.mark.parametrize("name", [None, *COMMANDS])
+def test_help_is_quick(name: str | None) -> None:
+    """Best of five within half a second: neither a command nor its help loads what computes."""
+    arguments = ["--help"] if name is None else [name, "--help"]
+    best = float("inf")
+    for _ in range(5):
+        start = time.perf_counter()
+        done = call(*arguments)
+        best = min(best, time.perf_counter() - start)
+        assert done.returncode == 0
+        if best <= HELP_SECONDS:
+            break
+    assert best <= HELP_SECONDS
+
+
+def example(name: str) -> list[str]:
+    """The arguments of the example that a command's help ends in, on a line of its own."""
+    last = call(name, "--help").stdout.rstrip().splitlines()[-1].strip()
+    assert last.startswith("Example: frostline "), name
+    return shlex.split(last.removeprefix("Example: frostline "))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_ends_in_an_example(name: str) -> None:
+    """The help of each command says what it does and shows a call that its own parser takes."""
+    assert COMMANDS[name].help
+    assert example(name)[0] == name
+    COMMANDS[name].make_context(name, example(name)[1:])  # raises for options that do not exist
+
+
+@pytest.mark.parametrize("name", cli.STAGES)
+def test_examples_name_what_params_has(name: str) -> None:
+    """A stage's example runs in a fresh project: its entry is in params.yaml."""
+    collections = {"weights": "weights", "preprocess": "datasets", "compare": None}
+    collection = collections.get(name, "classifiers")
+    entries = yaml.safe_load((ROOT / "params.yaml").read_text())
+    assert example(name)[1:] == [] if collection is None else example(name)[1] in entries[collection]
+
+
+def test_other_examples_name_what_is_there() -> None:
+    """The recipe of `use` and the model of `score` exist in a fresh project."""
+    assert (ROOT / example("use")[1]).is_file()
+    model = example("score")[example("score").index("--model") + 1]
+    assert model in yaml.safe_load((ROOT / "params.yaml").read_text())["classifiers"]
+
+
+def test_stages_commands_verbs_and_graph_agree() -> None:
+    """The first commands are the stages of dvc.yaml in their order; each command is a verb."""
+    graph = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert cli.STAGES == tuple(graph)
+    assert list(COMMANDS)[: len(graph)] == list(graph)
+    for name, stage in graph.items():
+        key = " ${key}" if "foreach" in stage else ""
+        assert stage.get("do", stage)["cmd"] == f"PYTHONPATH=src frostline {name}{key}"
+    verbs = {path.stem for path in (ROOT / "src/frostline/verbs").glob("*.py")} - {"__init__"}
+    assert set(COMMANDS) == verbs
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/guide.md"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_in_the_pages(name: str, page: str) -> None:
+    """README and guide mention every command; a table may list the stages without the program's name."""
+    assert re.search(rf"frostline {name}\b|`{name}`", (ROOT / page).read_text())
+
+
+def test_without_arguments_the_help() -> None:
+    """`frostline` alone lists the commands, stages first."""
+    said = call()
+    text = said.stdout + said.stderr
+    places = [text.index(f"\n  {name} ") for name in COMMANDS]
+    assert places == sorted(places)
+
+
+def test_version() -> None:
+    """The package's own."""
+    assert call("--version").stdout.strip() == f"frostline, version {frostline.__version__}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["trian", "x"], 2, "No such command 'trian'"),
+        (["train"], 2, "Missing argument 'NAME'"),
+        (["score", "data", "--out", "s.csv"], 2, "Missing option '--model'"),
+        (["score", "data", "--model", "m", "--out", "s.csv", "--device", "tpu"], 2, "'tpu' is not one of"),
+        (["score", "data", "--model", "m", "--out", "s.csv", "--batch-size", "0"], 2, "0 is not in the range"),
+        (["compare", "me"], 2, "unexpected extra argument"),
+        (["evaluate", "--fast", "x"], 2, "No such option"),
+        (["train", "digits-vg19"], 2, "frostline: no classifier named 'digits-vg19'"),
+        (["score", "data", "--model", "none.onnx", "--out", "s.csv"], 2, "frostline: "),
+    ],
+)
+def test_what_was_asked_wrongly(arguments: list[str], code: int, message: str) -> None:
+    """Exit code 2 and a line on stderr that names the mistake; nothing on stdout, no traceback."""
+    done = call(*arguments)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (FrostlineError("it broke; do this"), 1, "frostline: it broke; do this\n"),
+        (InputError("a: wrong\nb: wrong too"), 2, "frostline: a: wrong\nfrostline: b: wrong too\n"),
+        (
+            KeyboardInterrupt(),
+            130,
+            "\nfrostline: interrupted; what was finished is kept, run the command again to go on\n",
+        ),
+        (
+            OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "artifacts/x"),
+            1,
+            "frostline: artifacts/x: No space left on device; free the disk or check the path, "
+            "then run the command again\n",
+        ),
+        (
+            OSError(errno.EROFS, os.strerror(errno.EROFS)),
+            1,
+            "frostline: Read-only file system; free the disk or check the path, then run the command again\n",
+        ),
+        (MemoryError(), 1, "frostline: out of memory; use a smaller batch size or smaller images\n"),
+        (BrokenPipeError(), 141, ""),
+        (
+            ModuleNotFoundError("No module named 'mlflow'", name="mlflow.tracking"),
+            1,
+            "frostline: sync needs mlflow, which is not installed; install the pipeline: "
+            "pip install 'frostline[train]'\n",
+        ),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_what_went_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, said: str
+) -> None:  # fmt: skip
+    """Each known failure is its own lines and exit code, on stderr only."""
+    failing(monkeypatch, error)
+    assert run(monkeypatch, "sync") == code
+    assert capsys.readouterr() == ("", said)
+
+
+@pytest.mark.parametrize("error", [ValueError("a mistake"), ModuleNotFoundError("x", name="frostline.gone")])
+def test_our_own_mistakes_are_not_hidden(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """What nobody foresaw keeps its traceback; a missing room of ours is no missing package."""
+    failing(monkeypatch, error)
+    with pytest.raises(type(error)):
+        run(monkeypatch, "sync")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "package"),
+    [
+        (["sample", "--out", "digits.zip"], "sklearn"),
+        (["train", "digits-vgg19"], "ruamel"),
+        (["weights", "vgg19-random"], "pydantic"),
+        (["use", "recipes/intel.yaml", "--data", "data"], "pydantic"),
+    ],
+)
+def test_a_missing_package_is_an_instruction(tmp_path: Path, arguments: list[str], package: str) -> None:
+    """A real import that fails, in a process where the package cannot be found."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.split('.')[0] == '{package}':\n"
+        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+    )
+    (tmp_path / "requirements").mkdir()
+    shutil.copy(ROOT / "requirements/versions.yaml", tmp_path / "requirements")
+    done = subprocess.run(
+        [FROSTLINE, *arguments], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stderr == (
+        f"frostline: {arguments[0]} needs {package}, which is not installed; install the pipeline: "
+        "pip install 'frostline[train]'\n"
+    )
+    assert done.returncode == 1
+
+
+def test_stages_ask_for_the_locked_versions(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A stage computes only with the versions that dvc.lock will name; other commands do not ask."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(lineage.metadata, "version", lambda _: "0.1")
+    for name in cli.STAGES:
+        arguments = [] if name == "compare" else ["digits-vgg19"]
+        assert run(monkeypatch, name, *arguments) == 2, name
+        assert "frostline: installed: keras 0.1 (not " in capsys.readouterr().err
+    failing(monkeypatch, FrostlineError("it was reached"))
+    assert run(monkeypatch, "sync") == 1
+    assert "it was reached" in capsys.readouterr().err
+
+
+def test_outside_a_project(tmp_path: Path) -> None:
+    """In a folder without a project, stages say where they must run."""
+    done = subprocess.run(
+        [FROSTLINE, "train", "x"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr == "frostline: requirements/versions.yaml is missing; run this in the project's root\n"
+    assert not list(tmp_path.iterdir())

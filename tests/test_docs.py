@@ -1,0 +1,324 @@
+"""The documentation is kept true: commands parse, links and paths lead somewhere, tables equal the code."""
+
+import ast
+import itertools
+import re
+import shlex
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import click
+import networkx
+import pytest
+import yaml
+
+from frostline.cli import STAGES, cli
+from frostline.data import manifest
+from frostline.records import history
+from frostline.scores import rows
+from test_architecture import ARROWS, COMMON
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
+GUIDE, HOUSE, DECISIONS = (ROOT / "docs" / f"{name}.md" for name in ("guide", "architecture", "decisions"))
+
+# Folders and files whose names in the text must be those of the tree. What the pipeline writes is not in it.
+TRACKED = re.compile(
+    r"(?:\.ci|benchmarks|docs|flows|pretrained|recipes|requirements|src|tests)(?:/[\w.@-]*)+"
+    r"|(?:CHANGELOG|README)\.md|LICENSE|Makefile|pyproject\.toml|params\.yaml|dvc\.(?:yaml|lock)|data\.dvc"
+)
+WRITTEN = re.compile(r"(artifacts|metrics|plots|reports)/[\w./@-]*")
+HOSTS = {"127.0.0.1", "keepachangelog.com", "semver.org"}
+MACHINE = re.compile(r"(?<![\w~.])/(?:work|tmp|root|home|Users|mnt|opt)\b")
+
+
+def fences(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Each fenced block's language and lines, indentation taken off."""
+    for indent, language, body in re.findall(r"^( *)```(\w*)\n(.*?)^ *```$", text, re.M | re.S):
+        yield language, [line.removeprefix(indent) for line in body.splitlines()]
+
+
+def prose(text: str) -> str:
+    """A page without its fenced blocks."""
+    return re.sub(r"^ *```.*?^ *```$", "", text, flags=re.M | re.S)
+
+
+def inline(text: str) -> list[str]:
+    """What stands in backticks in the prose."""
+    return re.findall(r"`([^`\n]+)`", prose(text))
+
+
+def commands(text: str, program: str) -> list[list[str]]:
+    """Arguments of every call of a program in fenced blocks.
+
+    In a block with prompts only lines after one are commands; what follows a pipe is another's.
+    """
+    found = []
+    for language, lines in fences(text):
+        if language not in {"", "bash"}:
+            continue
+        prompts = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+        for line in prompts or lines:
+            words = line.split(" | ")[0].split()
+            if words and words[0] == program:
+                found.append(shlex.split(line.split(" | ")[0], comments=True)[1:])
+    return found
+
+
+def problem(program: str, arguments: list[str]) -> str:
+    """Why a command line of frostline or DVC would be refused, by their own parsers; "" if it would not."""
+    return _frostline(arguments) if program == "frostline" else _dvc(arguments)
+
+
+def _frostline(arguments: list[str]) -> str:
+    command = cli.commands.get(arguments[0])
+    if command is None:
+        return f"no command {arguments[0]}"
+    try:
+        command.make_context(arguments[0], arguments[1:])
+    except click.ClickException as error:
+        return error.format_message()
+    return ""
+
+
+def _dvc(arguments: list[str]) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from dvc.cli import DvcParserError, parse_args
+    try:
+        parse_args(arguments)
+    except DvcParserError as error:
+        return f"dvc {shlex.join(arguments)}: {error}"
+    return ""
+
+
+def table(text: str, heading: str) -> list[list[str]]:
+    """The cells of the first table after a heading or header cell, without its head."""
+    lines = text[text.index(heading) :].splitlines()
+    start = next(
+        number for number, line in enumerate(lines) if line.startswith("|:") or line.startswith("|-")
+    )
+    found = []
+    for line in lines[start + 1 :]:
+        if not line.startswith("|"):
+            break
+        found.append([cell.strip() for cell in line.strip("|").split(" | ")])
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("program", ["frostline", "dvc"])
+def test_commands_parse(page: Path, program: str) -> None:
+    """Every command line names a command that exists, with options that exist, and lacks none."""
+    found = (problem(program, arguments) for arguments in commands(page.read_text(), program))
+    assert [each for each in found if each] == []
+
+
+@pytest.mark.parametrize(
+    ("program", "line", "told"),
+    [
+        ("frostline", "score photos --model m --out s.csv", ""),
+        ("frostline", "scores photos", "no command scores"),
+        ("frostline", "score photos --model m --out s.csv --gpu", "No such option"),
+        ("frostline", "score photos --model m", "Missing option '--out'"),
+        ("frostline", "score photos --model m --out s.csv --device tpu", "Invalid value for '--device'"),
+        ("dvc", "exp run --temp -S a.b=1", ""),
+        ("dvc", "experiment go", "dvc experiment go"),
+        ("dvc", "repro --nonsense", "dvc repro --nonsense"),
+    ],
+)
+def test_the_command_check_can_fail(program: str, line: str, told: str) -> None:
+    """The parsers refuse what does not exist."""
+    said = problem(program, line.split())
+    assert told in said
+    assert bool(told) == bool(said)
+
+
+def test_which_lines_are_commands() -> None:
+    """Output, comments and what follows a pipe are not; indented blocks and prompts are."""
+    text = (
+        "```\n$ dvc push | tail\ndvc said\n```\n  ```\n  dvc pull x  # why\n  ```\n"
+        "```yaml\ndvc: no\n```\n`dvc gone`\n"
+    )
+    assert commands(text, "dvc") == [["push"], ["pull", "x"]]
+
+
+def test_guide_has_commands() -> None:
+    """The parser of pages finds what is there: without commands the checks above would say nothing."""
+    text = GUIDE.read_text()
+    assert len(commands(text, "frostline")) > 10
+    assert len(commands(text, "dvc")) > 20
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_overrides_name_keys(page: Path) -> None:
+    """What `-S` sets in an example is a key of params.yaml."""
+    for arguments in commands(page.read_text(), "dvc"):
+        for flag, value in itertools.pairwise(arguments):
+            if flag == "-S":
+                here = yaml.safe_load((ROOT / "params.yaml").read_text())
+                for step in value.partition("=")[0].split("."):
+                    assert step in here, value
+                    here = here[step]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_make_targets_exist(page: Path) -> None:
+    """Every `make TARGET` is a target of the Makefile."""
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.M))
+    text = page.read_text()
+    named = {arguments[0] for arguments in commands(text, "make") if arguments}
+    named |= {code.split()[1] for code in inline(text) if code.startswith("make ")}
+    assert named <= targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_inline_commands_exist(page: Path) -> None:
+    """`frostline NAME` in a sentence names a command, or is a placeholder."""
+    named = {code.split()[1] for code in inline(page.read_text()) if re.match(r"frostline \w", code)}
+    assert {name for name in named if not name.isupper()} <= set(cli.commands)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Relative links lead to files of the tree, anchors to headings."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page.read_text())):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (page.parent / path) if path else page
+        assert linked.exists(), target
+        if anchor:
+            assert anchor in anchors(linked.read_text()), target
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)$", prose(text), re.M)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_paths_exist(page: Path) -> None:
+    """What looks like a path of the repository is one; a path of an output lies where a stage writes."""
+    roots = {"artifacts/weights", "artifacts/datasets", "artifacts/classifiers", "artifacts/models"}
+    for code in inline(page.read_text()):
+        if TRACKED.fullmatch(code) and "SOURCE" not in code:
+            assert (ROOT / code).exists(), code
+        elif match := WRITTEN.fullmatch(code):
+            parts = code.rstrip("/").split("/")
+            assert match[1] != "artifacts" or "/".join(parts[:2]) in roots, code
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_foreign_addresses(page: Path) -> None:
+    """No download addresses, and no paths of the machine a page was written on."""
+    text = page.read_text()
+    assert set(re.findall(r"https?://([\w.-]+)", text)) <= HOSTS
+    assert MACHINE.findall(text) == []
+
+
+def test_guide_has_every_command() -> None:
+    """Every command and every stage is in the guide."""
+    text = GUIDE.read_text()
+    assert {name for name in cli.commands if f"frostline {name}" not in text} == set()
+    assert {name for name in STAGES if not re.search(rf"\| `{name}[@`]", text)} == set()
+
+
+def test_guide_contents() -> None:
+    """The list at the top is the list of headings."""
+    text = GUIDE.read_text()
+    listed = re.findall(r"^- \[(.*)\]\(#", text, re.M)
+    assert listed == re.findall(r"^## (.*)$", prose(text), re.M)
+
+
+def test_backbones_in_guide() -> None:
+    """The guide lists the backbones that params.yaml takes."""
+    from frostline.params import BACKBONES
+
+    (line,) = re.findall(r"^Backbones: (.*)\.$", GUIDE.read_text(), re.M)
+    assert tuple(line.split(", ")) == BACKBONES
+
+
+def test_architecture_table() -> None:
+    """The table of rooms is the table of arrows that the tests hold."""
+    found = {}
+    for name, _, may in table(HOUSE.read_text(), "| room |"):
+        found[name.strip("`")] = {each for each in may.strip("| ").split(", ") if each}
+    assert found == {name: set(below) for name, below in ARROWS.items()}
+
+
+def test_architecture_common_rooms() -> None:
+    """The sentence about rooms that everybody may use names them all."""
+    (sentence,) = re.findall(r"Every room may also use (.*)\.", HOUSE.read_text())
+    assert set(re.findall(r"`(\w+)`", sentence)) == COMMON - {"__init__"}
+
+
+def test_architecture_picture() -> None:
+    """The picture has the arrows of the table, but for those that follow from others."""
+    (_, lines), *_ = fences(HOUSE.read_text())
+    drawn = [re.fullmatch(r" *(\w+) --> (\w+)", line) for line in lines[1:]]
+    table_ = networkx.DiGraph([(a, b) for a, below in ARROWS.items() for b in below if b in ARROWS])
+    wanted = set(networkx.transitive_reduction(table_).edges)
+    assert {(each[1], each[2]) for each in drawn if each} == wanted
+    assert all(drawn)
+
+
+@pytest.mark.parametrize(
+    ("file", "columns"),
+    [("manifest.parquet", manifest.SCHEMA.names), ("history.csv", list(history.COLUMNS))],
+)
+def test_columns_of_files(file: str, columns: list[str]) -> None:
+    """The columns of stage outputs are those that the code writes, in order."""
+    (line,) = [
+        line for line in HOUSE.read_text().splitlines() if line.startswith("| ") and f"| `{file}`" in line
+    ]
+    text = re.sub(r"\(.*?\)", "", line.split("|")[3].split(";")[0])
+    words = [word.strip() for word in text.split(":")[-1].split(",")]
+    assert words == columns
+
+
+def test_columns_of_scores() -> None:
+    """Guide and architecture name the columns of scores in their order."""
+    first = [cells[0] for cells in table(GUIDE.read_text(), "| column |")]
+    assert [name for cell in first for name in re.findall(r"`(\w+)`", cell)] == rows.SCHEMA.names
+    (line,) = re.findall(r"writes a row a file: (.*)\.", HOUSE.read_text())
+    assert re.sub(r" \(.*?\)", "", line).split(", ") == rows.SCHEMA.names
+
+
+def test_decisions_have_three_sentences() -> None:
+    """Each entry is a decision, a reason and a cost, one sentence each."""
+    entries = re.split(r"^### ", DECISIONS.read_text(), flags=re.M)[1:]
+    assert len(entries) > 20
+    for entry in entries:
+        body = re.sub(r"^## .*$", "", entry.split("\n", 1)[1], flags=re.M).strip().splitlines()
+        assert [line.split("**")[1] for line in body] == ["Decision.", "Reason.", "Cost."], entry
+        for line in body:
+            sentence = re.sub(r"`[^`]*`", "x", line.split("** ", 1)[1])
+            assert sentence.endswith("."), line
+            assert not re.search(r"[.!?] [A-Z]", sentence), line
+
+
+@cache
+def messages() -> str:
+    """All string literals of the package, what is formatted into them shown as `…`."""
+    found = []
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                parts = (part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
+                found.append("".join(map(str, parts)))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    return "\n".join(found)
+
+
+def test_troubleshooting_quotes_the_code() -> None:
+    """Every message of the table is one that the code can say, piece by piece."""
+    quoted = [cells[0] for cells in table(GUIDE.read_text(), "| message |")]
+    own = [cell.strip("`") for cell in quoted if "(DVC)" not in cell and "Prefect" not in cell]
+    assert len(own) > 15
+    pieces = [piece.strip(" ;:,'()") for message in own for piece in message.split("…")]
+    assert [piece for piece in pieces if piece not in messages()] == []
