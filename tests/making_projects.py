@@ -14,7 +14,9 @@ BIN = Path(sys.executable).parent
 GIT = ("git", "-c", "user.name=Test", "-c", "user.email=test@example.invalid")
 
 
-def call(*command: str | Path, cwd: Path, check: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+def call(
+    *command: str | Path, cwd: Path, check: bool = True, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Run a command with this environment's programs first on the path, and nobody's settings."""
     kept = {
         key: value

@@ -101,7 +101,7 @@ def test_other_examples_name_what_is_there() -> None:
 def test_stages_commands_verbs_and_graph_agree() -> None:
     """The first commands are the stages of dvc.yaml in their order; each command is a verb."""
     graph = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    assert cli.STAGES == tuple(graph)
+    assert tuple(graph) == cli.STAGES
     assert list(COMMANDS)[: len(graph)] == list(graph)
     for name, stage in graph.items():
         key = " ${key}" if "foreach" in stage else ""
@@ -137,7 +137,11 @@ def test_version() -> None:
         (["train"], 2, "Missing argument 'NAME'"),
         (["score", "data", "--out", "s.csv"], 2, "Missing option '--model'"),
         (["score", "data", "--model", "m", "--out", "s.csv", "--device", "tpu"], 2, "'tpu' is not one of"),
-        (["score", "data", "--model", "m", "--out", "s.csv", "--batch-size", "0"], 2, "0 is not in the range"),
+        (
+            ["score", "data", "--model", "m", "--out", "s.csv", "--batch-size", "0"],
+            2,
+            "0 is not in the range",
+        ),
         (["compare", "me"], 2, "unexpected extra argument"),
         (["evaluate", "--fast", "x"], 2, "No such option"),
         (["train", "digits-vg19"], 2, "frostline: no classifier named 'digits-vg19'"),

@@ -1,6 +1,7 @@
 """The room that knows DVC: stage order, what a repro did, the tree's state."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,11 @@ def test_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(FrostlineError, match="git is not on the path"):
         graph.changes()
+
+
+def test_an_environment_that_is_not_activated(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DVC is found beside the interpreter, and the stages it runs find that environment's programs too."""
+    (project / "dvc.yaml").write_text("stages: {where: {cmd: command -v dvc > x, outs: [x]}}")
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    assert graph.reproduce("where") == "ran"
+    assert (project / "x").read_text().strip() == str(Path(sys.executable).parent / "dvc")

@@ -67,7 +67,10 @@ def test_cache_needs_no_root_where_it_is_named(tmp_path: Path, monkeypatch: pyte
 
 def test_places_are_apart_and_relative() -> None:
     """No two outputs share a place, none is below another, none is absolute or under data/."""
-    kinds = (paths.weights, paths.dataset, paths.classifier, paths.model, paths.metrics, paths.plots)
+    kinds = (
+        paths.weights, paths.dataset, paths.classifier, paths.model,
+        paths.metrics, paths.headline, paths.plots,
+    )  # fmt: skip
     places = [kind(name) for kind in kinds for name in ("a", "b")] + [paths.COMPARISON]
     assert len(set(places)) == len(places)
     for place in places:

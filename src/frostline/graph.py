@@ -1,7 +1,9 @@
 """The only room that knows DVC (and git, which it stands on): the state of the project's tree."""
 
+import os
 import shutil
 import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -32,7 +34,9 @@ def reproduce(stage: str) -> str:
     """
     command = ["dvc", "repro", "--single-item", stage]
     said = []
-    with subprocess.Popen([_program("dvc"), *command[1:]], stdout=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        [_program("dvc"), *command[1:]], stdout=subprocess.PIPE, text=True, env=_environment()
+    ) as running:
         for line in running.stdout or ():
             print(line, end="", flush=True)
             said.append(line)
@@ -77,7 +81,9 @@ def remote() -> str:
 
 
 def _run(*command: str, check: bool = True) -> str:
-    done = subprocess.run([_program(command[0]), *command[1:]], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [_program(command[0]), *command[1:]], capture_output=True, text=True, check=False, env=_environment()
+    )
     if check and done.returncode:
         reason = (done.stderr.strip() or "no message").splitlines()[-1]
         raise FrostlineError(f"`{' '.join(command)}` failed: {reason}")
@@ -85,9 +91,15 @@ def _run(*command: str, check: bool = True) -> str:
 
 
 def _program(name: str) -> str:
-    path = shutil.which(name)
+    path = shutil.which(name, path=_environment()["PATH"])
     if path is None:
         raise FrostlineError(
-            f"{name} is not on the path; activate the environment (source .venv/bin/activate)"
+            f"{name} is not on the path; install it, or activate the environment that has it"
         )
     return path
+
+
+def _environment() -> dict[str, str]:
+    """This environment's programs come first, also where it is not activated: stages call `frostline`."""
+    beside = str(Path(sys.executable).parent)
+    return {**os.environ, "PATH": os.pathsep.join([beside, os.environ.get("PATH", "")])}

@@ -35,6 +35,11 @@ def metrics(name: str) -> Path:
     return Path("metrics") / f"{name}.json"
 
 
+def headline(name: str) -> Path:
+    """The few figures of one classifier that `dvc metrics` shows side by side."""
+    return Path("metrics/headline") / f"{name}.json"
+
+
 def plots(name: str) -> Path:
     """Folder of one classifier's plots."""
     return Path("plots") / name

@@ -11,12 +11,14 @@ import onnx
 import onnxruntime
 import pytest
 
+from frostline.errors import InputError
 from frostline.files import sha256
 from frostline.frost import joined
 from frostline.nets.network import Network
 from frostline.onnx import convert
 from making_models import contract
 from making_nets import built, cut, pictures, residual, said
+from making_params import CNN, PRETRAINED, changed
 
 TESTS = Path(__file__).parents[1]
 METADATA = '{"contract":1}'
@@ -28,6 +30,8 @@ CASES = [
     ("residual", "none", 2),
     ("residual", "all", 3),
     ("residual", "pool1_pool", 3),
+    # Between a convolution and its normalisation, which the converter would fold into one another.
+    ("residual", "conv1_conv", 3),
 ]
 
 
@@ -90,20 +94,51 @@ def test_two_classes_are_a_sigmoid() -> None:
     np.testing.assert_allclose(probs, np.hstack([1 - p, p]), atol=1e-6)
 
 
-@pytest.mark.parametrize("freeze", ["all", "pool1_pool"])
-def test_upper_is_what_stands_above_the_cut(freeze: str) -> None:
-    """From Keras' own features the upper part gives the whole's probabilities, without the trunk's weights."""
-    parts = cut(net("residual", 3), freeze)
-    whole = exported("residual", freeze, 3)
-    upper = convert.upper(whole)
+def check_upper(network: Network, freeze: str, whole: bytes) -> None:
+    """From Keras' own features the upper part gives the whole's probabilities."""
+    parts = cut(network, freeze)
     pixels = pictures(9, seed=4)
     features = np.asarray(parts.trunk(pixels, training=False))
-    runtime = session(upper)
+    runtime = session(convert.upper(whole))
     assert [each.name for each in runtime.get_inputs()] == ["features"]
     probs = runtime.run(["probs"], {"features": features})[0]
     np.testing.assert_allclose(probs, said(parts, pixels), atol=1e-5)
-    sizes = [len(onnx.load_from_string(model).graph.initializer) for model in (upper, whole)]
+
+
+@pytest.mark.parametrize("freeze", ["all", "pool1_pool", "conv1_conv"])
+def test_upper_is_what_stands_above_the_cut(freeze: str) -> None:
+    """It can be cut out of the whole's bytes, and has none of the trunk's weights."""
+    whole = exported("residual", freeze, 3)
+    check_upper(net("residual", 3), freeze, whole)
+    sizes = [len(onnx.load_from_string(model).graph.initializer) for model in (convert.upper(whole), whole)]
     assert 0 < sizes[0] < sizes[1]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("backbone", "end_at"),
+    [
+        (None, None),
+        ("resnet50", "conv2_block1_out"),
+        ("vgg19", "block2_pool"),
+        ("densenet121", "conv2_block2_concat"),
+        ("resnet50v2", "conv2_block1_out"),
+    ],
+)
+def test_every_cut_is_exact(backbone: str | None, end_at: str | None) -> None:
+    """Wherever a network can be frozen: the converter moves nothing across the cut."""
+    entry = changed(PRETRAINED, {"network.end_at": end_at}) if backbone else CNN
+    network = built(entry, backbone=backbone)
+    cuts = 0
+    for layer in network.body.layers[1:]:
+        try:
+            cut(network, layer.name)
+        except InputError:  # inside a branch
+            continue
+        check_upper(network, layer.name, converted(network, layer.name))
+        cuts += 1
+    assert cuts >= 6
 
 
 @pytest.mark.parametrize(("kind", "freeze", "classes"), [CASES[0], CASES[5]])
@@ -116,6 +151,7 @@ def test_same_bytes_again(kind: str, freeze: str, classes: int) -> None:
 SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])
+from frostline.errors import InputError
 from frostline.files import sha256
 from frostline.frost import joined
 from frostline.onnx import convert

@@ -216,7 +216,7 @@ def test_chart_says_what_is_seen() -> None:
     """One dataset: the best, its share, and how many cannot be told from it."""
     figure = chart.accuracies(compare([candidate("a", 3), candidate("b", 4), candidate("c", 30)]))
     said = words(figure)
-    assert "a: 95.0% of 60 pets test images right; 1 of the 2 others cannot be told from it" in " ".join(said)
+    assert "a: 95.0% of 60 pets test images right; 1 of 2 others not distinguishable" in " ".join(said)
     assert "pets, 60 test images" in said
     assert {"95.0%", "93.3%", "50.0%"} <= set(said)
 

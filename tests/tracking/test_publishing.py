@@ -48,7 +48,7 @@ def test_a_person_finds_everything(root: Path, uri: str) -> None:
     assert run["datasets"] == [("colours", "d" * 12)]
     assert run["files"] == [
         "agreement.json", "history.csv", "metrics.json",
-        "plots/confusion.csv", "plots/confusion.png", "record.json",
+        "plots/classes.csv", "plots/confusion.csv", "plots/confusion.png", "record.json",
     ]  # fmt: skip
     assert run["tags"]["note"] == run["tags"]["mlflow.note.content"] == "random weights: plumbing only"
     assert there["models"] == [("tiny", "READY", {"frostline.model_sha256": sha256})]

@@ -20,7 +20,7 @@ from frostline.tracking.content import (
     results,
     tags,
 )  # fmt: skip
-from making_outputs import metrics, record, write
+from making_outputs import CLASSES, metrics, record, write
 from making_stores import gathered, project
 
 
@@ -67,7 +67,7 @@ def test_epochs_count_from_one() -> None:
 
 def test_results_have_the_test_interval_and_both_other_splits() -> None:
     """The names that a person compares by."""
-    assert {name: value for name, _, value in results(metrics())} == {
+    assert {name: value for name, _, value in results(metrics(), dict.fromkeys(CLASSES, 0.5))} == {
         "test_accuracy": 0.875,
         "test_accuracy_low": 0.775,
         "test_accuracy_high": 0.925,
@@ -81,7 +81,7 @@ def test_results_have_the_test_interval_and_both_other_splits() -> None:
         "f1/green": 0.5,
         "f1/red": 0.5,
     }
-    assert results(None) == []
+    assert results(None, {}) == []
 
 
 @pytest.mark.parametrize(
@@ -95,19 +95,23 @@ def test_results_have_the_test_interval_and_both_other_splits() -> None:
 )
 def test_classes_become_names_that_mlflow_takes(classes: list[str], expected: list[str]) -> None:
     """Folder names may hold anything; no two classes may share a column."""
-    per_class = {name: {"f1": 0.5} for name in classes}
-    made = results({"test": {"per_class": per_class}})
+    made = results({}, dict.fromkeys(classes, 0.5))
     assert [name for name, _, _ in made] == expected
 
 
 @given(st.lists(st.text(min_size=1, max_size=300), unique=True, max_size=PER_CLASS))
 def test_any_class_names_pass_mlflows_own_check(classes: list[str]) -> None:
     """Whatever the folders are called: valid names, as many as classes."""
-    made = [name for name, _, _ in results({"test": {"per_class": {name: {"f1": 1} for name in classes}}})]
+    made = [name for name, _, _ in results({}, dict.fromkeys(classes, 1.0))]
     for name in made:
         _validate_metric_name(name)
     assert len(set(made)) == len(classes)
     assert all(len(name) <= NAME_LENGTH for name in made)
+
+
+def test_a_class_without_f1_has_no_metric() -> None:
+    """A share of nothing is no figure; the others keep their names."""
+    assert results({}, {"cat": None, "dog": 0.0}) == [("f1/dog", 0, 0.0)]
 
 
 values = st.floats() | st.integers(0, 3).map(float)

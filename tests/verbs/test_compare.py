@@ -22,7 +22,7 @@ from making_results import REAL, dataset, trained
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 pytestmark = pytest.mark.usefixtures("project")
-OUTPUTS = ["comparison.json", "comparison.md", "comparison.png"]
+OUTPUTS = ["comparison.json", "comparison.md", "comparison.png", "comparison.txt"]
 
 
 def params(*names: str) -> None:
@@ -136,7 +136,7 @@ AGAIN = "run `dvc repro evaluate@pets-cnn`"
     ("damage", "message"),
     [
         (_gone(paths.metrics("pets-cnn")), "metrics/pets-cnn.json is missing; " + AGAIN),
-        (lambda: paths.metrics("pets-cnn").write_text("]"), "metrics/pets-cnn.json cannot be read"),
+        (lambda: paths.metrics("pets-cnn").write_text("]"), "metrics/pets-cnn.json is damaged"),
         (lambda: _edit_metrics(test={"images": 9}), "lacks test.accuracy, test.accuracy_low"),
         (
             lambda: _edit_metrics(dataset_digest="0" * 64),

@@ -22,9 +22,9 @@ from frostline.notes import PLUMBING
 from frostline.records import history
 from frostline.verbs import evaluate
 from making import encoded
-from making_results import COUNTS, REAL, dataset, trained
+from making_results import COUNTS, RANDOM, REAL, dataset, trained
 
-OUTPUTS = {"confusion.csv", "confusion.png", "curves.csv", "curves.png", "mistakes.png"}
+OUTPUTS = {"classes.csv", "confusion.csv", "confusion.png", "curves.csv", "curves.png", "mistakes.png"}
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_metrics_file() -> None:
     evaluate.run("pets-cnn")
     found = metrics()
     assert set(found) == {
-        "classifier", "dataset", "dataset_digest", "weights", "note", "test", "validation", "train",
+        "classifier", "key", "dataset", "dataset_digest", "weights", "note", "test", "validation", "train",
     }  # fmt: skip
     assert found["classifier"] == "pets-cnn"
     assert found["note"] == PLUMBING
@@ -54,9 +54,43 @@ def test_metrics_file() -> None:
     assert found["test"]["accuracy"] == 0.777778
     assert found["test"]["accuracy_low"] < 7 / 9 < found["test"]["accuracy_high"]
     assert found["train"]["accuracy"] == 0.666667
+    figures = {"images", "accuracy", "accuracy_low", "accuracy_high", "loss"}
+    assert all(found[split].keys() == figures for split in COUNTS)
+
+
+@pytest.mark.usefixtures("project")
+def test_classes_file() -> None:
+    """A row a class of the test split, worked out by hand, lines ending as on Linux."""
+    evaluate.run("pets-cnn")
     # Row 0 of test is class 1 and taken for 2, row 1 is class 2 and taken for 0; three images a class.
-    assert found["test"]["per_class"]["dog"] == {"precision": 1.0, "recall": 0.666667, "f1": 0.8, "images": 3}
-    assert found["test"]["per_class"]["élan"]["precision"] == 0.666667
+    assert (paths.plots("pets-cnn") / "classes.csv").read_bytes().decode() == (
+        "class,images,precision,recall,f1\n"
+        "cat,3,0.75,1.0,0.857143\n"
+        "dog,3,1.0,0.666667,0.8\n"
+        "élan,3,0.666667,0.666667,0.666667\n"
+    )
+
+
+def test_undefined_shares_are_empty_cells(tmp_path, monkeypatch) -> None:
+    """A class without test images, never predicted: nothing was measured, which is not 0."""
+    monkeypatch.chdir(tmp_path)
+    trained("pets-cnn", dataset("pets", counts={**COUNTS, "test": 1}), wrong=0)
+    evaluate.run("pets-cnn")
+    written = (paths.plots("pets-cnn") / "classes.csv").read_text("utf-8").splitlines()
+    assert sorted(line.split(",", 1)[1] for line in written[1:]) == ["0,,,", "0,,,", "1,1.0,1.0,1.0"]
+
+
+@pytest.mark.parametrize(("weights", "said"), [(RANDOM, {"note": PLUMBING}), (REAL, {})])
+def test_headline_is_part_of_the_metrics(tmp_path, monkeypatch, weights, said) -> None:
+    """The few figures that DVC shows side by side, with the note wherever there is one."""
+    monkeypatch.chdir(tmp_path)
+    trained("pets-cnn", dataset("pets"), weights=weights)
+    evaluate.run("pets-cnn")
+    found = metrics()
+    assert json.loads(paths.headline("pets-cnn").read_text()) == said | {
+        "test": {key: found["test"][key] for key in ("accuracy", "loss")},
+        "validation": {"accuracy": found["validation"]["accuracy"]},
+    }
 
 
 @pytest.mark.usefixtures("project")
@@ -139,7 +173,7 @@ def test_everything_wrong(tmp_path, monkeypatch) -> None:
     evaluate.run("worst")
     found = metrics("worst")["test"]
     assert (found["accuracy"], found["accuracy_low"]) == (0.0, 0.0)
-    assert found["per_class"]["cat"]["f1"] == 0.0
+    assert "cat,3,0.0,0.0,0.0" in (paths.plots("worst") / "classes.csv").read_text("utf-8")
 
 
 def _edit(path: Path, change: Any) -> None:
@@ -200,8 +234,8 @@ def _gone(path: Path) -> Callable[[], None]:
             "has other classes than dataset pets",
         ),
         (lambda: _record(lambda r: {**r, "weights": {}}), "record.json lacks weights.source"),
-        (lambda: _record(lambda _: [1]), "record.json lacks dataset, dataset_digest"),
-        (lambda: (FOLDER / "record.json").write_text("{"), "record.json cannot be read"),
+        (lambda: _record(lambda _: [1]), "record.json lacks key, dataset, dataset_digest"),
+        (lambda: (FOLDER / "record.json").write_text("{"), "record.json is damaged; " + AGAIN),
         (_gone(FOLDER / "record.json"), "record.json is missing; " + AGAIN),
         (_gone(FOLDER / "history.csv"), "history.csv is missing; " + AGAIN),
         (_gone(FOLDER / "predictions.parquet"), "parquet is missing; " + AGAIN),
@@ -251,7 +285,11 @@ assert not heavy, heavy
 
 
 def _outputs(folder: Path) -> dict[str, str]:
-    found = [*folder.glob("metrics/*"), *folder.glob("plots/*/*"), *folder.glob("artifacts/classifiers/*/*")]
+    found = [
+        *folder.glob("metrics/**/*.json"),
+        *folder.glob("plots/*/*"),
+        *folder.glob("artifacts/classifiers/*/*"),
+    ]
     return {str(path.relative_to(folder)): files.sha256_file(path) for path in found}
 
 
@@ -266,4 +304,4 @@ def test_same_bytes_in_other_processes(tmp_path) -> None:
         subprocess.run([sys.executable, "-W", "error", "-c", SCRIPT], check=True, env=env, cwd=root)
         made.append(_outputs(root))
     assert made[0] == made[1]
-    assert len(made[0]) == 1 + len(OUTPUTS) + 3
+    assert len(made[0]) == 2 + len(OUTPUTS) + 3

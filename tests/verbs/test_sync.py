@@ -94,9 +94,13 @@ def test_a_closed_port_is_one_line_within_seconds_and_nothing_is_lost(
     ("file", "content", "said"),
     [
         ("artifacts/classifiers/{}/record.json", b"{", "dvc repro train@{}"),
-        ("artifacts/classifiers/{}/record.json", b"{}", "lacks dataset"),
+        ("artifacts/classifiers/{}/record.json", b"{}", "lacks key, dataset"),
         ("artifacts/classifiers/{}/history.csv", b"epoch\nx\n", "dvc repro train@{}"),
         ("metrics/{}.json", b"[]", "dvc repro evaluate@{}"),
+        ("plots/{}/classes.csv", b"class,images\ncat,9\n", "dvc repro evaluate@{}"),
+        ("plots/{}/classes.csv", b"class,f1\ncat\n", "dvc repro evaluate@{}"),
+        ("plots/{}/classes.csv", b"class,f1\ncat,high\n", "dvc repro evaluate@{}"),
+        ("plots/{}/classes.csv", b"\xff", "dvc repro evaluate@{}"),
         ("artifacts/models/{}/agreement.json", b"\xff", "dvc repro export@{}"),
         ("artifacts/models/{}/agreement.json", b"{}", "lacks model"),
     ],
@@ -118,6 +122,21 @@ def test_figures_of_an_earlier_training_are_not_this_runs(other: dict[str, Any],
     assert outputs.metrics is None
     assert sorted(outputs.files) == ["agreement.json", "history.csv", "record.json"]
     assert outputs.model is not None
+
+
+def test_f1_by_class_comes_from_the_test_splits_table(root: Path) -> None:
+    """Names as they are, however they have to be quoted; empty where F1 is a share of nothing."""
+    rows = 'class,images,precision,recall,f1\n"a, ""b""",2,1.0,0.5,0.666667\n"x\ny",0,,,\n'
+    (root / f"plots/{FIRST}/classes.csv").write_text(rows)
+    assert gathered(FIRST).f1 == {'a, "b"': 0.666667, "x\ny": None}
+
+
+def test_figures_without_their_classes_are_of_an_older_evaluation(root: Path) -> None:
+    """Half of evaluate's outputs is none: the stage has to run."""
+    (root / f"plots/{FIRST}/classes.csv").unlink()
+    outputs = gathered(FIRST)
+    assert (outputs.metrics, outputs.f1) == (None, {})
+    assert f"dvc repro evaluate@{FIRST}" in sync._missing(FIRST, outputs)
 
 
 def test_a_model_without_its_proof_is_not_registered(root: Path) -> None:

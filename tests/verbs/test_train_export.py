@@ -142,13 +142,18 @@ def images_of(name: str = "shapes") -> manifest.Manifest:
 def test_outputs_are_these_files_and_no_others() -> None:
     """Every stage leaves what it says, and nothing half-written or left over."""
     expected = {"artifacts/weights/scratch/source.json"}
-    expected |= {f"artifacts/weights/mobilenet-random/{file}" for file in ("source.json", "backbone.weights.h5")}
+    expected |= {
+        f"artifacts/weights/mobilenet-random/{file}" for file in ("source.json", "backbone.weights.h5")
+    }
     expected |= {f"artifacts/datasets/shapes/{file}" for file in ("manifest.parquet", "summary.json")}
     for name in NAMES:
         expected |= {f"artifacts/classifiers/{name}/{file}" for file in TRAINED}
         expected |= {f"artifacts/models/{name}/{file}" for file in ("model.onnx", "agreement.json")}
-        expected |= {f"plots/{name}/{kind}.{end}" for kind in ("confusion", "curves") for end in ("csv", "png")}
-        expected |= {f"plots/{name}/mistakes.png", f"metrics/{name}.json"}
+        expected |= {
+            f"plots/{name}/{kind}.{end}" for kind in ("confusion", "curves") for end in ("csv", "png")
+        }
+        expected |= {f"plots/{name}/mistakes.png", f"plots/{name}/classes.csv", f"plots/{name}/classes.csv"}
+        expected |= {f"metrics/{name}.json", f"metrics/headline/{name}.json"}
     expected |= {f"reports/comparison/comparison.{end}" for end in ("json", "md", "png", "txt")}
     assert outputs().keys() == expected
 
@@ -245,7 +250,10 @@ def test_the_model_says_what_was_predicted(name: str) -> None:
     promised = session.contract
     assert (promised.classifier, promised.classes) == (name, images_of().classes)
     assert (promised.height, promised.width, promised.resize) == (32, 40, ENTRIES[name]["image"]["resize"])
-    assert (promised.dataset, promised.weights.source) == (images_of().digest, record(name)["weights"]["source"])
+    assert (promised.dataset, promised.weights.source) == (
+        images_of().digest,
+        record(name)["weights"]["source"],
+    )
     assert promised.recipe == files.digest(record(name)["recipe"])
     with open_source(Path("data/shapes.zip")) as source:
         pixels = [
@@ -396,7 +404,9 @@ def test_export_refuses_weights_of_another_network(tmp_path: Path) -> None:
     kept = shutil.move(file, tmp_path / "kept.h5")
     shutil.copyfile("artifacts/classifiers/cnn/trained.weights.h5", file)
     warnings.simplefilter("ignore")  # as the command line does
-    with pytest.raises(FrostlineError, match=r"thawed/trained\.weights\.h5 does not fit the network") as caught:
+    with pytest.raises(
+        FrostlineError, match=r"thawed/trained\.weights\.h5 does not fit the network"
+    ) as caught:
         export.run("thawed")
     assert "\n" not in str(caught.value)
     file.unlink()
@@ -410,8 +420,14 @@ def test_export_refuses_weights_of_another_network(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"phases.thaw.freeze": "conv_pw_9_relu"}, r"no layer 'conv_pw_9_relu' in body; near: conv_pw_\d_relu, "),
-        ({"network.end_at": "conv_pw_99_relu"}, r"no layer 'conv_pw_99_relu' in \S+; near: conv_pw_\d+_relu, "),
+        (
+            {"phases.thaw.freeze": "conv_pw_9_relu"},
+            r"no layer 'conv_pw_9_relu' in body; near: conv_pw_\d_relu, ",
+        ),
+        (
+            {"network.end_at": "conv_pw_99_relu"},
+            r"no layer 'conv_pw_99_relu' in \S+; near: conv_pw_\d+_relu, ",
+        ),
         (
             {"phases.head.freeze": "conv_pw_1_relu", "phases.thaw.freeze": "all"},
             r"phases\.thaw\.freeze: 'all' freezes layers that the phase before trains",
@@ -438,7 +454,11 @@ def test_recipes_that_cannot_be(verb: str, changes: dict[str, Any], message: str
 @pytest.mark.parametrize(
     ("verb", "name", "message"),
     [
-        (lambda name: train.run(name, live=tracking.live), "cn", "no classifier named 'cn'.*did you mean 'cnn'"),
+        (
+            lambda name: train.run(name, live=tracking.live),
+            "cn",
+            "no classifier named 'cn'.*did you mean 'cnn'",
+        ),
         (export.run, "thawd", "no classifier named 'thawd'.*did you mean 'thawed'"),
         (weights.run, "scrach", "no weights named 'scrach'.*did you mean 'scratch'"),
         (preprocess.run, "shape", "no dataset named 'shape'.*did you mean 'shapes'"),
@@ -454,10 +474,16 @@ def test_unknown_names(verb: Any, name: str, message: str) -> None:
 def test_a_photo_that_changed_since_preprocess(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its bytes are checked as they are read: no row under the wrong content."""
     kept = shutil.copyfile("data/shapes.zip", tmp_path / "kept.zip")
-    other = {**classes(COUNTS), "circle/broken.png": b"", "square/square-3.png": classes({"x": 1})["x/x-0.png"]}
+    other = {
+        **classes(COUNTS),
+        "circle/broken.png": b"",
+        "square/square-3.png": classes({"x": 1})["x/x-0.png"],
+    }
     archive(Path("data/shapes.zip"), other)
     monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "cache"))
-    with pytest.raises(FrostlineError, match=r"square/square-3\.png has changed since preprocess; run `dvc repro`"):
+    with pytest.raises(
+        FrostlineError, match=r"square/square-3\.png has changed since preprocess; run `dvc repro`"
+    ):
         train.run("cnn", live=tracking.live)
     shutil.move(kept, "data/shapes.zip")
 
@@ -490,12 +516,27 @@ def test_weights_from_a_file() -> None:
     ("file", "content", "backbone", "message"),
     [
         ("none.h5", None, "mobilenet", r"pretrained/none\.h5 is missing; put or link the weights file there"),
-        ("junk.weights.h5", b"garbage" * 99, "mobilenet", r"pretrained/junk\.weights\.h5 does not hold weights of"),
-        ("junk.h5", b"<!DOCTYPE html>", "mobilenet", r"pretrained/junk\.h5 does not hold weights of mobilenet"),
+        (
+            "junk.weights.h5",
+            b"garbage" * 99,
+            "mobilenet",
+            r"pretrained/junk\.weights\.h5 does not hold weights of",
+        ),
+        (
+            "junk.h5",
+            b"<!DOCTYPE html>",
+            "mobilenet",
+            r"pretrained/junk\.h5 does not hold weights of mobilenet",
+        ),
         ("empty.h5", b"", "mobilenet", r"pretrained/empty\.h5 does not hold weights of mobilenet"),
         ("junk.bin", b"garbage", "mobilenet", r"pretrained/junk\.bin does not hold weights of mobilenet"),
         ("half.weights.h5", "half", "mobilenet", r"does not hold weights of mobilenet"),
-        ("other.weights.h5", "whole", "mobilenetv2", r"other\.weights\.h5 does not hold weights of mobilenetv2"),
+        (
+            "other.weights.h5",
+            "whole",
+            "mobilenetv2",
+            r"other\.weights\.h5 does not hold weights of mobilenetv2",
+        ),
     ],
 )
 def test_weights_files_that_do_not_fit(file: str, content: Any, backbone: str, message: str) -> None:

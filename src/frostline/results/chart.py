@@ -39,7 +39,7 @@ def _accuracies_title(datasets: dict[str, Any]) -> str:
     ((name, entry),) = datasets.items()
     best, *others = entry["classifiers"]
     alike = sum(row["against_best"]["p"] >= 0.05 for row in others)
-    told = "" if not others else f"; {alike or 'none'} of the {len(others)} others cannot be told from it"
+    told = f"; {alike} of {len(others)} others not distinguishable" if others else ""
     share = f"{best['accuracy']:.1%} of {entry['images']:,} {name} test images"
     return f"{best['classifier']}: {share} right{told}"
 

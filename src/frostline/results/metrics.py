@@ -3,6 +3,7 @@
 Plain NumPy, so that evaluating needs no scikit-learn; the tests hold every figure against it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from frostline.records.predictions import Predictions
 from frostline.results.statistics import Interval, wilson
 
 EPSILON = 1e-7  # Keras's own clip: a certain mistake costs ln(1e7) = 16.1, not infinity
+CLASS_COLUMNS = ("class", "images", "precision", "recall", "f1")
 DECIMALS = 6  # of what is written: keeps the last bits, which differ between processors, out of files
 
 
@@ -36,14 +38,13 @@ class Metrics:
     per_class: dict[str, ClassMetrics]
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values in the order and precision that the metrics file has."""
+        """Plain values in the order and precision that the metrics file has; classes have their own file."""
         return {
             "images": self.images,
             "accuracy": round(self.accuracy, DECIMALS),
             "accuracy_low": round(self.interval.low, DECIMALS),
             "accuracy_high": round(self.interval.high, DECIMALS),
             "loss": round(self.loss, DECIMALS),
-            "per_class": {name: _class_json(figures) for name, figures in self.per_class.items()},
         }
 
 
@@ -108,11 +109,19 @@ def per_class(matrix: np.ndarray) -> list[ClassMetrics]:
     ]
 
 
+def class_rows(
+    measured: Mapping[str, ClassMetrics],
+) -> list[tuple[str, int, float | None, float | None, float | None]]:
+    """A row a class in the order of `CLASS_COLUMNS`, as precise as the metrics file."""
+    return [
+        (name, each.images, _rounded(each.precision), _rounded(each.recall), _rounded(each.f1))
+        for name, each in measured.items()
+    ]
+
+
 def _share(part: int, whole: int) -> float | None:
     return float(part / whole) if whole else None
 
 
-def _class_json(figures: ClassMetrics) -> dict[str, float | int | None]:
-    shares = {name: getattr(figures, name) for name in ("precision", "recall", "f1")}
-    rounded = {name: None if share is None else round(share, DECIMALS) for name, share in shares.items()}
-    return {**rounded, "images": figures.images}
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, DECIMALS)

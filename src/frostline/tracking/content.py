@@ -22,7 +22,7 @@ COMMIT = "mlflow.source.git.commit"
 
 # MLflow's limits on lengths.
 NAME_LENGTH, PARAM_LENGTH, TAG_LENGTH = 250, 6000, 5000
-# Beyond this many classes a column a class helps nobody; metrics.json has them all.
+# Beyond this many classes a column a class helps nobody; classes.csv has them all.
 PER_CLASS = 50
 
 Point = tuple[str, int, float]  # name, step, value
@@ -35,6 +35,7 @@ class Outputs:
     record: Mapping[str, Any]  # train's record.json
     history: Sequence[Mapping[str, float]]  # figures of each epoch, the first first
     metrics: Mapping[str, Any] | None = None  # evaluate's JSON
+    f1: Mapping[str, float | None] = field(default_factory=dict)  # of each class in the test split
     files: Mapping[str, Path] = field(default_factory=dict)  # path inside the run → file to keep there
     model: Path | None = None  # export's model.onnx
 
@@ -76,8 +77,8 @@ def epoch_metric(name: str) -> str:
     return f"epoch/{name}"
 
 
-def results(metrics: Mapping[str, Any] | None) -> list[Point]:
-    """The final figures of evaluate's JSON: test with its interval first, then the other splits."""
+def results(metrics: Mapping[str, Any] | None, f1: Mapping[str, float | None]) -> list[Point]:
+    """The final figures: test with its interval first, then the other splits, then F1 of each class."""
     if metrics is None:
         return []
     test = ("accuracy", "accuracy_low", "accuracy_high", "loss", "images")
@@ -88,19 +89,19 @@ def results(metrics: Mapping[str, Any] | None) -> list[Point]:
         for name in names
         if metrics.get(split, {}).get(name) is not None
     ]
-    return [*figures, *_per_class(metrics.get("test", {}).get("per_class", {}))]
+    return [*figures, *_per_class(f1)]
 
 
-def _per_class(per_class: Mapping[str, Mapping[str, float]]) -> Iterator[Point]:
-    if len(per_class) > PER_CLASS:
+def _per_class(f1: Mapping[str, float | None]) -> Iterator[Point]:
+    if len(f1) > PER_CLASS:
         return
-    names = {name: re.sub(r"[^\w. -]", "_", name).strip() or "_" for name in per_class}
-    for number, (name, figures) in enumerate(per_class.items()):
+    names = {name: re.sub(r"[^\w. -]", "_", name).strip() or "_" for name in f1}
+    for number, (name, figure) in enumerate(f1.items()):
         plain = names[name]
         if list(names.values()).count(plain) > 1 or plain in {".", ".."}:
             plain = f"{number} {plain}"  # two folders whose names differ only in what MLflow refuses
-        if figures.get("f1") is not None:
-            yield f"f1/{_short(plain, NAME_LENGTH - 3)}", 0, storable(float(figures["f1"]))
+        if figure is not None:
+            yield f"f1/{_short(plain, NAME_LENGTH - 3)}", 0, storable(figure)
 
 
 def storable(value: float) -> float:

@@ -29,7 +29,7 @@ def fill(client: "MlflowClient", run: "Run", outputs: Outputs) -> None:
         tags=_changed(run, content.tags(outputs)),
     )
     log_points(client, run, content.epochs(outputs.history), whole_history=True)
-    log_points(client, run, content.results(outputs.metrics), whole_history=False)
+    log_points(client, run, content.results(outputs.metrics, outputs.f1), whole_history=False)
     _dataset(client, run, outputs.record)
     _describe(client, run, content.note(outputs))
     with tempfile.TemporaryDirectory() as folder:

@@ -42,8 +42,12 @@ def run(name: str) -> None:
     measured = {split: _measure(rows.split(split), split=split, record=record) for split in SPLITS}
     note = notes.note(record["weights"]["source"])
     _draw(name, rows.split("test"), manifest=manifest, note=note)
+    classes = metrics.class_rows(measured["test"].per_class)
+    _write_csv(paths.plots(name) / "classes.csv", metrics.CLASS_COLUMNS, classes)
     _draw_curves(name, history.read(folder / "history.csv", made_by=made_by), note=note)
-    files.write_json(paths.metrics(name), _report(name, record=record, measured=measured, note=note))
+    report = _report(name, record=record, measured=measured, note=note)
+    files.write_json(paths.headline(name), _headline(report))
+    files.write_json(paths.metrics(name), report)
     print(_summary(name, measured["test"], note=note))
 
 
@@ -96,6 +100,13 @@ def _report(
         "note": note,
         **{split: figures.as_json() for split, figures in measured.items()},
     }
+
+
+def _headline(report: Mapping[str, Any]) -> dict[str, Any]:
+    """What fits side by side: DVC prints a column for every figure and every text of a metrics file."""
+    chosen = {"test": ("accuracy", "loss"), "validation": ("accuracy",)}
+    figures = {split: {key: report[split][key] for key in keys} for split, keys in chosen.items()}
+    return figures | ({"note": report["note"]} if report["note"] else {})
 
 
 def _draw(name: str, test: Predictions, *, manifest: Manifest, note: str) -> None:

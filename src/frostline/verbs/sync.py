@@ -1,10 +1,12 @@
 """sync: bring MLflow's runs, pictures, models and registrations up to date with the stage outputs."""
 
+import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from frostline import files, params, paths, tracking
+from frostline.errors import FrostlineError
 from frostline.records import history, reports
 from frostline.tracking import Commit, Outputs, Published
 
@@ -52,7 +54,8 @@ def gather(name: str) -> Outputs | None:
         return None
     rows = _rows(folder / "history.csv", made_by=f"dvc repro train@{name}")
     figures = _json(metrics, keys=reports.METRICS, made_by=f"dvc repro evaluate@{name}")
-    figures = _of_training(figures, record)
+    classes = paths.plots(name) / "classes.csv"
+    figures = _of_training(figures, record) if classes.is_file() else None
     agreed = _of_training(_json(agreement, keys=("model",), made_by=f"dvc repro export@{name}"), record)
     # The proof names the file that it proves: a model that was swapped or half restored is not it.
     exported = agreed is not None and model.is_file() and agreed["model"] == files.sha256_file(model)
@@ -62,8 +65,14 @@ def gather(name: str) -> Outputs | None:
         kept |= {"metrics.json": metrics, **{f"plots/{path.name}": path for path in pictures}}
     if exported:
         kept |= {"agreement.json": agreement}
+    f1 = _f1(classes, made_by=f"dvc repro evaluate@{name}") if figures else {}
     return Outputs(
-        record=record, history=rows, metrics=figures, files=kept, model=model if exported else None
+        record=record,
+        history=rows,
+        metrics=figures,
+        f1=f1,
+        files=kept,
+        model=model if exported else None,
     )
 
 
@@ -83,6 +92,17 @@ def _rows(path: Path, *, made_by: str) -> list[dict[str, float]]:
     """The figures of each epoch."""
     course = history.read(path, made_by=made_by)
     return [{name: float(getattr(course, name)[i]) for name in history.FIGURES} for i in range(len(course))]
+
+
+def _f1(path: Path, *, made_by: str) -> dict[str, float | None]:
+    """F1 in the test split by class; None where it is a share of nothing."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return {
+                row["class"]: float(row["f1"]) if row["f1"] != "" else None for row in csv.DictReader(file)
+            }
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise FrostlineError(f"{path} cannot be read ({error!r}); run `{made_by}` again") from None
 
 
 def _missing(name: str, outputs: Outputs) -> str:
