@@ -20,21 +20,27 @@ RESIDUAL = changed(
 
 
 def built(
-    entry: dict[str, Any] = CNN, *, backbone: str | None = None, classes: int = 3, seed: int = 5
+    entry: dict[str, Any] = CNN,
+    *,
+    backbone: str | None = None,
+    classes: int = 3,
+    seed: int = 5,
+    disturbed: bool = True,
 ) -> Network:
-    """The network of a classifier entry with random weights, running statistics and standardisation."""
+    """The network of a classifier entry: random weights, fitted standardisation, disturbed running statistics."""
     whole = changed(WHOLE, {"classifiers": {"it": entry}})
     made = params.parse(whole).classifiers["it"]
     keras(seed=seed)
     net = network.build(made, backbone=backbone, weights=None, classes=classes)
     rng = np.random.default_rng(seed)
-    for weight in (*net.body.weights, *net.head.weights):
+    for weight in (*net.body.weights, *net.head.weights) if disturbed else ():
         if weight.path.endswith(("mean", "bias", "beta")):
             weight.assign(rng.normal(0, 0.3, weight.shape))
         elif weight.path.endswith(("variance", "gamma")):
             weight.assign(rng.uniform(0.5, 2, weight.shape))
     if made.network.head.standardize:  # else the probabilities of raw features are all 0 or 1
-        fitting.standardize(net.head, np.asarray(net.body(pictures(40, seed=seed), training=False)))
+        some = pictures(40, seed=seed, **made.image.size.model_dump())
+        fitting.standardize(net.head, np.asarray(net.body(some, training=False)))
     return net
 
 

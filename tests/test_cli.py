@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -261,3 +262,25 @@ def test_outside_a_project(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr == "frostline: requirements/versions.yaml is missing; run this in the project's root\n"
     assert not list(tmp_path.iterdir())
+
+
+def test_letters_that_stdout_cannot_show(tmp_path: Path) -> None:
+    """Where stdout takes ASCII alone, or a name is no text, letters are escaped; nothing fails for it."""
+    done = call("sample", "--out", str(tmp_path / "ö☃.zip"), PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{tmp_path}/\\xf6\\u2603.zip: 1797 images")
+    done = call("sample", "--out", os.fsdecode(os.fsencode(tmp_path) + b"/\xff.zip"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{tmp_path}/\\udcff.zip: 1797 images")
+
+
+@pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&- >&- 2>&-"])
+def test_closed_streams(tmp_path: Path, closed: str) -> None:
+    """Started by something that closed its streams, the work is done, and what is said goes nowhere."""
+    for name in ("params.yaml", "requirements"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    script = f"{FROSTLINE} sample {closed} && {FROSTLINE} preprocess digits {closed}"
+    done = subprocess.run(script, cwd=tmp_path, shell=True, capture_output=True, check=False)
+    assert done.returncode == 0
+    assert zipfile.is_zipfile(tmp_path / "data/digits.zip")
+    assert (tmp_path / "artifacts/datasets/digits/summary.json").is_file()

@@ -209,7 +209,7 @@ def test_one_mistake(key: str, value: Any, message: str) -> None:
     assert refused(changed(**{key: value})) == [message]
 
 
-@pytest.mark.parametrize("name", ["Big", "a b", "a.b", "", "-a", "a" * 61, "ä", 7])
+@pytest.mark.parametrize("name", ["Big", "a b", "a.b", "", "-a", "a" * 61, "ä", 7, None])
 @pytest.mark.parametrize("collection", ["weights", "datasets", "classifiers"])
 def test_names_fit_files_and_registries(collection: str, name: Any) -> None:
     """Entry names become file, stage and model names: others are refused under their own key."""
@@ -368,6 +368,7 @@ def test_the_projects_own_files_load(file: Path) -> None:
         (b"\tseed: 1", ", line 1: not valid YAML: found character '\\t' that cannot start any token"),
         (b"a: !x 1", ", line 1: not valid YAML: could not determine a constructor for the tag '!x'"),
         (b"seed: 2024-99-99", ": not valid YAML: month must be in 1..12"),
+        (b"a: " + b"[" * 5000, ": not valid YAML: nested too deeply"),
         (b"\xff\xfe\xfa", ": not valid YAML: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
         (b"", ": the file: must be a mapping; is None"),
     ],

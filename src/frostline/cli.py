@@ -1,5 +1,7 @@
 """The command line: names, options and examples; each command hands over to its verb."""
 
+import io
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -166,6 +168,7 @@ def doctor() -> None:
 
 def main() -> None:
     """Run the command line; whatever goes wrong for a known reason is lines on stderr, never a traceback."""
+    _settle_streams()
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # libraries' remarks to developers are no news for users
     try:
@@ -190,6 +193,15 @@ def main() -> None:
             f"{where}{error.strerror or error}; free the disk or check the path, then run the command again"
         )
         sys.exit(1)
+
+
+def _settle_streams() -> None:
+    """Streams that take whatever is said: closed ones lead nowhere, unknown letters are escaped."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # in this order, so that no file of ours gets the stream's number
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123 - open until the end
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _explain(message: str) -> None:

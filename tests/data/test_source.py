@@ -119,6 +119,11 @@ def encrypted(path: Path) -> Path:
     return path
 
 
+def pipe(path: Path) -> Path:
+    os.mkfifo(path)
+    return path
+
+
 def written(content: bytes) -> Callable[[Path], Path]:
     def make(path: Path) -> Path:
         path.write_bytes(content)
@@ -134,7 +139,12 @@ def written(content: bytes) -> Callable[[Path], Path]:
         (lambda path: archive(path, {"../../etc/x.png": b"x"}), InputError, "points outside the archive"),
         (lambda path: archive(path, {"/etc/x.png": b"x"}), InputError, "points outside the archive"),
         (lambda path: tar(path, {"a/../../x.png": b"x"}), InputError, "points outside the archive"),
-        (linking_out, InputError, "'cats/passwd.png' links outside the archive"),
+        (
+            linking_out,
+            InputError,
+            "'cats/passwd.png' links outside the archive; make the archive again without it",
+        ),
+        (pipe, InputError, "a is a pipe or a device; name a folder or an archive"),
         (encrypted, InputError, "'cats/a.png' is encrypted; make the archive without a password"),
         (
             lambda path: deflated(path, {"cats/a.png": bytes(5000)}),

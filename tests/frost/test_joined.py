@@ -148,4 +148,5 @@ def test_weights_that_do_not_fit(tmp_path: Path) -> None:
         with pytest.raises(FrostlineError) as caught:
             joined.load(target, wrong)
         assert str(caught.value).startswith(f"{wrong} does not fit the network: ")
+        assert str(caught.value).endswith(f"; run `dvc repro train@{wrong.parent.name}` again")
         assert "\n" not in str(caught.value)

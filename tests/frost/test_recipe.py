@@ -57,6 +57,18 @@ def said(name: str, backbone: str | None, sha256: str | None) -> None:
 
 
 @pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", "{}", '{"sha256": null}'])
+def test_a_damaged_weights_note(content: str) -> None:
+    """Whatever is left of source.json, the answer is one line that names its stage."""
+    path = paths.weights("scratch") / "source.json"
+    path.write_text(content)
+    with pytest.raises(
+        FrostlineError, match=r"source\.json is damaged; run `dvc repro weights@scratch` again"
+    ):
+        recipe.read("cnn")
+
+
+@pytest.mark.usefixtures("root")
 def test_gathered() -> None:
     """Entry, seed, manifest and weights; the recipe as plain values names every key of the entry."""
     found = recipe.read("cnn")

@@ -4,7 +4,9 @@ import functools
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -14,8 +16,10 @@ import pytest
 from frostline.errors import InputError
 from frostline.files import sha256
 from frostline.frost import joined
+from frostline.nets import backbones
 from frostline.nets.network import Network
 from frostline.onnx import convert
+from frostline.params import BACKBONES
 from making_models import contract
 from making_nets import built, cut, pictures, residual, said
 from making_params import CNN, PRETRAINED, changed
@@ -105,6 +109,21 @@ def check_upper(network: Network, freeze: str, whole: bytes) -> None:
     np.testing.assert_allclose(probs, said(parts, pixels), atol=1e-5)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_every_backbone_is_exported(backbone: str) -> None:
+    """Each row of the table, whole, from pixels to probabilities: one input, and what Keras says."""
+    height = max(64, backbones.TABLE[backbone].smallest)
+    size = {"height": height, "width": height + 9}
+    entry = changed(PRETRAINED, {"image.size": size, "network.end_at": None})
+    parts = cut(built(entry, backbone=backbone, disturbed=False), "all")
+    images = pictures(9, seed=4, **size)
+    content = convert.convert(*joined.halves(parts), **size, metadata=METADATA)
+    probs = session(content).run(["probs"], {"image": images})[0]
+    np.testing.assert_allclose(probs, said(parts, images), atol=5e-5)
+
+
 @pytest.mark.parametrize("freeze", ["all", "pool1_pool", "conv1_conv"])
 def test_upper_is_what_stands_above_the_cut(freeze: str) -> None:
     """It can be cut out of the whole's bytes, and has none of the trunk's weights."""
@@ -169,6 +188,35 @@ def test_same_bytes_in_another_process() -> None:
     )
     here = [sha256(exported("cnn", "none", 3)), sha256(exported("residual", "pool1_pool", 3))]
     assert done.stdout.split() == here
+
+
+def classified(function: Callable[[Any], Any], images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a function of pixels says, and what its converted form says."""
+    content = convert.convert(None, function, height=32, width=40, metadata=METADATA)
+    return np.asarray(function(images)), session(content).run(["probs"], {"image": images})[0]
+
+
+def test_zeros_stay_zeros() -> None:
+    """A maximum over zero padding of negative values is zero, however ONNX Runtime fuses the two."""
+    import tensorflow as tf
+
+    def padded(images: Any) -> Any:
+        below = tf.pad(-1.0 - tf.cast(images, "float32"), [[0, 0], [1, 1], [1, 1], [0, 0]])
+        return tf.reduce_mean(tf.nn.max_pool2d(below, 3, 2, "VALID"), axis=[1, 2])
+
+    wanted, found = classified(padded, pictures(4))
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_captured_tensors_are_constants() -> None:
+    """A tensor that a layer holds is part of the model, not a second input."""
+    import tensorflow as tf
+
+    held = tf.constant([0.5, 2.0, -3.0])
+    wanted, found = classified(
+        lambda images: tf.reduce_mean(tf.cast(images, "float32") * held, axis=[1, 2]), pictures(4)
+    )
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
 
 
 def test_other_weights_other_bytes() -> None:

@@ -1,5 +1,6 @@
 """What a score job reads."""
 
+import os
 import tarfile
 from pathlib import Path
 
@@ -74,6 +75,14 @@ def test_what_is_no_source(tmp_path: Path, name: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         sources.open_images(tmp_path / name)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["pipe", "pipe.png", "pipe.zip"])
+def test_a_pipe_is_no_source(tmp_path: Path, name: str) -> None:
+    """Nobody waits for a pipe to say something, whatever it is called."""
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(InputError, match=f"{name} is a pipe or a device; name a folder or an archive"):
+        sources.open_images(tmp_path / name)
 
 
 def test_items_read_only_when_asked(tmp_path: Path) -> None:

@@ -238,7 +238,8 @@ def test_duplicates_never_straddle(here: Path) -> None:
         (
             {**classes({"cat": 5}), "dog/1.png": b"", "dog/2.png": b"x"},
             {},
-            "class 'dog' has 0 usable images in train of 2 in all",
+            "class 'dog' has 0 usable images in train of 2 in all; every class must appear in train, "
+            "validation and test (2 images left out, the first 'dog/1.png': empty file)",
         ),
         (
             classes({"cat": 5, "dog": 5}, prefix="train/") | classes({"cat": 2}, prefix="test/", kind="bmp"),

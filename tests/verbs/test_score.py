@@ -151,6 +151,26 @@ def test_names_that_are_hard_to_write(tmp_path: Path, network: Path) -> None:
     assert len((tmp_path / "scores.jsonl").read_text("utf-8").splitlines()) == len(names)
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl", "csv"])
+def test_an_output_whose_name_is_not_utf8(tmp_path: Path, network: Path, suffix: str) -> None:
+    """The file has the bytes that were asked for, in every format."""
+    out = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff." + suffix.encode()))
+    source = folder(tmp_path / "photos", PHOTOS)
+    score.run(source, model=str(network), out=out, device="cpu", batch_size=4, top_k=2)
+    assert out.stat().st_size > 100
+    if suffix == "parquet":
+        with out.open("rb") as file:
+            assert len(pq.read_table(file)) == len(PHOTOS)
+
+
+def test_a_link_to_itself_is_no_source(tmp_path: Path, network: Path) -> None:
+    """A loop is a path that leads nowhere, not a crash."""
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    with pytest.raises(InputError, match="no such file or folder"):
+        run(loop, network, tmp_path / "scores.csv")
+
+
 def test_archive_and_single_image(tmp_path: Path, network: Path) -> None:
     """A zip gives the folder's rows; one image gives one row."""
     source = folder(tmp_path / "photos", {**PHOTOS, **BAD})

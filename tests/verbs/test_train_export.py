@@ -416,6 +416,20 @@ def test_export_refuses_weights_of_another_network(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("content", ["[]", "null", '{"kee": 1}'])
+def test_export_refuses_a_damaged_record(content: str) -> None:
+    """JSON that is no record is one line that names its stage, before any work."""
+    file = Path("artifacts/classifiers/cnn/record.json")
+    kept = file.read_bytes()
+    file.write_text(content)
+    try:
+        with pytest.raises(FrostlineError, match=r"record\.json lacks key; run `dvc repro train@cnn` again$"):
+            export.run("cnn")
+    finally:
+        file.write_bytes(kept)
+
+
+@pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("verb", ["train", "export"])
 @pytest.mark.parametrize(
     ("changes", "message"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from frostline import params
+from frostline import graph, params
 from frostline.errors import FrostlineError, InputError
 from frostline.verbs import use
 from making import archive, classes, encoded, folder
@@ -110,6 +110,12 @@ def empty(_: Path, photos: Path) -> None:
         path.unlink()
 
 
+def astray(project: Path, _: Path) -> None:
+    """As if from a sub-folder of the project: git answers, and params.yaml is another."""
+    (project / "data.dvc").unlink()
+    subprocess.run(["git", "commit", "-qam", "gone"], check=True)
+
+
 def two_datasets(project: Path, _: Path) -> None:
     recipe = project / RECIPE
     text = recipe.read_text()
@@ -127,6 +133,7 @@ def two_datasets(project: Path, _: Path) -> None:
         (one_class, r"one class only \('forest'\)"),
         (loose, r"1 images lie in no class folder"),
         (empty, r"no images found"),
+        (astray, r"data.dvc is missing; run this in the project's root"),
         (two_datasets, r"holds 2 datasets; `use` takes a recipe for one"),
     ],
 )
@@ -153,3 +160,36 @@ def test_a_full_disk_leaves_nothing(project: Path, photos: Path, monkeypatch: py
         use.run(RECIPE, data=photos)
     assert not (project / "data/intel").exists()
     assert (project / "params.yaml").read_text() == (ROOT / "params.yaml").read_text()
+
+
+def test_a_failure_at_the_end_takes_all_back(
+    project: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """params.yaml is what it was also where the last step fails."""
+
+    def broken() -> None:
+        raise FrostlineError("it broke")
+
+    monkeypatch.setattr(graph, "forget_sample_remote", broken)
+    with pytest.raises(FrostlineError, match="it broke"):
+        use.run(RECIPE, data=photos)
+    assert not (project / "data/intel").exists()
+    assert (project / "params.yaml").read_text() == (ROOT / "params.yaml").read_text()
+
+
+def test_photos_may_not_hold_their_own_place(project: Path) -> None:
+    """A folder is not linked into itself."""
+    folder(project / "data", classes({"sea": 3, "forest": 4}))
+    with pytest.raises(InputError, match=r"data/intel would lie inside data; name"):
+        use.run(RECIPE, data=Path("data"))
+    assert not (project / "data/intel").exists()
+
+
+def test_loops_pipes_and_dangling_links_stay_behind(project: Path, photos: Path) -> None:
+    """What cannot be linked or would never end is left; the photos come."""
+    (photos / "sea/loop").symlink_to("..")
+    (photos / "sea/nowhere.png").symlink_to("gone.png")
+    os.mkfifo(photos / "sea/pipe.png")
+    use.run(RECIPE, data=photos)
+    linked = {path.name for path in (project / "data/intel/sea").iterdir()}
+    assert linked == {"sea-0.png", "sea-1.png", "sea-2.png"}

@@ -155,7 +155,10 @@ def _target(member: tarfile.TarInfo, places: dict[str, tuple[int, int]], *, wher
     base = os.path.dirname(member.name) if member.issym() else ""  # noqa: PTH120 - names, not files
     target = os.path.normpath(os.path.join(base, member.linkname))  # noqa: PTH118
     if target not in places:
-        raise InputError(f"{where}: entry {printable(member.name)!r} links outside the archive")
+        raise InputError(
+            f"{where}: entry {printable(member.name)!r} links outside the archive; "
+            "make the archive again without it"
+        )
     return places[target]
 
 

@@ -50,7 +50,11 @@ def open_source(path: Path) -> Source:
         if path.is_dir():
             return Source(_open_folder(path))
         if not path.exists():
-            raise InputError(f"{printable(path)} is missing")
+            raise InputError(
+                f"{printable(path)} is missing; put it back, or fetch it with `dvc pull data.dvc`"
+            )
+        if not path.is_file():
+            raise InputError(f"{printable(path)} is a pipe or a device; name a folder or an archive")
         return Source(archives.open_archive(path))
     except PermissionError:
         raise InputError(f"cannot read {printable(path)}: permission denied") from None

@@ -86,4 +86,7 @@ def load(upper: Any, path: Path) -> None:
             warnings.filterwarnings("error", category=UserWarning)
             upper.load_weights(path)
     except (ValueError, OSError, UserWarning) as error:
-        raise FrostlineError(f"{path} does not fit the network: {str(error).splitlines()[0]}") from None
+        raise FrostlineError(
+            f"{path} does not fit the network: {str(error).splitlines()[0]}; "
+            f"run `dvc repro train@{path.parent.name}` again"
+        ) from None

@@ -7,6 +7,7 @@ from typing import Any
 from frostline import files, params, paths
 from frostline.data import manifest
 from frostline.data.manifest import Manifest
+from frostline.errors import FrostlineError
 from frostline.frost import joined
 from frostline.frost.features import Images, View, features, pixels
 from frostline.frost.store import Rows
@@ -62,13 +63,20 @@ class Recipe:
         )
 
 
+def _weights(name: str) -> dict[str, Any]:
+    """What the weights stage says of an entry: name, backbone, source and sha256."""
+    path, made_by = paths.weights(name) / "source.json", f"dvc repro weights@{name}"
+    said = files.read_json(path, made_by=made_by)
+    if not isinstance(said, dict) or not {"name", "backbone", "source", "sha256"} <= said.keys():
+        raise FrostlineError(f"{path} is damaged; run `{made_by}` again")
+    return said
+
+
 def read(name: str) -> Recipe:
     """Gather a classifier's inputs from params.yaml and the stages before; errors name what to run."""
     settings = params.load()
     entry = params.entry(settings.classifiers, name, what="classifier")
-    weights = files.read_json(
-        paths.weights(entry.weights) / "source.json", made_by=f"dvc repro weights@{entry.weights}"
-    )
+    weights = _weights(entry.weights)
     return Recipe(
         name=name,
         seed=settings.seed,

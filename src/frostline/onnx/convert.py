@@ -28,6 +28,7 @@ def convert(below: Function | None, above: Function, *, height: int, width: int,
         else:
             lower = _graph(below, INPUT, FEATURES, shape=pixels, dtype="uint8")
             model = _stacked(lower, _graph(above, FEATURES, PROBS, shape=_sides(lower), dtype="float32"))
+    _keep_zeros(model)
     return canonical.form(model, metadata=metadata)
 
 
@@ -41,7 +42,9 @@ def _graph(function: Function, taken: str, given: str, *, shape: tuple[int, ...]
 
     signature = [tf.TensorSpec((None, *shape), dtype, name=taken)]
     traced = tf.function(named, autograph=False)
-    return tf2onnx.convert.from_function(traced, input_signature=signature, opset=OPSET)[0]
+    model, _ = tf2onnx.convert.from_function(traced, input_signature=signature, opset=OPSET)
+    _keep_constants(model, traced.get_concrete_function(*signature))
+    return model
 
 
 def _sides(lower: Any) -> tuple[int, ...]:
@@ -61,6 +64,33 @@ def _stacked(lower: Any, upper: Any) -> Any:
     model = onnx.compose.merge_models(lower, upper, io_map=[(features.name, upper.graph.input[0].name)])
     model.graph.output.append(features)
     return model
+
+
+def _keep_constants(model: Any, traced: Any) -> None:
+    """Make constants, in place, of the tensors that a traced function captured: the converter asks for them.
+
+    EfficientNet's normalisation holds such tensors.
+    """
+    from onnx import numpy_helper
+
+    captured = {inside.name: outside for outside, inside in traced.graph.captures}
+    for taken in [each for each in model.graph.input if each.name in captured]:
+        model.graph.input.remove(taken)
+        model.graph.initializer.append(numpy_helper.from_array(captured[taken.name].numpy(), taken.name))
+
+
+def _keep_zeros(model: Any) -> None:
+    """Say of pools without padding that they have none, in place.
+
+    Else ONNX Runtime makes one node of a Pad with zeros and a maximum, which then pads with minus
+    infinity: after layers without a ReLU, as in ResNet50V2, that is another number.
+    """
+    import onnx
+
+    for node in model.graph.node:
+        padding = {"pads", "auto_pad"} & {each.name for each in node.attribute}
+        if node.op_type == "MaxPool" and not padding:
+            node.attribute.append(onnx.helper.make_attribute("auto_pad", "VALID"))
 
 
 def upper(model: bytes) -> bytes:

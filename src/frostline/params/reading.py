@@ -30,6 +30,8 @@ def read(path: Path) -> Any:
         raise InputError(f"{path} is missing; run this in the project's root") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except RecursionError:
+        raise InputError(f"{path}: not valid YAML: nested too deeply") from None
     except (YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a date that is none
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         where = f"{path}, line {line + 1}" if line is not None else str(path)
@@ -126,6 +128,8 @@ def _locate(loc: tuple[Any, ...], values: Any) -> tuple[list[Any], Any]:
             continue
         if isinstance(here, dict) and step in here:
             path, here = [*path, step], here[step]
+        elif loc[index + 1 :] == ("[key]",):  # a key that is no text, as text
+            path, here = [*path, step], step
         elif last and step != "[key]" and isinstance(here, dict):
             path, here = [*path, step], None
     if loc and loc[-1] == "[key]":

@@ -31,7 +31,8 @@ class Parquet:
     """Row groups of a fixed size, so that the file does not depend on the batch size."""
 
     def __init__(self, path: Path) -> None:
-        self._file = pq.ParquetWriter(path, SCHEMA, compression="zstd")
+        self._sink = path.open("wb")  # pyarrow's own opening takes no names that are not UTF-8
+        self._file = pq.ParquetWriter(self._sink, SCHEMA, compression="zstd")
         self._held: list[pa.Table] = []
 
     def write(self, table: pa.Table) -> None:
@@ -48,6 +49,7 @@ class Parquet:
         if any(len(held) for held in self._held):
             self._file.write_table(pa.concat_tables(self._held), row_group_size=ROW_GROUP)
         self._file.close()
+        self._sink.close()
 
 
 class JsonLines:

@@ -13,7 +13,7 @@ from frostline.frost.recipe import Recipe
 from frostline.frost.trunk import Split
 from frostline.onnx import agreement, contract, convert
 from frostline.onnx.contract import Contract, WeightsSource
-from frostline.records import predictions
+from frostline.records import predictions, reports
 from frostline.records.predictions import Predictions
 
 PROOF_IMAGES = 64
@@ -22,6 +22,8 @@ PROOF_IMAGES = 64
 def run(name: str) -> None:
     """Write `model.onnx` and `agreement.json` of one classifier."""
     inputs = recipe.read(name)
+    record = paths.classifier(name) / "record.json"
+    key = reports.read(record, keys=("key",), made_by=f"dvc repro train@{name}")["key"]
     last = _trained(inputs)
     size = inputs.entry.image.size
     model = convert.convert(
@@ -32,7 +34,6 @@ def run(name: str) -> None:
     )
     proof = _prove(inputs, last, model)
     folder = paths.model(name)
-    key = files.read_json(paths.classifier(name) / "record.json", made_by=f"dvc repro train@{name}")["key"]
     with files.writing(folder / "model.onnx") as temporary:
         temporary.write_bytes(model)
     files.write_json(

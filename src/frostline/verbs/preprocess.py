@@ -38,13 +38,16 @@ def examine(dataset: params.Dataset, *, key: str, seed: int) -> Manifest:
         scans = list(_scan(source))
     reasons = audit.bad_images(placed, scans, policy=dataset.on_bad_image, key=key)
     reasons = audit.duplicates(placed, scans, reasons, policy=dataset.on_duplicate, key=key)
-    chosen = splits.assign(
-        ["" if reason else scan.sha256 for scan, reason in zip(scans, reasons, strict=True)],
-        labels=[image.label for image in placed],
-        given=[image.split for image in placed],
-        shares=dataset.splits.model_dump(),
-        seed=seed,
-    )
+    try:
+        chosen = splits.assign(
+            ["" if reason else scan.sha256 for scan, reason in zip(scans, reasons, strict=True)],
+            labels=[image.label for image in placed],
+            given=[image.split for image in placed],
+            shares=dataset.splits.model_dump(),
+            seed=seed,
+        )
+    except InputError as error:
+        raise InputError(f"{error}{_left_out(placed, reasons)}") from None
     return manifests.build(dataset.path, placed, scans, splits=chosen, reasons=reasons)
 
 
@@ -55,6 +58,12 @@ def _open(path: str) -> Source:
             "or fetch the sample with `dvc pull data.dvc`"
         )
     return open_source(Path(path))
+
+
+def _left_out(placed: list[layout.Placed], reasons: list[str]) -> str:
+    """Why a class may be too small: no manifest is written that would say it."""
+    out = [(image.name, reason) for image, reason in zip(placed, reasons, strict=True) if reason]
+    return f" ({len(out)} images left out, the first {out[0][0]!r}: {out[0][1]})" if out else ""
 
 
 def _check_classes(classes: set[str], *, where: str) -> None:

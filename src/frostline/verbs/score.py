@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -51,7 +52,8 @@ def _check_output(out: Path, source: Path) -> None:
     writers.require_format(out)
     if out.is_dir():
         raise InputError(f"--out {printable(out)}: is a folder; name a file in it")
-    if source.resolve() in {out.resolve(), job.path_of(out).resolve()}:
+    # realpath, for Path.resolve raises on a link to itself
+    if os.path.realpath(source) in {os.path.realpath(path) for path in (out, job.path_of(out))}:
         raise InputError(f"--out {printable(out)}: would overwrite the source; name another file")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

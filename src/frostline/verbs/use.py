@@ -17,6 +17,8 @@ def run(recipe: Path, *, data: Path) -> None:
     Refuses a tree with uncommitted changes, photos that are no labelled dataset, and a place under
     data/ that is taken. Nothing is changed unless everything can be.
     """
+    if not graph.DATA.is_file():
+        raise InputError(f"{graph.DATA} is missing; run this in the project's root")
     settings = params.load(recipe)
     if len(settings.datasets) != 1:
         raise InputError(f"{recipe} holds {len(settings.datasets)} datasets; `use` takes a recipe for one")
@@ -24,12 +26,15 @@ def run(recipe: Path, *, data: Path) -> None:
     target = _target(dataset.path, data)
     _require_clean()
     classes = _classes(data)
+    before = paths.PARAMS.read_bytes()
     _link(data, target)
     try:
         _write_params(recipe, name=name, path=target)
         graph.forget_sample_remote()
     except BaseException:
         _remove(target)
+        with files.writing(paths.PARAMS) as temporary:
+            temporary.write_bytes(before)
         raise
     print(_report(recipe, target, classes))
 
@@ -52,6 +57,8 @@ def _target(path: str, data: Path) -> Path:
         place = place.with_suffix(".tar.gz" if name.endswith(".tar.gz") else data.suffix.lower())
     if place.exists() or place.is_symlink():
         raise InputError(f"{place} exists; remove it, or keep it and edit params.yaml instead")
+    if place.resolve().is_relative_to(data.resolve()):
+        raise InputError(f"{place} would lie inside {data}; name the folder that holds one folder a class")
     return place
 
 
@@ -74,11 +81,22 @@ def _link(source: Path, target: Path) -> None:
         if source.is_file():
             _link_file(str(source), str(target))
         else:
-            shutil.copytree(source, target, copy_function=_link_file)
+            shutil.copytree(source, target, copy_function=_link_file, ignore=_endless)
     except (OSError, shutil.Error) as error:
         _remove(target)
         reason = getattr(error, "strerror", None) or str(error)[:200]
         raise FrostlineError(f"cannot link {source} to {target}: {reason}; nothing was changed") from None
+
+
+def _endless(folder: str, names: list[str]) -> list[str]:
+    """What must stay behind: links to a folder above, links to nothing, pipes and devices."""
+    here = Path(folder).resolve()
+    entries = [(name, Path(folder, name)) for name in names]
+    return [
+        name
+        for name, path in entries
+        if (here.is_relative_to(path.resolve()) if path.is_dir() else not path.is_file())
+    ]
 
 
 def _link_file(source: str, target: str) -> None:
