@@ -252,7 +252,7 @@ def test_an_interrupted_job_goes_on(model: Any, root: Path) -> None:
          "07.png has changed since preprocess; run `dvc repro` again"),
         (lambda root: (root / "07.png").unlink(), FrostlineError,
          "07.png: cannot be read: no such file, though preprocess could read it; run `dvc repro` again"),
-        (shutil.rmtree, InputError, "photos is missing"),
+        (shutil.rmtree, InputError, "photos is missing; put it back, or fetch it with `dvc pull data.dvc`"),
     ],
     ids=["edited", "gone", "no folder"],
 )  # fmt: skip
