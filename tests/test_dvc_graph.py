@@ -300,7 +300,7 @@ def test_a_version_reruns_exactly(clean: Path, package: str) -> None:
         ("tracking/runs.py", ()),
         ("scores/writers.py", ()),
         ("graph.py", ()),
-        ("cli.py", ()),
+        ("cli/app.py", ()),
     ],
 )
 def test_code_reruns_exactly(clean: Path, file: str, stages: Sequence[str]) -> None:

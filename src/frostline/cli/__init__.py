@@ -1,0 +1,64 @@
+"""The command line: names, options and examples; each command hands over to its verb.
+
+A command lives in the module of its subject.
+"""
+
+import io
+import os
+import sys
+import warnings
+from importlib import import_module
+
+import click
+
+from frostline.cli.app import cli
+from frostline.cli.stages import STAGES
+from frostline.errors import FrostlineError
+
+__all__ = ["STAGES", "cli", "main"]
+
+for subject in ("stages", "scoring", "tracking", "project"):  # the order in which help lists them
+    import_module(f"frostline.cli.{subject}")
+
+
+def main() -> None:
+    """Run the command line; whatever goes wrong for a known reason is lines on stderr, never a traceback."""
+    _settle_streams()
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # libraries' remarks to developers are no news for users
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Abort:  # what click makes of Ctrl-C
+        _explain("interrupted; what was finished is kept, run the command again to go on")
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except FrostlineError as error:
+        _explain(str(error))
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.exit(141)
+    except MemoryError:
+        _explain("out of memory; use a smaller batch size or smaller images")
+        sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _explain(
+            f"{where}{error.strerror or error}; free the disk or check the path, then run the command again"
+        )
+        sys.exit(1)
+
+
+def _settle_streams() -> None:
+    """Streams that take whatever is said: closed ones lead nowhere, unknown letters are escaped."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # in this order, so that no file of ours gets the stream's number
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123 - open until the end
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _explain(message: str) -> None:
+    for line in message.splitlines():
+        click.echo(f"frostline: {line}", err=True)

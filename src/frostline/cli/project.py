@@ -1,0 +1,36 @@
+"""Commands about this project: its recipe, its data, its state."""
+
+from pathlib import Path
+
+import click
+
+from frostline.cli.app import command, verb
+
+
+@command("frostline use recipes/intel.yaml --data ~/photos/intel")
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option(
+    "--data", required=True, type=click.Path(path_type=Path), help="Your folder or archive of photos."
+)
+def use(recipe: Path, data: Path) -> None:
+    """Put RECIPE in place as params.yaml and link your photos under data/."""
+    verb("use", recipe, data=data)
+
+
+@command("frostline sample")
+@click.option(
+    "--out",
+    default="data/digits.zip",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The archive to write.",
+)
+def sample(out: Path) -> None:
+    """Write the sample dataset: scikit-learn's 1,797 real handwritten digits."""
+    verb("sample", out)
+
+
+@command("frostline doctor")
+def doctor() -> None:
+    """Look at what frostline needs here; each line is ok, or says what to do."""
+    verb("doctor")
