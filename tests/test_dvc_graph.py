@@ -299,7 +299,7 @@ def test_a_version_reruns_exactly(clean: Path, package: str) -> None:
         ("verbs/sync.py", ()),
         ("tracking/runs.py", ()),
         ("scores/writers.py", ()),
-        ("graph.py", ()),
+        ("graph/pipeline.py", ()),
         ("cli/app.py", ()),
     ],
 )
