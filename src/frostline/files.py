@@ -12,7 +12,7 @@ from typing import Any
 from frostline.errors import FrostlineError
 
 
-def sha256(content: bytes) -> str:
+def sha256(content: bytes | memoryview) -> str:
     """Hex SHA-256 of bytes (64 characters)."""
     return hashlib.sha256(content).hexdigest()
 

@@ -34,3 +34,14 @@ def sample(out: Path) -> None:
 def doctor() -> None:
     """Look at what frostline needs here; each line is ok, or says what to do."""
     verb("doctor")
+
+
+@command("frostline cache prune --limit 20GB")
+@click.argument("action", type=click.Choice(["list", "prune", "verify"]), default="list")
+@click.option("--limit", help="Keep at most this much, like 20GB; else $FROSTLINE_CACHE_LIMIT.")
+@click.option(
+    "--unused-days", type=click.FloatRange(min=0), help="Delete what was not used for so many days."
+)
+def cache(action: str, limit: str | None, unused_days: float | None) -> None:
+    """List what the cache holds, prune it (what was used last stays), or verify every file by its hash."""
+    verb("cache", action, limit=limit, unused_days=unused_days)

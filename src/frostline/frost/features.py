@@ -3,6 +3,8 @@
 Both are one loop over the engine; only what is not stored yet is read, decoded and computed.
 """
 
+import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +18,7 @@ from frostline import files, images, paths
 from frostline.data.source import Source, open_source
 from frostline.engine.local import Item, stream
 from frostline.errors import FrostlineError
+from frostline.frost import inventory
 from frostline.frost.store import Rows, Store
 from frostline.nets import augmentation
 from frostline.nets.backend import framework
@@ -23,6 +26,7 @@ from frostline.params import Augmentation, Image
 from frostline.progress import progress
 
 BATCH = 32
+STARTED = time.time()  # what this process has used since then is not pruned by it
 
 
 @dataclass(frozen=True)
@@ -65,13 +69,13 @@ def pixels(of: Images, *, view: View | None = None) -> Rows:
 
 
 def features(of: Images, *, trunk: Any, key: dict[str, Any], view: View | None = None) -> Rows:
-    """What a trunk (a Keras model from pixels) makes of images, in the order of `of`; float32 rows.
+    """What a trunk (a Keras model from pixels) makes of images, in the order of `of`; rows of its dtype.
 
     `key` says what the trunk is (backbone, weights checksum, cut, ...): equal keys must mean equal
-    functions. With a view, of that rendering of each image.
+    functions. Rows of a bfloat16 trunk are read as the equal float32. With a view, of that rendering of each image.
     """
     full = {**of.decode_key, **key, "framework": framework()}
-    store = _store("features", full, shape=tuple(trunk.output.shape[1:]), dtype="float32")
+    store = _store("features", full, shape=tuple(trunk.output.shape[1:]), dtype=str(trunk.output.dtype))
     return _rows(
         of, store=store, network=trunk.predict_on_batch, decode=_decode(of, view), row_ids=_row_ids(of, view)
     )
@@ -127,7 +131,10 @@ def _rows(
             for some, rows in _computed(items, ids, decode, network):
                 append(some, rows)
                 advance(len(some))
-    return store.rows(row_ids)
+    found = store.rows(row_ids)
+    if todo and (warning := inventory.keep_limit(paths.cache(), since=STARTED)):
+        print(f"note: {warning}", file=sys.stderr, flush=True)
+    return found
 
 
 def _computed(
