@@ -14,7 +14,7 @@ import pytest
 
 from frostline import images
 from frostline.errors import FrostlineError, InputError
-from frostline.files import digest, sha256, sha256_file
+from frostline.files import sha256, sha256_file
 from frostline.notes import PLUMBING
 from frostline.onnx import providers
 from frostline.onnx.contract import WeightsSource, to_values
@@ -37,6 +37,11 @@ BAD = {
 }
 
 
+OPTIONS: dict[str, Any] = {
+    "device": "cpu", "batch_size": 4, "top_k": 2, "min_confidence": 0.0, "features": False,
+}  # fmt: skip
+
+
 @pytest.fixture
 def network(tmp_path: Path) -> Path:
     """A tiny model file."""
@@ -47,8 +52,7 @@ def network(tmp_path: Path) -> Path:
 
 def run(source: Path, network: Path | str, out: Path, **changes: Any) -> list[dict[str, Any]]:
     """Score on the CPU and read the rows back (Parquet)."""
-    options: dict[str, Any] = {"device": "cpu", "batch_size": 4, "top_k": 2} | changes
-    score.run(source, model=str(network), out=out, **options)
+    score.run([str(source)], model=str(network), out=out, **(OPTIONS | changes))
     return list(pq.read_table(out).to_pylist()) if out.suffix == ".parquet" else []
 
 
@@ -84,7 +88,7 @@ def test_unreadable_files_are_rows(tmp_path: Path, network: Path, capsys: pytest
     }
     assert all(row["probs"] is None and row["label"] is None for row in rows if row["path"] in errors)
     counts = json.loads((tmp_path / "scores.parquet.job.json").read_text())["counts"]
-    assert counts == {"found": 8, "scored": 5, "unreadable": 3, "skipped": 2}
+    assert counts == {"found": 8, "scored": 5, "unreadable": 3, "skipped": 2, "abstained": 0, "resumed": 0}
     said = capsys.readouterr().out
     assert "5 images scored, 3 unreadable, 2 other files skipped: " in said
     assert "images/s on CPUExecutionProvider" in said
@@ -156,7 +160,7 @@ def test_an_output_whose_name_is_not_utf8(tmp_path: Path, network: Path, suffix:
     """The file has the bytes that were asked for, in every format."""
     out = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff." + suffix.encode()))
     source = folder(tmp_path / "photos", PHOTOS)
-    score.run(source, model=str(network), out=out, device="cpu", batch_size=4, top_k=2)
+    score.run([str(source)], model=str(network), out=out, **OPTIONS)
     assert out.stat().st_size > 100
     if suffix == "parquet":
         with out.open("rb") as file:
@@ -194,9 +198,9 @@ def test_job_file(tmp_path: Path, network: Path) -> None:
         "contract": to_values(contract()),
     }
     assert job["output"] == {"path": str(out), "sha256": sha256_file(out), "rows": 5}
-    assert job["listing"] == digest(sorted(PHOTOS))
-    assert job["options"] == {"device": "auto", "batch_size": 4, "top_k": 2}
-    assert job["precision"] == "float32"
+    assert job["listing"] == sha256("".join(f"{name}\0" for name in sorted(PHOTOS)).encode())
+    assert job["options"] == OPTIONS | {"device": "auto"}
+    assert job["precision"] == "fp32"
     assert job["provider"]["asked"] == "auto"
     assert job["provider"]["why"]
     if providers.missing("cuda"):
@@ -204,7 +208,7 @@ def test_job_file(tmp_path: Path, network: Path) -> None:
     assert job["labels"] == {label: [row["label"] for row in rows].count(label) for label in job["labels"]}
     assert sum(job["labels"].values()) == 5
     assert job["images_per_second"] > 0
-    assert set(job["seconds"]) == {"open", "score"}
+    assert set(job["seconds"]) == {"open", "score", "merge"}
     assert job["host"]["name"]
     assert job["host"]["packages"]["pillow"]
 
@@ -315,7 +319,7 @@ def test_output_is_checked_before_the_source_is_listed(
 ) -> None:
     """A million files are not listed for an output that cannot be written."""
 
-    def listing(_: Path) -> None:
+    def listing(_: list[str]) -> None:
         raise AssertionError
 
     monkeypatch.setattr(score.sources, "open_images", listing)
@@ -368,8 +372,8 @@ def test_command_loads_nothing_heavy(tmp_path: Path, network: Path) -> None:
     source = folder(tmp_path / "photos", PHOTOS)
     code = (
         "import sys; from pathlib import Path; from frostline.verbs import score\n"
-        "options = dict(model=sys.argv[2], out=Path(sys.argv[3]), device='cpu', batch_size=2, top_k=1)\n"
-        "score.run(Path(sys.argv[1]), **options)\n"
+        "options = dict(device='cpu', batch_size=2, top_k=1, min_confidence=0, features=False)\n"
+        "score.run([sys.argv[1]], model=sys.argv[2], out=Path(sys.argv[3]), **options)\n"
         "heavy = set('tensorflow keras dvc mlflow prefect pydantic onnx matplotlib yaml'.split())\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -9,11 +9,13 @@ from frostline.cli.app import command, verb
 
 
 @command("frostline score data/digits.zip --model digits-vgg19 --out scores.parquet")
-@click.argument("source", type=click.Path(path_type=Path))
+@click.argument("source", nargs=-1, type=click.Path())
+@click.option("--list", "listed", multiple=True, type=click.Path(), help="A file of paths, one a line.")
 @click.option("--model", required=True, help="A model.onnx, a classifier's name, or models:/NAME@champion.")
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="A .parquet, .jsonl or .csv file."
 )
+@click.option("--resume", is_flag=True, help="Go on where an interrupted job ended.")
 @click.option(
     "--device",
     default="auto",
@@ -21,12 +23,22 @@ from frostline.cli.app import command, verb
     type=click.Choice(["auto", "cpu", "cuda", "tensorrt"]),
     help="Where the network runs; cuda and tensorrt run there or fail.",
 )
-@click.option(
-    "--batch-size", default=32, show_default=True, type=click.IntRange(1, 4096), help="Images at once."
-)
+@click.option("--batch-size", type=click.IntRange(1, 4096), help="Images at once.")
 @click.option(
     "--top-k", default=5, show_default=True, type=click.IntRange(1, 1000), help="Labels listed per image."
 )
-def score(source: Path, **options: Any) -> None:
-    """Score every image in SOURCE, a folder, an archive or one image: one row per file."""
-    verb("score", source, **options)
+@click.option(
+    "--min-confidence",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="No label where the best probability is lower.",
+)
+@click.option("--features", is_flag=True, help="Add what the network saw at the frost line to each row.")
+def score(source: tuple[str, ...], listed: tuple[str, ...], **options: Any) -> None:
+    """Score every image in SOURCE: one row per file.
+
+    SOURCE is a folder, an archive, an image, a pattern in quotes, an address such as s3://bucket/photos,
+    @FILE for a file of paths, or - for paths on standard input; several are scored one after the other.
+    """
+    verb("score", [*source, *(f"@{name}" for name in listed)], **options)

@@ -1,9 +1,13 @@
 """Which files are images, and in which order: the same answer on every machine."""
 
+import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from frostline.errors import InputError
 from frostline.files import printable
@@ -12,6 +16,8 @@ _RASTER = {".bmp", ".gif", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".we
 EXTENSIONS = frozenset(_RASTER | {".jfif", ".jpe", ".jpeg", ".jpg"})
 # What systems leave beside images: archives made by macOS, Synology thumbnails. Hidden names go too.
 _LITTER = frozenset({"__MACOSX", "@eaDir"})
+
+_CHUNK = 4096  # names turned at once between Python and Arrow
 
 T = TypeVar("T")
 
@@ -24,37 +30,79 @@ def is_image(name: str) -> bool:
 
 
 def find_images(folder: Path) -> list[str]:
-    """Image files below a folder: relative '/'-separated names as the system gives them, sorted by bytes.
+    """`walk_images` as a list."""
+    return list(walk_images(folder))
+
+
+def walk_images(folder: Path, *, other: Callable[[str], None] | None = None) -> Iterator[str]:
+    """Image files below a folder, one by one: relative '/'-separated names, sorted by bytes.
 
     Names that are not UTF-8 hold surrogates (`os.fsencode` gives the bytes back). Links to folders
     are followed, loops once; dangling links are listed, so that reading them can say so; pipes and
-    devices are not. Raises InputError for a folder that cannot be listed.
+    devices are not. `other` is told the names that are passed over for their suffix. Raises InputError
+    for a folder that cannot be listed.
     """
-    return sorted(_walk(folder, "", ancestors=()), key=os.fsencode)
+    return _walk(folder, "", (), other or _nobody)
 
 
-def _walk(folder: Path, prefix: str, *, ancestors: tuple[tuple[int, int], ...]) -> Iterator[str]:
+def _nobody(name: str) -> None:
+    """Nobody wants to know the names that are passed over."""
+
+
+def _walk(
+    folder: Path, prefix: str, ancestors: tuple[tuple[int, int], ...], other: Callable[[str], None]
+) -> Iterator[str]:
     try:
         status = folder.stat()
-        entries = list(os.scandir(folder))
+        here = (status.st_dev, status.st_ino)
+        if here in ancestors:
+            return
+        names = in_order(_wanted(os.scandir(folder), prefix, other))
     except OSError as error:
         raise InputError(f"cannot list {_shown(folder)}: {error.strerror}; check its permissions") from None
-    here = (status.st_dev, status.st_ino)
-    if here in ancestors:
-        return
+    for name in names:
+        # A folder sorts as `name/`, so that walking gives the order of whole paths.
+        if name.endswith("/"):
+            yield from _walk(folder / name[:-1], prefix + name, (*ancestors, here), other)
+        else:
+            yield prefix + name
+
+
+def _wanted(entries: Iterable[os.DirEntry[str]], prefix: str, other: Callable[[str], None]) -> Iterator[str]:
+    """Names of images and, with a slash at the end, of folders; neither hidden nor litter."""
     for entry in entries:
-        name = prefix + entry.name
-        if Path(entry.path).is_dir():
+        if _is_folder(entry):
             if entry.name not in _LITTER and not entry.name.startswith("."):
-                yield from _walk(Path(entry.path), f"{name}/", ancestors=(*ancestors, here))
-        elif is_image(entry.name) and _readable(entry):
-            yield name
+                yield entry.name + "/"
+        elif not is_image(entry.name):
+            other(prefix + entry.name)
+        elif _readable(entry):
+            yield entry.name
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """A folder or a link to one; a link to itself is none (`entry.is_dir` would raise)."""
+    return Path(entry.path).is_dir() if entry.is_symlink() else entry.is_dir()
 
 
 def _readable(entry: os.DirEntry[str]) -> bool:
     """A regular file, or a link to nothing: that one becomes a row that says so."""
-    path = Path(entry.path)
-    return path.is_file() or (entry.is_symlink() and not path.exists())
+    if not entry.is_symlink():
+        return entry.is_file()
+    return Path(entry.path).is_file() or not Path(entry.path).exists()
+
+
+def in_order(names: Iterable[str]) -> Iterator[str]:
+    """Names sorted by their bytes. They are held in an Arrow column, at a third of the memory of a list."""
+    source = (os.fsencode(name) for name in names)
+    chunks = iter(lambda: list(itertools.islice(source, _CHUNK)), [])
+    column = pa.chunked_array([pa.array(chunk, pa.binary()) for chunk in chunks], pa.binary())
+    order = pc.sort_indices(column)
+    return (
+        os.fsdecode(name)
+        for start in range(0, len(order), _CHUNK)
+        for name in column.take(order[start : start + _CHUNK]).to_pylist()
+    )
 
 
 def index(entries: Iterable[tuple[str, T]], *, where: str) -> dict[str, T]:

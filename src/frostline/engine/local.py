@@ -7,85 +7,74 @@ size and the number of threads.
 import itertools
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
+from frostline.engine.work import Block, Decode, Item, Network
 from frostline.images import ImageError
 
-Decode = Callable[[bytes], np.ndarray]
-Network = Callable[[np.ndarray], dict[str, np.ndarray]]
-
-
-@dataclass(frozen=True)
-class Item:
-    """One image to come: its name, and how to read its bytes (called once, in a thread)."""
-
-    name: str
-    read: Callable[[], bytes]
-
-
-@dataclass(frozen=True)
-class Block:
-    """Consecutive items: `start` is the position of the first among all items.
-
-    `errors` aligns with `names`, "" where the image was read. `outputs` holds, by name, arrays whose
-    first axis aligns with `names` too; rows of errors are zero. A block without one readable image
-    never reaches the network, so its `outputs` is empty.
-    """
-
-    start: int
-    names: tuple[str, ...]
-    errors: tuple[str, ...]
-    outputs: dict[str, np.ndarray]
+__all__ = ["Block", "Item", "stream"]
 
 
 @dataclass(frozen=True)
 class _Decoded:
     name: str
+    mark: str
     pixels: np.ndarray | None
     error: str
 
 
-def stream(
+def stream(  # noqa: PLR0913  # the five sizes and functions that a pass over images has
     items: Iterable[Item],
     *,
     decode: Decode,
     network: Network,
     batch_size: int,
     workers: int | None = None,
+    streams: int = 1,
 ) -> Generator[Block, None, None]:
     """Items to blocks of at most `batch_size` rows, in order, each item exactly once.
 
     `decode` turns a file's bytes into (H, W, 3) uint8, always the same H and W. `network` is called
-    from the caller's thread, always with a new (batch_size, H, W, 3) uint8 array; rows that no image
-    fills are zero and are never emitted. `workers` threads (default: the processors this process may
-    use) read and decode at most 2 * batch_size + workers images ahead of what was emitted.
+    from `streams` threads of its own, always with a new (batch_size, H, W, 3) uint8 array; rows that
+    no image fills are zero and are never emitted. `workers` threads (default: the processors this
+    process may use) read and decode. At most (streams + 2) * batch_size + workers images are under
+    way ahead of what was emitted.
 
     An ImageError or OSError of one item becomes its error; any other exception ends the stream.
-    Closing the generator stops the threads. ValueError for a batch_size or workers below 1.
+    Closing the generator stops the threads. ValueError for a size below 1.
     """
     threads = workers if workers is not None else len(os.sched_getaffinity(0))
-    if batch_size < 1 or threads < 1:
-        raise ValueError(f"batch_size and workers must be at least 1; are {batch_size} and {threads}")
-    return _stream(items, decode, network, batch_size, threads)
+    if min(batch_size, threads, streams) < 1:
+        raise ValueError(
+            f"batch_size, workers and streams must be at least 1; are {batch_size}, {threads} and {streams}"
+        )
+    return _stream(items, decode, network, batch_size=batch_size, threads=threads, streams=streams)
 
 
-def _stream(
-    items: Iterable[Item], decode: Decode, network: Network, batch_size: int, threads: int
+def _stream(  # noqa: PLR0913  # as above
+    items: Iterable[Item], decode: Decode, network: Network, *, batch_size: int, threads: int, streams: int
 ) -> Generator[Block, None, None]:
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="frostline-decode")
+    decoders = ThreadPoolExecutor(threads, thread_name_prefix="frostline-decode")
+    networks = ThreadPoolExecutor(streams, thread_name_prefix="frostline-network")
     try:
-        # A whole batch waits decoded while the network works on the one before.
-        decoded = _decoded(items, decode, pool=pool, ahead=batch_size + threads)
+        # A whole batch waits decoded while the network works on the ones before.
+        decoded = _decoded(items, decode, pool=decoders, ahead=batch_size + threads)
+        waiting: deque[Future[Block]] = deque()
         start = 0
         while batch := list(itertools.islice(decoded, batch_size)):
-            yield _block(batch, network, start=start, batch_size=batch_size)
+            waiting.append(networks.submit(_block, batch, network, start=start, batch_size=batch_size))
             start += len(batch)
+            if len(waiting) > streams:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        networks.shutdown(wait=True, cancel_futures=True)
+        decoders.shutdown(wait=True, cancel_futures=True)
 
 
 def _decoded(
@@ -102,13 +91,14 @@ def _decoded(
 
 
 def _attempt(item: Item, decode: Decode) -> _Decoded:
+    mark = item.mark()  # before reading: a file that changes in between shows on the next look
     try:
-        return _Decoded(item.name, decode(item.read()), "")
+        return _Decoded(item.name, mark, decode(item.read()), "")
     except OSError as error:
         # Without the path: it is the row's name already, and differs between machines.
-        return _Decoded(item.name, None, f"cannot be read: {error.strerror or error}")
+        return _Decoded(item.name, mark, None, f"cannot be read: {error.strerror or error}")
     except ImageError as error:
-        return _Decoded(item.name, None, str(error) or "not readable as an image")
+        return _Decoded(item.name, mark, None, str(error) or "not readable as an image")
 
 
 def _block(batch: list[_Decoded], network: Network, *, start: int, batch_size: int) -> Block:
@@ -117,8 +107,13 @@ def _block(batch: list[_Decoded], network: Network, *, start: int, batch_size: i
     if filled:
         results = network(_padded(filled, batch_size))
         outputs = {name: _rows(name, value, filled, batch) for name, value in results.items()}
-    names, errors = (one.name for one in batch), (one.error for one in batch)
-    return Block(start=start, names=tuple(names), errors=tuple(errors), outputs=outputs)
+    return Block(
+        start=start,
+        names=tuple(one.name for one in batch),
+        errors=tuple(one.error for one in batch),
+        outputs=outputs,
+        marks=tuple(one.mark for one in batch),
+    )
 
 
 def _padded(filled: dict[int, np.ndarray], batch_size: int) -> np.ndarray:

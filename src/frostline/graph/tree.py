@@ -12,9 +12,7 @@ DATA = Path("data.dvc")
 
 def changes() -> list[str]:
     """Tracked files that differ from the last commit, as git prints them; FrostlineError without git."""
-    return [
-        line for line in run("git", "status", "--porcelain", "--untracked-files=no").splitlines() if line
-    ]
+    return [line for line in run("git", "status", "--porcelain", "--untracked-files=no").splitlines() if line]
 
 
 def forget_sample_remote(path: Path = DATA) -> bool:

@@ -38,6 +38,7 @@ class Session:
     provider: str
     device: str
     why: str
+    precision: str
     _runtime: Any = field(repr=False)
 
     def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
@@ -73,7 +74,7 @@ def open_session(source: Path | bytes, *, device: str) -> Session:
         raise InputError(f"{name}: {error}") from error
     where = "cpu" if chosen == "cpu" else "cuda:0"
     provider = runtime.get_providers()[0]
-    session = Session(contract, sha256(content), device, provider, where, why, runtime)
+    session = Session(contract, sha256(content), device, provider, where, why, "fp32", runtime)
     _check_outputs(session, name)
     return session
 

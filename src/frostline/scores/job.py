@@ -1,42 +1,18 @@
-"""What a score job did, as the JSON beside its output."""
+"""What a score job is asked to do, and what it did: the JSON beside its output."""
 
 import os
 import platform
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from frostline.files import digest, printable, sha256_file
 from frostline.onnx.contract import to_values
 from frostline.onnx.sessions import Session
+from frostline.scores.merge import Merged
 
 PACKAGES = ("frostline", "numpy", "onnxruntime-gpu", "pillow", "pyarrow")
-PRECISION = "float32"
-
-
-@dataclass
-class Tally:
-    """Counts that grow as tables pass: rows by status, rows by predicted label, the first error."""
-
-    scored: int = 0
-    unreadable: int = 0
-    labels: Counter[str] = field(default_factory=Counter)
-    first_error: str = ""
-
-    def add(self, table: pa.Table) -> None:
-        """Count one table of the score schema."""
-        bad = table.filter(pc.equal(table["status"], "error"))
-        if len(bad) and not self.first_error:
-            self.first_error = f"{one_line(bad['path'][0].as_py())}: {bad['error'][0]}"
-        self.unreadable += len(bad)
-        self.scored += len(table) - len(bad)
-        self.labels.update(label for label in table["label"].to_pylist() if label is not None)
 
 
 def path_of(out: Path) -> Path:
@@ -46,54 +22,80 @@ def path_of(out: Path) -> Path:
 
 @dataclass(frozen=True)
 class Options:
-    """How a source is scored: device asked for, images at once, labels ranked."""
+    """How a source is scored.
+
+    Where the network runs (`device`) and how fast (`batch_size`, None: as measured); what a row holds
+    (`top_k` labels ranked, a label only from `min_confidence` up, `features`).
+    """
 
     device: str
-    batch_size: int
+    batch_size: int | None
     top_k: int
+    min_confidence: float
+    features: bool
+
+    @property
+    def rows(self) -> dict[str, Any]:
+        """What decides the content of a row, whatever its speed."""
+        return {"top_k": self.top_k, "min_confidence": self.min_confidence, "features": self.features}
+
+
+def identity(*, source: Any, model: str, precision: str, options: Options) -> dict[str, Any]:
+    """All that decides an output's rows: only a job with the same may go on with another's shards."""
+    return {"source": source, "model": model, "precision": precision, **options.rows}
 
 
 @dataclass(frozen=True)
 class Job:
-    """A finished score job; `skipped` is None where the other files were not counted."""
+    """A finished score job.
 
-    source: Path
-    names: Sequence[str]
+    `skipped` is None where the other files were not counted; `resumed` rows were there at its start.
+    """
+
+    source: Any
+    identity: dict[str, Any]
     skipped: int | None
     model: Path
     session: Session
     out: Path
     options: Options
-    tally: Tally
+    merged: Merged
+    resumed: int
     seconds: dict[str, float]
+
+    @property
+    def rate(self) -> float:
+        """Images per second that this process scored."""
+        return rate(self.merged.rows - self.resumed, self.seconds["score"])
 
     def values(self) -> dict[str, Any]:
         """The whole job file: what was scored, by which model, where, how fast, with what result."""
         path = printable(self.out.absolute())
+        tally = self.merged.tally
         return {
             "job": 1,
-            "source": printable(self.source.absolute()),
-            "listing": digest(list(self.names)),
-            "output": {"path": path, "sha256": sha256_file(self.out), "rows": len(self.names)},
+            "identity": digest(self.identity),
+            "source": self.source,
+            "listing": self.merged.listing,
+            "output": {"path": path, "sha256": sha256_file(self.out), "rows": self.merged.rows},
             "model": _model(self.model, self.session),
             "note": self.session.contract.note,
             "provider": _provider(self.session),
             "device": self.session.device,
-            "precision": PRECISION,
+            "precision": self.session.precision,
             "options": asdict(self.options),
-            "counts": self._counts(),
-            "labels": dict(self.tally.labels),
+            "counts": {
+                "found": self.merged.rows,
+                "scored": tally.scored,
+                "abstained": tally.abstained,
+                "unreadable": tally.unreadable,
+                "skipped": self.skipped,
+                "resumed": self.resumed,
+            },
+            "labels": dict(tally.labels),
             "seconds": {step: round(spent, 3) for step, spent in self.seconds.items()},
-            "images_per_second": rate(len(self.names), self.seconds["score"]),
+            "images_per_second": self.rate,
             "host": host(),
-        }
-
-    def _counts(self) -> dict[str, int | None]:
-        return {
-            "found": len(self.names),
-            "scored": self.tally.scored,
-            "unreadable": self.tally.unreadable,
-            "skipped": self.skipped,
         }
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from frostline.engine.local import Block
+from frostline.engine.work import Block
 
 SCHEMA = pa.schema(
     [
         pa.field("path", pa.string(), nullable=False),
-        pa.field("status", pa.string(), nullable=False),  # ok | error
+        pa.field("status", pa.string(), nullable=False),  # ok | abstained | error
         ("error", pa.string()),
         ("label", pa.string()),
         ("prob", pa.float32()),
@@ -20,16 +20,27 @@ SCHEMA = pa.schema(
         pa.field("model", pa.string(), nullable=False),  # sha256 of the model's bytes
     ]
 )
+FEATURES = pa.field("features", pa.list_(pa.float32()))  # flat, only where asked for
 NOT_FINITE = "the model gave no finite probabilities"
+
+
+def schema(*, features: bool) -> pa.Schema:
+    """The columns of an output."""
+    return SCHEMA.append(FEATURES) if features else SCHEMA
 
 
 @dataclass(frozen=True)
 class Scorer:
-    """What turns a block into rows: class names in order, how many to rank, the model's hash."""
+    """What turns a block into rows: class names in order, how many to rank, the model's hash.
+
+    A best probability below `min_confidence` gives no label (status `abstained`); its ranks stay.
+    """
 
     classes: tuple[str, ...]
     top_k: int
     model: str
+    min_confidence: float = 0.0
+    features: bool = False
 
     def table(self, block: Block) -> pa.Table:
         """One row per item, in order; rows with an error hold null in place of scores."""
@@ -39,30 +50,40 @@ class Scorer:
             error or ("" if good else NOT_FINITE) for error, good in zip(block.errors, finite, strict=True)
         ]
         ok = np.array([not error for error in errors], dtype=bool)
+        sure = ok & (probs.max(axis=1) >= np.float32(self.min_confidence))
         columns = [
             pa.array(block.names, pa.string()),
-            pa.array(np.where(ok, "ok", "error"), pa.string()),
+            pa.array(np.where(sure, "ok", np.where(ok, "abstained", "error")), pa.string()),
             pa.array([error or None for error in errors], pa.string()),
-            *self._scores(probs[ok], ok),
+            *self._scores(probs[ok], ok, sure),
             pa.array([self.model] * len(ok), pa.string()),
         ]
-        return pa.table(columns, schema=SCHEMA)
+        if self.features:
+            columns.append(self._features(block, ok))
+        return pa.table(columns, schema=schema(features=self.features))
+
+    def _features(self, block: Block, ok: np.ndarray) -> pa.Array:
+        """What the network saw at the frost line, one flat list a row."""
+        values = block.outputs.get("features", np.zeros((len(ok), 0), np.float32))
+        flat = values.reshape(len(ok), -1)[ok].astype(np.float32, copy=False)
+        return _lists(pa.array(flat.ravel()), width=flat.shape[1], ok=ok)
 
     def _probs(self, block: Block) -> np.ndarray:
         """(rows, C) float32; a block that never met the network has zeros."""
         nothing = np.zeros((len(block.names), len(self.classes)), np.float32)
         return block.outputs.get("probs", nothing).astype(np.float32, copy=False)
 
-    def _scores(self, probs: np.ndarray, ok: np.ndarray) -> list[pa.Array]:
+    def _scores(self, probs: np.ndarray, ok: np.ndarray, sure: np.ndarray) -> list[pa.Array]:
         """Columns label to probs for all rows, from the (n, C) probabilities of the good ones."""
         # Stable: among equal probabilities the class that comes first in the contract wins.
         order = np.argsort(-probs, axis=1, kind="stable")[:, : self.top_k]
         ranked = np.take_along_axis(probs, order, axis=1)
         names = pa.array(self.classes, pa.string())
         labels = _lists(names.take(pa.array(order.ravel())), width=order.shape[1], ok=ok)
-        first = pa.array(np.where(ok, np.cumsum(ok) - 1, 0), mask=~ok)  # each row's place in `probs`
+        place = np.where(ok, np.cumsum(ok) - 1, 0)  # each row's in `probs`
+        first = pa.array(place, mask=~ok)
         return [
-            names.take(pa.array(order[:, 0])).take(first),
+            names.take(pa.array(order[:, 0])).take(pa.array(place, mask=~sure)),
             pa.array(ranked[:, 0], pa.float32()).take(first),
             labels,
             _lists(pa.array(ranked.ravel(), pa.float32()), width=ranked.shape[1], ok=ok),

@@ -1,61 +1,105 @@
-"""What a score job reads: a folder, an archive, or one image file, as named readers."""
+"""What a score job reads, whatever was named: a folder, an archive, a list, a bucket, as a stream of items.
 
-import functools
-import os
-import zipfile
-from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+Nothing is listed ahead: a source of a million files holds no more than one of a thousand.
+"""
 
-from frostline.data.archives import check_size
-from frostline.data.listing import EXTENSIONS, is_image
-from frostline.data.source import Source, open_source
-from frostline.engine.local import Item
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from frostline.data.listing import EXTENSIONS
+from frostline.engine.work import Item
 from frostline.errors import InputError
 from frostline.files import printable
+from frostline.scores import local, remote
+from frostline.scores.local import Source
 
 
-def open_images(path: Path) -> Source:
-    """A folder, an archive, or one file with an image's suffix; InputError for anything else."""
+def open_images(words: Sequence[str]) -> Source:
+    """The source that the words of a command line mean; InputError for what cannot hold images.
+
+    A word is a folder, an archive, an image file, a glob in quotes, an address (`s3://bucket/photos`),
+    `-` for names on standard input, or `@FILE` for names in a file.
+    """
+    if not words:
+        raise InputError("nothing to score; name a folder, an archive, an image, a list or an address")
+    sources = [_open(word) for word in words]
+    return sources[0] if len(sources) == 1 else Several(sources)
+
+
+def _open(word: str) -> Source:
+    if word == "-":
+        return local.Listed(sys.stdin.buffer, where="standard input", open_word=_single)
+    if remote.is_address(word):
+        return remote.open_remote(word)
+    path = Path(word)
+    if word.startswith("@") and not path.exists():
+        return _list(Path(word[1:]))
+    if not path.exists() and remote.is_pattern(word):
+        return local.Glob(word)
+    return _existing(path)
+
+
+def _list(path: Path) -> Source:
+    try:
+        return local.Listed(path.open("rb"), where=printable(path), open_word=_single)
+    except OSError as error:
+        raise InputError(
+            f"cannot read the list {printable(path)}: {error.strerror}; name a file of paths"
+        ) from None
+
+
+def _existing(path: Path) -> Source:
     if not path.exists():
         raise InputError(f"no such file or folder: {printable(path)}; name a folder, an archive or an image")
-    if path.suffix.lower() in EXTENSIONS and path.is_file():
-        return Source(([printable(path.name)], functools.partial(_read, path), _nothing))
-    return open_source(path)
-
-
-def _read(path: Path, name: str) -> bytes:  # noqa: ARG001  # there is only one
-    check_size(path.stat().st_size)
-    return path.read_bytes()
-
-
-def _nothing() -> None:
-    """A single file holds nothing open."""
-
-
-def count_others(path: Path) -> int | None:
-    """Files in a folder or zip that are passed over for their suffix; None where counting is dear.
-
-    Hidden files and what systems leave beside images are not counted, folders behind links neither.
-    """
     if path.is_dir():
-        walked = ((Path(base), names) for base, _, names in os.walk(path))
-        return _count((base / name).relative_to(path).as_posix() for base, names in walked for name in names)
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            return _count(info.filename for info in archive.infolist() if not info.is_dir())
-    return 0 if path.suffix.lower() in EXTENSIONS else None
+        return local.Folder(path)
+    if path.is_file() and path.suffix.lower() in EXTENSIONS:
+        return local.Single(path)
+    return local.Archive(path)
 
 
-def _count(names: Iterable[str]) -> int:
-    return sum(_kept(name) and not is_image(name) for name in names)
+def _single(name: str) -> Item:
+    """One line of a list as an item: an address or a path."""
+    return remote.item(name) if remote.is_address(name) else local.item(name, Path(name))
 
 
-def _kept(name: str) -> bool:
-    """Neither hidden nor litter: it would be listed if only it were called .png."""
-    return is_image(str(PurePosixPath(name).with_suffix(".png")))
+class Several:
+    """Sources one after the other; names begin with the word that named each."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._sources = sources
+        self.where = " ".join(each.where for each in sources)
+        self.readers = max(each.readers for each in sources)
+
+    def items(self) -> Iterator[Item]:
+        """Every item of every source, in the order of the words."""
+        for source in self._sources:
+            for item in source.items():
+                yield Item(_below(source.where, item.name), item.read, item.mark)
+
+    @property
+    def others(self) -> int | None:
+        """Files passed over, where all sources count them."""
+        counts = [each.others for each in self._sources]
+        return None if None in counts else sum(filter(None, counts))
+
+    def count(self) -> int | None:
+        """How many items there are, if all know."""
+        counts = [each.count() for each in self._sources]
+        return None if None in counts else sum(filter(None, counts))
+
+    def state(self) -> Any:
+        """What each source is."""
+        return [each.state() for each in self._sources]
+
+    def close(self) -> None:
+        """Release all."""
+        for each in self._sources:
+            each.close()
 
 
-def items(source: Source, names: list[str]) -> Iterator[Item]:
-    """The engine's items for the names, each read only when its turn comes."""
-    for name in names:
-        yield Item(name, functools.partial(source.read, name))
+def _below(where: str, name: str) -> str:
+    """An item's name among several sources: a single file's own word, else the word and the name."""
+    return where if where.endswith(name) and Path(where).name == name else f"{where}/{name}"

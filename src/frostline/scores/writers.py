@@ -30,9 +30,9 @@ class Writer(Protocol):
 class Parquet:
     """Row groups of a fixed size, so that the file does not depend on the batch size."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._sink = path.open("wb")  # pyarrow's own opening takes no names that are not UTF-8
-        self._file = pq.ParquetWriter(self._sink, SCHEMA, compression="zstd")
+        self._file = pq.ParquetWriter(self._sink, schema, compression="zstd")
         self._held: list[pa.Table] = []
 
     def write(self, table: pa.Table) -> None:
@@ -55,7 +55,7 @@ class Parquet:
 class JsonLines:
     """One JSON object a line; missing values are null."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: pa.Schema) -> None:  # noqa: ARG002  # each line names its columns
         self._file = path.open("w", encoding="utf-8", newline="\n")
 
     def write(self, table: pa.Table) -> None:
@@ -71,10 +71,10 @@ class JsonLines:
 class Csv:
     """A header, then a line a row (quoted as RFC 4180); lists as JSON, missing values empty."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._file = path.open("w", encoding="utf-8", newline="")
         self._rows = csv.writer(self._file)
-        self._rows.writerow(SCHEMA.names)
+        self._rows.writerow(schema.names)
 
     def write(self, table: pa.Table) -> None:
         """One record a row."""
@@ -106,9 +106,9 @@ def require_format(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def open_writer(path: Path) -> Iterator[Writer]:
+def open_writer(path: Path, schema: pa.Schema = SCHEMA) -> Iterator[Writer]:
     """A writer for the suffix of `path`, which appears there only when the block ends well."""
     with files.writing(path) as temporary:
-        writer = FORMATS[path.suffix.lower()](temporary)
+        writer = FORMATS[path.suffix.lower()](temporary, schema)
         with contextlib.closing(writer):
             yield writer

@@ -1,59 +1,68 @@
-"""score: any folder, archive or image through an exported model, into one row per image file."""
+"""score: any folder, archive, list or bucket through an exported model, into one row per image file."""
 
 import contextlib
 import functools
+import itertools
 import os
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
 
 from frostline import files, images
-from frostline.data.source import Source
 from frostline.engine.local import stream
+from frostline.engine.work import Item
 from frostline.errors import FrostlineError, InputError
 from frostline.files import printable
 from frostline.onnx.sessions import DEVICES, Session, open_session
 from frostline.progress import progress
-from frostline.scores import job, models, sources, writers
-from frostline.scores.job import Job, Options, Tally
+from frostline.scores import job, journal, models, rows, sources, writers
+from frostline.scores.job import Job, Options
+from frostline.scores.journal import MARK, Journal
+from frostline.scores.local import Source
+from frostline.scores.merge import Tally, merge
 from frostline.scores.rows import Scorer
 
 SHOWN = 10  # predicted labels in the printed table
 
 
-def run(  # noqa: PLR0913  # one argument an option of the command
-    source: Path, *, model: str, out: Path, device: str, batch_size: int, top_k: int
-) -> None:
+def run(source: Sequence[str], *, model: str, out: Path, resume: bool = False, **options: Any) -> None:
     """Score `source` into `out` (.parquet, .jsonl or .csv) and `out`.job.json, and print a summary.
 
-    `model` is a file, an exported classifier's name or `models:/NAME@alias`; `device` one of auto,
-    cpu, cuda, tensorrt. Unreadable images become rows with an error. InputError for anything wrong
-    in what was given, before work begins; FrostlineError when not one image could be scored.
+    `source` are the words that `sources.open_images` takes, `model` is a file, an exported classifier's
+    name or `models:/NAME@alias`; `options` are the fields of `Options`. Unreadable images become rows
+    with an error. `resume` goes on with an interrupted job. InputError for anything wrong in what was
+    given, before work begins; FrostlineError when not one image could be scored.
     """
-    options = Options(device, batch_size, top_k)
-    _check_options(options)
+    asked = Options(**options)
+    _check_options(asked)
     _check_output(out, source)
-    done = _work(source, model, out=out, options=options)
-    files.write_json(job.path_of(out), done.values())
-    _summarize(done)
+    with contextlib.closing(sources.open_images(source)) as opened:
+        _work(opened, models.resolve(model), out=out, options=asked, resume=resume)
 
 
 def _check_options(options: Options) -> None:
     if options.device not in DEVICES:
         raise InputError(f"--device {options.device}: use one of {', '.join(DEVICES)}")
-    if not 1 <= options.batch_size <= 65536:
+    if options.batch_size is not None and not 1 <= options.batch_size <= 65536:
         raise InputError(f"--batch-size {options.batch_size}: use 1 to 65536")
     if options.top_k < 1:
         raise InputError(f"--top-k {options.top_k}: use 1 or more (more than there are classes means all)")
+    if not 0 <= options.min_confidence <= 1:
+        raise InputError(f"--min-confidence {options.min_confidence:g}: use 0 to 1")
 
 
-def _check_output(out: Path, source: Path) -> None:
+def _check_output(out: Path, words: Sequence[str]) -> None:
     """Find out now, not after hours, that the output cannot be written."""
     writers.require_format(out)
     if out.is_dir():
         raise InputError(f"--out {printable(out)}: is a folder; name a file in it")
     # realpath, for Path.resolve raises on a link to itself
-    if os.path.realpath(source) in {os.path.realpath(path) for path in (out, job.path_of(out))}:
+    given = {os.path.realpath(word.removeprefix("@")) for word in words}
+    if given & {os.path.realpath(path) for path in (out, job.path_of(out), journal.path_of(out))}:
         raise InputError(f"--out {printable(out)}: would overwrite the source; name another file")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -65,45 +74,76 @@ def _check_output(out: Path, source: Path) -> None:
         ) from None
 
 
-def _work(source: Path, model: str, *, out: Path, options: Options) -> Job:
-    """Open everything, say where it runs, stream every image into `out`."""
+def _work(source: Source, model: Path, *, out: Path, options: Options, resume: bool) -> None:
+    """Open the network, say where it runs, stream what has no row yet, merge, summarize."""
     started = time.monotonic()
-    with sources.open_images(source) as opened:
-        names, skipped = opened.names(), sources.count_others(source)
-        if not names:
-            raise InputError(
-                f"no images in {printable(source)}{_others(skipped)}; name a folder that has some"
-            )
-        file = models.resolve(model)
-        session = open_session(file, device=options.device)
+    items = _some(source)
+    session = open_session(model, device=options.device)
+    same = job.identity(
+        source=source.state(), model=session.sha256, precision=session.precision, options=options
+    )
+    if resume and _finished(out, same):
+        print(f"{printable(out)} is finished already; without --resume it is scored anew")
+        return
+    with journal.open_journal(out, same, resume=resume) as shards:
         print(f"running on {session.provider}" + (f" ({session.why})" if session.why else ""), flush=True)
+        resumed = shards.done
+        shards.skip(items)
         ready = time.monotonic()
-        tally = _score(opened, session, out=out, options=options)
-    seconds = {"open": ready - started, "score": time.monotonic() - ready}
-    return Job(source, names, skipped, file, session, out, options, tally, seconds)
+        _score(items, source, session, shards=shards, options=options)
+        scored = time.monotonic()
+        merged = merge(shards.tables(), out, rows.schema(features=options.features))
+        seconds = {"open": ready - started, "score": scored - ready, "merge": time.monotonic() - scored}
+        done = Job(
+            source.state(), same, source.others, model, session, out, options, merged, resumed, seconds
+        )
+        files.write_json(job.path_of(out), done.values())
+        journal.discard(shards, out)
+    _summarize(done)
 
 
-def _score(source: Source, session: Session, *, out: Path, options: Options) -> Tally:
-    """One row per name into `out`; returns what was counted on the way."""
-    contract, names, tally = session.contract, source.names(), Tally()
-    scorer = Scorer(contract.classes, options.top_k, session.sha256)
+def _some(source: Source) -> Iterator[Item]:
+    """The source's items; InputError where there is none."""
+    items = source.items()
+    first = next(items, None)
+    if first is None:
+        raise InputError(f"no images in {source.where}{_others(source.others)}; name a folder that has some")
+    return itertools.chain([first], items)
+
+
+def _finished(out: Path, identity: dict[str, Any]) -> bool:
+    """Whether this very job's output and job file stand, with no shards left to merge."""
+    if not out.is_file() or journal.path_of(out).exists():
+        return False
+    try:
+        written = files.read_json(job.path_of(out), made_by="frostline score")
+    except FrostlineError:
+        return False
+    return isinstance(written, dict) and written.get("identity") == files.digest(identity)
+
+
+def _score(
+    items: Iterator[Item], source: Source, session: Session, *, shards: Journal, options: Options
+) -> None:
+    """One row per item into the shards."""
+    contract = session.contract
+    scorer = Scorer(contract.classes, options.top_k, session.sha256, options.min_confidence, options.features)
     decode = functools.partial(
         images.decode, height=contract.height, width=contract.width, resize=contract.resize
     )
     blocks = stream(
-        sources.items(source, names), decode=decode, network=session.run, batch_size=options.batch_size
+        items,
+        decode=decode,
+        network=session.run,
+        batch_size=options.batch_size or 32,
+        workers=len(os.sched_getaffinity(0)) + source.readers,
     )
-    with (
-        contextlib.closing(blocks),
-        writers.open_writer(out) as writer,
-        progress(len(names), "score") as advance,
-    ):
+    with contextlib.closing(blocks), progress(source.count, "score", summary=False) as advance:
+        advance(shards.done)
         for block in blocks:
-            table = scorer.table(block)
-            writer.write(table)
-            tally.add(table)
-            advance(len(table))
-    return tally
+            shards.add(scorer.table(block).append_column(MARK, pa.array(block.marks, pa.string())))
+            advance(len(block.names))
+    shards.flush()
 
 
 def _others(skipped: int | None) -> str:
@@ -111,18 +151,20 @@ def _others(skipped: int | None) -> str:
 
 
 def _summarize(done: Job) -> None:
-    tally, where = done.tally, printable(done.out)
-    found = tally.scored + tally.unreadable
+    tally, where = done.merged.tally, printable(done.out)
     if not tally.scored:
         raise FrostlineError(
-            f"none of {found} images could be scored (first: {tally.first_error}); "
+            f"none of {done.merged.rows} images could be scored (first: {tally.first_error}); "
             f"{where} has a row with the reason for each"
         )
+    abstained = f", {tally.abstained} of them below the confidence asked for" if tally.abstained else ""
     unreadable = f", {tally.unreadable} unreadable" if tally.unreadable else ""
-    rate = f"{job.rate(found, done.seconds['score']):g} images/s"
     print(
-        f"{tally.scored} images scored{unreadable}{_others(done.skipped)}: {rate} on {done.session.provider}"
+        f"{tally.scored} images scored{abstained}{unreadable}{_others(done.skipped)}: {done.rate:g} images/s "
+        f"on {done.session.provider}"
     )
+    if done.resumed:
+        print(f"{done.resumed} of the rows were there when this job went on")
     print(f"one row an image in {where}, the job in {printable(job.path_of(done.out))}")
     _print_labels(tally)
     if done.session.contract.note:

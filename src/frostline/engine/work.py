@@ -1,0 +1,59 @@
+"""What every executor takes and gives: items to read, a decoder and a network, blocks of rows.
+
+`local.stream` is the executor of one machine. Another one (a cluster) takes the same arguments and gives
+the same blocks in the same order; only speed may differ.
+"""
+
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+Decode = Callable[[bytes], np.ndarray]
+Network = Callable[[np.ndarray], dict[str, np.ndarray]]
+
+
+def _unmarked() -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image to come: its name, how to read its bytes (called once, in a thread), and its mark.
+
+    The mark is a short text that differs once the file has changed (size and time, a checksum); ""
+    where nobody needs it.
+    """
+
+    name: str
+    read: Callable[[], bytes]
+    mark: Callable[[], str] = _unmarked
+
+
+@dataclass(frozen=True)
+class Block:
+    """Consecutive items: `start` is the position of the first among all items.
+
+    `errors` and `marks` align with `names`; an error is "" where the image was read. `outputs` holds,
+    by name, arrays whose first axis aligns with `names` too; rows of errors are zero. A block without
+    one readable image never reaches the network, so its `outputs` is empty.
+    """
+
+    start: int
+    names: tuple[str, ...]
+    errors: tuple[str, ...]
+    outputs: dict[str, np.ndarray]
+    marks: tuple[str, ...] = ()
+
+
+class Executor(Protocol):
+    """Items to blocks of at most `batch_size` rows, in order, each item exactly once.
+
+    Full batches of one shape reach the network, the last one padded with zeros. An executor that
+    sends work elsewhere pickles `decode` and `network`.
+    """
+
+    def __call__(
+        self, items: Iterable[Item], *, decode: Decode, network: Network, batch_size: int
+    ) -> Generator[Block, None, None]: ...
