@@ -143,7 +143,10 @@ PNG = encoded(2, kind="png")
             b"version https://git-lfs.github.com/spec/v1\n",
             "not an image: a Git LFS pointer; run `git lfs pull`",
         ),
-        (b"\0\0\0\x1cftypheic", "not readable: an AVIF, HEIC or video file; convert it to JPEG or PNG"),
+        (
+            b"\0\0\0\x1cftypheic",
+            "refused: AVIF, HEIC and video give other pixels on other machines; convert it to JPEG or PNG",
+        ),
         (JPEG[: len(JPEG) * 3 // 4], "truncated JPEG"),
         (JPEG[:3], "damaged JPEG"),
         (PNG[: len(PNG) // 2], "truncated PNG"),
@@ -250,10 +253,70 @@ def test_pixels_are_pinned() -> None:
     Row 1 of 4 weighs source rows 2-6 as 1:2:3:2:1, so that 1/9 is white; columns likewise.
     """
     array = decode(stripes(12, 18), height=4, width=6, resize="squash")
-    assert images.DECODE_VERSION == "frostline-1/pillow-13"
+    assert images.DECODE_VERSION == "frostline-2/pillow-13"
     assert array[1].tolist() == [
         [255, 28, 28], [230, 53, 28], [53, 230, 28], [28, 230, 53], [28, 53, 230], [28, 28, 255],
     ]  # fmt: skip
+
+
+LARGE = saved(Image.fromarray(pixels(21, height=660, width=940)), "JPEG", quality=90)
+
+
+@pytest.mark.parametrize("resize", ["squash", "crop", "pad"])
+def test_large_jpegs_are_decoded_smaller_without_a_visible_difference(resize: str) -> None:
+    """A JPEG decoded at a quarter and the same pixels from a PNG differ by well below a level on average."""
+    exact = saved(Image.open(io.BytesIO(LARGE)), "PNG")
+    quick, full = (decode(content, height=60, width=80, resize=resize) for content in (LARGE, exact))
+    difference = np.abs(quick.astype(int) - full)
+    assert 0 < difference.max() <= 4  # it really went the other way
+    assert difference.mean() < 0.3
+
+
+@pytest.mark.parametrize("value", [1, 6])
+def test_size_and_turn_are_those_of_the_whole_jpeg(value: int) -> None:
+    """What `probe` says is the file's own size, also where a quarter of it was decoded, turned or not."""
+    tall = with_orientation(Image.fromarray(pixels(22, height=660, width=940)), value, "JPEG")
+    assert probe(tall) == ((660, 940) if value == 1 else (940, 660))
+    upright = saved(Image.fromarray(shown(tall)), "PNG")
+    quick, full = (decode(each, height=90, width=60, resize="squash") for each in (tall, upright))
+    assert np.abs(quick.astype(int) - full).mean() < 0.3
+
+
+PINNED = [[132, 141, 99], [135, 107, 157]]
+
+
+def test_large_jpegs_are_pinned() -> None:
+    """The reduced decoder's pixels stand in the contract too: libjpeg's integers, whatever the machine."""
+    gradient = np.add.outer(np.arange(256), np.arange(320)) % 256
+    content = saved(Image.fromarray(gradient.astype(np.uint8)).resize((640, 512)), "JPEG", quality=90)
+    array = decode(content, height=2, width=3, resize="squash")
+    assert array[..., 0].tolist() == PINNED
+
+
+def test_damage_is_seen_at_any_scale() -> None:
+    """Every cut of a large JPEG gets one answer from the full, the reduced and the overview decoder."""
+    for cut in range(700, len(LARGE), len(LARGE) // 40):
+        said = {
+            attempt(
+                lambda cut=cut, side=side: (
+                    decode(LARGE[:cut], height=side, width=side, resize="squash").shape and 0
+                )
+            )
+            for side in (8, 60, 700)
+        }
+        assert said == {"truncated JPEG"}
+        assert attempt(lambda cut=cut: probe(LARGE[:cut])) == "truncated JPEG"
+
+
+def test_overview_tells_what_the_bytes_are() -> None:
+    """Format by content, frames, and the grey copy that the audit compares."""
+    seen = images.overview(animated())
+    assert (seen.format, seen.animated) == ("GIF", True)
+    assert (seen.height, seen.width) == (HEIGHT, WIDTH)
+    assert seen.grey.shape == (128, 128)
+    assert abs(int(seen.grey.mean()) - 76) <= 1  # red as grey
+    still = images.overview(saved(RED, "WEBP"))
+    assert (still.format, still.animated) == ("WEBP", False)
 
 
 def test_unknown_resize_is_a_mistake_in_the_program() -> None:

@@ -4,11 +4,14 @@ One policy for every file: EXIF orientation is applied; 16-bit channels keep the
 never clipped); transparency is laid on white, as paper and browsers show it, so that the colours
 hidden under it never reach a network; CMYK, palette and grey become RGB; of an animation the first
 frame counts; colour profiles are ignored. Pillow does the work, with bilinear filtering that
-averages when it shrinks.
+averages when it shrinks. A JPEG of more than twice the size that is asked for is decoded at a half, a
+quarter or an eighth, which libjpeg does in integers that are the same everywhere. AVIF and HEIC are
+refused: how their colours become RGB differs between builds by rounding.
 """
 
 import io
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import PIL
@@ -17,7 +20,7 @@ from PIL import Image
 from frostline.errors import FrostlineError
 
 # Changes whenever pixels could: our own policy, then the decoder.
-DECODE_VERSION = f"frostline-1/pillow-{PIL.__version__.split('.')[0]}"
+DECODE_VERSION = f"frostline-2/pillow-{PIL.__version__.split('.')[0]}"
 
 # Only formats whose decoders give the same pixels on every machine; EPS would even start a program.
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
@@ -38,6 +41,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _ORIENTATION = 0x0112  # the EXIF tag
+_SIDEWAYS = (5, 6, 7, 8)  # height and width change places
 
 _SIGNATURES = {
     b"\xff\xd8\xff": "JPEG",
@@ -47,6 +51,9 @@ _SIGNATURES = {
     b"II*\0": "TIFF",
     b"MM\0*": "TIFF",
 }
+_MOVING = ("GIF", "PNG", "WEBP", "TIFF")  # a JPEG's second picture is a preview or a depth map
+_OVERVIEW = 128
+
 _TRUNCATED = ("truncated", "broken data stream", "unrecognized data stream", "not enough image data")
 
 
@@ -63,7 +70,23 @@ def decode(content: bytes, *, height: int, width: int, resize: str) -> np.ndarra
     """
     if resize not in _RESIZERS:
         raise ValueError(f"resize must be one of {', '.join(_RESIZERS)}; is {resize!r}")
-    return np.array(_RESIZERS[resize](_upright(content), width, height), dtype=np.uint8)
+    upright = _turned(*_loaded(content, least=(2 * height, 2 * width))[:2])
+    return np.array(_RESIZERS[resize](upright, width, height), dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What an image is before anybody asks for its pixels at a size.
+
+    height, width: in pixels as a viewer shows it. format: Pillow's name of what the bytes are.
+    animated: whether frames follow the first. grey: (128, 128) uint8, the whole image squashed.
+    """
+
+    height: int
+    width: int
+    format: str
+    animated: bool
+    grey: np.ndarray
 
 
 def probe(content: bytes) -> tuple[int, int]:
@@ -71,25 +94,52 @@ def probe(content: bytes) -> tuple[int, int]:
 
     Raises ImageError exactly where `decode` does.
     """
-    image = _upright(content)
-    return image.height, image.width
+    seen = overview(content)
+    return seen.height, seen.width
 
 
-def _upright(content: bytes) -> Image.Image:
-    """The whole image at its own size: RGB, 8 bits, turned as its EXIF says."""
+def overview(content: bytes) -> Overview:
+    """Size, format and a small grey copy, after decoding all of the file; ImageError as `decode`."""
+    image, rgb, size = _loaded(content, least=(2 * _OVERVIEW, 2 * _OVERVIEW))
+    height, width = size if _orientation(image) not in _SIDEWAYS else size[::-1]
+    grey = _squash(_turned(image, rgb).convert("L"), _OVERVIEW, _OVERVIEW)
+    kind = "JPEG" if image.format == "MPO" else str(image.format)
+    return Overview(height, width, kind, _animated(image), np.array(grey, dtype=np.uint8))
+
+
+def _loaded(content: bytes, *, least: tuple[int, int]) -> tuple[Image.Image, Image.Image, tuple[int, int]]:
+    """The opened file, its pixels (RGB, 8 bits, as stored), and its full (height, width) as stored.
+
+    A JPEG may come smaller, but never below `least` (height, width) as a viewer shows it.
+    """
     if not content:
         raise ImageError("empty file")
     image = _open(content)
     _check_size(image)
+    size = (image.height, image.width)
     try:
+        sides = least if _orientation(image) in _SIDEWAYS else least[::-1]
+        image.draft(None, sides)  # None: the mode stays
         image.load()
-        rgb = _rgb(image)
+        return image, _rgb(image), size
     except ImageError:
         raise
     except Exception as error:  # decoders raise a dozen types (zlib, struct, Syntax…) on damaged bytes
         raise ImageError(_damage(error, image.format or "image")) from error
+
+
+def _turned(image: Image.Image, rgb: Image.Image) -> Image.Image:
+    """The pixels turned as the file's EXIF says."""
     turn = _TURNS.get(_orientation(image))
     return rgb if turn is None else rgb.transpose(turn)
+
+
+def _animated(image: Image.Image) -> bool:
+    """Whether more frames follow; a damaged end of an animation is no matter, the first frame counts."""
+    try:
+        return image.format in _MOVING and bool(getattr(image, "is_animated", False))
+    except Exception:  # as any parser of damaged bytes
+        return False
 
 
 def _open(content: bytes) -> Image.Image:
@@ -147,7 +197,7 @@ def _foreign(content: bytes) -> str:
     if content.startswith(b"version https://git-lfs"):
         return "not an image: a Git LFS pointer; run `git lfs pull`"
     if content[4:8] == b"ftyp":
-        return "not readable: an AVIF, HEIC or video file; convert it to JPEG or PNG"
+        return "refused: AVIF, HEIC and video give other pixels on other machines; convert it to JPEG or PNG"
     word = (content[:64].split(maxsplit=1) or [b" "])[0][:12]
     return f"not an image: starts with {repr(word)[1:]}"
 

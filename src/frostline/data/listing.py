@@ -13,7 +13,8 @@ from frostline.errors import InputError
 from frostline.files import printable
 
 _RASTER = {".bmp", ".gif", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
-EXTENSIONS = frozenset(_RASTER | {".jfif", ".jpe", ".jpeg", ".jpg"})
+_REFUSED = {".avif", ".heic", ".heif"}  # listed, so that a row says why they are not used
+EXTENSIONS = frozenset(_RASTER | _REFUSED | {".jfif", ".jpe", ".jpeg", ".jpg"})
 # What systems leave beside images: archives made by macOS, Synology thumbnails. Hidden names go too.
 _LITTER = frozenset({"__MACOSX", "@eaDir"})
 
