@@ -91,7 +91,7 @@ def test_written_and_read_back(tmp_path: Path) -> None:
         (changed(small(), "split", 0, "test"), False),
         (changed(small(), "status", 0, "quarantined"), False),
         (dataclasses.replace(small(), classes=("cats", "hogs")), False),
-        (dataclasses.replace(small(), decode="frostline-2/pillow-13"), False),
+        (dataclasses.replace(small(), decode="frostline-3/pillow-13"), False),
         (dataclasses.replace(small(), table=small().table.slice(0, 3)), False),
         (dataclasses.replace(small(), table=small().table.take([1, 0, 2, 3])), False),
         (dataclasses.replace(small(), table=pa.concat_tables([small().table[:2], small().table[2:]])), True),
