@@ -17,10 +17,10 @@ from frostline import graph
 from frostline.verbs import sync
 
 
-@task(task_run_name="{stage}", cache_policy=NO_CACHE)
-def reproduce(stage: str) -> str:
+@task(task_run_name="{step.name}", cache_policy=NO_CACHE)
+def reproduce(step: graph.Step) -> graph.Outcome:
     """Bring one stage up to date; says whether it ran, was restored or was skipped."""
-    return graph.reproduce(stage)
+    return graph.reproduce(step)
 
 
 @task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=10)
@@ -32,7 +32,7 @@ def track() -> None:
 @flow(name="training", log_prints=True)
 def training() -> dict[str, str]:
     """Reproduce every stage in order, then sync; returns what happened to each stage."""
-    done = {stage: reproduce(stage) for stage in graph.stages()}
+    done = {step.name: reproduce(step).result for step in graph.steps()}
     track()
     return done
 

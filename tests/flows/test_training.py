@@ -12,8 +12,8 @@ import flows.training as training
 from frostline import graph
 from frostline.verbs import sync
 called = []
-graph.stages = lambda: ["first", "second"]
-graph.reproduce = lambda stage: called.append(stage) or "ran"
+graph.steps = lambda: [graph.Step("first", (), True), graph.Step("second", (), True)]
+graph.reproduce = lambda step: called.append(step.name) or graph.Outcome(step.name, "ran", 1.0, ())
 sync.run = lambda: called.append("sync")
 """
 
@@ -32,7 +32,7 @@ def run(code: str, tmp_path: Path) -> str:
 def test_tasks_hand_over(tmp_path: Path) -> None:
     """A task is one stage; tracking is one sync; neither is ever cached by Prefect."""
     said = run(
-        "print(training.reproduce.fn('first'), training.track.fn(), called)\n"
+        "print(training.reproduce.fn(graph.steps()[0]).result, training.track.fn(), called)\n"
         "from prefect.cache_policies import NO_CACHE\n"
         "print(training.reproduce.cache_policy == NO_CACHE, training.track.cache_policy == NO_CACHE)\n",
         tmp_path,

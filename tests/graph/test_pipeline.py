@@ -1,103 +1,110 @@
-"""The room that knows DVC: stage order, what a repro did, the tree's state."""
+"""Stage order, what a repro did, what is out of date: DVC's own words, held by running it."""
 
+import os
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from frostline import graph
 from frostline.errors import FrostlineError
+from frostline.graph import Step
+from making_repositories import committed, repository
 
-PIPELINE = """
-stages:
-  last: {cmd: cat b > c, deps: [b], outs: [c]}
-  first: {cmd: echo one > a, outs: [a]}
-  each:
-    foreach: [x]
-    do: {cmd: cat a > b, deps: [a], outs: [b]}
-"""
+FIRST, EACH = Step("first", ("a",), True), Step("each@x", ("b",), True)
+DATA = Step("data.dvc", ("data",), False)
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A git and DVC repository with three stages in a row."""
-    monkeypatch.chdir(tmp_path)
-    for command in (
-        ["git", "init", "-q"],
-        ["dvc", "init", "-q"],
-        ["dvc", "config", "core.analytics", "false"],
-    ):
-        subprocess.run(command, check=True)
-    (tmp_path / "dvc.yaml").write_text(PIPELINE)
-    commit = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "start"]
-    subprocess.run(["git", "add", "-A"], check=True)
-    subprocess.run(commit, check=True)
-    return tmp_path
+    """A git and DVC repository with data and three stages in a row."""
+    return repository(tmp_path / "project", monkeypatch)
 
 
-def test_stages_in_order(project: Path) -> None:
-    """Each stage comes after what it depends on, whatever the order in dvc.yaml."""
+def test_steps_in_order(project: Path) -> None:
+    """Each comes after what it depends on, whatever the order in dvc.yaml; given data comes first."""
     assert project.is_dir()
+    assert graph.steps() == [DATA, FIRST, EACH, Step("last", ("c",), True)]
     assert graph.stages() == ["first", "each@x", "last"]
 
 
 def test_reproduce_says_what_happened(project: Path) -> None:
-    """Run; nothing to do; outputs deleted with the run cache kept; then restored, not run."""
-    assert graph.reproduce("first") == "ran"
-    assert graph.reproduce("first") == "skipped"
-    assert graph.reproduce("each@x") == "ran"
+    """Run; nothing to do; outputs deleted with the run cache kept: restored, not run."""
+    before = time.monotonic()
+    first = graph.reproduce(FIRST)
+    assert (first.step, first.result, first.outputs) == ("first", "ran", ("a",))
+    assert 0 < first.seconds <= time.monotonic() - before
+    assert graph.reproduce(FIRST).result == "skipped"
+    assert graph.reproduce(EACH).result == "ran"
+    (project / "b").unlink()
+    assert graph.reproduce(EACH).result == "restored"
     (project / "b").unlink()
     (project / "dvc.lock").unlink()
-    assert graph.reproduce("each@x") == "restored"
+    assert graph.reproduce(EACH).result == "restored"
     assert (project / "b").read_text() == "one\n"
+
+
+def test_data_that_was_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is stale first, taken in once, and then the first stage is stale."""
+    project = repository(tmp_path / "project", monkeypatch, reproduced=True)
+    assert graph.stale() == {}
+    (project / "data/two").write_text("two\n")
+    assert graph.stale() == {"data.dvc": ["data modified"], "first": ["data modified"]}
+    assert graph.reproduce(DATA).result == "ran"
+    assert graph.reproduce(DATA).result == "skipped"
+    assert list(graph.stale()) == ["first"]
 
 
 def test_a_failing_stage(project: Path) -> None:
     """One line with the command that failed."""
     (project / "dvc.yaml").write_text("stages: {bad: {cmd: exit 3, outs: [x]}}")
     with pytest.raises(FrostlineError, match=r"`dvc repro --single-item bad` failed with exit code"):
-        graph.reproduce("bad")
+        graph.reproduce(Step("bad", ("x",), True))
 
 
-def test_changes(project: Path) -> None:
-    """Tracked changes count, new files do not."""
-    assert graph.changes() == []
-    (project / "new").write_text("x")
-    assert graph.changes() == []
-    (project / "dvc.yaml").write_text(PIPELINE + "# more\n")
-    assert [line[3:] for line in graph.changes()] == ["dvc.yaml"]
+def slow(project: Path, *, seconds: int) -> Step:
+    """A stage that takes its time and says when it has begun."""
+    (project / "dvc.yaml").write_text(
+        f"stages: {{slow: {{cmd: touch begun; sleep {seconds}; touch out, outs: [out]}}}}"
+    )
+    return Step("slow", ("out",), True)
 
 
-@pytest.mark.parametrize(("named", "found"), [("  remote: sample\n", True), ("", False)])
-def test_forget_sample_remote(tmp_path: Path, named: str, found: bool) -> None:
-    """The remote's name goes, all else stays."""
-    path = tmp_path / "data.dvc"
-    path.write_text("outs:\n- md5: abc.dir\n  size: 3\n" + named + "  path: data\n")
-    assert graph.forget_sample_remote(path) is found
-    assert path.read_text() == "outs:\n- md5: abc.dir\n  size: 3\n  path: data\n"
+def test_a_time_limit(project: Path) -> None:
+    """The stage ends with what it started, and says why; the next try has the project to itself."""
+    step = slow(project, seconds=77)
+    with pytest.raises(FrostlineError, match=r"ended after 6 seconds, its time limit"):
+        graph.reproduce(step, seconds=6)
+    assert (project / "begun").exists()
+    assert (
+        "sleep 77"
+        not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    )
+    step = slow(project, seconds=0)
+    assert graph.reproduce(step, seconds=60).result == "ran"
 
 
-def test_remote(project: Path) -> None:
-    """No default remote, then one with its address."""
-    assert graph.remote() == ""
-    subprocess.run(["dvc", "remote", "add", "-q", "-d", "team", str(project / "store")], check=True)
-    assert graph.remote().startswith("team (")
-
-
-def test_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Outside a repository, or without the program, one line says so."""
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(FrostlineError, match="`git status"):
-        graph.changes()
-    monkeypatch.setenv("PATH", "")
-    with pytest.raises(FrostlineError, match="git is not on the path"):
-        graph.changes()
+def test_another_dvc_at_work(project: Path) -> None:
+    """Its lock is BusyError, which waiting mends, and nothing else is."""
+    step = slow(project, seconds=60)
+    other = subprocess.Popen([shutil.which("dvc") or "dvc", "repro", "slow"], start_new_session=True)
+    try:
+        while not (project / "begun").exists():
+            time.sleep(0.1)
+        with pytest.raises(graph.BusyError, match="wait for the other `dvc`"):
+            graph.reproduce(step)
+    finally:
+        os.killpg(other.pid, 15)
+        other.wait()
 
 
 def test_an_environment_that_is_not_activated(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """DVC is found beside the interpreter, and the stages it runs find that environment's programs too."""
     (project / "dvc.yaml").write_text("stages: {where: {cmd: command -v dvc > x, outs: [x]}}")
+    committed("where")
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    assert graph.reproduce("where") == "ran"
+    assert graph.reproduce(Step("where", ("x",), True)).result == "ran"
     assert (project / "x").read_text().strip() == str(Path(sys.executable).parent / "dvc")

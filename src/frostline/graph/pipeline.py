@@ -1,14 +1,36 @@
-"""The stages of dvc.yaml: their order, and bringing one up to date."""
+"""DVC's stages: their order, what each writes, and what bringing one up to date did."""
 
-import subprocess
+import json
+import time
 import warnings
+from dataclasses import dataclass
 
-from frostline.errors import FrostlineError
-from frostline.graph.programs import environment, program
+from frostline.graph import programs
+
+RAN, RESTORED, SKIPPED = "ran", "restored", "skipped"
 
 
-def stages() -> list[str]:
-    """The names of all stages of dvc.yaml, each after those it depends on."""
+@dataclass(frozen=True)
+class Step:
+    """A node of DVC's graph: a stage of dvc.yaml, or a file like data.dvc that tracks given data."""
+
+    name: str
+    outputs: tuple[str, ...]  # relative to the project's root
+    computes: bool  # False for given data
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What bringing one step up to date did: ran, restored (from DVC's run cache) or skipped."""
+
+    step: str
+    result: str
+    seconds: float
+    outputs: tuple[str, ...]
+
+
+def steps() -> list[Step]:
+    """All nodes of DVC's graph, each after those it depends on."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # DVC's own libraries warn each other
         from dvc.repo import Repo
@@ -16,29 +38,53 @@ def stages() -> list[str]:
 
         with Repo() as repo:
             order = list(topological_sort(repo.index.graph))
-    return [stage.addressing for stage in reversed(order) if stage.cmd]
+    return [
+        Step(stage.addressing, tuple(out.def_path for out in stage.outs), bool(stage.cmd))
+        for stage in reversed(order)
+    ]
 
 
-def reproduce(stage: str) -> str:
-    """Bring one stage up to date: "ran", "restored" from DVC's run cache, or "skipped".
+def stages() -> list[str]:
+    """The names of all stages of dvc.yaml, each after those it depends on."""
+    return [step.name for step in steps() if step.computes]
 
-    What the stage prints comes through. FrostlineError when it fails.
+
+def reproduce(step: Step, *, seconds: float | None = None) -> Outcome:
+    """Bring one step up to date, and nothing before or after it; what it prints comes through.
+
+    `seconds` is its time limit. FrostlineError when it fails, BusyError while another DVC is at work.
     """
-    command = ["dvc", "repro", "--single-item", stage]
-    said = []
-    with subprocess.Popen(
-        [program("dvc"), *command[1:]], stdout=subprocess.PIPE, text=True, env=environment()
-    ) as running:
-        for line in running.stdout or ():
-            print(line, end="", flush=True)
-            said.append(line)
-    if running.returncode:
-        raise FrostlineError(f"`{' '.join(command)}` failed with exit code {running.returncode}; see above")
-    return outcome("".join(said))
+    started = time.monotonic()
+    said = programs.follow("dvc", "repro", "--single-item", step.name, seconds=seconds)
+    return Outcome(step.name, outcome(said), time.monotonic() - started, step.outputs)
 
 
 def outcome(said: str) -> str:
     """What `dvc repro` did, read from what it said."""
-    if "Running stage" in said:
-        return "ran"
-    return "restored" if "is cached - skipping run" in said else "skipped"
+    if "Running stage" in said or "Verifying data sources" in said:
+        return RAN
+    return RESTORED if "is cached - skipping run" in said else SKIPPED
+
+
+def stale() -> dict[str, list[str]]:
+    """Names of steps that are out of date by themselves → what changed, in DVC's words.
+
+    A step that only follows a stale one is not among them.
+    """
+    status = json.loads(programs.run("dvc", "status", "--json") or "{}")
+    return {name: list(_changes(parts)) for name, parts in status.items()}
+
+
+def _changes(parts: list[object]) -> "list[str]":
+    """`[{"changed deps": {"data": "modified"}}, …]` as `data modified`, …"""
+    found = []
+    for part in parts:
+        if isinstance(part, str):  # "changed command", "always changed"
+            found.append(part)
+        elif isinstance(part, dict):
+            found += [
+                f"{path} {how}"
+                for changed in part.values()
+                for path, how in (changed.items() if isinstance(changed, dict) else [])
+            ]
+    return found

@@ -1,27 +1,114 @@
-"""Calling git and dvc, which belong to this environment."""
+"""Calling git and DVC: this environment's programs, one-line errors, nothing left running."""
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from frostline.errors import FrostlineError
 
+GRACE = 20.0  # seconds between asking a program to end and ending it
+
+
+class BusyError(FrostlineError):
+    """Another DVC holds what this one needs: the one failure of a stage that waiting mends."""
+
+
+class RemoteError(FrostlineError):
+    """A remote, of DVC or of git, did not do what was asked: trying again may help."""
+
 
 def run(*command: str, check: bool = True) -> str:
-    """What a program prints; where it fails, a FrostlineError with the last line it said, or "" unchecked."""
+    """What a program prints; FrostlineError with the last line of its complaint where it fails."""
     done = subprocess.run(
         [program(command[0]), *command[1:]], capture_output=True, text=True, check=False, env=environment()
     )
     if check and done.returncode:
-        reason = (done.stderr.strip() or "no message").splitlines()[-1]
-        raise FrostlineError(f"`{' '.join(command)}` failed: {reason}")
+        raise FrostlineError(f"`{' '.join(command)}` failed: {_reason(done.stderr)}")
     return done.stdout
 
 
+def follow(*command: str, seconds: float | None = None) -> str:
+    """What a program says, printed line by line as it comes; ended with all it started after `seconds`.
+
+    BusyError where DVC's lock is held by another; FrostlineError where it fails or takes too long. Whatever
+    ends this call ends the program too: a cancelled flow leaves no training behind.
+    """
+    said = []
+    with _group(*command) as running, _limit(running, seconds) as late:
+        for line in running.stdout or ():
+            print(line, end="", flush=True)
+            said.append(line)
+        running.wait()
+    shown, text = " ".join(command), "".join(said)
+    if late.is_set():
+        raise FrostlineError(
+            f"`{shown}` was ended after {seconds:g} seconds, its time limit; raise the limit"
+        )
+    if running.returncode and _blocked(text):
+        raise BusyError(f"`{shown}` found the project busy; wait for the other `dvc`, then run it again")
+    if running.returncode:
+        raise FrostlineError(f"`{shown}` failed with exit code {running.returncode}; see above")
+    return text
+
+
+def _blocked(said: str) -> bool:
+    """DVC's two locks: one for the project, one for each file that a stage reads or writes."""
+    return "is busy, it is being blocked by" in said or "Unable to acquire lock" in said
+
+
+@contextlib.contextmanager
+def _group(*command: str) -> Iterator["subprocess.Popen[str]"]:
+    """A program in a group of its own, which ends with the block, children included."""
+    with subprocess.Popen(
+        [program(command[0]), *command[1:]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env=environment(), start_new_session=True,
+    ) as running:  # fmt: skip
+        try:
+            yield running
+        finally:
+            end(running)
+
+
+def end(running: "subprocess.Popen[str]", *, grace: float = GRACE) -> None:
+    """End a program that leads its own group, and everything in the group."""
+    if running.poll() is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(running.pid, signal.SIGTERM)
+    try:
+        running.wait(grace)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+
+
+@contextlib.contextmanager
+def _limit(running: "subprocess.Popen[str]", seconds: float | None) -> Iterator[threading.Event]:
+    """An event that is set when the time was over and the program was ended for it."""
+    late = threading.Event()
+
+    def stop() -> None:
+        late.set()
+        end(running)
+
+    timer = threading.Timer(seconds or 0, stop)
+    if seconds is not None:
+        timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
+
+
 def program(name: str) -> str:
-    """The path of a program; FrostlineError where there is none."""
+    """Where a program is; FrostlineError where it is nowhere."""
     path = shutil.which(name, path=environment()["PATH"])
     if path is None:
         raise FrostlineError(
@@ -34,3 +121,7 @@ def environment() -> dict[str, str]:
     """This environment's programs come first, also where it is not activated: stages call `frostline`."""
     beside = str(Path(sys.executable).parent)
     return {**os.environ, "PATH": os.pathsep.join([beside, os.environ.get("PATH", "")])}
+
+
+def _reason(complaint: str) -> str:
+    return (complaint.strip() or "no message").splitlines()[-1]

@@ -1,0 +1,72 @@
+"""Small git and DVC repositories for tests of the room that knows them."""
+
+import contextlib
+import functools
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+PIPELINE = """
+stages:
+  last: {cmd: cat b > c, deps: [b], outs: [c]}
+  first: {cmd: cat data/* > a, deps: [data], outs: [a]}
+  each:
+    foreach: [x]
+    do: {cmd: cat a > b, deps: [a], outs: [b]}
+"""
+
+
+def git(*arguments: str) -> str:
+    """What a git command prints."""
+    return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def dvc(*arguments: str) -> str:
+    """What a DVC command prints."""
+    return subprocess.run(["dvc", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def committed(message: str) -> None:
+    """Commit all that is there."""
+    git("add", "--all")
+    git("commit", "--quiet", "--message", message)
+
+
+@functools.cache
+def _template(*, reproduced: bool) -> Path:
+    """One repository to copy from: DVC's commands take seconds."""
+    root = Path(tempfile.mkdtemp()) / "project"
+    if reproduced:
+        shutil.copytree(_template(reproduced=False), root)
+    else:
+        root.mkdir()
+    with contextlib.chdir(root):
+        if reproduced:
+            dvc("repro", "--quiet")
+        else:
+            _fill(root)
+    return root
+
+
+def _fill(root: Path) -> None:
+    git("init", "--quiet", "--initial-branch", "main")
+    dvc("init", "--quiet")
+    (root / "data").mkdir()
+    (root / "data/one").write_text("one\n")
+    dvc("add", "--quiet", "data")
+    (root / ".gitignore").write_text("/data\n/a\n/b\n/c\n")
+    (root / "dvc.yaml").write_text(PIPELINE)
+    committed("start")
+
+
+def repository(root: Path, monkeypatch: pytest.MonkeyPatch, *, reproduced: bool = False) -> Path:
+    """A git and DVC repository as current folder: a data folder and three stages in a row.
+
+    `reproduced`: the stages have run, and dvc.lock is not in git yet.
+    """
+    shutil.copytree(_template(reproduced=reproduced), root)
+    monkeypatch.chdir(root)
+    return root
