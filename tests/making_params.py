@@ -3,6 +3,11 @@
 import copy
 from typing import Any
 
+HALVING: dict[str, Any] = {"kind": "max", "size": 2, "stride": 2}
+BLOCK: dict[str, Any] = {
+    "convolutions": 1, "filters": 4, "kernel": 3, "stride": 1, "padding": 1, "l2": 0.0, "pooling": HALVING,
+    "dropout": 0.0,
+}  # fmt: skip
 CNN: dict[str, Any] = {
     "dataset": "shapes",
     "weights": "scratch",
@@ -10,8 +15,14 @@ CNN: dict[str, Any] = {
     "network": {
         "type": "cnn",
         "blocks": {
-            "first": {"convolutions": 1, "filters": 4, "kernel": 3, "pooling": "max"},
-            "second": {"convolutions": 1, "filters": 6, "kernel": 5, "pooling": "average"},
+            "first": BLOCK,
+            "second": {
+                **BLOCK,
+                "filters": 6,
+                "kernel": 5,
+                "padding": 2,
+                "pooling": {**HALVING, "kind": "average"},
+            },
         },
         "head": {"pooling": "flatten", "standardize": False, "dense": {"hidden": 8}, "dropout": 0.2},
     },

@@ -34,7 +34,10 @@ classifiers:
     image: {size: {height: 24, width: 40}, resize: pad, transform: rescale}
     network:
       type: cnn
-      blocks: {first: {convolutions: 1, filters: 8, kernel: 3, pooling: max}}
+      blocks:
+        first:
+          {convolutions: 1, filters: 8, kernel: 3, stride: 1, padding: 1, l2: 0.0,
+           pooling: {kind: max, size: 2, stride: 2}, dropout: 0.0}
       head: {pooling: flatten, standardize: false, dense: {hidden: 16}, dropout: 0.2}
     augmentation:
       {rotation: 40, width_shift: 0.2, height_shift: 0.2, shear: 0.2, zoom: 0.2, horizontal_flip: true, views: 4}
@@ -52,6 +55,7 @@ classifiers:
       thaw: {freeze: block4_pool, epochs: 1, batch_size: 8, optimizer: sgd, learning_rate: 1.0e-5}
 """
 NET, CNN, PETS = "classifiers.large", "classifiers.small", "datasets.pets"
+FIRST = f"{CNN}.network.blocks.first"
 ABSENT = object()
 
 
@@ -153,7 +157,14 @@ def test_parsing_leaves_the_values_alone() -> None:
         ("seed", 2**31, "seed: must be less than 2147483648; is 2147483648"),
         ("weights", {}, "weights: must have at least 1 item; is {}"),
         (f"{NET}.phases", {}, f"{NET}.phases: must have at least 1 item; is {{}}"),
-        (f"{CNN}.network.blocks", {}, f"{CNN}.network.blocks: must have at least 1 item; is {{}}"),
+        (f"{FIRST}.stride", 0, f"{FIRST}.stride: must be greater than or equal to 1; is 0"),
+        (f"{FIRST}.padding", "same", f"{FIRST}.padding: must be a valid integer; is 'same'"),
+        (f"{FIRST}.l2", -0.1, f"{FIRST}.l2: must be greater than or equal to 0; is -0.1"),
+        (f"{FIRST}.dropout", 1.0, f"{FIRST}.dropout: must be less than 1; is 1.0"),
+        (f"{FIRST}.pooling", "max", f"{FIRST}.pooling: must be a mapping; is 'max'"),
+        (f"{FIRST}.pooling.kind", "l3",
+         f"{FIRST}.pooling.kind: must be one of 'max', 'average', 'l1', 'l2'; is 'l3'"),
+        (f"{FIRST}.pooling.sice", 2, f"{FIRST}.pooling.sice: unknown key; did you mean 'size'?"),
         (f"{NET}.image.size.height", 7, f"{NET}.image.size.height: must be greater than or equal to 8; is 7"),
         (f"{NET}.image.size.width", 2049,
          f"{NET}.image.size.width: must be less than or equal to 2048; is 2049"),
@@ -198,6 +209,8 @@ def test_parsing_leaves_the_values_alone() -> None:
          f"{CNN}.weights: a cnn trains from scratch; name weights whose source is scratch"),
         (f"{CNN}.image.transform", "backbone",
          f"{CNN}.image.transform: a cnn has no backbone; use rescale"),
+        (f"{FIRST}.stride", 3, f"{FIRST}.stride: does not fit 24 pixels of height: "
+         "(24 - 3 + 2x1) / 3 + 1 = 8.66667; image.size.height 22 or 25 would fit"),
         (f"{CNN}.network.head.standardize", True,
          f"{CNN}.network.head.standardize: a cnn's features change as it trains; use false"),
         (f"{CNN}.phases.all.freeze", "all",

@@ -9,6 +9,7 @@ from frostline.errors import InputError
 from frostline.nets import backbones, network
 from frostline.nets.backend import keras
 from making_networks import HEIGHT, KERAS_COPIES, WIDTH, classifier, head
+from making_params import CNN
 
 TOP = head().model_dump()
 
@@ -84,3 +85,22 @@ def test_cnn() -> None:
     assert built.body.output.shape == (None, 6)
     assert built.head.output.shape == (None, 1)
     assert built.body.inputs[0].shape == (None, HEIGHT, WIDTH, 3)
+
+
+def test_remarks() -> None:
+    """A pooling that leaves pixels out is remarked under its key; a backbone has none."""
+    uneven = classifier(backbone=None, image={**CNN["image"], "size": {"height": 33, "width": 40}})
+    assert network.remarks(uneven) == [
+        "network.blocks.first.pooling: leaves 1 of 33 rows out; image.size.height 32 or 36 would fit"
+    ]
+    assert network.remarks(classifier()) == []
+
+
+def test_a_dense_network() -> None:
+    """Without blocks, 12,288 numbers of a 64x64 picture reach each neuron: 12,288 weights and a bias."""
+    flat = {"type": "cnn", "blocks": {}, "head": head(pooling="flatten", dense={"one": 1}).model_dump()}
+    size = {"height": 64, "width": 64}
+    dense = classifier(backbone=None, network=flat, image={**CNN["image"], "size": size})
+    built = network.build(dense, backbone=None, weights=None, classes=3)
+    assert built.head.get_layer("dense_one").count_params() == 64 * 64 * 3 + 1 == 12_288 + 1
+    assert built.body.count_params() == 0

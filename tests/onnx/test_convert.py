@@ -22,15 +22,35 @@ from frostline.onnx import convert
 from frostline.params import BACKBONES
 from making_models import contract
 from making_nets import built, cut, pictures, residual, said
-from making_params import CNN, PRETRAINED, changed
+from making_params import BLOCK, CNN, HALVING, PRETRAINED, changed
 
 TESTS = Path(__file__).parents[1]
 METADATA = '{"contract":1}'
-NETS = {"cnn": built, "residual": residual}
+# Every layer of plain networks: padding of its own, a stride, overlapping windows, means and norms.
+POOLED = changed(
+    CNN,
+    {
+        "network.head": {**CNN["network"]["head"], "pooling": "average", "dense": {}},
+        "network.blocks": {
+            "first": {**BLOCK, "kernel": 4, "padding": 2, "pooling": {"kind": "l2", "size": 3, "stride": 2}},
+            "second": {
+                **BLOCK,
+                "padding": 0,
+                "l2": 0.1,
+                "dropout": 0.2,
+                "pooling": {**HALVING, "kind": "l1"},
+            },
+            "third": {**BLOCK, "convolutions": 2, "pooling": {"kind": "average", "size": 3, "stride": 1}},
+        },
+    },
+)
+NETS = {"cnn": built, "residual": residual, "pooled": functools.partial(built, POOLED)}
 CASES = [
     ("cnn", "none", 3),
     ("cnn", "all", 2),
     ("cnn", "first_pool", 3),
+    ("pooled", "none", 3),
+    ("pooled", "all", 3),
     ("residual", "none", 2),
     ("residual", "all", 3),
     ("residual", "pool1_pool", 3),

@@ -17,7 +17,7 @@ from frostline.errors import FrostlineError
 
 __all__ = ["STAGES", "cli", "main"]
 
-for subject in ("stages", "scoring", "tracking", "project"):  # the order in which help lists them
+for subject in ("stages", "networks", "scoring", "tracking", "project"):  # the order in which help lists them
     import_module(f"frostline.cli.{subject}")
 
 

@@ -1,42 +1,11 @@
-"""The Keras Applications table: constructors, their own input transforms, their smallest images."""
+"""Keras Applications' networks from the table of backbones, with the transform inside."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from frostline.errors import InputError
 from frostline.nets.backend import keras
-from frostline.nets.transform import Transform, transform_layer
-
-
-@dataclass(frozen=True)
-class Backbone:
-    """A row of the table: Keras' class, the transform it was trained with, its smallest side in pixels."""
-
-    constructor: str
-    transform: Transform
-    smallest: int = 32
-
-
-# Which transform belongs to which network: `preprocess_input` in keras.applications.<module>.
-TABLE = {
-    "densenet121": Backbone("DenseNet121", "torch"),
-    "densenet169": Backbone("DenseNet169", "torch"),
-    "densenet201": Backbone("DenseNet201", "torch"),
-    "efficientnetb0": Backbone("EfficientNetB0", "none"),
-    "efficientnetv2b0": Backbone("EfficientNetV2B0", "none"),
-    "inceptionresnetv2": Backbone("InceptionResNetV2", "symmetric", smallest=75),
-    "inceptionv3": Backbone("InceptionV3", "symmetric", smallest=75),
-    "mobilenet": Backbone("MobileNet", "symmetric"),
-    "mobilenetv2": Backbone("MobileNetV2", "symmetric"),
-    "nasnetmobile": Backbone("NASNetMobile", "symmetric"),
-    "resnet50": Backbone("ResNet50", "caffe"),
-    "resnet50v2": Backbone("ResNet50V2", "symmetric"),
-    "resnet101": Backbone("ResNet101", "caffe"),
-    "resnet152": Backbone("ResNet152", "caffe"),
-    "vgg16": Backbone("VGG16", "caffe"),
-    "vgg19": Backbone("VGG19", "caffe"),
-    "xception": Backbone("Xception", "symmetric", smallest=71),
-}
+from frostline.nets.transform import transform_layer
+from frostline.params.backbones import TABLE, Transform
 
 
 def build(name: str, *, height: int = 224, width: int = 224, transform: Transform | None = None) -> Any:

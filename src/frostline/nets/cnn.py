@@ -1,33 +1,44 @@
-"""The plain convolutional network: blocks of 'same' convolutions with ReLU, each closed by a pooling."""
+"""The plain network: blocks of convolutions with ReLU, each closed by a pooling, or no blocks at all."""
 
 from typing import Any
 
-from frostline.errors import InputError
 from frostline.nets.backend import keras
+from frostline.nets.pooling import pooling_layer
 from frostline.nets.transform import transform_layer
 from frostline.params import Block
-
-_POOLINGS = {"max": "MaxPooling2D", "average": "AveragePooling2D"}
 
 
 def build(blocks: dict[str, Block], *, height: int, width: int) -> Any:
     """A Keras model from pixels (N, height, width, 3), 0-255, to a feature map (N, h, w, filters).
 
-    Raises InputError where nothing is left to pool.
+    Without blocks the map is the pixels, divided by 255. That every window fits is checked when
+    params.yaml is read.
     """
     k = keras()
     pixels = k.Input((height, width, 3), name="pixels")
     x = transform_layer("rescale")(pixels)
     for name, block in blocks.items():
         for number in range(1, block.convolutions + 1):
-            x = k.layers.Conv2D(
-                block.filters, block.kernel, padding="same", activation="relu", name=f"{name}_conv{number}"
-            )(x)
-        if block.pooling != "none":
-            if min(x.shape[1:3]) < 2:
-                raise InputError(
-                    f"blocks.{name}.pooling: {x.shape[1]}x{x.shape[2]} is left of {height}x{width} pixels, too small "
-                    "to pool; use none there, take the block out, or raise image.size"
-                )
-            x = getattr(k.layers, _POOLINGS[block.pooling])(2, name=f"{name}_pool")(x)
+            x = _convolved(x, block, f"{name}_conv{number}")
+        if block.pooling:
+            x = pooling_layer(block.pooling, name=f"{name}_pool")(x)
+        if block.dropout:
+            x = k.layers.Dropout(block.dropout, name=f"{name}_dropout")(x)
     return k.Model(pixels, x, name="cnn")
+
+
+def _convolved(x: Any, block: Block, name: str) -> Any:
+    """One convolution; padding that keeps the size is the layer's own, other padding a layer before it."""
+    k = keras()
+    keeps = block.stride == 1 and 2 * block.padding == block.kernel - 1
+    if block.padding and not keeps:
+        x = k.layers.ZeroPadding2D(block.padding, name=f"{name}_padding")(x)
+    return k.layers.Conv2D(
+        block.filters,
+        block.kernel,
+        strides=block.stride,
+        padding="same" if keeps else "valid",
+        activation="relu",
+        kernel_regularizer=k.regularizers.L2(block.l2) if block.l2 else None,
+        name=name,
+    )(x)

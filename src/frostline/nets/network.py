@@ -7,7 +7,7 @@ from typing import Any
 from frostline.errors import FrostlineError, InputError
 from frostline.nets import backbones, cnn, heads
 from frostline.nets.backend import keras
-from frostline.params import Classifier
+from frostline.params import Classifier, shapes
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,14 @@ def build(classifier: Classifier, *, backbone: str | None, weights: Path | None,
     body = k.Model(base.inputs[0], pooled, name="body")
     head = heads.build(classifier.network.head, features=pooled.shape[-1], classes=classes)
     return Network(body=body, head=head)
+
+
+def remarks(classifier: Classifier) -> list[str]:
+    """What is allowed and yet worth knowing: poolings of a plain network that leave pixels out."""
+    if classifier.network.type != "cnn":
+        return []
+    found = shapes.remarks(classifier.network.blocks, classifier.image.size)
+    return [f"network.blocks.{line}" for line in found]
 
 
 def _backbone(classifier: Classifier, name: str, weights: Path | None) -> Any:

@@ -1,10 +1,9 @@
 """From pixels to what a network was trained on; one affine map a channel, written once."""
 
-from typing import Any, Literal
+from typing import Any
 
 from frostline.nets.backend import keras
-
-Transform = Literal["caffe", "symmetric", "torch", "rescale", "none"]
+from frostline.params.backbones import Transform
 
 # name: (reverse RGB to BGR, scale per channel, offset per channel), from keras.applications'
 # `preprocess_input` modes; `rescale` is the lectures' 1/255.

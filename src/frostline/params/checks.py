@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from frostline.params import shapes
 from frostline.params.schema import Classifier, Params, Splits
 
 
@@ -55,6 +56,8 @@ def _classifier_problems(key: str, classifier: Classifier, params: Params) -> It
         return
     scratch = params.weights[classifier.weights].backbone is None
     if classifier.network.type == "cnn":
+        for line in shapes.problems(classifier.network.blocks, classifier.image.size):
+            yield f"{key}.network.blocks.{line}"
         if not scratch:
             yield f"{key}.weights: a cnn trains from scratch; name weights whose source is scratch"
         if classifier.network.head.standardize:

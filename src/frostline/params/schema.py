@@ -6,11 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-BACKBONES = (
-    "densenet121", "densenet169", "densenet201", "efficientnetb0", "efficientnetv2b0",
-    "inceptionresnetv2", "inceptionv3", "mobilenet", "mobilenetv2", "nasnetmobile",
-    "resnet50", "resnet50v2", "resnet101", "resnet152", "vgg16", "vgg19", "xception",
-)  # fmt: skip
+from frostline.params.backbones import TABLE
+
+BACKBONES = tuple(TABLE)
 
 # Entry names become file names, DVC stage names and MLflow model names: what all three allow.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]
@@ -94,20 +92,35 @@ class Pretrained(Section):
     head: Head
 
 
+class Pooling(Section):
+    """What a window of `size` x `size` values becomes; windows start `stride` values apart."""
+
+    kind: Literal["max", "average", "l1", "l2"]
+    size: Annotated[int, Field(ge=2, le=15)]
+    stride: Annotated[int, Field(ge=1, le=15)]
+
+
 class Block(Section):
-    """Convolutions of one width, then one pooling (2x2, stride 2)."""
+    """Convolutions of one width, then a pooling or none, then dropout.
+
+    `padding` pixels of zeros at each end; `l2` weighs the sum of squared kernels in the loss.
+    """
 
     convolutions: Annotated[int, Field(ge=1, le=8)]
     filters: Annotated[int, Field(ge=1, le=4096)]
     kernel: Annotated[int, Field(ge=1, le=15)]
-    pooling: Literal["max", "average", "none"]
+    stride: Annotated[int, Field(ge=1, le=15)]
+    padding: Annotated[int, Field(ge=0, le=7)]
+    l2: Annotated[float, Field(ge=0, le=1)]
+    pooling: Pooling | None
+    dropout: Share
 
 
 class Cnn(Section):
-    """A plain convolutional network trained from scratch, block by block."""
+    """A plain network trained from scratch, block by block; without blocks, dense layers on the pixels."""
 
     type: Literal["cnn"]
-    blocks: Annotated[dict[Name, Block], Field(min_length=1)]
+    blocks: dict[Name, Block]
     head: Head
 
 

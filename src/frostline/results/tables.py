@@ -40,18 +40,21 @@ def _terminal(name: str, entry: Mapping[str, Any]) -> str:
         }
         for row in entry["classifiers"]
     ]
-    lines = [_heading(name, entry), "", *_aligned(rows), "", *_verdicts(entry)]
+    lines = [_heading(name, entry), "", *aligned(rows, right=_RIGHT), "", *_verdicts(entry)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _aligned(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
-    """Rows in columns as wide as their widest cell; a column without any content is left out."""
+def aligned(rows: Sequence[Mapping[str, str]], *, right: frozenset[str]) -> Iterator[str]:
+    """Rows in columns as wide as their widest cell, those named in `right` set to the right.
+
+    A column without any content is left out.
+    """
     columns = [key for key in rows[0] if any(row[key] for row in rows)]
     widths = {key: max(len(key), *(len(row[key]) for row in rows)) for key in columns}
 
     def line(cells: Mapping[str, str]) -> str:
         padded = (
-            cells[key].rjust(widths[key]) if key in _RIGHT else cells[key].ljust(widths[key])
+            cells[key].rjust(widths[key]) if key in right else cells[key].ljust(widths[key])
             for key in columns
         )
         return "  ".join(padded).rstrip()

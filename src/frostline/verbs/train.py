@@ -15,7 +15,7 @@ from frostline.frost.recipe import Recipe
 from frostline.frost.store import Rows
 from frostline.frost.trunk import Split
 from frostline.nets import fitting
-from frostline.nets.network import Network
+from frostline.nets.network import Network, remarks
 from frostline.records import history, predictions
 
 PACKAGES = ("tensorflow", "keras", "numpy", "pillow")
@@ -30,6 +30,8 @@ def run(name: str, *, live: Live) -> None:
     `live` watches the epochs (see `tracking.live`); it cannot change what is written.
     """
     inputs = recipe.read(name)
+    for remark in remarks(inputs.entry):
+        print(f"{name}: {remark}")
     network = inputs.network()
     parts = joined.splits(network, inputs.entry)
     record = _record(inputs, network, list(parts.values())[-1])
