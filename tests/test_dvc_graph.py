@@ -36,6 +36,7 @@ ALONE = {
 CNN_ALONE = {
     "head.standardize": "a plain network's features change as it trains",
     "image.transform": "a plain network has no backbone",
+    "first.stride": "no other stride fits 32 pixels",
     "freeze": "a plain network from scratch has nothing to freeze",
     "weights": "a plain network trains from scratch",
 }
@@ -51,6 +52,8 @@ OTHER: dict[str, Any] = {
     "transform": "rescale",
     "end_at": "another_layer",
     "pooling": "average",
+    "kind": "l2",
+    "stride": 3,
     "standardize": False,
     "dense": {"more": 9},
     "dropout": 0.125,
@@ -197,7 +200,7 @@ def test_leaves_without_another_value() -> None:
         wrong = wrong or {"type": "cnn", "backbone": "vgg16", "source": "random", "standardize": True}.get(
             last
         )
-        wrong = wrong or {"transform": "backbone", "freeze": "all"}[last]
+        wrong = wrong or {"transform": "backbone", "freeze": "all", "stride": 2}[last]
         wrong = "pretrained" if at(key) == "cnn" else wrong
         with pytest.raises(InputError):
             params.parse(changed(PARAMS, {key: wrong}))
