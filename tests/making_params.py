@@ -45,6 +45,12 @@ PRETRAINED: dict[str, Any] = {
         "head": {"freeze": "all", "epochs": 2, "batch_size": 8, "optimizer": "rmsprop", "learning_rate": 0.01}
     },
 }
+STRICT: dict[str, Any] = {
+    **dict.fromkeys(("unreadable", "truncated", "oversized", "duplicate", "conflict", "leak"), "fail"),
+    **dict.fromkeys(("misnamed", "animated", "tiny", "elongated", "blurred", "dark", "bright"), "keep"),
+    **dict.fromkeys(("near_duplicate", "imbalance"), "keep"),
+}
+LENIENT = {kind: "quarantine" if policy == "fail" else policy for kind, policy in STRICT.items()}
 WHOLE: dict[str, Any] = {
     "seed": 11,
     "weights": {
@@ -55,8 +61,8 @@ WHOLE: dict[str, Any] = {
         "shapes": {
             "path": "data/shapes.zip",
             "splits": {"train": 0.6, "validation": 0.2, "test": 0.2},
-            "on_bad_image": "fail",
-            "on_duplicate": "fail",
+            "classes": None,
+            "audit": STRICT,
         }
     },
     "classifiers": {"cnn": CNN},

@@ -18,13 +18,14 @@ COMMON = {"errors", "files", "paths", "notes", "progress", "__init__"}
 ARROWS = {
     "cli": {"verbs", "tracking", "lineage"},
     "verbs": {
-        "frost", "nets", "engine", "data", "images", "params", "records", "results", "onnx", "tracking",
+        "frost", "nets", "engine", "audit", "data", "images", "params", "records", "results", "onnx", "tracking",
         "graph", "lineage", "scores", "progress",
     },
     "frost": {"nets", "engine", "data", "images", "params"},
     "nets": {"params"},
     "engine": {"data", "images"},
     "scores": {"engine", "data", "images", "onnx", "tracking"},
+    "audit": {"data", "images"},
     "data": {"images", "params"},
     "images": set(),
     "params": set(),
@@ -46,6 +47,8 @@ HEAVY = (
     "matplotlib",
     "sklearn",
     "scipy",
+    "faiss",
+    "jinja2",
 )
 
 

@@ -25,8 +25,11 @@ datasets:
   pets:
     path: data/pets.zip
     splits: {train: 0.7, validation: 0.15, test: 0.15}
-    on_bad_image: quarantine
-    on_duplicate: keep
+    classes: [dog, cat]
+    audit:
+      {unreadable: quarantine, truncated: fail, oversized: fail, misnamed: keep, animated: keep, tiny: keep,
+       elongated: fail, blurred: keep, dark: keep, bright: keep, duplicate: quarantine, near_duplicate: keep,
+       conflict: quarantine, leak: fail, imbalance: keep}
 classifiers:
   small:
     dataset: pets
@@ -138,6 +141,13 @@ def test_parsing_leaves_the_values_alone() -> None:
         (f"{NET}.network.type", ABSENT, f"{NET}.network.type: missing key"),
         (f"{NET}.network.end_at", ABSENT, f"{NET}.network.end_at: missing key"),
         (f"{CNN}.network.blocks.first.kernel", ABSENT, f"{CNN}.network.blocks.first.kernel: missing key"),
+        (f"{PETS}.audit.dark", ABSENT, f"{PETS}.audit.dark: missing key"),
+        (f"{PETS}.audit.leaks", "fail", f"{PETS}.audit.leaks: unknown key; did you mean 'leak'?"),
+        # some findings may not be kept, and nothing can be quarantined for an imbalance
+        (f"{PETS}.audit.leak", "keep", f"{PETS}.audit.leak: must be one of 'fail', 'quarantine'; is 'keep'"),
+        (f"{PETS}.audit.imbalance", "quarantine",
+         f"{PETS}.audit.imbalance: must be one of 'fail', 'keep'; is 'quarantine'"),
+        (f"{PETS}.classes", ["cat", "cat"], f"{PETS}.classes: a class is named twice"),
         # mistyped
         ("seed", "7", "seed: must be a valid integer; is '7'"),
         ("seed", True, "seed: must be a valid integer; is True"),

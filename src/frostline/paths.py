@@ -20,6 +20,11 @@ def dataset(name: str) -> Path:
     return Path("artifacts/datasets") / name
 
 
+def data_report(name: str) -> Path:
+    """The page about one dataset."""
+    return Path("reports/data") / f"{name}.html"
+
+
 def classifier(name: str) -> Path:
     """Folder of one trained classifier: weights, history, predictions and record."""
     return Path("artifacts/classifiers") / name

@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from frostline.data import manifest as manifests
-from frostline.data.audit import Scan
 from frostline.data.layout import Placed
 from frostline.data.manifest import SCHEMA, Manifest
 from frostline.data.summary import report, summarize
@@ -21,17 +20,20 @@ PLACED = [
     Placed("dogs/1.png", "dogs", ""),
     Placed("dogs/2.png", "dogs", ""),
 ]
-SCANS = [
-    Scan("a" * 64, 100, 31, 47, ""),
-    Scan("b" * 64, 120, 33, 41, ""),
-    Scan("c" * 64, 9, 0, 0, "truncated PNG"),
-    Scan("d" * 64, 90, 37, 53, ""),
-]
+FILES = {
+    "sha256": [letter * 64 for letter in "abcd"],
+    "bytes": [100, 120, 9, 90],
+    "height": [31, 33, 0, 37],
+    "width": [47, 41, 0, 53],
+}
+REASONS = ["", "", "truncated PNG", ""]
+FLAGS = ["", "blurred tiny", "truncated", "tiny"]
 SPLITS = ["train", "test", "train", "validation"]
 
 
 def small() -> Manifest:
-    return manifests.build("data/x", PLACED, SCANS, splits=SPLITS, reasons=[scan.reason for scan in SCANS])
+    columns = {**FILES, "split": SPLITS, "flags": FLAGS}
+    return manifests.build("data/x", PLACED, classes=("cats", "dogs"), reasons=REASONS, columns=columns)
 
 
 def changed(manifest: Manifest, column: str, row: int, value: object) -> Manifest:
@@ -143,11 +145,17 @@ def test_summary_counts_what_is_there() -> None:
         "width": {"min": 41, "median": 47, "max": 53},
         "bytes": {"min": 90, "median": 100, "max": 120},
     }
+    assert summary["findings"] == {
+        "blurred": {"images": 1, "quarantined": 0},
+        "tiny": {"images": 2, "quarantined": 0},
+        "truncated": {"images": 1, "quarantined": 1},
+    }
     assert summary["quarantined"] == {
         "images": 1,
         "reasons": {"truncated PNG": 1},
         "first": [{"path": "dogs/1.png", "reason": "truncated PNG"}],
     }
     assert report("x", summary) == (
-        "x: 3 images, 2 classes\n  train 1, validation 1, test 1\n  quarantined 1: truncated PNG 1"
+        "x: 3 images, 2 classes\n  train 1, validation 1, test 1\n  quarantined 1: truncated PNG 1\n"
+        "  kept with a finding: blurred 1, tiny 2"
     )

@@ -1,6 +1,7 @@
 """From names to labels: class folders, split folders, and what people wrap around them."""
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,25 +16,34 @@ _WORDS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Placed:
-    """One image: its name in the source, its class, and the split its folder gives ("" for none)."""
+    """One image: its name in the source, its class, and the split that its folder gives ("" for none).
+
+    group: images of one group never straddle splits; "" for none. wave: images of a later one came
+    later, so that they give way (the number of their shard; 0 where nothing tells).
+    """
 
     name: str
     label: str
     split: str
+    group: str = ""
+    wave: int = 0
 
 
-def place(names: Sequence[str], *, where: str) -> list[Placed]:
+def place(names: Sequence[str], *, where: str, shards: Sequence[str] = ()) -> list[Placed]:
     """The class and given split of every image, in the order of `names`.
 
     Reads ``class/image``, ``split/class/image``, any folder wrapped around either (``photos/cats/…``)
     and a split folder nested in itself (``seg_train/seg_train/class/…``); deeper folders belong to
-    their class. Raises InputError where the folders cannot be read so.
+    their class. With shards, every name starts with one of them, which is a wave and no folder.
+    Raises InputError where the folders cannot be read so.
     """
     if not names:
         raise InputError(f"{where}: no images found; put jpg or png files there, one folder a class")
-    parts = _unwrapped([tuple(name.split("/")) for name in names])
+    inside = [tuple(name.split("/"))[bool(shards) :] for name in names]
+    waves = {shard: number for number, shard in enumerate(shards)}
+    parts = _unwrapped(inside)
     given = _given_splits(parts, where=where)
     if any(given):
         parts = _unnested([part[1:] for part in parts], given)
@@ -43,7 +53,10 @@ def place(names: Sequence[str], *, where: str) -> list[Placed]:
             f"{where}: {len(loose)} images lie in no class folder, the first {loose[0]!r}; "
             "move each into the folder of its class"
         )
-    return [Placed(name, part[0], split) for name, part, split in zip(names, parts, given, strict=True)]
+    return [
+        Placed(name, sys.intern(part[0]), split, wave=waves[name.split("/")[0]] if shards else 0)
+        for name, part, split in zip(names, parts, given, strict=True)
+    ]
 
 
 def split_word(folder: str) -> str:

@@ -2,17 +2,17 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from frostline.data.audit import Scan
 from frostline.data.layout import SPLITS, Placed
 from frostline.errors import FrostlineError
 from frostline.files import printable, writing
@@ -29,6 +29,7 @@ SCHEMA = pa.schema(
         ("bytes", pa.int64()),
         ("status", pa.string()),
         ("reason", pa.string()),
+        ("flags", pa.string()),
     ]
 )
 _CONTENT = ("path", "sha256", "label", "split", "status")
@@ -47,7 +48,8 @@ class Split:
 class Manifest:
     """A checked dataset. `root` is the source's path as params.yaml gives it; `table` has SCHEMA.
 
-    `split` is "" and `status` "quarantined" for rows that may not be used; `reason` says why.
+    `split` is "" and `status` "quarantined" for rows that may not be used; `reason` says why. `flags`
+    are the kinds of all findings about the image, those that it may keep too.
     """
 
     root: str
@@ -79,26 +81,27 @@ class Manifest:
 def build(
     root: str,
     placed: Sequence[Placed],
-    scans: Sequence[Scan],
     *,
-    splits: Sequence[str],
+    classes: Sequence[str],
     reasons: Sequence[str],
+    columns: Mapping[str, Any],
 ) -> Manifest:
-    """The manifest of images in their order; rows with a reason are quarantined and have no split."""
-    classes = tuple(sorted({image.label for image in placed}))
+    """The manifest of images in their order; rows with a reason are quarantined and have no split.
+
+    columns: sha256, height, width, bytes, split, and flags (kinds of findings, joined by blanks).
+    """
     labels = {name: index for index, name in enumerate(classes)}
-    columns = {
+    whole = {
+        **columns,
         "path": [image.name for image in placed],
-        "sha256": [scan.sha256 for scan in scans],
         "label": [labels[image.label] for image in placed],
-        "split": ["" if reason else split for split, reason in zip(splits, reasons, strict=True)],
-        "height": [scan.height for scan in scans],
-        "width": [scan.width for scan in scans],
-        "bytes": [scan.bytes for scan in scans],
+        "split": ["" if reason else split for split, reason in zip(columns["split"], reasons, strict=True)],
         "status": ["quarantined" if reason else "ok" for reason in reasons],
         "reason": list(reasons),
     }
-    return Manifest(root, classes, pa.table(columns, schema=SCHEMA))
+    return Manifest(
+        root, tuple(classes), pa.table({name: whole[name] for name in SCHEMA.names}, schema=SCHEMA)
+    )
 
 
 def write(manifest: Manifest, path: Path) -> None:

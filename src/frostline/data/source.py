@@ -1,5 +1,7 @@
 """A dataset's or a score job's images by name, from a folder or an archive alike."""
 
+import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -9,13 +11,17 @@ from frostline.errors import InputError
 from frostline.files import printable
 from frostline.images import ImageError
 
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
+
 
 class Source:
     """Images by printable name. Reading is thread-safe; use it in a `with`, or close it."""
 
-    def __init__(self, opened: archives.Opened) -> None:
+    def __init__(self, opened: archives.Opened, *, shards: Sequence[str] = ()) -> None:
         self._names, self._read, self._close = opened
         self._known = frozenset(self._names)
+        # A folder's archives in order; images are then named `shard/name`.
+        self.shards = tuple(shards)
 
     def names(self) -> list[str]:
         """Relative '/'-separated names of all images in stable order, valid Unicode."""
@@ -45,10 +51,13 @@ class Source:
 
 
 def open_source(path: Path) -> Source:
-    """Open a folder, zip, tar or tar.gz. InputError for what is missing, unreadable or none of these."""
+    """Open a folder of images or of archives, a zip, tar or tar.gz.
+
+    Raises InputError for what is missing, unreadable or none of these.
+    """
     try:
         if path.is_dir():
-            return Source(_open_folder(path))
+            return _open_folder(path)
         if not path.exists():
             raise InputError(
                 f"{printable(path)} is missing; put it back, or fetch it with `dvc pull data.dvc`"
@@ -60,12 +69,37 @@ def open_source(path: Path) -> Source:
         raise InputError(f"cannot read {printable(path)}: permission denied") from None
 
 
-def _open_folder(folder: Path) -> archives.Opened:
+def _open_folder(folder: Path) -> Source:
     real = index(((name, name) for name in find_images(folder)), where=printable(folder))
+    if not real and (shards := _shards(folder)):
+        return _open_shards(shards)
 
     def read(name: str) -> bytes:
         path = folder / real[name]
         archives.check_size(path.stat().st_size)
         return path.read_bytes()
 
-    return list(real), read, lambda: None
+    return Source((list(real), read, lambda: None))
+
+
+def _shards(folder: Path) -> dict[str, Path]:
+    """Archives that lie in a folder, by printable name in order."""
+    found = {printable(path.name): path for path in folder.iterdir() if path.name.lower().endswith(_ARCHIVES)}
+    return {name: found[name] for name in sorted(found) if not name.startswith(".")}
+
+
+def _open_shards(shards: dict[str, Path]) -> Source:
+    """Archives of one dataset as one source: `shard/name`, shard by shard."""
+    with contextlib.ExitStack() as stack:
+        readers, names = {}, []
+        for shard, path in shards.items():
+            inside, readers[shard], close = archives.open_archive(path)
+            stack.callback(close)
+            names += [f"{shard}/{name}" for name in inside]
+        closing = stack.pop_all()
+
+    def read(name: str) -> bytes:
+        shard, _, inside = name.partition("/")
+        return readers[shard](inside)
+
+    return Source((names, read, closing.close), shards=list(shards))

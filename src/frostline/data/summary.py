@@ -19,6 +19,7 @@ def summarize(manifest: Manifest) -> dict[str, Any]:
         "classes": list(manifest.classes),
         "splits": splits,
         "quarantined": _quarantined(manifest),
+        "findings": _findings(manifest),
         "sizes": _sizes(manifest),
         "decode": manifest.decode,
         "digest": manifest.digest,
@@ -32,6 +33,9 @@ def report(name: str, summary: dict[str, Any]) -> str:
     if out := summary["quarantined"]["images"]:
         reasons = ", ".join(f"{kind} {count}" for kind, count in summary["quarantined"]["reasons"].items())
         lines.append(f"  quarantined {out}: {reasons}")
+    kept = {kind: count["images"] - count["quarantined"] for kind, count in summary["findings"].items()}
+    if said := [f"{kind.replace('_', ' ')} {count}" for kind, count in kept.items() if count]:
+        lines.append(f"  kept with a finding: {', '.join(said)}")
     return "\n".join(lines)
 
 
@@ -47,6 +51,17 @@ def _quarantined(manifest: Manifest) -> dict[str, Any]:
     out = [row for row in rows if row["reason"]]
     kinds = Counter(row["reason"].split(": ")[0] for row in out)
     return {"images": len(out), "reasons": dict(sorted(kinds.items())), "first": out[:_LISTED]}
+
+
+def _findings(manifest: Manifest) -> dict[str, dict[str, int]]:
+    """Kind → how many images it is about, and how many of those are quarantined."""
+    rows = manifest.table.select(["flags", "status"]).to_pylist()
+    flagged = [(kind, row["status"]) for row in rows for kind in row["flags"].split()]
+    counts, out = (
+        Counter(kind for kind, _ in flagged),
+        Counter(kind for kind, status in flagged if status != "ok"),
+    )
+    return {kind: {"images": counts[kind], "quarantined": out[kind]} for kind in sorted(counts)}
 
 
 def _sizes(manifest: Manifest) -> dict[str, dict[str, int]]:

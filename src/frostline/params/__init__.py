@@ -7,6 +7,7 @@ dotted path, as DVC's `-S` writes it.
 from frostline.params.reading import entry, load, parse, read
 from frostline.params.schema import (
     BACKBONES,
+    Audit,
     Augmentation,
     Block,
     Classifier,
@@ -25,6 +26,7 @@ from frostline.params.schema import (
 
 __all__ = [
     "BACKBONES",
+    "Audit",
     "Augmentation",
     "Block",
     "Classifier",

@@ -33,6 +33,8 @@ def contradictions(params: Params) -> Iterator[str]:
             )
     for name, dataset in params.datasets.items():
         yield from _split_problems(f"datasets.{name}.splits", dataset.splits)
+        if dataset.classes and len(set(dataset.classes)) != len(dataset.classes):
+            yield f"datasets.{name}.classes: a class is named twice"
         if ".." in Path(dataset.path).parts:
             yield f"datasets.{name}.path: {dataset.path!r} must stay inside data/"
     for name, classifier in params.classifiers.items():

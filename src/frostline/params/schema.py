@@ -14,6 +14,7 @@ BACKBONES = tuple(TABLE)
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Policy = Literal["fail", "quarantine", "keep"]
+Strict = Literal["fail", "quarantine"]
 
 
 def _refuse_unknown(values: Any, known: Iterable[str]) -> Any:
@@ -51,13 +52,33 @@ class Splits(Section):
     test: Share
 
 
+class Audit(Section):
+    """What each kind of finding leads to. Some may not be kept: they would break training or its figures."""
+
+    unreadable: Strict
+    truncated: Strict
+    oversized: Strict
+    misnamed: Policy
+    animated: Policy
+    tiny: Policy
+    elongated: Policy
+    blurred: Policy
+    dark: Policy
+    bright: Policy
+    duplicate: Policy
+    near_duplicate: Policy
+    conflict: Strict
+    leak: Strict
+    imbalance: Literal["fail", "keep"]
+
+
 class Dataset(Section):
-    """A folder or archive of labelled images under `data/`."""
+    """A folder or archive of labelled images under `data/`; `classes` fixes their order."""
 
     path: Annotated[str, StringConstraints(pattern=r"^data/[^/]")]
     splits: Splits
-    on_bad_image: Literal["fail", "quarantine"]
-    on_duplicate: Policy
+    classes: Annotated[list[str], Field(min_length=2)] | None
+    audit: Audit | None
 
 
 class Size(Section):

@@ -1,54 +1,84 @@
-"""`frostline preprocess`: look at every image once; write down what it is and where it belongs."""
+"""`frostline preprocess`: look at every image once; write down what it is, what is wrong, where it belongs."""
 
-import warnings
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from frostline import files, params, paths
-from frostline.data import audit, layout, splits
+from frostline.audit import findings, near, page, relations, scanning
+from frostline.audit.findings import BARE, Finding, Policies
+from frostline.audit.scanning import Scans
 from frostline.data import manifest as manifests
+from frostline.data import placing, splits
+from frostline.data.layout import Placed
 from frostline.data.manifest import Manifest
 from frostline.data.source import Source, open_source
 from frostline.data.summary import report, summarize
 from frostline.errors import InputError
-from frostline.progress import progress
 
-_CHUNK = 512  # images given to the pool at once: enough to keep it busy, too few to fill memory
+
+@dataclass(frozen=True)
+class Examined:
+    """A dataset as checked: its manifest and everything that was found."""
+
+    manifest: Manifest
+    findings: list[Finding]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Every image with its place and what was seen of it; the classes in order."""
+
+    placed: Sequence[Placed]
+    classes: tuple[str, ...]
+    scans: Scans
 
 
 def run(name: str) -> None:
-    """Write the manifest and the summary of the dataset named in params.yaml."""
+    """Write manifest, summary and page of the dataset named in params.yaml."""
     settings = params.load()
     dataset = params.entry(settings.datasets, name, what="dataset")
-    manifest = examine(dataset, key=f"datasets.{name}", seed=settings.seed)
+    key = f"datasets.{name}"
+    policies = _policies(dataset, key)
+    with _open(dataset.path) as source:
+        seen = examine(source, dataset, key=key, seed=settings.seed)
+        html = page.render(
+            page.Report(name, seen.manifest, seen.findings, policies.of, dataset.audit is not None), source
+        )
     folder = paths.dataset(name)
-    summary = summarize(manifest)
-    manifests.write(manifest, folder / "manifest.parquet")
+    summary = summarize(seen.manifest)
+    manifests.write(seen.manifest, folder / "manifest.parquet")
     files.write_json(folder / "summary.json", {"dataset": name, **summary})
+    files.write_text(paths.data_report(name), html)
     print(report(name, summary))
 
 
-def examine(dataset: params.Dataset, *, key: str, seed: int) -> Manifest:
+def examine(source: Source, dataset: params.Dataset, *, key: str, seed: int) -> Examined:
     """Read, check and split a dataset; `key` is its dotted params key. InputError as its policies say."""
-    with _open(dataset.path) as source:
-        placed = layout.place(source.names(), where=dataset.path)
-        _check_classes({image.label for image in placed}, where=dataset.path)
-        scans = list(_scan(source))
-    reasons = audit.bad_images(placed, scans, policy=dataset.on_bad_image, key=key)
-    reasons = audit.duplicates(placed, scans, reasons, policy=dataset.on_duplicate, key=key)
-    try:
-        chosen = splits.assign(
-            ["" if reason else scan.sha256 for scan, reason in zip(scans, reasons, strict=True)],
-            labels=[image.label for image in placed],
-            given=[image.split for image in placed],
-            shares=dataset.splits.model_dump(),
-            seed=seed,
-        )
-    except InputError as error:
-        raise InputError(f"{error}{_left_out(placed, reasons)}") from None
-    return manifests.build(dataset.path, placed, scans, splits=chosen, reasons=reasons)
+    policies = _policies(dataset, key)
+    placed = placing.placed(source, Path(dataset.path))
+    classes = placing.classes(placed, dataset.classes, where=dataset.path, key=key)
+    names = [image.name for image in placed]
+    audited = dataset.audit is not None
+    seen = _Seen(placed, classes, scanning.scan(source, names, measure=audited))
+    found = _alone(seen.scans, names, audited=audited)
+    policies.refuse(found, names)
+    out = findings.quarantined(found, policies)
+    settled = _together(seen, out, policies, audited=audited)
+    policies.refuse(settled.findings, names)
+    out |= settled.out
+    drawn = _drawn(seen, out, settled.links, dataset, seed)
+    late = [_bridge(row, between) for row, between in sorted(drawn.bridges.items())]
+    late += _imbalance(placed, drawn.splits) if audited else []
+    policies.refuse(late, names)
+    out |= {row: _bridge(row, between).text for row, between in drawn.bridges.items()}
+    found += [*settled.findings, *late]
+    return Examined(_manifest(dataset.path, seen, drawn.splits, out, found), found)
+
+
+def _policies(dataset: params.Dataset, key: str) -> Policies:
+    return Policies(dataset.audit.model_dump() if dataset.audit else BARE, f"{key}.audit")
 
 
 def _open(path: str) -> Source:
@@ -60,29 +90,70 @@ def _open(path: str) -> Source:
     return open_source(Path(path))
 
 
-def _left_out(placed: list[layout.Placed], reasons: list[str]) -> str:
+def _alone(scans: Scans, names: Sequence[str], *, audited: bool) -> list[Finding]:
+    """Findings about single images."""
+    found = list(findings.of_files(scans, names))
+    if not audited:
+        return [finding for finding in found if finding.kind in BARE]
+    usable = [row for row, reason in enumerate(scans.table["reason"].to_pylist()) if not reason]
+    return found + list(findings.outliers(scans, usable))
+
+
+def _together(seen: _Seen, out: Mapping[int, str], policies: Policies, *, audited: bool) -> relations.Settled:
+    """Findings about images that are related to others, among those still in."""
+    placed = seen.placed
+    rows = [row for row in range(len(placed)) if row not in out]
+    exact = relations.copies(seen.scans.sha256, placed, rows)
+    alike = near.pairs(seen.scans, sorted(group[0] for group in exact)) if audited else []
+    return relations.settle(
+        placed, exact=exact, near=alike, grouped=relations.groups(placed, rows), policies=policies
+    )
+
+
+def _drawn(
+    seen: _Seen, out: Mapping[int, str], links: Sequence[tuple[int, int]], dataset: params.Dataset, seed: int
+) -> splits.Assignment:
+    ids = ["" if row in out else digest for row, digest in enumerate(seen.scans.sha256)]
+    try:
+        return splits.assign(ids, seen.placed, shares=dataset.splits.model_dump(), seed=seed, links=links)
+    except InputError as error:
+        raise InputError(f"{error}{_left_out(seen.placed, out)}") from None
+
+
+def _left_out(placed: Sequence[Placed], out: Mapping[int, str]) -> str:
     """Why a class may be too small: no manifest is written that would say it."""
-    out = [(image.name, reason) for image, reason in zip(placed, reasons, strict=True) if reason]
-    return f" ({len(out)} images left out, the first {out[0][0]!r}: {out[0][1]})" if out else ""
+    if not out:
+        return ""
+    first = min(out)
+    return f" ({len(out)} images left out, the first {placed[first].name!r}: {out[first]})"
 
 
-def _check_classes(classes: set[str], *, where: str) -> None:
-    if len(classes) < 2:
-        raise InputError(
-            f"{where}: only one class, {classes.pop()!r}; a classifier needs two or more class folders"
-        )
+def _bridge(row: int, between: tuple[str, ...]) -> Finding:
+    return Finding(row, "leak", f"bridge between splits: resembles images in {' and '.join(between)}")
 
 
-def _scan(source: Source) -> Iterator[audit.Scan]:
-    """Every image in order, decoded by a pool of threads (Pillow works outside the GIL)."""
-    names = source.names()
-    # Pillow warns about odd metadata in whole images; what matters becomes a row.
-    with (
-        warnings.catch_warnings(action="ignore"),
-        ThreadPoolExecutor() as pool,
-        progress(len(names), "checked") as advance,
-    ):
-        for start in range(0, len(names), _CHUNK):
-            for scan in pool.map(partial(audit.scan, source), names[start : start + _CHUNK]):
-                advance(1)
-                yield scan
+def _imbalance(placed: Sequence[Placed], chosen: Sequence[str]) -> list[Finding]:
+    """Of usable images in all splits."""
+    rows = [row for row in range(len(placed)) if chosen[row]]
+    first = {placed[row].label: row for row in reversed(rows)}
+    return list(findings.imbalance(Counter(placed[row].label for row in rows), first))
+
+
+def _manifest(
+    root: str, seen: _Seen, chosen: Sequence[str], out: Mapping[int, str], found: Sequence[Finding]
+) -> Manifest:
+    kinds: dict[int, set[str]] = {}
+    for finding in found:
+        if finding.kind != "imbalance":  # about classes, not about one image
+            kinds.setdefault(finding.row, set()).add(finding.kind)
+    rows = range(len(seen.placed))
+    columns = {
+        "sha256": seen.scans.sha256,
+        "bytes": seen.scans.bytes,
+        "height": seen.scans.table["height"],
+        "width": seen.scans.table["width"],
+        "split": chosen,
+        "flags": [" ".join(sorted(kinds.get(row, ()))) for row in rows],
+    }
+    reasons = [out.get(row, "") for row in rows]
+    return manifests.build(root, seen.placed, classes=seen.classes, reasons=reasons, columns=columns)

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from frostline import files, graph, params, paths
-from frostline.data import layout
+from frostline.data import placing
 from frostline.data.source import open_source
 from frostline.errors import FrostlineError, InputError
 
@@ -65,7 +65,7 @@ def _target(path: str, data: Path) -> Path:
 def _classes(data: Path) -> Counter[str]:
     """Images per class; InputError where this is no labelled dataset."""
     with open_source(data) as source:
-        counts = Counter(image.label for image in layout.place(source.names(), where=files.printable(data)))
+        counts = Counter(image.label for image in placing.placed(source, data))
     if len(counts) < 2:
         raise InputError(f"{data}: one class only ('{next(iter(counts))}'); a classifier needs two or more")
     return counts

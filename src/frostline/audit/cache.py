@@ -1,0 +1,125 @@
+"""Looks by content on disk: Arrow files, each complete or absent, mapped into memory when read.
+
+A look of an image is never taken twice: not after a kill, not when a dataset grows, not in another
+dataset. Deleting the folder only costs looking again.
+"""
+
+import secrets
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from frostline import files, paths
+from frostline.audit.look import HASH_BYTES, LOOK_VERSION, THUMB, Look
+from frostline.images import DECODE_VERSION
+
+ROWS = 4096  # looks gathered for one file: what a kill can cost
+
+FIELDS = [
+    ("reason", pa.string()),
+    ("height", pa.int32()),
+    ("width", pa.int32()),
+    ("format", pa.string()),
+    ("animated", pa.bool_()),
+    ("brightness", pa.float32()),
+    ("contrast", pa.float32()),
+    ("sharpness", pa.float32()),
+    ("hashes", pa.binary(HASH_BYTES)),
+    ("thumb", pa.binary(THUMB * THUMB)),
+]
+SCHEMA = pa.schema([("id", pa.binary(32)), *FIELDS])
+_BESIDE = ("id", "thumb")  # columns that stay on disk
+
+Digests = npt.NDArray[np.bytes_]  # (n,) S32
+
+
+class Cache:
+    """The looks of one kind (with or without measures) below the project's cache."""
+
+    def __init__(self, *, measure: bool) -> None:
+        key = {"decode": DECODE_VERSION, "look": LOOK_VERSION, "measure": measure}
+        self._folder = paths.cache() / "looks" / files.digest(key)[:32]
+        if not (self._folder / "key.json").exists():
+            files.write_json(self._folder / "key.json", key)
+        self._waiting: list[tuple[bytes, Look]] = []
+        self.refresh()
+
+    def refresh(self) -> None:
+        """See the files that are there now."""
+        tables = [_opened(path) for path in sorted(self._folder.glob("*.arrow")) if path.name[0] != "."]
+        self._table = pa.concat_tables(
+            [table for table in tables if table is not None] or [SCHEMA.empty_table()]
+        )
+        keys = _keys(self._table["id"])
+        self._order = np.argsort(keys, kind="stable")
+        self._keys = keys[self._order]
+
+    def knows(self, digests: Digests) -> npt.NDArray[np.bool_]:
+        """(n,) whether each digest was looked at when the files were last seen."""
+        if not len(self._keys):
+            return np.zeros(len(digests), bool)
+        places = np.searchsorted(self._keys, digests).clip(max=len(self._keys) - 1)
+        found: npt.NDArray[np.bool_] = self._keys[places] == digests
+        return found
+
+    def add(self, digests: Iterable[bytes], looks: Iterable[Look]) -> None:
+        """Take note; on disk when a file's worth has gathered, or at `flush`."""
+        self._waiting.extend(zip(digests, looks, strict=True))
+        if len(self._waiting) >= ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits as one file under a name of its own."""
+        if not self._waiting:
+            return
+        columns = {name: [getattr(look, name) for _, look in self._waiting] for name, _ in FIELDS}
+        table = pa.table({"id": [digest for digest, _ in self._waiting], **columns}, schema=SCHEMA)
+        self._waiting.clear()
+        with (
+            files.writing(self._folder / f"{secrets.token_hex(8)}.arrow") as temporary,
+            pa.OSFile(str(temporary), "wb") as sink,
+            pa.ipc.new_file(sink, SCHEMA) as writer,
+        ):
+            writer.write_table(table)
+
+    def looks(self, digests: Digests) -> pa.Table:
+        """The columns of FIELDS without the thumbs, a row for each digest, in order."""
+        return self._table.drop_columns(list(_BESIDE)).take(pa.array(self._rows(digests)))
+
+    def thumbs(self, digests: Digests) -> npt.NDArray[np.uint8]:
+        """(n, 64, 64) uint8 grey."""
+        if not len(digests):
+            return np.zeros((0, THUMB, THUMB), np.uint8)
+        found = self._table["thumb"].take(pa.array(self._rows(digests))).to_pylist()
+        return np.frombuffer(b"".join(found), np.uint8).reshape(-1, THUMB, THUMB)
+
+    def _rows(self, digests: Digests) -> npt.NDArray[np.int64]:
+        rows: npt.NDArray[np.int64] = self._order[np.searchsorted(self._keys, digests)]
+        return rows
+
+
+def digests_of(hexes: Sequence[str]) -> Digests:
+    """Hex SHA-256 as the cache's keys."""
+    return np.array([bytes.fromhex(each) for each in hexes], dtype="S32")
+
+
+def _opened(path: Path) -> pa.Table | None:
+    """A file's table over mapped memory; a file that is damaged or of another shape holds nothing."""
+    try:
+        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+    except (pa.ArrowException, OSError):
+        return None
+    return table if table.schema.equals(SCHEMA) else None
+
+
+def _keys(column: pa.ChunkedArray) -> Digests:
+    if not len(column):
+        return np.zeros(0, "S32")
+    parts = [
+        np.frombuffer(chunk.buffers()[1], "S32", count=len(chunk), offset=32 * chunk.offset)
+        for chunk in column.chunks
+    ]
+    return np.concatenate(parts)

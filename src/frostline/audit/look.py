@@ -1,0 +1,108 @@
+"""One image's bytes to all that the audit knows of it. Runs in worker processes: no state, no files."""
+
+import struct
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageFilter, ImageStat
+
+from frostline.images import ImageError, overview
+
+# Changes whenever a look could: stands in the key of the cache.
+LOOK_VERSION = 1
+
+THUMB = 64
+_HASHED = 32  # side of what the perceptual hash sees
+_CROP = 0.05
+
+Window = tuple[float, float, float, float]  # left, top, right, bottom, as shares of the sides
+# The whole image, and what is left of it after a twentieth is cut off at any side.
+_END = 1 - _CROP
+WINDOWS: tuple[Window, ...] = (
+    (0.0, 0.0, 1.0, 1.0), (_CROP / 2, _CROP / 2, 1 - _CROP / 2, 1 - _CROP / 2),
+    (_CROP, 0.0, 1.0, 1.0), (0.0, 0.0, _END, 1.0), (0.0, _CROP, 1.0, 1.0), (0.0, 0.0, 1.0, _END),
+    (_CROP, _CROP, 1.0, 1.0), (0.0, 0.0, _END, _END), (0.0, _CROP, _END, 1.0), (_CROP, 0.0, 1.0, _END),
+)  # fmt: skip
+HASH_BYTES = 8 * len(WINDOWS)
+
+_LAPLACIAN = ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=1, offset=128)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One image as seen. `reason` says why it cannot be decoded, "" if it can; then the rest is empty.
+
+    height, width: pixels. format: what the bytes are. brightness: mean grey, 0-255. contrast: its
+    standard deviation. sharpness: variance of the Laplacian of the grey image at 128x128. hashes:
+    64-bit perceptual hashes of WINDOWS. thumb: (64, 64) uint8 grey, as bytes.
+    """
+
+    reason: str = ""
+    height: int = 0
+    width: int = 0
+    format: str = ""
+    animated: bool = False
+    brightness: float = 0.0
+    contrast: float = 0.0
+    sharpness: float = 0.0
+    hashes: bytes = bytes(HASH_BYTES)
+    thumb: bytes = bytes(THUMB * THUMB)
+
+
+def look(content: bytes, *, measure: bool = True) -> Look:
+    """Decode one image whole; without `measure` only its size and format are noted."""
+    with warnings.catch_warnings(action="ignore"):  # odd metadata in whole images is no news
+        try:
+            seen = overview(content)
+        except ImageError as error:
+            return Look(reason=str(error))
+    if not measure:
+        return Look("", seen.height, seen.width, seen.format, seen.animated)
+    grey = Image.fromarray(seen.grey)
+    stat = ImageStat.Stat(grey)
+    return Look(
+        reason="",
+        height=seen.height,
+        width=seen.width,
+        format=seen.format,
+        animated=seen.animated,
+        brightness=_rounded(stat.mean[0]),
+        contrast=_rounded(stat.stddev[0]),
+        sharpness=_rounded(ImageStat.Stat(grey.filter(_LAPLACIAN)).var[0]),
+        hashes=np.packbits(perceptual_hashes(grey), axis=-1).tobytes(),
+        thumb=grey.resize((THUMB, THUMB), Image.Resampling.BILINEAR).tobytes(),
+    )
+
+
+def look_all(contents: list[bytes], measure: bool) -> list[Look]:
+    """A worker's helping."""
+    return [look(content, measure=measure) for content in contents]
+
+
+def perceptual_hashes(grey: Image.Image) -> npt.NDArray[np.bool_]:
+    """(10, 64) bits, a row for each of WINDOWS: imagehash's `phash`, all windows in one transform."""
+    from scipy.fft import dctn
+
+    side = grey.width
+    small = np.stack(
+        [
+            np.asarray(grey.resize((_HASHED, _HASHED), Image.Resampling.BILINEAR, box=scaled(window, side)))
+            for window in WINDOWS
+        ]
+    )
+    low = dctn(small.astype(np.float64), axes=(1, 2))[:, :8, :8].reshape(len(WINDOWS), 64)
+    bits: npt.NDArray[np.bool_] = low > np.median(low, axis=1, keepdims=True)
+    return bits
+
+
+def scaled(window: Window, side: int) -> Window:
+    """A window in pixels of a square image."""
+    left, top, right, bottom = window
+    return side * left, side * top, side * right, side * bottom
+
+
+def _rounded(value: float) -> float:
+    """As the cache stores it, so that a look from the cache equals a fresh one."""
+    return float(struct.unpack("f", struct.pack("f", value))[0])

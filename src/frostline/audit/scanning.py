@@ -1,0 +1,181 @@
+"""Every image of a source looked at once: read and hashed here, decoded by a pool of processes.
+
+What was looked at before, by content, comes from the cache. The decoder runs in other processes,
+because it needs both cores (half the work is Python's), and because a file that kills the decoder
+then costs a row and not the run.
+"""
+
+import itertools
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from frostline import files
+from frostline.audit.cache import FIELDS, Cache, digests_of
+from frostline.audit.look import Look, look_all
+from frostline.data.source import Source
+from frostline.images import ImageError
+from frostline.progress import progress
+
+_HELPING = 32  # images given to a process at once
+_HELPING_BYTES = 4 * 2**20
+_WORTH_A_POOL = 256  # fewer are looked at in this process: starting others takes half a second
+
+
+@dataclass(frozen=True)
+class Scans:
+    """A row an image, in the source's order.
+
+    sha256: hex, "" where there are no bytes to be had. bytes: file sizes. table: the columns of a Look
+    but the thumb. thumbs: from row numbers to (n, 64, 64) uint8.
+    """
+
+    sha256: list[str]
+    bytes: npt.NDArray[np.int64]
+    table: pa.Table
+    thumbs: Callable[[Sequence[int]], npt.NDArray[np.uint8]]
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """One column as an array."""
+        values: npt.NDArray[Any] = self.table[name].to_numpy(zero_copy_only=False)
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    sha256: str
+    content: bytes
+    reason: str
+
+
+def scan(source: Source, names: Sequence[str], *, measure: bool) -> Scans:
+    """Look at the named images; one that cannot be read has a reason and no digest."""
+    cache = Cache(measure=measure)
+    sha256, sizes, unread = [], np.zeros(len(names), np.int64), {}
+    with progress(len(names), "checked") as advance:
+        for row, read in enumerate(_looked_at(source, names, cache, measure=measure)):
+            sha256.append(read.sha256)
+            sizes[row] = len(read.content)
+            if not read.sha256:
+                unread[row] = read.reason
+            advance(1)
+    cache.flush()
+    cache.refresh()
+    return Scans(
+        sha256,
+        sizes,
+        _table(cache, sha256, unread),
+        lambda rows: cache.thumbs(digests_of([sha256[row] for row in rows])),
+    )
+
+
+def _table(cache: Cache, sha256: list[str], unread: dict[int, str]) -> pa.Table:
+    """All rows in order: those that were read from the cache, the others with their reason alone."""
+    if not unread:
+        return cache.looks(digests_of(sha256))
+    read = [row for row, digest in enumerate(sha256) if digest]
+    blank = {name: [getattr(Look(), name)] * len(unread) for name, _ in FIELDS if name != "thumb"}
+    table = cache.looks(digests_of([sha256[row] for row in read]))
+    others = pa.table({**blank, "reason": list(unread.values())}, schema=table.schema)
+    order = np.argsort(np.array([*read, *unread]), kind="stable")
+    return pa.concat_tables([table, others]).take(pa.array(order))
+
+
+def _looked_at(source: Source, names: Sequence[str], cache: Cache, *, measure: bool) -> Iterator[_Read]:
+    """Every image read, in order; those that the cache does not know are looked at and added."""
+    workers = len(os.sched_getaffinity(0))
+    waiting: deque[tuple[list[_Read], Future[list[Look]]]] = deque()
+    with _Pool(workers if len(names) >= _WORTH_A_POOL else 0) as pool:
+        for helping in _helpings(_read(source, name) for name in names):
+            fresh = _fresh(helping, cache)
+            if fresh:
+                future = pool.submit([read.content for read in fresh], measure)
+                waiting.append((fresh, future))
+            yield from helping
+            while len(waiting) > 2 * workers:
+                _settle(*waiting.popleft(), cache, measure)
+        while waiting:
+            _settle(*waiting.popleft(), cache, measure)
+
+
+def _read(source: Source, name: str) -> _Read:
+    try:
+        content = source.read(name)
+    except ImageError as error:
+        return _Read("", b"", str(error))
+    return _Read(files.sha256(content), content, "")
+
+
+def _helpings(reads: Iterator[_Read]) -> Iterator[list[_Read]]:
+    """Consecutive images: few enough, and of few enough bytes, for one task."""
+    while helping := list(itertools.islice(reads, 1)):
+        size = len(helping[0].content)
+        while size < _HELPING_BYTES and len(helping) < _HELPING and (more := next(reads, None)):
+            helping.append(more)
+            size += len(more.content)
+        yield helping
+
+
+def _fresh(helping: list[_Read], cache: Cache) -> list[_Read]:
+    read = list({each.sha256: each for each in helping if each.sha256}.values())
+    if not read:
+        return []
+    known = cache.knows(digests_of([each.sha256 for each in read]))
+    return [each for each, seen in zip(read, known, strict=True) if not seen]
+
+
+def _settle(fresh: list[_Read], future: Future[list[Look]], cache: Cache, measure: bool) -> None:
+    try:
+        looks = future.result()
+    except BrokenProcessPool:
+        looks = [_alone(read.content, measure) for read in fresh]
+    cache.add([bytes.fromhex(read.sha256) for read in fresh], looks)
+
+
+def _alone(content: bytes, measure: bool) -> Look:
+    """One image in a process of its own: if that dies, it is this image's fault."""
+    with _Pool(1) as pool:
+        try:
+            return pool.submit([content], measure).result()[0]
+        except BrokenProcessPool:
+            return Look(reason="damaged: the decoder crashed on it")
+
+
+class _Pool:
+    """Processes started afresh, never forked from one with threads; after a crash, new ones."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._executor: ProcessPoolExecutor | None = None
+
+    def submit(self, contents: list[bytes], measure: bool) -> Future[list[Look]]:
+        """Looks to come; without workers they are taken here and now."""
+        if not self._workers:
+            future: Future[list[Look]] = Future()
+            future.set_result(look_all(contents, measure))
+            return future
+        if self._executor is None:
+            self._executor = ProcessPoolExecutor(
+                self._workers, mp_context=multiprocessing.get_context("spawn")
+            )
+        try:
+            return self._executor.submit(look_all, contents, measure)
+        except BrokenProcessPool:
+            self._executor = None
+            return self.submit(contents, measure)
+
+    def __enter__(self) -> "_Pool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._executor:
+            self._executor.shutdown(cancel_futures=True)
