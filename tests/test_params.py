@@ -51,6 +51,7 @@ classifiers:
       class_weights: balanced
       label_smoothing: 0.1
       early_stopping: {measure: loss, patience: 3}
+    variants: null
     phases: {all: {freeze: none, epochs: 1, batch_size: 8, optimizer: adam, learning_rate: 1.0e-3}}
   large:
     dataset: pets
@@ -60,6 +61,7 @@ classifiers:
     augmentation: null
     precision: float32
     training: null
+    variants: null
     phases:
       head: {freeze: all, epochs: 2, batch_size: 8, optimizer: rmsprop, learning_rate: 1.0e-3}
       thaw: {freeze: block4_pool, epochs: 1, batch_size: 8, optimizer: sgd, learning_rate: 1.0e-5}
@@ -139,7 +141,7 @@ def test_parsing_leaves_the_values_alone() -> None:
         (f"{NET}.imge", {}, f"{NET}.imge: unknown key; did you mean 'image'?"),
         (f"{NET}.image.size.depth", 3, f"{NET}.image.size.depth: unknown key; did you mean 'width'?"),
         (f"{NET}.gpu", 1, f"{NET}.gpu: unknown key; known: dataset, weights, image, network, augmentation, "
-         "precision, training, phases"),
+         "precision, training, variants, phases"),
         (f"{NET}.network.blocks", {}, f"{NET}.network.blocks: unknown key; known: type, end_at, head"),
         (f"{CNN}.network.end_at", None, f"{CNN}.network.end_at: unknown key; known: type, blocks, head"),
         (f"{NET}.network.pretrained", 1,
@@ -202,6 +204,9 @@ def test_parsing_leaves_the_values_alone() -> None:
          f"{CNN}.training.early_stopping.patience: must be greater than or equal to 1; is 0"),
         (f"{NET}.phases.head.optimizer", "adamm", f"{NET}.phases.head.optimizer: must be one of "
          + ", ".join(map(repr, params.OPTIMIZERS)) + "; is 'adamm'"),
+        (f"{NET}.variants", {}, f"{NET}.variants: must have at least 1 item; is {{}}"),
+        (f"{NET}.variants", {"int8": -1}, f"{NET}.variants.int8: must be greater than or equal to 0; is -1"),
+        (f"{NET}.variants", {"int4": 1}, f"{NET}.variants.int4: must be one of 'fp16', 'int8'; is 'int4'"),
         (f"{NET}.network.type", "vgg", f"{NET}.network.type: must be one of 'pretrained', 'cnn'; is 'vgg'"),
         (f"{NET}.network.head.dropout", 1, f"{NET}.network.head.dropout: must be less than 1; is 1"),
         (f"{NET}.network.head.dense", {"top": 0},
