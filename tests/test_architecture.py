@@ -19,7 +19,7 @@ ARROWS = {
     "cli": {"verbs", "tracking", "lineage"},
     "verbs": {
         "frost", "nets", "engine", "audit", "data", "images", "params", "records", "results", "onnx", "tracking",
-        "graph", "lineage", "scores", "progress",
+        "graph", "lineage", "scores", "orchestration", "progress",
     },
     "frost": {"nets", "engine", "data", "images", "params"},
     "nets": {"params"},
@@ -33,6 +33,8 @@ ARROWS = {
     "records": set(),
     "onnx": {"images"},
     "tracking": {"records", "lineage"},
+    "nightly": {"data", "graph"},
+    "orchestration": set(),
     "graph": set(),
     "lineage": set(),
 }  # fmt: skip

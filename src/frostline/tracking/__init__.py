@@ -8,12 +8,13 @@ from frostline.tracking.champions import Decision, Standing, Version, decide, ke
 from frostline.tracking.content import Outputs, note
 from frostline.tracking.download import download_model
 from frostline.tracking.git import Commit, commit
+from frostline.tracking.looking import champion_days, page
 from frostline.tracking.places import reachable, require, store, where_to_look
 from frostline.tracking.publishing import Published, publish
 from frostline.tracking.streaming import live
 
 __all__ = [
-    "Commit", "Decision", "Outputs", "Published", "Standing", "Version", "commit", "decide", "download_model",
-    "kept", "live", "note", "publish", "reachable", "require", "roll_back", "standing", "store",
+    "Commit", "Decision", "Outputs", "Published", "Standing", "Version", "champion_days", "commit", "decide", "download_model",
+    "kept", "live", "note", "page", "publish", "reachable", "require", "roll_back", "standing", "store",
     "where_to_look",
 ]  # fmt: skip
