@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from frostline.data.audit import Scan
 from ruamel.yaml import YAML
 
 from frostline import files, paths
 from frostline.data import manifest
-from frostline.data.audit import Scan
 from frostline.data.layout import Placed
 from frostline.errors import FrostlineError, InputError
 from frostline.frost import recipe, trunk

@@ -7,8 +7,8 @@ dotted path, as DVC's `-S` writes it.
 from frostline.params.reading import entry, load, parse, read
 from frostline.params.schema import (
     BACKBONES,
-    Audit,
     OPTIMIZERS,
+    Audit,
     Augmentation,
     Block,
     Classifier,
@@ -30,8 +30,8 @@ from frostline.params.schema import (
 
 __all__ = [
     "BACKBONES",
-    "Audit",
     "OPTIMIZERS",
+    "Audit",
     "Augmentation",
     "Block",
     "Classifier",

@@ -14,7 +14,7 @@ from frostline.tracking.publishing import Published, publish
 from frostline.tracking.streaming import live
 
 __all__ = [
-    "Commit", "Decision", "Outputs", "Published", "Standing", "Version", "champion_days", "commit", "decide", "download_model",
-    "kept", "live", "note", "page", "publish", "reachable", "require", "roll_back", "standing", "store",
-    "where_to_look",
+    "Commit", "Decision", "Outputs", "Published", "Standing", "Version", "champion_days", "commit", "decide",
+    "download_model", "kept", "live", "note", "page", "publish", "reachable", "require", "roll_back",
+    "standing", "store", "where_to_look",
 ]  # fmt: skip
