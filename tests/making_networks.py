@@ -8,7 +8,7 @@ from frostline import params
 from frostline.nets.backend import keras
 from frostline.nets.network import Network
 from frostline.nets.transform import transform_layer
-from frostline.params import Augmentation, Classifier, Head, Phase
+from frostline.params import Augmentation, Classifier, Head, Phase, Training
 from making_params import CNN, PRETRAINED, WHOLE
 
 # Keras 3.15 copies TensorFlow's variables in a way that NumPy 2 warns of.
@@ -28,6 +28,12 @@ def phase(**changes: Any) -> Phase:
     """A phase with changes."""
     values = {"freeze": "all", "epochs": 2, "batch_size": 8, "optimizer": "adam", "learning_rate": 0.01}
     return Phase(**{**values, **changes})
+
+
+def training(**changes: Any) -> Training:
+    """Plain training with changes."""
+    plain = {"schedule": "constant", "warmup": 0.0, "class_weights": "equal", "label_smoothing": 0.0}
+    return Training(**{**plain, "early_stopping": None, **changes})
 
 
 def augmentation(**changes: Any) -> Augmentation:

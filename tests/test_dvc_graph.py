@@ -28,7 +28,6 @@ SETS = {"weights": WEIGHTS, "preprocess": DATASETS, "compare": ()}
 ALONE = {
     "weights.scratch.backbone": "null goes with source scratch, and only with it",
     "weights.scratch.source": "scratch goes with backbone null, and only with it",
-    "precision": "float32 is the only one so far",
     "network.type": "another type has other keys",
     "dataset": "the sample's params have one dataset",
     "weights": "each kind of network has but one that fits; another needs another backbone",
@@ -59,6 +58,11 @@ OTHER: dict[str, Any] = {
     "dropout": 0.125,
     "freeze": "another_layer",
     "optimizer": "sgd",
+    "precision": "bfloat16",
+    "training": {
+        "schedule": "cosine", "warmup": 0.1, "class_weights": "balanced", "label_smoothing": 0.1,
+        "early_stopping": {"measure": "loss", "patience": 3},
+    },
     "learning_rate": 0.0125,
     "augmentation": {
         "rotation": 1.0, "width_shift": 0.1, "height_shift": 0.1, "shear": 0.0, "zoom": 0.0,
@@ -196,7 +200,7 @@ def test_leaves_without_another_value() -> None:
     assert len(LEAVES) - len(kept) > 50
     for key in kept:
         last = key.split(".")[-1]
-        wrong = {"dataset": "none-such", "weights": "none-such", "precision": "float64"}.get(last)
+        wrong = {"dataset": "none-such", "weights": "none-such"}.get(last)
         wrong = wrong or {"type": "cnn", "backbone": "vgg16", "source": "random", "standardize": True}.get(
             last
         )

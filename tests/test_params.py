@@ -41,7 +41,13 @@ classifiers:
       head: {pooling: flatten, standardize: false, dense: {hidden: 16}, dropout: 0.2}
     augmentation:
       {rotation: 40, width_shift: 0.2, height_shift: 0.2, shear: 0.2, zoom: 0.2, horizontal_flip: true, views: 4}
-    precision: float32
+    precision: bfloat16
+    training:
+      schedule: cosine
+      warmup: 0.1
+      class_weights: balanced
+      label_smoothing: 0.1
+      early_stopping: {measure: loss, patience: 3}
     phases: {all: {freeze: none, epochs: 1, batch_size: 8, optimizer: adam, learning_rate: 1.0e-3}}
   large:
     dataset: pets
@@ -50,6 +56,7 @@ classifiers:
     network: {type: pretrained, end_at: null, head: {pooling: max, standardize: true, dense: {}, dropout: 0.0}}
     augmentation: null
     precision: float32
+    training: null
     phases:
       head: {freeze: all, epochs: 2, batch_size: 8, optimizer: rmsprop, learning_rate: 1.0e-3}
       thaw: {freeze: block4_pool, epochs: 1, batch_size: 8, optimizer: sgd, learning_rate: 1.0e-5}
@@ -124,7 +131,7 @@ def test_parsing_leaves_the_values_alone() -> None:
         (f"{NET}.imge", {}, f"{NET}.imge: unknown key; did you mean 'image'?"),
         (f"{NET}.image.size.depth", 3, f"{NET}.image.size.depth: unknown key; did you mean 'width'?"),
         (f"{NET}.gpu", 1, f"{NET}.gpu: unknown key; known: dataset, weights, image, network, augmentation, "
-         "precision, phases"),
+         "precision, training, phases"),
         (f"{NET}.network.blocks", {}, f"{NET}.network.blocks: unknown key; known: type, end_at, head"),
         (f"{CNN}.network.end_at", None, f"{CNN}.network.end_at: unknown key; known: type, blocks, head"),
         (f"{NET}.network.pretrained", 1,
@@ -170,7 +177,16 @@ def test_parsing_leaves_the_values_alone() -> None:
          f"{NET}.image.size.width: must be less than or equal to 2048; is 2049"),
         (f"{NET}.image.resize", "stretch",
          f"{NET}.image.resize: must be one of 'squash', 'crop', 'pad'; is 'stretch'"),
-        (f"{NET}.precision", "float16", f"{NET}.precision: must be one of 'float32'; is 'float16'"),
+        (f"{NET}.precision", "float64",
+         f"{NET}.precision: must be one of 'float32', 'bfloat16', 'float16'; is 'float64'"),
+        (f"{CNN}.training.schedule", "step",
+         f"{CNN}.training.schedule: must be one of 'constant', 'linear', 'cosine'; is 'step'"),
+        (f"{CNN}.training.warmup", 1, f"{CNN}.training.warmup: must be less than 1; is 1"),
+        (f"{CNN}.training.early_stopping", ABSENT, f"{CNN}.training.early_stopping: missing key"),
+        (f"{CNN}.training.early_stopping.patience", 0,
+         f"{CNN}.training.early_stopping.patience: must be greater than or equal to 1; is 0"),
+        (f"{NET}.phases.head.optimizer", "adamm", f"{NET}.phases.head.optimizer: must be one of "
+         + ", ".join(map(repr, params.OPTIMIZERS)) + "; is 'adamm'"),
         (f"{NET}.network.type", "vgg", f"{NET}.network.type: must be one of 'pretrained', 'cnn'; is 'vgg'"),
         (f"{NET}.network.head.dropout", 1, f"{NET}.network.head.dropout: must be less than 1; is 1"),
         (f"{NET}.network.head.dense", {"top": 0},
@@ -182,7 +198,10 @@ def test_parsing_leaves_the_values_alone() -> None:
         (f"{NET}.phases.head.learning_rate", float("nan"),
          f"{NET}.phases.head.learning_rate: must be less than or equal to 10; is nan"),
         (f"{CNN}.augmentation.shear", 90, f"{CNN}.augmentation.shear: must be less than 90; is 90"),
-        (f"{CNN}.augmentation.views", 0, f"{CNN}.augmentation.views: must be greater than or equal to 1; is 0"),
+        (f"{CNN}.augmentation.views", 0,
+         f"{CNN}.augmentation.views: must be a number from 1 to 1000, or live; is 0"),
+        (f"{CNN}.augmentation.views", "alive",
+         f"{CNN}.augmentation.views: must be a number from 1 to 1000, or live; is 'alive'"),
         (f"{PETS}.path", "photos", f"{PETS}.path: 'photos' does not have the form ^data/[^/]"),
         (f"{PETS}.path", "/data/pets", f"{PETS}.path: '/data/pets' does not have the form ^data/[^/]"),
         ("weights.net.source", "", "weights.net.source: must have at least 1 character; is ''"),
@@ -245,7 +264,7 @@ def test_not_a_mapping(values: Any) -> None:
             [
                 "seed: must be a valid integer; is 'x'",
                 f"{PETS}.path: 'x' does not have the form ^data/[^/]",
-                f"{NET}.precision: must be one of 'float32'; is 'half'",
+                f"{NET}.precision: must be one of 'float32', 'bfloat16', 'float16'; is 'half'",
             ],
         ),
         (

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from frostline.nets import fitting, heads
+from frostline.nets import fitting, heads, objective, optimizers, steps
 from frostline.nets.backend import keras
 from frostline.nets.fitting import Labelled
-from frostline.params import Phase
+from frostline.params import OPTIMIZERS, EarlyStopping, Phase, Training
 from making_networks import KERAS_COPIES, head, phase
 
 RNG = np.random.default_rng(0)
@@ -97,8 +97,9 @@ def test_later_epochs_start_counting_anew() -> None:
     )
 
 
-def test_every_row_once_an_epoch() -> None:
+def test_every_row_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     """In another order each epoch, the same for the same seed; validation in its own order."""
+    monkeypatch.setattr(steps, "CHUNK_BYTES", 1)
     orders = {}
     for seed in ((9, 0), (9, 0), (9, 1)):
         shown, held = Spy(ROWS), Spy(HELD)
@@ -147,7 +148,7 @@ def test_one_step_of_gradient_descent(classes: int) -> None:
     np.testing.assert_allclose(np.asarray(found[1]), bias - 0.5 * error.sum(0), rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("optimizer", fitting.OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_optimizer_learns(optimizer: str) -> None:
     """Each optimizer of params.yaml brings the loss down."""
     epochs = trained(model(), phase(epochs=6, optimizer=optimizer, learning_rate=0.05))
@@ -225,3 +226,88 @@ def test_standardisation_does_not_train() -> None:
     trained(made, phase(epochs=2))
     for one, same in zip(before, made.get_layer("standardize").get_weights(), strict=True):
         np.testing.assert_array_equal(one, same)
+
+
+def stopping(patience: int, measure: str = "loss", **changes: Any) -> Training:
+    """Training that stops early."""
+    rule = {"measure": measure, "patience": patience}
+    plain = {"schedule": "constant", "warmup": 0.0, "class_weights": "equal", "label_smoothing": 0.0}
+    return Training(**{**plain, **changes, "early_stopping": EarlyStopping(**rule)})
+
+
+def fitted(made: Any, how: Phase, training: Training | None = None) -> fitting.Fit:
+    """A fit on the rows above, not begun."""
+    shown, held = Labelled(always(ROWS), labels(ROWS, 3)), Labelled(always(HELD), labels(HELD, 3))
+    return fitting.Fit(made, how, shown, held, [9, 0], training)
+
+
+@pytest.mark.parametrize("measure", ["loss", "accuracy"])
+def test_early_stopping_keeps_the_best_weights(measure: str) -> None:
+    """It ends after `patience` epochs that were no better, with the weights of the best one."""
+    made = model()
+    how = phase(epochs=400, optimizer="sgd", learning_rate=9.0)  # so fast that it soon gets worse
+    epochs = list(fitted(made, how, stopping(4, measure)).epochs())
+    course = [each.val_loss if measure == "loss" else -each.val_accuracy for each in epochs]
+    best = int(np.argmin(course))
+    assert len(epochs) == best + 5 < 400
+    loss, accuracy = figures(made, HELD, 3)
+    np.testing.assert_allclose(
+        [loss, accuracy], [epochs[best].val_loss, epochs[best].val_accuracy], rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "nesterov", "lion"])
+@pytest.mark.parametrize("training", [None, stopping(2), stopping(9, schedule="cosine", warmup=0.2)])
+def test_going_on_gives_the_same_bits(optimizer: str, training: Training | None) -> None:
+    """Stopped after any epoch and continued by a new process' objects: figures and weights, bit for bit."""
+    how = phase(epochs=5, optimizer=optimizer, learning_rate=0.3)
+    whole = model(dense={"hidden": 7}, dropout=0.4)
+    expected = list(fitted(whole, how, training).epochs())
+    for stop in range(1, len(expected) + 1):
+        first = model(dense={"hidden": 7}, dropout=0.4)
+        fit = fitted(first, how, training)
+        begun = [epoch for epoch, _ in zip(fit.epochs(), range(stop), strict=False)]
+        variables, state = [np.asarray(each).copy() for each in first.variables], fit.state()
+        second = model(dense={"hidden": 7}, dropout=0.4, seed=77)
+        for variable, value in zip(second.variables, variables, strict=True):
+            variable.assign(value)
+        then = fitted(second, how, training)
+        then.restore(state)
+        assert [*begun, *then.epochs()] == expected
+        for one, same in zip(second.weights, whole.weights, strict=True):
+            np.testing.assert_array_equal(np.asarray(one), np.asarray(same))
+
+
+@pytest.mark.parametrize("size", [1, 24 * 8 * 2, 24 * 8 * 5])
+def test_how_much_is_read_at_once_changes_no_bit(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """The size of chunks is a matter of speed alone."""
+    expected = trained(model(dropout=0.2), phase(epochs=2, batch_size=8))
+    monkeypatch.setattr(steps, "CHUNK_BYTES", size)
+    assert trained(model(dropout=0.2), phase(epochs=2, batch_size=8)) == expected
+
+
+@KERAS_COPIES
+@pytest.mark.parametrize("optimizer", ["rmsprop", "adam", "momentum"])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_weights_are_those_of_keras_fit(optimizer: str, classes: int) -> None:
+    """Keras' own `fit`, with class weights and smoothing, on batches of all rows ends at the same weights."""
+    k = keras()
+    how = phase(epochs=6, batch_size=53, optimizer=optimizer, learning_rate=0.02)
+    own, theirs = model(classes), model(classes)
+    shown, held = (Labelled(always(rows), labels(rows, classes)) for rows in (ROWS, HELD))
+    more = stopping(99, class_weights="balanced", label_smoothing=0.1).model_copy(
+        update={"early_stopping": None}
+    )
+    list(fitting.Fit(own, how, shown, held, [1], more).epochs())
+    own_weights = [np.asarray(each) for each in own.weights]
+    if classes == 2:
+        loss: Any = k.losses.BinaryCrossentropy(from_logits=True, label_smoothing=0.1)
+        truth = labels(ROWS, 2)[:, None].astype(np.float32)
+    else:
+        loss = k.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
+        truth = np.eye(3, dtype=np.float32)[labels(ROWS, 3)]
+    weights = objective.class_weights(labels(ROWS, classes), more, classes=classes)[labels(ROWS, classes)]
+    theirs.compile(optimizers.build(how, theirs), loss)
+    theirs.fit(ROWS, truth, sample_weight=weights, epochs=6, batch_size=53, shuffle=False, verbose=0)
+    for one, same in zip(own_weights, theirs.weights, strict=True):
+        np.testing.assert_allclose(one, np.asarray(same), rtol=1e-4, atol=1e-5)

@@ -72,7 +72,7 @@ def features(of: Images, *, trunk: Any, key: dict[str, Any], view: View | None =
     """What a trunk (a Keras model from pixels) makes of images, in the order of `of`; rows of its dtype.
 
     `key` says what the trunk is (backbone, weights checksum, cut, ...): equal keys must mean equal
-    functions. Rows of a bfloat16 trunk are read as the equal float32. With a view, of that rendering of each image.
+    functions. Rows of 16-bit floats are read as the equal float32. With a view, of that rendering of each image.
     """
     full = {**of.decode_key, **key, "framework": framework()}
     store = _store("features", full, shape=tuple(trunk.output.shape[1:]), dtype=str(trunk.output.dtype))

@@ -1,6 +1,6 @@
 """A classifier's inputs, gathered: its recipe, data, weights, and the network they make."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,12 @@ from frostline.data.manifest import Manifest
 from frostline.errors import FrostlineError
 from frostline.frost import joined
 from frostline.frost.features import Images, View, features, pixels
-from frostline.frost.store import Rows
+from frostline.frost.live import Live
 from frostline.frost.trunk import Split
 from frostline.nets import network
-from frostline.nets.backend import keras
+from frostline.nets.backend import keras, strategy
 from frostline.nets.network import Network
+from frostline.nets.steps import RowsLike
 from frostline.params import Classifier
 
 
@@ -37,16 +38,24 @@ class Recipe:
     def network(self) -> Network:
         """Its network with the pretrained weights in place and everything else freshly drawn."""
         keras(seed=self.seed)
-        return network.build(
-            self.entry,
-            backbone=self.weights["backbone"],
-            weights=self.weights_file,
-            classes=len(self.manifest.classes),
-        )
+        with strategy().scope():
+            return network.build(
+                self.entry,
+                backbone=self.weights["backbone"],
+                weights=self.weights_file,
+                classes=len(self.manifest.classes),
+            )
 
-    def rows(self, parts: Split, split: str, *, view: View | None = None) -> Rows:
+    def changed(self, **changes: Any) -> "Recipe":
+        """The same inputs with other values of the classifier's entry."""
+        return replace(self, entry=self.entry.model_copy(update=changes))
+
+    def rows(self, parts: Split, split: str, *, view: View | None = None) -> RowsLike:
         """What the upper part of a split network takes, for one split's images in manifest order."""
         images = self.images(split)
+        if view and view.augmentation.views == "live":
+            forward = parts.trunk.predict_on_batch if parts.trunk is not None else None
+            return Live(pixels(images), images.ids, view.augmentation, view.number, forward)
         if parts.trunk is None:
             return pixels(images, view=view)
         key = joined.trunk_key(self.entry, weights=self.weights, cut=str(parts.cut))

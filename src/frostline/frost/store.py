@@ -38,14 +38,16 @@ class Shards:
     touched: int = 0
 
     def read(self, places: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-        """Rows at (n, 2) places (shard, row in it), copied out; bfloat16 rows come as the equal float32."""
+        """Rows at (n, 2) places (shard, row in it), copied out; 16-bit floats come as the equal float32."""
         first = self.rows[0]
         out = np.empty((len(places), *first.shape[1:]), first.dtype)
         for shard in np.unique(places[:, 0]):
             here = np.flatnonzero(places[:, 0] == shard)
             out[here] = self.rows[shard][places[here, 1]]
         self._give_back(len(places) * max(first[:1].nbytes, FAULT_BYTES))
-        return _widened(out) if self.dtype == "bfloat16" else out
+        if self.dtype == "bfloat16":
+            return _widened(out)
+        return out.astype(np.float32) if self.dtype == "float16" else out
 
     def _give_back(self, count: int) -> None:
         """Pages of the files stay in the system's cache; only this process lets go of them."""

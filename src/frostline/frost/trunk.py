@@ -76,5 +76,6 @@ def _upper(body: Any, start: Any, head: Any) -> Any:
     for each in tail.layers:
         if isinstance(each, k.layers.BatchNormalization):
             each.trainable = False
-    inputs = k.Input(start.shape[1:], dtype=start.dtype, name="upper_input")
+    # float32 holds the 16-bit types, which the layers of a trunk in less precision cast down again.
+    inputs = k.Input(start.shape[1:], dtype="float32", name="upper_input")
     return k.Model(inputs, head(tail(inputs)), name="upper")

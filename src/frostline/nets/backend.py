@@ -7,7 +7,12 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
+
+from frostline.errors import InputError
+
+DEVICES = "FROSTLINE_DEVICES"
 
 
 def keras(*, seed: int | None = None) -> Any:
@@ -58,3 +63,34 @@ def _quiet_stderr() -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+@contextlib.contextmanager
+def computing(precision: str) -> Iterator[None]:
+    """Layers made in this block keep float32 weights and compute in float32, bfloat16 or float16."""
+    config = keras().config
+    before = config.dtype_policy()
+    config.set_dtype_policy(precision if precision == "float32" else f"mixed_{precision}")
+    try:
+        yield
+    finally:
+        config.set_dtype_policy(before)
+
+
+@cache
+def strategy() -> Any:
+    """How a training is spread: over one device, or over the first $FROSTLINE_DEVICES of the machine.
+
+    GPUs where there are any, else logical CPUs. Models and optimizers must be made in its `scope()`.
+    InputError where there are fewer devices.
+    """
+    keras()
+    import tensorflow as tf
+
+    wanted = os.environ.get(DEVICES, "1")
+    found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if not wanted.isdecimal() or not 1 <= int(wanted) <= len(found):
+        raise InputError(f"{DEVICES}: {wanted!r} must be a number from 1 to {len(found)}, the devices here")
+    if wanted == "1":
+        return tf.distribute.get_strategy()
+    return tf.distribute.MirroredStrategy([device.name for device in found[: int(wanted)]])

@@ -1,26 +1,23 @@
-"""Training a Keras model on rows: seeded order, one pass an epoch, figures as sums over every row."""
+"""Training a Keras model on rows: seeded order, one pass an epoch, figures as sums over every row.
+
+A fit can be stopped after any epoch, its state kept as arrays, and continued to the same bits.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from frostline.nets.backend import keras
+from frostline.nets import objective, optimizers, steps
+from frostline.nets.backend import strategy
 from frostline.nets.heads import probabilities
-from frostline.params import Phase
+from frostline.nets.steps import RowsLike
+from frostline.params import Phase, Training
 
 PREDICT_BATCH = 64
 FIT_CHUNK = 1024  # rows at a time when means and deviations are taken
-OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "rmsprop": "RMSprop", "sgd": "SGD"}
-
-
-class RowsLike(Protocol):
-    """Rows that are read by index arrays, from memory or from the store."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, chosen: Any) -> npt.NDArray[Any]: ...
 
 
 @dataclass(frozen=True)
@@ -33,12 +30,121 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Epoch:
-    """Mean loss (nats) and accuracy (0-1) over every row, while training and on validation."""
+    """Mean loss (nats) and accuracy (0-1) over every row, while training and on validation.
+
+    The loss is the plain one, whatever labels were smoothed to and classes weigh in training.
+    """
 
     loss: float
     accuracy: float
     val_loss: float
     val_accuracy: float
+
+
+@dataclass
+class Fit:
+    """One phase's training of a model of logits, in place."""
+
+    model: Any
+    phase: Phase
+    train: Labelled
+    validation: Labelled
+    seed: Sequence[int]
+    training: Training | None = None
+    done: int = field(default=0, init=False)
+    _best: "_Best" = field(init=False)
+    _optimizer: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        with strategy().scope():
+            self._optimizer = optimizers.build(self.phase, self.model)
+        self._best = _Best(self.model, self.training)
+
+    def epochs(self) -> Iterator[Epoch]:
+        """Train on, yielding after each epoch that is not `done`; at the end the best weights are in place."""
+        smoothing = self.training.label_smoothing if self.training else 0.0
+        train = steps.training(self.model, self._optimizer, smoothing=smoothing)
+        measure = steps.measuring(self.model)
+        while self.done < self.phase.epochs and not self._best.over:
+            shown = self._pass(train, self.done)
+            held = self._held_out(measure)
+            epoch = Epoch(*(float(each) for each in (*shown, *held)))
+            self.done += 1
+            self._best.look(epoch, self.model)
+            yield epoch
+        self._best.restore(self.model)
+
+    def state(self) -> list[npt.NDArray[Any]]:
+        """All that going on needs besides the model's variables."""
+        optimizer = [np.asarray(each) for each in self._optimizer.variables]
+        return [np.array(self.done), *optimizer, *self._best.state()]
+
+    def restore(self, state: list[npt.NDArray[Any]]) -> None:
+        """Go on from a state; ValueError where it is not of such a fit."""
+        done, rest = state[0], state[1:]
+        variables = self._optimizer.variables
+        for variable, value in zip(variables, rest[: len(variables)], strict=True):
+            variable.assign(value)
+        self._best.resume(rest[len(variables) :])
+        self.done = int(done)
+
+    def _pass(self, train: steps.Steps, number: int) -> npt.NDArray[np.float64]:
+        """Show every row once, in an order that the seed and the epoch decide; mean loss and accuracy."""
+        labels, batch = self.train.labels, self.phase.batch_size
+        order = np.random.default_rng([*self.seed, number]).permutation(len(labels))
+        each = -(-len(order) // batch)
+        rates = optimizers.rates(self.phase, self.training, steps=each * self.phase.epochs)[number * each :]
+        classes = max(2, self.model.output_shape[-1])
+        weights = objective.class_weights(labels, self.training, classes=classes)[labels]
+        sums, step = np.zeros(2), 0
+        for rows, part in steps.chunks(self.train.epoch_rows(number), order, batch, model=self.model):
+            taken = -(-len(part) // batch)
+            sums += train(rows, labels[part], weights[part], batch, rates[step : step + taken]).numpy()
+            step += taken
+        return sums / len(order)
+
+    def _held_out(self, measure: steps.Steps) -> npt.NDArray[np.float64]:
+        labels = self.validation.labels
+        sums = np.zeros(2)
+        everything = np.arange(len(labels))
+        held = self.validation.epoch_rows(0)
+        for rows, part in steps.chunks(held, everything, PREDICT_BATCH, model=self.model):
+            sums += measure(rows, labels[part], PREDICT_BATCH).numpy()
+        return sums / len(labels)
+
+
+class _Best:
+    """The best epoch so far by a validation figure, its weights, and how long ago it was."""
+
+    def __init__(self, model: Any, training: Training | None) -> None:
+        self.rule = training.early_stopping if training else None
+        self.figure, self.waited = np.inf, 0
+        self.weights = [np.asarray(each) for each in model.trainable_variables] if self.rule else []
+
+    @property
+    def over(self) -> bool:
+        return self.rule is not None and self.waited >= self.rule.patience
+
+    def look(self, epoch: Epoch, model: Any) -> None:
+        if self.rule is None:
+            return
+        figure = epoch.val_loss if self.rule.measure == "loss" else -epoch.val_accuracy
+        if figure < self.figure:
+            self.figure, self.waited = figure, 0
+            self.weights = [np.asarray(each).copy() for each in model.trainable_variables]
+        else:
+            self.waited += 1
+
+    def restore(self, model: Any) -> None:
+        for variable, value in zip(model.trainable_variables, self.weights, strict=False):
+            variable.assign(value)
+
+    def state(self) -> list[npt.NDArray[Any]]:
+        return [np.array([self.figure, self.waited]), *self.weights]
+
+    def resume(self, state: list[npt.NDArray[Any]]) -> None:
+        figure, waited = state[0]
+        self.figure, self.waited, self.weights = float(figure), int(waited), list(state[1:])
 
 
 def fit(
@@ -48,19 +154,7 @@ def fit(
 
     `seed` and the epoch's number decide the order of the rows.
     """
-    _compile(model, phase)
-    for number in range(phase.epochs):
-        order = np.random.default_rng([*seed, number]).permutation(len(train.labels))
-        rows = train.epoch_rows(number)
-        loss, accuracy = _pass(model.train_on_batch, rows, train.labels, order, phase.batch_size)
-        everything = np.arange(len(validation.labels))
-        held_out = _pass(
-            model.test_on_batch, validation.epoch_rows(0), validation.labels, everything, PREDICT_BATCH
-        )
-        yield Epoch(loss, accuracy, *held_out)
-    # Nothing goes on from its state; saved with the weights it would triple the file, and its name there
-    # counts the optimizers of the process.
-    model.optimizer = None
+    return Fit(model, phase, train, validation, seed).epochs()
 
 
 def predict(model: Any, rows: RowsLike) -> npt.NDArray[np.float32]:
@@ -88,32 +182,3 @@ def standardize(head: Any, rows: RowsLike) -> None:
     constant = deviation <= 1e-6 * np.maximum(np.abs(mean + shift), 1e-6)
     layer.mean.assign((mean + shift).astype(np.float32))
     layer.scale.assign((1 / np.where(constant, 1, deviation)).astype(np.float32))
-
-
-def _compile(model: Any, phase: Phase) -> None:
-    k = keras()
-    optimizer = getattr(k.optimizers, OPTIMIZERS[phase.optimizer])(learning_rate=phase.learning_rate)
-    if model.output.shape[-1] == 1:
-        loss: Any = k.losses.BinaryCrossentropy(from_logits=True)
-        accuracy: Any = k.metrics.BinaryAccuracy(threshold=0.0, name="accuracy")
-    else:
-        loss = k.losses.SparseCategoricalCrossentropy(from_logits=True)
-        accuracy = k.metrics.SparseCategoricalAccuracy(name="accuracy")
-    model.compile(optimizer=optimizer, loss=loss, metrics=[accuracy])
-
-
-def _pass(
-    step: Callable[..., dict[str, Any]],
-    rows: RowsLike,
-    labels: npt.NDArray[np.int64],
-    order: npt.NDArray[np.int64],
-    batch_size: int,
-) -> tuple[float, float]:
-    """Show every row once. Keras gives each batch's means; the last batch is smaller and counts less."""
-    loss = accuracy = 0.0
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
-        logs = step(rows[chosen], labels[chosen].reshape(-1, 1), return_dict=True)
-        loss += float(logs["loss"]) * len(chosen)
-        accuracy += float(logs["accuracy"]) * len(chosen)
-    return loss / len(order), accuracy / len(order)

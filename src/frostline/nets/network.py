@@ -6,7 +6,7 @@ from typing import Any
 
 from frostline.errors import FrostlineError, InputError
 from frostline.nets import backbones, cnn, heads
-from frostline.nets.backend import keras
+from frostline.nets.backend import computing, keras
 from frostline.params import Classifier, shapes
 
 
@@ -14,8 +14,8 @@ from frostline.params import Classifier, shapes
 class Network:
     """Two Keras models that share nothing but the feature vector between them.
 
-    `body`: pixels (N, H, W, 3) 0-255 → features (N, D) float32. Pooling is its last layer, so that a
-    wholly frozen body ends in the smallest tensor there is to cache.
+    `body`: pixels (N, H, W, 3) 0-255 → features (N, D) in the classifier's precision. Pooling is
+    its last layer, so that a wholly frozen body ends in the smallest tensor there is to cache.
     `head`: features (N, D) → logits (N, C), or (N, 1) for two classes.
     """
 
@@ -25,7 +25,14 @@ class Network:
 
 def build(classifier: Classifier, *, backbone: str | None, weights: Path | None, classes: int) -> Network:
     """Put a classifier's network together; `weights` is the backbone's `weights.h5` (None: from scratch)."""
-    k = keras()
+    with computing(classifier.precision):
+        body = _body(classifier, backbone, weights)
+    head = heads.build(classifier.network.head, features=body.output.shape[-1], classes=classes)
+    return Network(body=body, head=head)
+
+
+def _body(classifier: Classifier, backbone: str | None, weights: Path | None) -> Any:
+    """Pixels → features; its layers keep float32 weights and compute in the classifier's precision."""
     size = classifier.image.size
     if classifier.network.type == "cnn":
         base = cnn.build(classifier.network.blocks, height=size.height, width=size.width)
@@ -34,9 +41,7 @@ def build(classifier: Classifier, *, backbone: str | None, weights: Path | None,
         base = _backbone(classifier, backbone or "", weights)
         end = layer(base, classifier.network.end_at).output if classifier.network.end_at else base.output
     pooled = heads.pooling(classifier.network.head.pooling)(end)
-    body = k.Model(base.inputs[0], pooled, name="body")
-    head = heads.build(classifier.network.head, features=pooled.shape[-1], classes=classes)
-    return Network(body=body, head=head)
+    return keras().Model(base.inputs[0], pooled, name="body")
 
 
 def remarks(classifier: Classifier) -> list[str]:

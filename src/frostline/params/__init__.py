@@ -7,11 +7,13 @@ dotted path, as DVC's `-S` writes it.
 from frostline.params.reading import entry, load, parse, read
 from frostline.params.schema import (
     BACKBONES,
+    OPTIMIZERS,
     Augmentation,
     Block,
     Classifier,
     Cnn,
     Dataset,
+    EarlyStopping,
     Head,
     Image,
     Params,
@@ -20,16 +22,19 @@ from frostline.params.schema import (
     Pretrained,
     Size,
     Splits,
+    Training,
     Weights,
 )
 
 __all__ = [
     "BACKBONES",
+    "OPTIMIZERS",
     "Augmentation",
     "Block",
     "Classifier",
     "Cnn",
     "Dataset",
+    "EarlyStopping",
     "Head",
     "Image",
     "Params",
@@ -38,6 +43,7 @@ __all__ = [
     "Pretrained",
     "Size",
     "Splits",
+    "Training",
     "Weights",
     "entry",
     "load",

@@ -3,12 +3,25 @@
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from frostline.params.backbones import TABLE
 
 BACKBONES = tuple(TABLE)
+
+OPTIMIZERS = (
+    "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lamb", "lion", "momentum", "nadam",
+    "nesterov", "rmsprop", "sgd",
+)  # fmt: skip
 
 # Entry names become file names, DVC stage names and MLflow model names: what all three allow.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]
@@ -124,6 +137,13 @@ class Cnn(Section):
     head: Head
 
 
+def _views(value: Any) -> Any:
+    """A number of views, or `live`; one message for both, where a union would give two."""
+    if value == "live" or (type(value) is int and 1 <= value <= 1000):
+        return value
+    raise PydanticCustomError("views", "must be a number from 1 to 1000, or live")
+
+
 class Augmentation(Section):
     """Random changes of training images; rotation and shear in degrees, the rest as fractions."""
 
@@ -133,7 +153,7 @@ class Augmentation(Section):
     shear: Annotated[float, Field(ge=0, lt=90)]
     zoom: Share
     horizontal_flip: bool
-    views: Annotated[int, Field(ge=1, le=1000)]
+    views: Annotated[int | Literal["live"], PlainValidator(_views)]
 
 
 class Phase(Section):
@@ -142,8 +162,25 @@ class Phase(Section):
     freeze: Annotated[str, StringConstraints(min_length=1)]
     epochs: Annotated[int, Field(ge=1, le=100_000)]
     batch_size: Annotated[int, Field(ge=1, le=65536)]
-    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"]
+    optimizer: Literal[OPTIMIZERS]  # type: ignore[valid-type]
     learning_rate: Annotated[float, Field(gt=0, le=10)]
+
+
+class EarlyStopping(Section):
+    """Stop a phase after `patience` epochs in which a validation figure was no better than its best."""
+
+    measure: Literal["loss", "accuracy"]
+    patience: Annotated[int, Field(ge=1, le=100_000)]
+
+
+class Training(Section):
+    """How every phase trains beyond its optimizer; `warmup` is a share of the phase's steps."""
+
+    schedule: Literal["constant", "linear", "cosine"]
+    warmup: Share
+    class_weights: Literal["equal", "balanced"]
+    label_smoothing: Share
+    early_stopping: EarlyStopping | None
 
 
 class Classifier(Section):
@@ -159,7 +196,8 @@ class Classifier(Section):
         ),
     ]
     augmentation: Augmentation | None
-    precision: Literal["float32"]
+    precision: Literal["float32", "bfloat16", "float16"]
+    training: Training | None
     phases: Annotated[dict[Name, Phase], Field(min_length=1)]
 
 

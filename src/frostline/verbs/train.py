@@ -1,18 +1,16 @@
 """Stage `train@NAME`: cached features below the frost line, training above it, predictions for every image."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from frostline import files, lineage, paths
-from frostline.frost import joined, recipe
-from frostline.frost.features import View
+from frostline.frost import joined, recipe, training
+from frostline.frost.checkpoint import Checkpoint
 from frostline.frost.recipe import Recipe
-from frostline.frost.store import Rows
 from frostline.frost.trunk import Split
 from frostline.nets import fitting
 from frostline.nets.network import Network, remarks
@@ -27,7 +25,8 @@ Live = Callable[..., AbstractContextManager[Callable[[int, dict[str, float]], No
 def run(name: str, *, live: Live) -> None:
     """Train one classifier; write its weights, history, predictions and record.
 
-    `live` watches the epochs (see `tracking.live`); it cannot change what is written.
+    `live` watches the epochs (see `tracking.live`); it cannot change what is written. A training that was
+    killed goes on after the last epoch it kept, to the same outputs.
     """
     inputs = recipe.read(name)
     for remark in remarks(inputs.entry):
@@ -35,54 +34,17 @@ def run(name: str, *, live: Live) -> None:
     network = inputs.network()
     parts = joined.splits(network, inputs.entry)
     record = _record(inputs, network, list(parts.values())[-1])
+    checkpoint = Checkpoint(record["key"])
     epochs = []
     with live(key=record["key"], classifier=name, dataset=inputs.entry.dataset) as log:
-        for number, (phase, epoch) in enumerate(_train(inputs, network, parts), start=1):
+        for number, (phase, epoch) in enumerate(
+            training.train(inputs, network, parts, checkpoint=checkpoint), start=1
+        ):
             epochs.append((phase, epoch))
             print(_line(inputs, number, phase, epoch), flush=True)
             log(number, dataclasses.asdict(epoch))
     _write(inputs, list(parts.values())[-1], record=record, epochs=epochs)
-
-
-def _train(inputs: Recipe, network: Network, parts: dict[str, Split]) -> Iterator[tuple[str, fitting.Epoch]]:
-    """All phases' epochs in order, each with its phase's name."""
-    labels = {split: inputs.manifest.split(split).labels for split in ("train", "validation")}
-    if inputs.entry.network.head.standardize:
-        fitting.standardize(network.head, _pooled(inputs, network))
-    for index, (name, phase) in enumerate(inputs.entry.phases.items()):
-        epochs = fitting.fit(
-            parts[name].upper,
-            phase=phase,
-            train=fitting.Labelled(_views(inputs, parts[name]), labels["train"]),
-            validation=fitting.Labelled(_plain(inputs, parts[name], "validation"), labels["validation"]),
-            seed=[inputs.seed, index],
-        )
-        yield from ((name, epoch) for epoch in epochs)
-
-
-def _pooled(inputs: Recipe, network: Network) -> Rows:
-    """The whole body's features of the training images, before anything has trained."""
-    whole = Split(trunk=network.body, upper=network.head, cut="pool")
-    return inputs.rows(whole, "train", view=_view(inputs, 0))
-
-
-def _view(inputs: Recipe, epoch: int) -> View | None:
-    """Epochs rotate through the views; without augmentation there is only the image itself."""
-    augmentation = inputs.entry.augmentation
-    return View(augmentation, epoch % augmentation.views) if augmentation else None
-
-
-def _views(inputs: Recipe, parts: Split) -> Any:
-    @lru_cache
-    def rows(view: View | None) -> Rows:
-        return inputs.rows(parts, "train", view=view)
-
-    return lambda epoch: rows(_view(inputs, epoch))
-
-
-def _plain(inputs: Recipe, parts: Split, split: str) -> Any:
-    rows = inputs.rows(parts, split)
-    return lambda _: rows
+    checkpoint.remove()
 
 
 def _line(inputs: Recipe, number: int, phase: str, epoch: fitting.Epoch) -> str:

@@ -1,0 +1,58 @@
+"""Live views are the cached views' pictures, made anew each time."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from frostline import files
+from frostline.frost import trunk
+from frostline.frost.features import Images, View, features, pixels
+from frostline.frost.live import Live
+from frostline.params import Image
+from making import encoded, folder
+from making_networks import HEIGHT, WIDTH, augmentation, residual
+
+KEY = {"backbone": "small", "weights": "0" * 64}
+RULE = Image.model_validate(
+    {"size": {"height": HEIGHT, "width": WIDTH}, "resize": "squash", "transform": "rescale"}
+)
+TURNED = augmentation(rotation=30, zoom=0.2, horizontal_flip=True, views=5)
+CONTENTS = {f"{number:02}.png": encoded(number, height=20 + number, width=33) for number in range(35)}
+
+
+@pytest.fixture
+def of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Images:
+    """Thirty-five images and an empty cache."""
+    monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "cache"))
+    root = folder(tmp_path / "photos", CONTENTS)
+    ids = [files.sha256(content) for content in CONTENTS.values()]
+    return Images(root=root, paths=list(CONTENTS), ids=ids, rule=RULE)
+
+
+@pytest.mark.parametrize("number", [0, 3])
+@pytest.mark.parametrize("chosen", [slice(None), np.array([7, 0, 7, 34]), slice(30, 33)])
+def test_pictures_are_the_cached_views(of: Images, number: int, chosen: object) -> None:
+    """View n rendered live is view n as it would be cached, bit for bit, in any order asked."""
+    live = Live(pixels(of), of.ids, TURNED, number, None)
+    expected = pixels(of, view=View(TURNED, number))
+    assert len(live) == 35
+    np.testing.assert_array_equal(live[chosen], expected[chosen])
+
+
+def test_rows_are_the_cached_features(of: Images) -> None:
+    """Through a trunk too: same rows as from the cache."""
+    model = trunk.split(residual(), "pool").trunk
+    live = Live(pixels(of), of.ids, TURNED, 2, model.predict_on_batch)
+    expected = features(of, trunk=model, key=KEY, view=View(TURNED, 2))
+    np.testing.assert_array_equal(live[:], expected[:])
+    np.testing.assert_array_equal(live[np.array([33, 1])], expected[np.array([33, 1])])
+
+
+def test_nothing_but_plain_pixels_is_kept(of: Images, tmp_path: Path) -> None:
+    """Views that are shown once leave no rows behind."""
+    live = Live(pixels(of), of.ids, TURNED, 1, None)
+    before = sorted((tmp_path / "cache").rglob("*.arrow"))
+    live[:]
+    assert sorted((tmp_path / "cache").rglob("*.arrow")) == before
+    assert not (tmp_path / "cache" / "features").exists()
