@@ -107,7 +107,9 @@ def test_stages_commands_verbs_and_graph_agree() -> None:
     for name, stage in graph.items():
         key = " ${key}" if "foreach" in stage else ""
         assert stage.get("do", stage)["cmd"] == f"PYTHONPATH=src frostline {name}{key}"
-    verbs = {path.stem for path in (ROOT / "src/frostline/verbs").glob("*.py")} - {"__init__"}
+    verbs = {path.stem.replace("_", "-") for path in (ROOT / "src/frostline/verbs").glob("*.py")} - {
+        "__init__"
+    }
     assert set(COMMANDS) == verbs
 
 

@@ -8,7 +8,9 @@ import pytest
 
 from frostline.errors import FrostlineError, InputError
 from frostline.frost import joined, trunk
-from frostline.nets import fitting
+from frostline.frost.store import Store
+from frostline.nets import fitting, network
+from frostline.nets.backend import keras
 from making import pixels
 from making_networks import HEIGHT, KERAS_COPIES, WIDTH, classifier, head, phase, residual
 
@@ -150,3 +152,36 @@ def test_weights_that_do_not_fit(tmp_path: Path) -> None:
         assert str(caught.value).startswith(f"{wrong} does not fit the network: ")
         assert str(caught.value).endswith(f"; run `dvc repro train@{wrong.parent.name}` again")
         assert "\n" not in str(caught.value)
+
+
+@KERAS_COPIES
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("freeze", ["all", "conv2_block1_out", "pool1_pool"])
+def test_joined_is_the_head_on_cached_features_at_every_precision(
+    precision: str, freeze: str, tmp_path: Path
+) -> None:
+    """Features kept in 16 bits and read back give the joined function's very answers, to the arithmetic's bits."""
+    entry = classifier(
+        backbone="resnet50",
+        precision=precision,
+        network={
+            "type": "pretrained",
+            "end_at": "conv2_block2_out",
+            "head": head(standardize=True, dense={"wide": 5}).model_dump(),
+        },
+    )
+    keras(seed=3)
+    whole = network.build(entry, backbone="resnet50", weights=None, classes=3)
+    parts = trunk.split(whole, freeze)
+    rows = np.asarray(parts.trunk.predict_on_batch(PICTURES))
+    assert rows.dtype.name == precision
+    store = Store(tmp_path, shape=rows.shape[1:], dtype=precision)
+    ids = [f"{number:064x}" for number in range(len(rows))]
+    store.append(ids, rows)
+    kept = store.rows(ids)[:]
+    assert kept.dtype == np.float32
+    np.testing.assert_array_equal(kept, rows.astype(np.float32))
+    expected = np.asarray(joined.joined(parts)(PICTURES)["probs"])
+    tolerance = {"float32": 1e-5, "bfloat16": 0.02, "float16": 0.003}[precision]
+    np.testing.assert_allclose(fitting.predict(parts.upper, kept), expected, atol=tolerance)
+    assert {str(weight.dtype) for weight in whole.body.weights} == {"float32"}

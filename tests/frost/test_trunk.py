@@ -5,11 +5,11 @@ import pytest
 
 from frostline.errors import InputError
 from frostline.frost import trunk
-from frostline.nets import fitting
+from frostline.nets import fitting, network
 from frostline.nets.fitting import Labelled
 from frostline.nets.network import Network
 from making import pixels
-from making_networks import HEIGHT, KERAS_COPIES, WIDTH, phase, residual
+from making_networks import HEIGHT, KERAS_COPIES, WIDTH, classifier, phase, residual
 
 PICTURES = np.stack([pixels(number, height=HEIGHT, width=WIDTH) for number in range(5)])
 BRANCH = ("branch_conv1", "branch_norm", "branch_conv2")
@@ -132,3 +132,22 @@ def test_upper_weights_of_the_same_cut_fit() -> None:
     np.testing.assert_array_equal(
         np.asarray(source.upper(rows, training=False)), np.asarray(target.upper(rows, training=False))
     )
+
+
+@pytest.mark.parametrize(
+    ("backbone", "most", "expected"),
+    [
+        ("vgg16", 9, ["block1_pool", "block2_pool", "block3_pool", "block4_pool", "block5_pool"]),
+        ("vgg16", 2, ["block2_pool", "block5_pool"]),
+        ("vgg16", 1, ["block5_pool"]),
+        (None, 9, ["stem", "add", "last_norm"]),
+    ],
+)
+def test_block_ends(backbone: str | None, most: int, expected: list[str]) -> None:
+    """The last cut of each block, pooling included and the transform not; thinned out to the number asked."""
+    if backbone is None:
+        body = residual().body
+    else:
+        body = network.build(classifier(backbone=backbone), backbone=backbone, weights=None, classes=3).body
+    found = trunk.block_ends(body, most=most)
+    assert found == expected

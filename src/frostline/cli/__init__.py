@@ -17,7 +17,14 @@ from frostline.errors import FrostlineError
 
 __all__ = ["STAGES", "cli", "main"]
 
-for subject in ("stages", "networks", "scoring", "tracking", "project"):  # the order in which help lists them
+for subject in (
+    "stages",
+    "networks",
+    "scoring",
+    "tracking",
+    "studies",
+    "project",
+):  # in which help lists them
     import_module(f"frostline.cli.{subject}")
 
 

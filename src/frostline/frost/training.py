@@ -45,6 +45,17 @@ def train(
             yield name, epoch
 
 
+def extract(inputs: Recipe, network: Network, parts: dict[str, Split]) -> None:
+    """Cache all that training will read, but for live views."""
+    augmentation = inputs.entry.augmentation
+    views = 0 if augmentation and augmentation.views == "live" else getattr(augmentation, "views", 1)
+    _pooled(inputs, network)
+    for each in parts.values():
+        for number in range(views):
+            inputs.rows(each, "train", view=_view(inputs, number))
+        inputs.rows(each, "validation")
+
+
 def _resumed(last: Any, checkpoint: Checkpoint | None) -> Standing | None:
     """What the checkpoint holds, its variables put in place; None where it holds nothing of this model."""
     standing = checkpoint.read() if checkpoint else None

@@ -56,6 +56,23 @@ def nearest_cuts(body: Any, wrong: Any) -> list[str]:
     return found
 
 
+def block_ends(body: Any, *, most: int) -> list[str]:
+    """Up to `most` layers at which whole blocks end and `body` can be cut, from the pixels upwards.
+
+    A block is what Keras names alike up to the last underscore: `block4_pool` ends `block4`. Where there
+    are more, they are thinned out evenly, the last one stays; the pooling at the very top is none.
+    """
+    blocks: dict[str, str] = {}
+    learnt = False  # the transform of the pixels is no block
+    for each in body.layers[1:-1]:
+        learnt = learnt or bool(each.weights)
+        if learnt and _is_cut(body, each):
+            blocks[each.name.rpartition("_")[0] or each.name] = each.name
+    ends, count = list(blocks.values()), min(most, len(blocks))
+    places = {round((number + 1) * len(ends) / count) - 1 for number in range(count)}
+    return [ends[place] for place in sorted(places)]
+
+
 def _is_cut(body: Any, candidate: Any) -> bool:
     try:
         keras().Model(candidate.output, body.output)

@@ -1,0 +1,91 @@
+"""How long a head takes on cached features: frostline's compiled loop beside Keras' own `fit`, in one run.
+
+    python benchmarks/head.py [--width 25088] [--epochs 100] [--keras-epochs 3]
+
+2000 training and 1000 validation rows of that width (VGG19's feature maps of cats and dogs, by default)
+lie in a store on disk, as `frostline train` finds them; the values are random, which costs the same.
+Keras has its rows in memory, and its time for all epochs is its mean epoch after the first, times epochs.
+"""
+
+import argparse
+import resource
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from frostline import files
+from frostline.frost.store import Rows, Store
+from frostline.nets import heads
+from frostline.nets.backend import keras
+from frostline.nets.fitting import Fit, Labelled
+from frostline.params import Head, Phase
+
+TRAIN, VALIDATION, BATCH = 2000, 1000, 20
+
+
+def stored(folder: Path, width: int) -> tuple[Rows, Rows]:
+    """Random rows in a store, as extraction leaves them."""
+    store = Store(folder, shape=(width,), dtype="float32")
+    rng = np.random.default_rng(1)
+    ids = [files.sha256(str(number).encode()) for number in range(TRAIN + VALIDATION)]
+    with store.appending() as append:
+        for start in range(0, len(ids), 100):
+            append(ids[start : start + 100], rng.random((100, width), np.float32))
+    return store.rows(ids[:TRAIN]), store.rows(ids[TRAIN:])
+
+
+def head(width: int) -> Any:
+    """The lecture's: one sigmoid unit on everything."""
+    keras(seed=7)
+    return heads.build(
+        Head(pooling="flatten", standardize=False, dense={}, dropout=0.0), features=width, classes=2
+    )
+
+
+def frostline(train: Rows, held: Rows, labels: Any, *, width: int, epochs: int) -> float:
+    """Seconds for all epochs, compiling included."""
+    phase = Phase(freeze="all", epochs=epochs, batch_size=BATCH, optimizer="rmsprop", learning_rate=1e-4)
+    shown = Labelled(lambda _: train, labels[:TRAIN])
+    fit = Fit(head(width), phase, shown, Labelled(lambda _: held, labels[TRAIN:]), [7, 0])
+    start = time.monotonic()
+    for _ in fit.epochs():
+        pass
+    return time.monotonic() - start
+
+
+def plain(train: Rows, held: Rows, labels: Any, *, width: int, epochs: int) -> float:
+    """Mean seconds of an epoch of Keras' `fit` on arrays, after a first one that compiles."""
+    k = keras()
+    model = head(width)
+    model.compile(k.optimizers.RMSprop(1e-4), k.losses.BinaryCrossentropy(from_logits=True), ["accuracy"])
+    rows, others = train[:], held[:]
+    data = {"x": rows, "y": labels[:TRAIN, None], "validation_data": (others, labels[TRAIN:, None])}
+    model.fit(**data, batch_size=BATCH, epochs=1, verbose=0)
+    start = time.monotonic()
+    model.fit(**data, batch_size=BATCH, epochs=epochs, verbose=0)
+    return (time.monotonic() - start) / epochs
+
+
+def main() -> None:
+    """Measure both, print the seconds and their ratio."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--width", type=int, default=25_088)
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--keras-epochs", type=int, default=3)
+    asked = parser.parse_args()
+    labels = np.random.default_rng(2).integers(0, 2, TRAIN + VALIDATION)
+    keras()
+    with tempfile.TemporaryDirectory() as folder:
+        train, held = stored(Path(folder), asked.width)
+        own = frostline(train, held, labels, width=asked.width, epochs=asked.epochs)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        theirs = plain(train, held, labels, width=asked.width, epochs=asked.keras_epochs) * asked.epochs
+    print(f"frostline: {own:.1f} s for {asked.epochs} epochs, peak memory {peak:.2f} GiB")
+    print(f"Keras fit: {theirs:.1f} s, from {asked.keras_epochs} epochs; {theirs / own:.1f} times as long")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""Pictures of one classifier trained in several ways: over freeze points, and over seeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from frostline.results.statistics import Interval
+from frostline.results.style import MUTED, RIGHT, WRONG, canvas, names, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_COLOURS = (RIGHT, WRONG, "#009e73", "#e69f00", "#56b4e9", "#cc79a7")
+
+
+@dataclass(frozen=True)
+class AtCut:
+    """A training with one freeze point: validation accuracy (0-1) with its interval, and what it cost."""
+
+    cut: str
+    accuracy: float
+    interval: Interval
+    trainable: int
+    feature_bytes: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Band:
+    """Validation accuracies (S, E) of one classifier: S seeds, E epochs, each 0 to 1."""
+
+    name: str
+    accuracy: np.ndarray
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Over seeds, (E,)."""
+        found: np.ndarray = self.accuracy.mean(0)
+        return found
+
+    @property
+    def half_width(self) -> np.ndarray:
+        """Of the 95% interval of the mean, (E,), by Student's t; NaN with a single seed."""
+        from scipy import stats
+
+        seeds = len(self.accuracy)
+        if seeds < 2:
+            return np.full(self.accuracy.shape[1], np.nan)
+        error = self.accuracy.std(0, ddof=1) / np.sqrt(seeds)
+        found: np.ndarray = error * stats.t.ppf(0.975, seeds - 1)
+        return found
+
+    def lecture(self) -> dict[str, float]:
+        """What the lecture asks of a curve: where it starts, how it climbs, where it ends.
+
+        `start`: after one epoch. `slope`: mean gain an epoch over the first quarter of the epochs.
+        `asymptote`: mean of the last quarter.
+        """
+        quarter = max(1, len(self.mean) // 4)
+        slope = (self.mean[min(quarter, len(self.mean) - 1)] - self.mean[0]) / quarter
+        return {
+            "start": float(self.mean[0]),
+            "slope": float(slope),
+            "asymptote": float(self.mean[-quarter:].mean()),
+        }
+
+
+@styled
+def cuts(points: Sequence[AtCut], *, classifier: str, note: str) -> "Figure":
+    """Validation accuracy with its interval, and seconds of training, for each freeze point."""
+    best = max(points, key=lambda point: point.accuracy)
+    figure = canvas(
+        width=9.2,
+        height=0.42 * len(points) + 1.0,
+        title=f"{classifier}: {best.accuracy:.1%} on validation when frozen up to {best.cut}",
+        subtitle="what stays frozen, from nothing but the first layers (top) to everything (bottom)",
+        note=note,
+    )
+    accuracy, cost = figure.subplots(1, 2, sharey=True)
+    rows = np.arange(len(points))
+    values = np.array([point.accuracy for point in points])
+    reach = [
+        values - [point.interval.low for point in points],
+        [point.interval.high for point in points] - values,
+    ]
+    accuracy.errorbar(values, rows, xerr=np.maximum(reach, 0), fmt="o", color=RIGHT, capsize=3)
+    accuracy.set(
+        xlabel="validation accuracy, 95% interval", yticks=rows, yticklabels=names([p.cut for p in points])
+    )
+    accuracy.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
+    accuracy.invert_yaxis()
+    cost.barh(rows, [point.seconds for point in points], color=MUTED, height=0.6)
+    cost.set(xlabel="seconds of training, features cached")
+    return figure
+
+
+@styled
+def bands(found: Sequence[Band], *, title: str, note: str) -> "Figure":
+    """Validation accuracy over the epochs: the mean of the seeds, and its 95% interval as a band."""
+    seeds = len(found[0].accuracy)
+    figure = canvas(
+        width=9.2,
+        height=4.2,
+        title=title,
+        subtitle=f"mean of {seeds} seeds; band: its 95% interval" if seeds > 1 else "one seed: no interval",
+        note=note,
+    )
+    axes = figure.add_subplot()
+    for band, colour in zip(found, _COLOURS, strict=False):
+        epochs = np.arange(1, len(band.mean) + 1)
+        axes.plot(epochs, band.mean, color=colour, label=band.name)
+        if seeds > 1:
+            low, high = band.mean - band.half_width, band.mean + band.half_width
+            axes.fill_between(epochs, low, np.minimum(high, 1), color=colour, alpha=0.2, linewidth=0)
+    axes.set(xlabel="epoch", ylabel="validation accuracy")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
+    axes.legend(loc="lower right")
+    return figure

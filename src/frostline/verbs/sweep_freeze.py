@@ -1,0 +1,87 @@
+"""`frostline sweep-freeze CLASSIFIER`: the same training with the frost line at each block's end."""
+
+import csv
+import dataclasses
+import io
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from frostline import files, notes
+from frostline.errors import InputError
+from frostline.frost import joined, recipe, training, trunk
+from frostline.frost.recipe import Recipe
+from frostline.results import style, variants
+from frostline.results.statistics import wilson
+from frostline.results.variants import AtCut
+
+COLUMNS = ("cut", "accuracy", "low", "high", "trainable", "feature_bytes", "seconds")
+
+
+def run(name: str, *, cuts: str | None, most: int, out: Path) -> None:
+    """Train at each cut, print a line each, write `cuts.csv`, `cuts.json` and `cuts.png` into `out/NAME`.
+
+    The cut takes the place of the last phase's `freeze`. Figures are those of validation.
+    """
+    inputs = recipe.read(name)
+    if inputs.weights["backbone"] is None:
+        raise InputError(f"{name} trains from scratch; there is nothing to freeze")
+    chosen = cuts.split(",") if cuts else [*trunk.block_ends(inputs.network().body, most=most), "all"]
+    points = []
+    for cut in chosen:
+        points.append(_at(inputs, cut))
+        print(_line(points[-1]), flush=True)
+    folder = out / name
+    _write(folder, points)
+    figure = variants.cuts(points, classifier=name, note=notes.note(inputs.weights["source"]))
+    with files.writing(folder / "cuts.png") as temporary:
+        temporary.write_bytes(style.png(figure))
+    print(f"look: {folder / 'cuts.png'}; beside it cuts.csv and cuts.json")
+
+
+def _at(inputs: Recipe, cut: str) -> AtCut:
+    """One training. Features are cached before the clock starts: extraction is paid once, for all sweeps."""
+    last = list(inputs.entry.phases)[-1]
+    moved = inputs.entry.phases[last].model_copy(update={"freeze": cut})
+    there = inputs.changed(phases={**inputs.entry.phases, last: moved})
+    network = there.network()
+    parts = joined.splits(network, there.entry)
+    upper = parts[last].upper
+    training.extract(there, network, parts)
+    start = time.monotonic()
+    epochs = list(training.train(there, network, parts))
+    seconds = time.monotonic() - start
+    images, accuracy = len(there.manifest.split("validation").ids), epochs[-1][1].val_accuracy
+    return AtCut(
+        cut=cut,
+        accuracy=accuracy,
+        interval=wilson(round(accuracy * images), images),
+        trainable=sum(int(np.prod(each.shape)) for each in upper.trainable_weights),
+        feature_bytes=int(np.prod(upper.input_shape[1:])) * (4 if inputs.entry.precision == "float32" else 2),
+        seconds=seconds,
+    )
+
+
+def _plain(point: AtCut) -> dict[str, Any]:
+    found = dataclasses.asdict(point)
+    interval = found.pop("interval")
+    return {**found, "low": interval["low"], "high": interval["high"], "seconds": round(point.seconds, 3)}
+
+
+def _line(point: AtCut) -> str:
+    return (
+        f"frozen up to {point.cut:<24} {point.accuracy:6.1%} ({point.interval.low:.1%} to {point.interval.high:.1%})  "
+        f"{point.trainable:>12,} trainable  {point.feature_bytes / 1e3:>8,.0f} kB an image  {point.seconds:7.1f} s"
+    )
+
+
+def _write(folder: Path, points: list[AtCut]) -> None:
+    rows = [_plain(point) for point in points]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    files.write_text(folder / "cuts.csv", text.getvalue())
+    files.write_json(folder / "cuts.json", rows)

@@ -1,0 +1,76 @@
+"""`sweep-freeze` and `curves`: one classifier in several ways, as tables and pictures."""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+from frostline.errors import InputError
+from frostline.frost import features
+from frostline.verbs import curves, preprocess, sweep_freeze, weights
+from making import archive, classes
+from making_networks import KERAS_COPIES
+from making_params import CNN, PRETRAINED, WHOLE, changed
+
+pytestmark = KERAS_COPIES
+
+
+@pytest.fixture(scope="module", autouse=True)
+def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A project with a frozen classifier and a plain one; it is the current folder."""
+    root = tmp_path_factory.mktemp("project")
+    archive(root / "data/shapes.zip", classes({"circle": 15, "square": 11}))
+    (root / "dvc.yaml").write_text("stages: {}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        entries = {"cnn": CNN, "frozen": PRETRAINED}
+        with Path("params.yaml").open("w", encoding="utf-8") as file:
+            YAML(typ="safe").dump(changed(WHOLE, {"classifiers": entries}), file)
+        for name in ("mobilenet-random", "scratch"):
+            weights.run(name)
+        preprocess.run("shapes")
+        yield root
+
+
+def test_sweep_freeze(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    """A row a cut, deeper cuts train less; the picture is one; a second sweep forwards nothing."""
+    sweep_freeze.run("frozen", cuts=None, most=2, out=tmp_path)
+    found = json.loads((tmp_path / "frozen" / "cuts.json").read_text())
+    assert [each["cut"] for each in found] == ["conv_pw_1_relu", "conv_pw_2_relu", "all"]
+    # Above conv_pw_1_relu: the convolutions of block 2 (normalisation stays), and the head; above all: the head.
+    assert [each["trainable"] for each in found] == [3 * 3 * 64 + 64 * 128 + 129, 129, 129]
+    assert [each["feature_bytes"] for each in found] == [16 * 20 * 64 * 4, 8 * 10 * 128 * 4, 128 * 4]
+    for each in found:
+        assert 0 <= each["low"] <= each["accuracy"] <= each["high"] <= 1
+        assert each["seconds"] > 0
+    rows = list(csv.DictReader((tmp_path / "frozen" / "cuts.csv").open()))
+    assert [row["cut"] for row in rows] == [each["cut"] for each in found]
+    assert Image.open(tmp_path / "frozen" / "cuts.png").size[0] > 500
+    assert capsys.readouterr().out.count("frozen up to") == 3
+    monkeypatch.setattr(features, "_computed", lambda *_: pytest.fail("computed again"))
+    sweep_freeze.run("frozen", cuts="conv_pw_2_relu,all", most=1, out=tmp_path)
+
+
+def test_nothing_to_freeze(tmp_path: Path) -> None:
+    """A plain network is refused; a cut that is none is answered with the nearest."""
+    with pytest.raises(InputError, match=r"^cnn trains from scratch; there is nothing to freeze$"):
+        sweep_freeze.run("cnn", cuts=None, most=2, out=tmp_path)
+    with pytest.raises(InputError, match=r"^no layer 'conv_pw_9' in body; near: "):
+        sweep_freeze.run("frozen", cuts="conv_pw_9", most=2, out=tmp_path)
+
+
+def test_curves(tmp_path: Path) -> None:
+    """A band a classifier, a row a seed; the first seed is the recipe's own training."""
+    curves.run(("cnn", "frozen"), seeds=2, out=tmp_path)
+    found = json.loads((tmp_path / "curves.json").read_text())
+    assert [each["classifier"] for each in found] == ["cnn", "frozen"]
+    for each in found:
+        assert [len(course) for course in each["accuracy"]] == [2, 2]
+        assert each["start"] == pytest.approx(sum(course[0] for course in each["accuracy"]) / 2)
+        assert each["asymptote"] == pytest.approx(sum(course[-1] for course in each["accuracy"]) / 2)
+    assert Image.open(tmp_path / "curves.png").size[0] > 500
