@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from frostline.data.audit import Scan
 from ruamel.yaml import YAML
 
 from frostline import files, paths
@@ -36,10 +35,13 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         YAML().dump(PARAMS, file)
     monkeypatch.chdir(folder(tmp_path / "data/shapes", CONTENTS).parents[1])
     placed = [Placed(name, name[0], "") for name in sorted(CONTENTS)]
-    scans = [
-        Scan(files.sha256(CONTENTS[image.name]), len(CONTENTS[image.name]), 30, 53, "") for image in placed
-    ]
-    made = manifest.build("data/shapes", placed, scans, splits=SPLITS, reasons=[""] * 6)
+    contents = [CONTENTS[image.name] for image in placed]
+    columns = {
+        "sha256": [files.sha256(content) for content in contents],
+        "bytes": [len(content) for content in contents],
+        "height": [30] * 6, "width": [53] * 6, "split": SPLITS, "flags": [""] * 6,
+    }  # fmt: skip
+    made = manifest.build("data/shapes", placed, classes=("a", "b", "c"), reasons=[""] * 6, columns=columns)
     manifest.write(made, paths.dataset("shapes") / "manifest.parquet")
     said("scratch", None, None)
     return tmp_path

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from frostline.frost.store import Rows
+from frostline.nets.steps import RowsLike
 
 FOLDS = 5
 WIDEST = 512  # features beyond this are projected: distances stay, the cost does not grow
@@ -16,7 +16,7 @@ _PIECE = 512
 
 
 def out_of_fold(
-    rows: Sequence[Rows], labels: npt.NDArray[np.int64], ids: Sequence[str], *, classes: int, seed: int
+    rows: Sequence[RowsLike], labels: npt.NDArray[np.int64], ids: Sequence[str], *, classes: int, seed: int
 ) -> npt.NDArray[np.float32] | None:
     """(N, C) probabilities of every image by a logistic regression that was fitted without it.
 
@@ -46,7 +46,7 @@ def out_of_fold(
     return probs
 
 
-def _narrow(rows: Sequence[Rows], *, seed: int) -> npt.NDArray[np.float32]:
+def _narrow(rows: Sequence[RowsLike], *, seed: int) -> npt.NDArray[np.float32]:
     """(N, D) float32 with D ≤ WIDEST, piece by piece: wide features never lie in memory at once."""
     first = rows[0]
     width = first[:1].reshape(1, -1).shape[1]
