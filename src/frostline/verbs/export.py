@@ -7,8 +7,7 @@ import numpy as np
 
 import frostline
 from frostline import files, images, paths
-from frostline.errors import FrostlineError
-from frostline.frost import features, joined, recipe
+from frostline.frost import features, joined, recipe, trained
 from frostline.frost.recipe import Recipe
 from frostline.frost.trunk import Split
 from frostline.onnx import agreement, contract, convert
@@ -24,7 +23,7 @@ def run(name: str) -> None:
     inputs = recipe.read(name)
     record = paths.classifier(name) / "record.json"
     key = reports.read(record, keys=("key",), made_by=f"dvc repro train@{name}")["key"]
-    last = _trained(inputs)
+    _, last = trained.load(inputs)
     size = inputs.entry.image.size
     model = convert.convert(
         *joined.halves(last),
@@ -43,16 +42,6 @@ def run(name: str) -> None:
         f"{name}: {folder / 'model.onnx'}, {len(model) / 1e6:.1f} MB; differs from the trained network by at most "
         f"{max(proof.image_difference, proof.feature_difference):.1g} in any probability"
     )
-
-
-def _trained(inputs: Recipe) -> Split:
-    """The network split at its last freeze point, with the trained weights above it in place."""
-    last = list(joined.splits(inputs.network(), inputs.entry).values())[-1]
-    path = paths.classifier(inputs.name) / "trained.weights.h5"
-    if not path.is_file():
-        raise FrostlineError(f"{path} is missing; run `dvc repro train@{inputs.name}`")
-    joined.load(last.upper, path)
-    return last
 
 
 def _contract(inputs: Recipe) -> Contract:
