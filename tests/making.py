@@ -1,6 +1,7 @@
 """Small real inputs for tests: images whose sizes all differ, folders of them, archives."""
 
 import io
+import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,3 +51,12 @@ def classes(counts: Mapping[str, int], *, prefix: str = "", kind: str = "png") -
         for index, (name, count) in enumerate(counts.items())
         for number in range(count)
     }
+
+
+def crashing(contents: list[bytes], measure: bool) -> list[object]:
+    """The audit's decoder, which dies of one content; here, because other processes import it."""
+    from frostline.audit.look import look_all
+
+    if b"deadly" in contents:
+        os.abort()
+    return list(look_all(contents, measure))

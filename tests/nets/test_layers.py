@@ -100,6 +100,14 @@ def test_the_whole_image_stays_whole() -> None:
     assert all(layer.fields == (None, None) for layer in layers.read(top, sees=layers.IMAGE))
 
 
+@pytest.mark.parametrize(("name", "depth"), [("vgg19", 16), ("mobilenetv2", 52)])
+def test_depth(name: str, depth: int) -> None:
+    """VGG19 is 19 layers with its three dense ones; the table says the same as the network itself."""
+    model = backbones.build(name, height=32, width=40)
+    assert layers.depth(model) == backbones.TABLE[name].depth == depth
+    assert model.count_params() == backbones.TABLE[name].parameters
+
+
 def support(model: Any, layer: str, *, images: int, seed: int = 1) -> list[tuple[int, int]]:
     """First and last row and column of pixels with a gradient from one position in the middle of a layer."""
     import tensorflow as tf
@@ -184,7 +192,10 @@ def test_every_backbone_is_read(name: str) -> None:
     side = backbones.TABLE[name].side
     model = backbones.build(name, height=side, width=side)
     found = layers.read(model)
-    assert sum(layer.parameters for layer in found) == model.count_params()
+    assert (
+        sum(layer.parameters for layer in found) == model.count_params() == backbones.TABLE[name].parameters
+    )
+    assert layers.depth(model) == backbones.TABLE[name].depth
     last = found[-1]
     if None not in last.fields:
         assert last.fields[0].step == 2 ** round(np.log2(side / last.shape[0]))

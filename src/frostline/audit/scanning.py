@@ -23,6 +23,7 @@ from frostline import files
 from frostline.audit.cache import FIELDS, Cache, digests_of
 from frostline.audit.look import Look, look_all
 from frostline.data.source import Source
+from frostline.errors import FrostlineError
 from frostline.images import ImageError
 from frostline.progress import progress
 
@@ -142,8 +143,17 @@ def _settle(fresh: list[_Read], future: Future[list[Look]], cache: Cache, measur
 
 
 def _alone(content: bytes, measure: bool) -> Look:
-    """One image in a process of its own: if that dies, it is this image's fault."""
+    """One image in a process of its own: if that dies, it is this image's fault.
+
+    FrostlineError where the process dies without any image: then nothing is wrong with the data.
+    """
     with _Pool(1) as pool:
+        try:
+            pool.submit([], measure).result()
+        except BrokenProcessPool:
+            raise FrostlineError(
+                "processes that decode images die at once; free some memory, then run the command again"
+            ) from None
         try:
             return pool.submit([content], measure).result()[0]
         except BrokenProcessPool:

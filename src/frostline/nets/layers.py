@@ -58,6 +58,26 @@ def read(model: Any, *, sees: Fields = PIXELS) -> list[Layer]:
     return found
 
 
+def depth(model: Any) -> int:
+    """Layers with kernels, convolutional or dense, on the longest way through a model."""
+    return _deep(model, [0] * len(model.inputs))
+
+
+def _deep(model: Any, inputs: Sequence[int]) -> int:
+    seen = {id(tensor): deep for tensor, deep in zip(model.inputs, inputs, strict=True)}
+    for node in _nodes(model):
+        below = [seen[id(tensor)] for tensor in node.arguments.keras_tensors]
+        inner = _inside(node.operation)
+        if inner is not None:
+            deep = _deep(inner, below)
+        elif below:
+            deep = max(below) + (type(node.operation).__name__ in CONVOLUTIONS | {"Dense"})
+        else:
+            deep = seen[id(node.outputs[0])]
+        seen.update({id(tensor): deep for tensor in node.outputs})
+    return seen[id(model.outputs[0])]
+
+
 def _walk(model: Any, inputs: Sequence[Fields], prefix: str = "") -> tuple[list[Layer], Fields]:
     """The layers, and the fields of what the model gives, from the fields of what it takes."""
     seen = {id(tensor): fields for tensor, fields in zip(model.inputs, inputs, strict=True)}

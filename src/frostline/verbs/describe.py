@@ -6,8 +6,8 @@ from math import prod
 from pathlib import Path
 
 from frostline import files, params, paths
-from frostline.data import layout
 from frostline.data import manifest as manifests
+from frostline.data import placing
 from frostline.data.source import open_source
 from frostline.errors import FrostlineError, InputError
 from frostline.frost import joined
@@ -59,7 +59,7 @@ def _classes(settings: Params, entry: Classifier) -> int:
     root = Path(settings.datasets[entry.dataset].path)
     try:
         with open_source(root) as source:
-            return len({image.label for image in layout.place(source.names(), where=str(root))})
+            return len({image.label for image in placing.placed(source, root)})
     except (FrostlineError, OSError):
         raise InputError(
             f"{root} is not here to count its classes; say how many there are with --classes"

@@ -11,7 +11,7 @@ import numpy as np
 import frostline
 from frostline import files, images, paths
 from frostline.errors import FrostlineError
-from frostline.frost import features, joined, recipe
+from frostline.frost import features, joined, recipe, trained
 from frostline.frost.recipe import Recipe
 from frostline.frost.trunk import Split
 from frostline.onnx import agreement, contract, convert, sessions, variants
@@ -30,7 +30,7 @@ def run(name: str) -> None:
     inputs = recipe.read(name)
     record = paths.classifier(name) / "record.json"
     key = reports.read(record, keys=("key",), made_by=f"dvc repro train@{name}")["key"]
-    last = _trained(inputs.changed(precision="float32"))  # the weights are float32 at every precision
+    _, last = trained.load(inputs.changed(precision="float32"))  # the weights are float32 at every precision
     size = inputs.entry.image.size
     model = convert.convert(
         *joined.halves(last),
@@ -98,16 +98,6 @@ def _said(inputs: Recipe) -> Predictions:
     return predictions.read(
         paths.classifier(inputs.name) / "predictions.parquet", made_by=f"dvc repro train@{inputs.name}"
     )
-
-
-def _trained(inputs: Recipe) -> Split:
-    """The network split at its last freeze point, with the trained weights above it in place."""
-    last = list(joined.splits(inputs.network(), inputs.entry).values())[-1]
-    path = paths.classifier(inputs.name) / "trained.weights.h5"
-    if not path.is_file():
-        raise FrostlineError(f"{path} is missing; run `dvc repro train@{inputs.name}`")
-    joined.load(last.upper, path)
-    return last
 
 
 def _contract(inputs: Recipe) -> Contract:
