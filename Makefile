@@ -1,4 +1,5 @@
 # make demo   the whole pipeline on the sample, from one command
+# make serve  MLflow, Prefect and a worker on this machine, with the schedules of prefect.yaml, until Ctrl-C
 # make test   the checks that every change must pass
 # make        this list
 
@@ -10,7 +11,7 @@ READY := $(VENV)/.ready
 # Stages call `frostline`, so the environment must be on the path.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo test test-slow lint format lock clean
+.PHONY: help setup demo serve test test-slow lint format lock clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -31,6 +32,9 @@ demo: $(READY)
 	@echo; cat reports/comparison/comparison.txt
 	@echo; echo "look: plots/digits-vgg19/*.png, reports/comparison/comparison.png, scores.parquet"
 	@echo "next: source $(BIN)/activate, then docs/guide.md with your own photos"
+
+serve: $(READY)
+	@exec frostline serve
 
 test: $(READY)
 	@$(MAKE) --no-print-directory lint

@@ -1,0 +1,7 @@
+"""Prefect: what runs when nobody is there. A few lines each; what they do lies in src/frostline."""
+
+import os
+
+# Prefect starts a server of its own where none is configured; on a busy machine that takes longer than its 20 s.
+os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")  # nothing is told to anybody

@@ -1,41 +1,59 @@
-"""Retraining as a Prefect flow: DVC's stages one by one, then MLflow.
+"""Retraining: pull, reproduce stage by stage, sync, record in git, push what may be pushed, tell."""
 
-Run it once from the project's root with `python flows/training.py`. DVC alone decides what is out of date;
-Prefect shows, retries and schedules.
-"""
+from datetime import UTC, datetime
 
-import os
+from prefect import flow
 
-# Prefect starts a server of its own where none is configured; on a busy machine that takes longer than its 20 s.
-os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
-os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")  # nothing is told to anybody
+from flows import tasks
+from flows.showing import show
+from frostline import graph, orchestration, params
+from frostline.nightly import outputs, wording
+from frostline.nightly.alone import alone
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
-
-from frostline import graph
-from frostline.verbs import sync
+TROUBLE = [orchestration.on_trouble]
 
 
-@task(task_run_name="{step.name}", cache_policy=NO_CACHE)
-def reproduce(step: graph.Step) -> graph.Outcome:
-    """Bring one stage up to date; says whether it ran, was restored or was skipped."""
-    return graph.reproduce(step)
+@flow(
+    name="training", log_prints=True, on_failure=TROUBLE, on_crashed=TROUBLE, on_cancellation=TROUBLE,
+    persist_result=False,
+)  # fmt: skip
+def training(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks for them by name
+    because: str = "asked for",
+    author: str = "frostline <frostline@localhost>",
+    set_aside: bool = False,
+    push_results: bool = False,
+    push_to: str = "",
+    notify: str = "",
+    stage_hours: float = 12.0,
+    wait_hours: float = 2.0,
+) -> str:
+    """Bring everything up to date; what changed becomes one commit with one tag.
 
-
-@task(cache_policy=NO_CACHE, retries=2, retry_delay_seconds=10)
-def track() -> None:
-    """Bring MLflow up to date; a server that was away is tried again."""
-    sync.run()
-
-
-@flow(name="training", log_prints=True)
-def training() -> dict[str, str]:
-    """Reproduce every stage in order, then sync; returns what happened to each stage."""
-    done = {step.name: reproduce(step).result for step in graph.steps()}
-    track()
-    return done
+    because: the reason, for the commit. author: who commits. set_aside: put uncommitted changes into git's
+    stash instead of refusing. push_results: `dvc push`. push_to: a git remote for commit and tag.
+    notify: a notification block, such as custom-webhook/frostline. The hours are time limits.
+    """
+    who = graph.Author.parse(author)
+    names = list(params.load().classifiers)
+    orchestration.drop_missed()
+    with alone(seconds=wait_hours * 3600):
+        print(graph.require_clean(set_aside=set_aside) or "no uncommitted changes")
+        print(tasks.pull())
+        done = [tasks.reproduce(step, seconds=stage_hours * 3600) for step in graph.steps()]
+        tasks.track()
+        rows = wording.results(outputs.metrics(names))
+        show(done, rows, names)
+        message = wording.commit_message(done, [because], rows)
+        record = graph.record(message, author=who, day=datetime.now(UTC).date())
+        if push_results:
+            print(tasks.push())
+        if push_to and record:
+            print(tasks.share(record, remote=push_to))
+    tag = record.tag if record else ""
+    if record:
+        orchestration.notify(notify, subject="retrained", body=wording.notice([], rows, tag=tag))
+    return wording.counts(done) + (f"; recorded as {tag}" if tag else "; nothing to record")
 
 
 if __name__ == "__main__":
-    training()
+    orchestration.main(training)

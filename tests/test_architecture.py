@@ -19,7 +19,7 @@ ARROWS = {
     "cli": {"verbs", "tracking", "lineage"},
     "verbs": {
         "frost", "nets", "engine", "audit", "data", "images", "params", "records", "results", "onnx", "tracking",
-        "graph", "lineage", "scores", "progress",
+        "graph", "lineage", "scores", "orchestration", "progress",
     },
     "frost": {"nets", "engine", "data", "images", "params"},
     "nets": {"params"},
@@ -32,6 +32,8 @@ ARROWS = {
     "results": {"records", "images"},
     "records": set(),
     "onnx": {"images"},
+    "nightly": {"data", "graph"},
+    "orchestration": set(),
     "tracking": {"records"},
     "graph": set(),
     "lineage": set(),

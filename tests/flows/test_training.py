@@ -1,47 +1,70 @@
-"""The training flow: DVC's stages in order as tasks, then MLflow; with a real Prefect server when slow."""
+"""The flows' wiring: parameters, retries, what is never cached; Prefect itself is not started here."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = """
-import flows.training as training
-from frostline import graph
-from frostline.verbs import sync
-called = []
-graph.steps = lambda: [graph.Step("first", (), True), graph.Step("second", (), True)]
-graph.reproduce = lambda step: called.append(step.name) or graph.Outcome(step.name, "ran", 1.0, ())
-sync.run = lambda: called.append("sync")
-"""
 
 
-def run(code: str, tmp_path: Path) -> str:
-    """What a fresh interpreter prints; Prefect's settings are read when it is imported."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM + code],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=280,
-        env={"PATH": "/usr/bin:/bin", "PREFECT_HOME": str(tmp_path), "HOME": str(tmp_path)},
+def run(code: str, tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A fresh interpreter in the project's root; Prefect's settings are read when it is imported."""
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=280,
+        env={"PATH": "/usr/bin:/bin", "PREFECT_HOME": str(tmp_path), "HOME": str(tmp_path), **environment},
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
-def test_tasks_hand_over(tmp_path: Path) -> None:
-    """A task is one stage; tracking is one sync; neither is ever cached by Prefect."""
-    said = run(
-        "print(training.reproduce.fn(graph.steps()[0]).result, training.track.fn(), called)\n"
-        "from prefect.cache_policies import NO_CACHE\n"
-        "print(training.reproduce.cache_policy == NO_CACHE, training.track.cache_policy == NO_CACHE)\n",
-        tmp_path,
+def test_tasks_are_never_cached_and_retry_only_what_may_pass(tmp_path: Path) -> None:
+    """DVC alone decides what is out of date; a failing stage is not tried again, a lock and a remote are."""
+    code = """
+from types import SimpleNamespace
+from prefect import Task
+from prefect.cache_policies import NO_CACHE
+from flows import tasks
+from frostline import graph
+from frostline.errors import FrostlineError
+found = [each for each in vars(tasks).values() if isinstance(each, Task)]
+print(sorted(each.name for each in found))
+print(all(each.cache_policy == NO_CACHE and each.persist_result is False for each in found))
+for kind in (graph.BusyError, graph.RemoteError, FrostlineError, ValueError):
+    state = SimpleNamespace(result=lambda raise_on_failure, kind=kind: kind("x"))
+    print(kind.__name__, tasks.may_pass(None, None, state))
+"""
+    done = run(code, tmp_path)
+    assert done.stdout.splitlines() == [
+        "['pull', 'push', 'push to git', 'reproduce', 'score', 'sync']",
+        "True",
+        "BusyError True", "RemoteError True", "FrostlineError False", "ValueError False",
+    ], done.stderr  # fmt: skip
+
+
+def test_an_api_that_does_not_answer(tmp_path: Path) -> None:
+    """No work, one line with the command that starts it."""
+    code = "import runpy, sys; sys.argv = ['x']; runpy.run_module('flows.training', run_name='__main__')"
+    done = run(code, tmp_path, PREFECT_API_URL="http://127.0.0.1:9/api")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(
+        "frostline: Prefect's API http://127.0.0.1:9/api does not answer"
     )
-    assert said.splitlines() == ["ran None ['first', 'sync']", "True True"]
+    assert "make serve" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
-def test_the_flow_on_a_real_server(tmp_path: Path) -> None:
-    """Every stage once, in order, then sync; the result says what happened to each."""
-    said = run("print('result', training.training(), called)\n", tmp_path)
-    assert "result {'first': 'ran', 'second': 'ran'} ['first', 'second', 'sync']" in said
+DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+
+
+@pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda each: each["name"])
+def test_deployments(deployment: dict, tmp_path: Path) -> None:
+    """Each names a flow and parameters that exist, one pool, tags, a description, and runs alone."""
+    assert deployment["work_pool"]["name"] == "frostline"
+    assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
+    assert deployment["tags"] == ["frostline", deployment["name"]]
+    assert deployment["description"].endswith(".")
+    file, flow = deployment["entrypoint"].split(":")
+    module = file.removesuffix(".py").replace("/", ".")
+    done = run(f"import {module} as m; print(sorted(m.{flow}.parameters.properties))", tmp_path)
+    assert set(deployment["parameters"]) <= set(eval(done.stdout)), done.stderr

@@ -21,9 +21,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         shutil.copy(ROOT / name, tmp_path / name)
     folder(tmp_path / "data", {"a/1.png": encoded(1)})
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    for command in (["git", "init", "-q"], ["dvc", "init", "-q"]):
-        subprocess.run(command, check=True)
+    for name in ("MLFLOW_TRACKING_URI", "PREFECT_API_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for command in ("git init -q", "dvc init -q", "git add -A", "git commit -qm start"):
+        subprocess.run(command.split(), check=True)
     return tmp_path
 
 
@@ -42,6 +43,8 @@ def test_all_well(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert found["packages"] == "ok as in requirements/versions.yaml"
     assert found["MLflow"].startswith("ok mlflow ui --backend-store-uri sqlite:///")
     assert found["DVC remote"].startswith("note no default remote; to share data and models")
+    assert found["Prefect"] == "note no API is named; for schedules: make serve"
+    assert found["git"] == "ok nothing uncommitted but what DVC writes"
 
 
 def no_data(project: Path) -> None:
@@ -85,3 +88,21 @@ def test_an_unreachable_server(
     with pytest.raises(FrostlineError, match="to be mended: MLflow"):
         doctor.run()
     assert "127.0.0.1:9" in lines(capsys)["MLflow"]
+
+
+def test_prefect_does_not_answer(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An API that is named must be there; the line says what starts it."""
+    assert project.is_dir()
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    with pytest.raises(FrostlineError, match="to be mended: Prefect"):
+        doctor.run()
+    assert "start it: make serve" in lines(capsys)["Prefect"]
+
+
+def test_uncommitted_changes(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are told, not mended: only the retraining flow minds."""
+    (project / "dvc.yaml").write_text("stages: {}\n")
+    doctor.run()
+    assert lines(capsys)["git"].startswith("note uncommitted changes (dvc.yaml)")

@@ -45,3 +45,15 @@ def doctor() -> None:
 def cache(action: str, limit: str | None, unused_days: float | None) -> None:
     """List what the cache holds, prune it (what was used last stays), or verify every file by its hash."""
     verb("cache", action, limit=limit, unused_days=unused_days)
+
+
+@command("frostline serve --api-port 4300 --mlflow-port 5300")
+@click.option(
+    "--api-port", default=4200, show_default=True, type=click.IntRange(1, 65535), help="Prefect's port."
+)
+@click.option(
+    "--mlflow-port", default=5000, show_default=True, type=click.IntRange(1, 65535), help="MLflow's port."
+)
+def serve(**options: int) -> None:
+    """Run MLflow, Prefect's server and a worker on this machine until Ctrl-C, with prefect.yaml's schedules."""
+    verb("serve", **options)

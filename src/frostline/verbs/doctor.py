@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from frostline import graph, lineage, params, paths, tracking
+from frostline import graph, lineage, orchestration, params, paths, tracking
 from frostline.errors import FrostlineError
 from frostline.onnx import providers
 
@@ -40,6 +40,8 @@ def _findings() -> Iterator[Finding]:
     yield _remote()
     uri = tracking.store()
     yield Finding("MLflow", tracking.reachable(uri), tracking.where_to_look(uri))
+    yield _prefect()
+    yield _changes()
     yield _disk()
     yield Finding("cache", "", f"{paths.cache()}, {_size(paths.cache()) / 2**20:.0f} MiB; safe to delete")
 
@@ -73,6 +75,23 @@ def _remote() -> Finding:
     remote = graph.remote()
     advice = "" if remote else "no default remote; to share data and models: dvc remote add -d NAME URL"
     return Finding("DVC remote", advice, remote, needed=False)
+
+
+def _prefect() -> Finding:
+    """Only schedules need it: `dvc repro` and a flow by hand go without."""
+    if not (address := orchestration.address()):
+        return Finding("Prefect", "no API is named; for schedules: make serve", needed=False)
+    return Finding("Prefect", orchestration.reachable(), address)
+
+
+def _changes() -> Finding:
+    """A retraining refuses somebody's uncommitted changes."""
+    try:
+        mine = graph.own_changes()
+    except FrostlineError as error:
+        return Finding("git", str(error))
+    advice = f"uncommitted changes ({', '.join(mine[:3])}); the retraining flow refuses them" if mine else ""
+    return Finding("git", advice, "nothing uncommitted but what DVC writes", needed=False)
 
 
 def _disk() -> Finding:

@@ -1,0 +1,47 @@
+"""Every night: score what is new, retrain if there is a reason, else say that there is nothing to do."""
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.scoring import scoring
+from flows.training import TROUBLE, training
+from frostline import graph, orchestration, params, tracking
+from frostline.nightly.decision import Facts, Limits, reasons
+
+
+@flow(name="nightly", log_prints=True, on_failure=TROUBLE, on_crashed=TROUBLE, persist_result=False)
+def nightly(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks for them by name
+    folder: str = "",
+    model: str = "",
+    champion_days: float | None = None,
+    drift: float | None = None,
+    author: str = "frostline <frostline@localhost>",
+    set_aside: bool = False,
+    push_results: bool = False,
+    push_to: str = "",
+    notify: str = "",
+) -> State:
+    """Score the new images of a folder (if one is named), then decide about retraining.
+
+    A retraining is due when DVC finds data, params or code changed, when drift is above its limit, or when a
+    champion is older than champion_days. The other parameters are those of scoring and training.
+    """
+    orchestration.drop_missed()
+    seen = scoring(folder, model, notify=notify) if folder else None
+    ages = {} if champion_days is None else {
+        name: tracking.champion_days(name, uri=tracking.store()) for name in params.load().classifiers
+    }  # fmt: skip
+    facts = Facts(stale=graph.stale(), champion_days=ages, drift=seen)
+    why = reasons(facts, Limits(champion_days, drift))
+    if not why:
+        return orchestration.nothing_to_do("data, params and code are as they were")
+    print("\n".join(["retraining, because", *why]))
+    said = training(
+        because="; ".join(why), author=author, set_aside=set_aside, push_results=push_results,
+        push_to=push_to, notify=notify,
+    )  # fmt: skip
+    return orchestration.done(said)
+
+
+if __name__ == "__main__":
+    orchestration.main(nightly)

@@ -1,0 +1,38 @@
+"""Scoring: the images of a folder that have not been scored yet, by the champion."""
+
+from pathlib import Path
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows import tasks
+from frostline import orchestration
+from frostline.nightly import inbox, outputs
+
+TROUBLE = [orchestration.on_trouble]
+
+
+@flow(
+    name="scoring", log_prints=True, on_failure=TROUBLE, on_crashed=TROUBLE, on_cancellation=TROUBLE,
+    persist_result=False,
+)  # fmt: skip
+def scoring(
+    folder: str,
+    model: str,
+    out: str = "scores",
+    device: str = "auto",
+    notify: str = "",  # noqa: ARG001  # read by on_trouble from the run's parameters
+) -> State:
+    """Score what is new in a folder into a Parquet file of its own; the next run begins after it.
+
+    folder: where images arrive. model: models:/NAME@champion, a classifier's name or a file. out: a folder.
+    notify: a notification block for failures, such as custom-webhook/frostline.
+    """
+    orchestration.drop_missed()
+    batch = inbox.batch(Path(folder), out=Path(out))
+    if batch is None:
+        return orchestration.nothing_to_do(f"no new images in {folder}")
+    job = tasks.score(batch, model=model, device=device)
+    inbox.settle(batch)
+    orchestration.show_table("scores", outputs.scores(job), text=f"{batch.images} new images of {folder}")
+    return orchestration.done(f"{batch.images} images scored into {batch.out}", data=outputs.drift(job))

@@ -1,0 +1,46 @@
+"""What the stages left for a person to look at: figures, pictures, pages."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from frostline import files, paths
+from frostline.nightly.wording import picture
+
+PICTURES = ("curves", "confusion")
+
+
+def metrics(names: Iterable[str]) -> list[dict[str, Any]]:
+    """What `evaluate` wrote of each classifier that it has seen."""
+    found = [(name, paths.metrics(name)) for name in names]
+    return [
+        files.read_json(path, made_by=f"dvc repro evaluate@{name}") for name, path in found if path.is_file()
+    ]
+
+
+def pictures(names: Iterable[str]) -> dict[str, str]:
+    """`NAME-curves` and `NAME-confusion` of each classifier, with the picture inside the address."""
+    found = {f"{name}-{kind}": paths.plots(name) / f"{kind}.png" for name in names for kind in PICTURES}
+    return {key: picture(path) for key, path in found.items() if path.is_file()}
+
+
+def links(pages: Mapping[str, str]) -> str:
+    """Markdown: each classifier's run in MLflow, and where the reports lie."""
+    lines = [f"- [{name} in MLflow]({address})" for name, address in pages.items() if address]
+    if (report := paths.COMPARISON / "comparison.md").is_file():
+        lines += ["", report.read_text(encoding="utf-8")]
+    return "\n".join(lines)
+
+
+def scores(job: Path) -> list[dict[str, Any]]:
+    """A score job's counts and labels as rows of a table."""
+    said = json.loads(job.read_text(encoding="utf-8"))
+    counts = [{"what": name, "images": count} for name, count in said["counts"].items() if count is not None]
+    return counts + [{"what": f"label {name}", "images": count} for name, count in said["labels"].items()]
+
+
+def drift(job: Path) -> float | None:
+    """How far a score job's images are from what was trained on, 0 to 1, where the job says so."""
+    said = json.loads(job.read_text(encoding="utf-8")).get("drift")
+    return float(said["score"]) if isinstance(said, dict) and "score" in said else None

@@ -1,0 +1,30 @@
+"""Messages to people, through whichever of Prefect's notification blocks is named: webhook, Slack, e-mail."""
+
+from typing import Any
+
+
+def notify(block: str, *, subject: str, body: str) -> str:
+    """Send a message through a saved block (`custom-webhook/frostline`); "" or why it did not go.
+
+    A message that cannot be sent never fails the work that it tells of. Addresses and tokens stay in the block.
+    """
+    if not block:
+        return ""
+    from prefect.blocks.core import Block
+
+    try:
+        sender: Any = Block.load(block)
+        sender.notify(body, subject=subject)
+    except Exception as error:  # whatever a block of whatever kind raises
+        problem = str(error).splitlines()[0] if isinstance(error, ValueError) else type(error).__name__
+        said = f"no message could be sent through {block}: {problem}"
+        print(said)
+        return said
+    return ""
+
+
+def on_trouble(flow: Any, run: Any, state: Any) -> None:
+    """Prefect calls it when a run failed, crashed or was cancelled: it tells through the run's own block."""
+    block = (run.parameters or {}).get("notify", "")
+    reason = (state.message or "").strip() or "no reason was given"
+    notify(block, subject=f"{flow.name}: {state.name}", body=f"{run.name}: {reason}")
