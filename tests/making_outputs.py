@@ -5,9 +5,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from frostline.files import sha256
+from frostline.records import predictions
+from frostline.records.predictions import Predictions
 from making_models import contract, model
 
 KEY = "a" * 64
@@ -60,6 +63,28 @@ def metrics(name: str = "tiny", **changes: Any) -> dict[str, Any]:
         "train": split(0.9375),
     }
     return values | changes
+
+
+def answers(wrong: int, *, images: int = 300) -> Predictions:
+    """What a classifier says of the test images; the first `wrong` are mistaken for the next class."""
+    labels = np.arange(images, dtype=np.int64) % 3
+    mistaken = np.arange(images) < wrong
+    probs = np.full((images, 3), 0.25, np.float32)
+    probs[np.arange(images), (labels + mistaken) % 3] = 0.5
+    names = tuple(f"{number}.png" for number in range(images))
+    ids = tuple(sha256(name.encode()) for name in names)
+    return Predictions(tuple(CLASSES), names, ids, ("test",) * images, labels, probs)
+
+
+def compared(root: Path, name: str = "tiny", *, wrong: int = 3) -> Path:
+    """Beside the outputs of `write`, what a later challenger is compared with."""
+    predictions.write(answers(wrong), root / "artifacts/classifiers" / name / "predictions.parquet")
+    summary = {"digest": "d" * 64, "images": 900, "quarantined": {"images": 3}}
+    _put(root / "artifacts/datasets/colours/summary.json", json.dumps(summary))
+    proof = root / "artifacts/models" / name / "agreement.json"
+    figures = {"tolerance": 5e-5, "image_difference": 1e-6, "feature_difference": 0.0}
+    _put(proof, json.dumps({**json.loads(proof.read_text()), **figures}))
+    return root
 
 
 def write(

@@ -32,7 +32,7 @@ ARROWS = {
     "results": {"records", "images"},
     "records": set(),
     "onnx": {"images"},
-    "tracking": {"records"},
+    "tracking": {"records", "lineage"},
     "graph": set(),
     "lineage": set(),
 }  # fmt: skip

@@ -60,6 +60,8 @@ OTHER: dict[str, Any] = {
     "freeze": "another_layer",
     "optimizer": "sgd",
     "learning_rate": 0.0125,
+    "margin": 0.03,
+    "level": 0.1,
     "augmentation": {
         "rotation": 1.0, "width_shift": 0.1, "height_shift": 0.1, "shear": 0.0, "zoom": 0.0,
         "horizontal_flip": True, "views": 3,
@@ -118,6 +120,8 @@ def all_of(*stages: str) -> set[str]:
 def expected(key: str) -> set[str]:
     """The table: which stages a leaf of params.yaml re-runs directly."""
     collection, *rest = key.split(".")
+    if collection == "promotion":
+        return set()
     if collection == "seed":
         return all_of("weights", "preprocess", "train", "export")
     if collection == "classifiers":

@@ -9,12 +9,18 @@ from typing import Any
 
 import mlflow
 import onnx
+import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 from frostline import files
 from frostline.errors import FrostlineError
+from frostline.scores import serving
 from frostline.tracking import Commit, Published, publish, store
 from frostline.tracking.session import session
+from frostline.verbs import score
+from making import encoded
+from making import folder as folder_of
 from making_outputs import KEY, metrics, write
 from making_stores import gathered, project, seen, sqlite
 
@@ -52,28 +58,57 @@ def test_a_person_finds_everything(root: Path, uri: str) -> None:
     ]  # fmt: skip
     assert run["tags"]["note"] == run["tags"]["mlflow.note.content"] == "random weights: plumbing only"
     assert there["models"] == [("tiny", "READY", {"frostline.model_sha256": sha256})]
-    assert there["versions"] == [
-        (1, {"frostline.model_sha256": sha256, "frostline.key": KEY}, "random weights: plumbing only")
-    ]
+    (number, tags, note), *others = there["versions"]
+    assert (number, note, others) == (1, "random weights: plumbing only", [])
+    assert tags == {
+        "frostline.model_sha256": sha256, "frostline.key": KEY, "dataset": "colours",
+        "dataset_digest": "d" * 64, "test_accuracy": "0.8750", "test_accuracy_low": "0.7750",
+        "test_accuracy_high": "0.9250", "test_loss": "0.1250", "test_images": "41",
+    }  # fmt: skip
     assert there["aliases"] == {"challenger": "1"}
     assert sorted(path.name for path in root.iterdir() if path.name.startswith("ml")) == []
 
 
 def test_the_logged_model_is_the_exported_file_and_loads(root: Path, uri: str) -> None:
-    """MLflow's own way to load it works, pinned to what is installed, without TensorFlow."""
+    """MLflow's own ways to load it work, pinned to what scoring needs, with contract and example."""
     publish(gathered(), uri=uri)
+    address = "models:/tiny@challenger"
     with session(uri):
-        folder = Path(
-            mlflow.artifacts.download_artifacts("models:/tiny@challenger", dst_path=str(root / "there"))
+        folder = Path(mlflow.artifacts.download_artifacts(address, dst_path=str(root / "there")))
+        loaded = mlflow.onnx.load_model(address)
+        info = mlflow.models.get_model_info(address)
+    exported = root / "artifacts/models/tiny/model.onnx"
+    assert (folder / "data/model.onnx").read_bytes() == exported.read_bytes()
+    assert loaded == onnx.load(exported)
+    wanted = (folder / "requirements.txt").read_text().splitlines()
+    assert {line.split("==")[0] for line in wanted} == {
+        "mlflow", "numpy", "onnxruntime-gpu", "pandas", "pillow", "pyarrow",
+    }  # fmt: skip
+    assert info.metadata["frostline"]["classes"] == ["blue", "green", "red"]
+    assert info.signature.inputs.input_names() == ["image"]
+    assert info.signature.outputs.input_names() == list(serving.OUTPUTS)
+    assert info.saved_input_example_info["serving_input_path"] == "serving_input_example.json"
+    assert (folder / "serving_input_example.json").stat().st_size > 100
+
+
+def test_pyfunc_agrees_with_score(root: Path, uri: str) -> None:
+    """Files of several kinds and one that is none, through MLflow and through `frostline score`."""
+    publish(gathered(), uri=uri)
+    contents = {f"{n}.{kind}": encoded(n, kind=kind) for n, kind in enumerate(("png", "jpeg", "webp"))}
+    contents["3.png"] = b"not an image"
+    source = folder_of(root / "photos", contents)
+    score.run(source, model="tiny", out=root / "s.parquet", device="cpu", batch_size=2, top_k=1)
+    rows = pq.read_table(root / "s.parquet").to_pylist()
+    with session(uri):
+        loaded = mlflow.pyfunc.load_model("models:/tiny@challenger")
+        said = loaded.predict(pd.DataFrame({"image": [contents[row["path"]] for row in rows]}))
+    for one, other in zip(said.to_dict("records"), rows, strict=True):
+        assert (one["status"], one["error"], one["label"]) == (
+            other["status"],
+            other["error"],
+            other["label"],
         )
-        loaded = mlflow.onnx.load_model("models:/tiny@challenger")
-        signature = mlflow.models.get_model_info("models:/tiny@challenger").signature
-    assert (folder / "model.onnx").read_bytes() == (root / "artifacts/models/tiny/model.onnx").read_bytes()
-    assert loaded == onnx.load(root / "artifacts/models/tiny/model.onnx")
-    assert f"onnx=={onnx.__version__}" in (folder / "requirements.txt").read_text().splitlines()
-    assert "tensorflow" not in (folder / "requirements.txt").read_text()
-    assert signature.inputs.inputs[0].shape == (-1, 20, 28, 3)
-    assert signature.outputs.inputs[0].shape == (-1, 3)
+        assert one["probs"] == (pytest.approx(other["probs"], abs=1e-6) if other["probs"] else None)
 
 
 def test_again_changes_nothing(uri: str) -> None:

@@ -184,6 +184,20 @@ class Classifier(Section):
     phases: Annotated[dict[Name, Phase], Field(min_length=1)]
 
 
+class Promotion(Section):
+    """What a new model must prove before it becomes champion.
+
+    It may be worse than the best champion by less than `margin` (0-1, of the test images), with a
+    chance of at most `level` to pass when it is worse by that much; one image may take
+    `milliseconds` on this machine's processor, the file may have `megabytes`.
+    """
+
+    margin: Annotated[float, Field(gt=0, lt=0.5)]
+    level: Annotated[float, Field(gt=0, lt=0.5)]
+    milliseconds: Annotated[float, Field(gt=0)]
+    megabytes: Annotated[float, Field(gt=0)]
+
+
 class Params(Section):
     """The whole of params.yaml."""
 
@@ -191,3 +205,4 @@ class Params(Section):
     weights: Annotated[dict[Name, Weights], Field(min_length=1)]
     datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
     classifiers: Annotated[dict[Name, Classifier], Field(min_length=1)]
+    promotion: Promotion

@@ -4,6 +4,7 @@ Nothing here decides anything: MLflow is a side effect of files that the stages 
 content, so that whatever is lost can be brought again.
 """
 
+from frostline.tracking.champions import Decision, Standing, Version, decide, kept, roll_back, standing
 from frostline.tracking.content import Outputs, note
 from frostline.tracking.download import download_model
 from frostline.tracking.git import Commit, commit
@@ -12,6 +13,7 @@ from frostline.tracking.publishing import Published, publish
 from frostline.tracking.streaming import live
 
 __all__ = [
-    "Commit", "Outputs", "Published", "commit", "download_model", "live", "note", "publish",
-    "reachable", "require", "store", "where_to_look",
+    "Commit", "Decision", "Outputs", "Published", "Standing", "Version", "commit", "decide", "download_model",
+    "kept", "live", "note", "publish", "reachable", "require", "roll_back", "standing", "store",
+    "where_to_look",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from typing import Any
 from frostline import files, notes
 
 # What the store may hold in a run changes with this, so that older runs are brought up to date.
-FORMAT = 1
+FORMAT = 2
 KEY = "frostline.key"
 CLASSIFIER = "frostline.classifier"
 MODEL = "frostline.model_sha256"
@@ -38,6 +38,7 @@ class Outputs:
     f1: Mapping[str, float | None] = field(default_factory=dict)  # of each class in the test split
     files: Mapping[str, Path] = field(default_factory=dict)  # path inside the run → file to keep there
     model: Path | None = None  # export's model.onnx
+    data_hash: str = ""  # DVC's hash of the raw dataset, as dvc.lock has it; "" where it is not known
 
     @property
     def classifier(self) -> str:
@@ -47,7 +48,7 @@ class Outputs:
         """Changes whenever anything that a run shows would change."""
         content = {name: files.sha256_file(path) for name, path in self.files.items()}
         model = files.sha256_file(self.model) if self.model else None
-        return files.digest([FORMAT, dict(self.record), content, model])
+        return files.digest([FORMAT, dict(self.record), content, model, self.data_hash])
 
 
 def params(record: Mapping[str, Any]) -> dict[str, str]:
@@ -132,6 +133,7 @@ def tags(outputs: Outputs) -> dict[str, str]:
     wanted = {
         **identity(key=record["key"], classifier=record["classifier"], dataset=record["dataset"]),
         "frostline.dataset_digest": record["dataset_digest"],
+        "frostline.dataset_dvc": outputs.data_hash,
         "frostline.weights": weights.get("name"),
         "frostline.weights_source": weights["source"],
         "frostline.weights_sha256": weights.get("sha256"),
@@ -140,6 +142,25 @@ def tags(outputs: Outputs) -> dict[str, str]:
         "note": note(outputs),
     }
     return {name: _short(str(value), TAG_LENGTH) for name, value in wanted.items() if value}
+
+
+def version_tags(outputs: Outputs) -> dict[str, str]:
+    """What the registry's list of versions shows: the training, its data, its figures."""
+    test = (outputs.metrics or {}).get("test", {})
+    figures = {
+        f"test_{name}": f"{test[name]:.4f}"
+        for name in ("accuracy", "accuracy_low", "accuracy_high", "loss")
+        if test.get(name) is not None
+    }
+    known = {
+        KEY: outputs.record["key"],
+        "dataset": outputs.record["dataset"],
+        "dataset_digest": outputs.record["dataset_digest"],
+        "dataset_dvc": outputs.data_hash,
+        **figures,
+        **({"test_images": str(test["images"])} if "images" in test else {}),
+    }
+    return {name: value for name, value in known.items() if value}
 
 
 def _flat(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,26 +1,23 @@
 """The exported model in MLflow: one logged model and one registered version per content."""
 
-import importlib.metadata
-import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from frostline import files
-from frostline.errors import FrostlineError
+from frostline.tracking import content, packaging
 from frostline.tracking.content import MODEL, Outputs, note
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel, Run
     from mlflow.entities.model_registry import ModelVersion
-    from mlflow.models import ModelSignature
-    from onnx import ModelProto
 
 CHALLENGER = "challenger"
 CHAMPION = "champion"
-# What loading the model takes. Left to itself MLflow installs it somewhere to find out.
-PACKAGES = ("mlflow", "numpy", "onnx", "onnxruntime", "onnxruntime-gpu")
+# On a version that was taken back: it does not become challenger by itself again.
+WITHDRAWN = "frostline.withdrawn"
 
 
 def register(client: "MlflowClient", run: "Run", outputs: Outputs, *, model: Path) -> tuple[int, bool]:
@@ -34,6 +31,7 @@ def register(client: "MlflowClient", run: "Run", outputs: Outputs, *, model: Pat
     version, created = find_version(client, outputs.classifier, sha256), False
     if version is None:
         version, created = _create_version(client, run, outputs, logged=logged, sha256=sha256), True
+    _tag(client, version, content.version_tags(outputs))
     _challenge(client, outputs.classifier)
     return int(version.version), created
 
@@ -59,70 +57,13 @@ def _logged(
     if str(logged.status) != "READY":
         with tempfile.TemporaryDirectory() as folder:
             saved = Path(folder) / "model"
-            _save(saved, model=model, run_id=run.info.run_id, model_id=logged.model_id)
+            packaging.save(saved, model=model, run_id=run.info.run_id, model_id=logged.model_id)
             client.log_model_artifacts(logged.model_id, str(saved))
         client.finalize_logged_model(logged.model_id, "READY")
     shown = run.outputs.model_outputs if run.outputs else []
     if logged.model_id not in {output.model_id for output in shown}:
         client.log_outputs(run.info.run_id, [LoggedModelOutput(logged.model_id, 0)])
     return logged
-
-
-def _save(folder: Path, *, model: Path, run_id: str, model_id: str) -> None:
-    """Write MLflow's folder of an ONNX model; the file in it is the exported one, byte for byte."""
-    import mlflow.onnx
-    from mlflow.models import Model
-
-    loaded = _load(model, made_by=f"dvc repro export@{model.parent.name}")
-    mlflow.onnx.save_model(
-        loaded,
-        str(folder),
-        mlflow_model=Model(run_id=run_id, model_id=model_id),
-        signature=_signature(loaded.graph),
-        pip_requirements=requirements(),
-        save_as_external_data=False,
-    )
-    shutil.copyfile(model, folder / "model.onnx")
-
-
-def _load(model: Path, *, made_by: str) -> "ModelProto":
-    import onnx
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-
-    try:
-        return onnx.load(model)
-    except DecodeError:
-        raise FrostlineError(f"{model} is not an ONNX file; run `{made_by} --force`") from None
-
-
-def requirements() -> list[str]:
-    """Pins of what is installed here, for whoever loads the model through MLflow."""
-    installed = {
-        each.name: each.version for each in importlib.metadata.distributions() if each.name in PACKAGES
-    }
-    return [f"{name}=={version}" for name, version in sorted(installed.items())]
-
-
-def _signature(graph: Any) -> "ModelSignature":
-    """What the file itself says it takes and gives, (N, H, W, 3) uint8 and (N, C) float32; N is -1."""
-    from mlflow.models import ModelSignature
-    from mlflow.types import Schema, TensorSpec
-    from onnx.helper import tensor_dtype_to_np_dtype
-
-    def schema(values: Any) -> Any:
-        tensors = [(value.name, value.type.tensor_type) for value in values]
-        return Schema(
-            [
-                TensorSpec(
-                    tensor_dtype_to_np_dtype(tensor.elem_type),
-                    tuple(size.dim_value or -1 for size in tensor.shape.dim),
-                    name,
-                )
-                for name, tensor in tensors
-            ]
-        )
-
-    return ModelSignature(inputs=schema(graph.input), outputs=schema(graph.output))
 
 
 def _name(client: "MlflowClient", name: str) -> None:
@@ -144,7 +85,7 @@ def _create_version(
         outputs.classifier,
         f"models:/{logged.model_id}",
         run_id=run.info.run_id,
-        tags={MODEL: sha256, "frostline.key": outputs.record["key"]},
+        tags={MODEL: sha256, **content.version_tags(outputs)},
         description=note(outputs) or None,
         model_id=logged.model_id,
     )
@@ -154,9 +95,18 @@ def _create_version(
     return first
 
 
+def _tag(client: "MlflowClient", version: "ModelVersion", wanted: Mapping[str, str]) -> None:
+    """Figures follow a new evaluation of the same model."""
+    for name, value in wanted.items():
+        if version.tags.get(name) != value:
+            client.set_model_version_tag(version.name, version.version, name, value)
+
+
 def _challenge(client: "MlflowClient", name: str) -> None:
-    """Point `challenger` at the newest version, unless that one is the champion already."""
-    newest = max(int(version.version) for version in client.search_model_versions(f"name = '{name}'"))
+    """Point `challenger` at the newest version, unless that one is the champion or was withdrawn."""
+    versions = client.search_model_versions(f"name = '{name}'")
+    newest = max(versions, key=lambda version: int(version.version))
     aliases = client.get_registered_model(name).aliases
-    if str(newest) not in {str(aliases.get(alias)) for alias in (CHALLENGER, CHAMPION)}:
-        client.set_registered_model_alias(name, CHALLENGER, str(newest))
+    taken = {str(aliases.get(alias)) for alias in (CHALLENGER, CHAMPION)}
+    if str(newest.version) not in taken and WITHDRAWN not in newest.tags:
+        client.set_registered_model_alias(name, CHALLENGER, str(newest.version))

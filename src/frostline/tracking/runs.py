@@ -28,7 +28,7 @@ def find_or_create(
         run_name=classifier,
         tags={
             **identity(key=key, classifier=classifier, dataset=dataset),
-            "mlflow.user": _user(),
+            "mlflow.user": user(),
             "mlflow.source.name": "frostline",
         },
     )
@@ -60,7 +60,7 @@ def _deleted(run: "Run") -> bool:
     return bool(run.info.lifecycle_stage == "deleted")
 
 
-def _user() -> str:
+def user() -> str:
     """Who runs this, as MLflow's own runs say it."""
     try:
         return getpass.getuser()

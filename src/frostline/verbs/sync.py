@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from frostline import files, params, paths, tracking
+from frostline import files, graph, params, paths, tracking
 from frostline.errors import FrostlineError
 from frostline.records import history, reports
 from frostline.tracking import Commit, Outputs, Published
@@ -60,6 +60,7 @@ def gather(name: str) -> Outputs | None:
     # The proof names the file that it proves: a model that was swapped or half restored is not it.
     exported = agreed is not None and model.is_file() and agreed["model"] == files.sha256_file(model)
     kept = {"record.json": folder / "record.json", "history.csv": folder / "history.csv"}
+    kept |= _compared(name, record)
     if figures:
         pictures = sorted(path for path in paths.plots(name).glob("*") if path.is_file())
         kept |= {"metrics.json": metrics, **{f"plots/{path.name}": path for path in pictures}}
@@ -73,7 +74,19 @@ def gather(name: str) -> Outputs | None:
         f1=f1,
         files=kept,
         model=model if exported else None,
+        data_hash=graph.data_hash(record["dataset"], classifier=name),
     )
+
+
+def _compared(name: str, record: Mapping[str, Any]) -> dict[str, Path]:
+    """What a later challenger is compared with, on whoever's machine: predictions, the dataset's summary."""
+    predictions = paths.classifier(name) / "predictions.parquet"
+    summary = paths.dataset(record["dataset"]) / "summary.json"
+    told = _json(summary, keys=("digest",), made_by=f"dvc repro preprocess@{record['dataset']}")
+    kept = {"predictions.parquet": predictions} if predictions.is_file() else {}
+    if told and told["digest"] == record["dataset_digest"]:
+        kept |= {"dataset.json": summary}
+    return kept
 
 
 def _of_training(result: dict[str, Any] | None, record: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -1,0 +1,161 @@
+"""Who is champion, who wants to be, and every decision about it, as the registry keeps them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from frostline.errors import FrostlineError, InputError
+from frostline.tracking import places
+from frostline.tracking.content import MODEL
+from frostline.tracking.registry import CHALLENGER, CHAMPION, WITHDRAWN
+from frostline.tracking.runs import user
+from frostline.tracking.session import locked, session
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+DECISION = "frostline.decision."
+LOCK_SECONDS = 60.0
+REASON_LENGTH = 4000  # a tag holds 5000 characters
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered version: its number, the run that made it, the hash of its model file."""
+
+    number: int
+    run_id: str
+    sha256: str
+    withdrawn: str  # why it was taken back, "" if it was not
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided about a version: promoted, refused or "rolled back", when (UTC), by whom, why.
+
+    `before` is the champion until then, None where there was none.
+    """
+
+    action: str
+    version: int
+    before: int | None
+    why: str
+    when: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A registered model's versions by number, its aliases and its decisions, oldest first."""
+
+    name: str
+    versions: dict[int, Version]
+    champion: int | None
+    challenger: int | None
+    decisions: tuple[Decision, ...]
+
+    @property
+    def reigns(self) -> list[int]:
+        """Champions in their order, the present one last; those that were taken back are forgotten."""
+        line = reigns(self.decisions)
+        return line if self.champion is None or line[-1:] == [self.champion] else [*line, self.champion]
+
+
+def reigns(decisions: Sequence[Decision]) -> list[int]:
+    """Fold decisions, oldest first, into the line of champions."""
+    line: list[int] = []
+    for decision in decisions:
+        if decision.action == "promoted" and line[-1:] != [decision.version]:
+            line += [decision.version]
+        elif decision.action == "rolled back":
+            line = [each for each in line if each != decision.version]
+    return line
+
+
+def standing(name: str, *, uri: str) -> Standing:
+    """What the registry knows of a model; InputError where it has none of that name."""
+    places.require(uri)
+    with session(uri) as client:
+        return _standing(client, name)
+
+
+def decide(name: str, decision: Decision, *, uri: str) -> None:
+    """Record a decision, then move the aliases as it says.
+
+    In this order: a decision that was recorded and not carried out is made again; an alias that moved
+    without a record could not be taken back. FrostlineError when somebody else moved it meanwhile.
+    """
+    with locked(uri, seconds=LOCK_SECONDS), session(uri) as client:
+        if _standing(client, name).champion != decision.before:
+            raise FrostlineError(f"{name}: somebody else moved the champion meanwhile; run this again")
+        _record(client, name, decision)
+        if decision.action == "promoted":
+            client.set_registered_model_alias(name, CHAMPION, str(decision.version))
+            if _standing(client, name).challenger == decision.version:
+                client.delete_registered_model_alias(name, CHALLENGER)
+
+
+def roll_back(name: str, *, uri: str) -> Decision:
+    """Make the champion before this one champion again and withdraw this one; what was done.
+
+    InputError where there was none before.
+    """
+    places.require(uri)
+    with locked(uri, seconds=LOCK_SECONDS), session(uri) as client:
+        now = _standing(client, name)
+        *_, former, champion = [None, None, *now.reigns]
+        if champion is None or former is None:
+            raise InputError(f"{name} has had no other champion to go back to")
+        why = f"version {former} is champion again"
+        decision = Decision("rolled back", champion, champion, why)
+        client.set_model_version_tag(name, str(champion), WITHDRAWN, why)
+        _record(client, name, decision)
+        client.set_registered_model_alias(name, CHAMPION, str(former))
+        return decision
+
+
+def kept(version: Version, names: Sequence[str], *, uri: str, folder: Path) -> dict[str, Path]:
+    """Files that a version's run keeps, downloaded into `folder`, by name; those it lacks are left out."""
+    with session(uri) as client:
+        there = {each.path for each in client.list_artifacts(version.run_id)}
+        folder.mkdir(parents=True, exist_ok=True)
+        return {
+            name: Path(client.download_artifacts(version.run_id, name, str(folder)))
+            for name in names
+            if name in there
+        }
+
+
+def _standing(client: "MlflowClient", name: str) -> Standing:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        model = client.get_registered_model(name)
+    except MlflowException as error:
+        if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+            raise
+        raise InputError(f"no registered model {name!r}; run `frostline sync` after its export") from None
+    aliases = {alias: int(number) for alias, number in model.aliases.items()}
+    found = client.search_model_versions(f"name = '{name}'")
+    versions = {
+        int(v.version): Version(
+            int(v.version), str(v.run_id), v.tags.get(MODEL, ""), v.tags.get(WITHDRAWN, "")
+        )
+        for v in found
+    }
+    decisions = [
+        Decision(**json.loads(value)) for tag, value in sorted(model.tags.items()) if tag.startswith(DECISION)
+    ]
+    return Standing(name, versions, aliases.get(CHAMPION), aliases.get(CHALLENGER), tuple(decisions))
+
+
+def _record(client: "MlflowClient", name: str, decision: Decision) -> None:
+    """A tag a decision on the registered model, in the order of time; the version shows its last one."""
+    when = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    values = asdict(decision) | {"when": when, "by": user(), "why": decision.why[:REASON_LENGTH]}
+    client.set_registered_model_tag(name, f"{DECISION}{when}", json.dumps(values, ensure_ascii=False))
+    said = f"{decision.action} {when}: {decision.why}"[:REASON_LENGTH]
+    client.set_model_version_tag(name, str(decision.version), "frostline.decision", said)

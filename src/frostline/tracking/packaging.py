@@ -1,0 +1,116 @@
+"""An exported model as MLflow's folder: it serves itself, with what scoring needs and nothing else."""
+
+import importlib.metadata
+import io
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from frostline.errors import FrostlineError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow.models import ModelSignature
+    from onnx import ModelProto
+
+# What serving takes. Left to itself MLflow installs the model somewhere to find out.
+PACKAGES = ("mlflow", "numpy", "onnxruntime", "onnxruntime-gpu", "pandas", "pillow", "pyarrow")
+SERVING = "frostline.scores.serving"
+FILE = "data/model.onnx"  # where MLflow puts what a loader module reads
+
+
+def save(folder: Path, *, model: Path, run_id: str, model_id: str) -> None:
+    """Write MLflow's folder of an exported model; the .onnx file in it is that file, byte for byte.
+
+    Two flavours read it: `python_function` takes image files (see frostline.scores.serving, whose code
+    comes along), `onnx` gives the graph, for pixels (N, H, W, 3).
+    """
+    import mlflow.pyfunc
+    import onnx
+    from mlflow.models import Model
+
+    loaded = _load(model, made_by=f"dvc repro export@{model.parent.name}")
+    about = Model(run_id=run_id, model_id=model_id, metadata={"frostline": _contract(loaded)})
+    about.add_flavor("onnx", onnx_version=onnx.__version__, data=FILE, providers=["CPUExecutionProvider"])
+    with tempfile.TemporaryDirectory() as code:
+        mlflow.pyfunc.save_model(
+            str(folder),
+            loader_module=SERVING,
+            data_path=str(model),
+            code_paths=[str(_code(Path(code)))],
+            mlflow_model=about,
+            signature=_signature(),
+            input_example=_example(loaded),
+            pip_requirements=requirements(),
+        )
+
+
+def requirements() -> list[str]:
+    """Pins of what is installed here, for whoever serves the model through MLflow."""
+    installed = {
+        each.name.lower(): each.version
+        for each in importlib.metadata.distributions()
+        if each.name.lower() in PACKAGES
+    }
+    return [f"{name}=={version}" for name, version in sorted(installed.items())]
+
+
+def _load(model: Path, *, made_by: str) -> "ModelProto":
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    try:
+        return onnx.load(model)
+    except DecodeError:
+        raise FrostlineError(f"{model} is not an ONNX file; run `{made_by} --force`") from None
+
+
+def _contract(loaded: "ModelProto") -> Any:
+    """The contract in the file's metadata as plain values."""
+    texts = {each.key: each.value for each in loaded.metadata_props}
+    return json.loads(texts["frostline"])
+
+
+def _code(folder: Path) -> Path:
+    """The part of this package that serving imports, as a package of its own."""
+    from frostline import lineage
+
+    for source in lineage.closure(SERVING):
+        target = folder / lineage.PACKAGE.name / source.relative_to(lineage.PACKAGE)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    return folder / lineage.PACKAGE.name
+
+
+def _signature() -> "ModelSignature":
+    """An image file in (over HTTP as base64), a row of scores out."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import Array
+
+    outputs: list[tuple[str, Any, bool]] = [
+        ("status", DataType.string, True),
+        ("error", DataType.string, False),
+        ("label", DataType.string, False),
+        ("prob", DataType.double, False),
+        ("probs", Array(DataType.double), False),
+    ]
+    return ModelSignature(
+        inputs=Schema([ColSpec(DataType.binary, "image")]),
+        outputs=Schema([ColSpec(kind, name, required=required) for name, kind, required in outputs]),
+    )
+
+
+def _example(loaded: "ModelProto") -> "pd.DataFrame":
+    """One grey ramp of the model's own size as PNG: an image of nobody, the same for the same model."""
+    import numpy as np
+    import pandas as pd
+    from PIL import Image
+
+    height, width = (each.dim_value for each in loaded.graph.input[0].type.tensor_type.shape.dim[1:3])
+    ramp = np.linspace(0, 255, height * width, dtype=np.uint8).reshape(height, width)
+    content = io.BytesIO()
+    Image.fromarray(ramp).convert("RGB").save(content, "png")
+    return pd.DataFrame({"image": [content.getvalue()]})
