@@ -9,6 +9,6 @@ from frostline.graph.tree import DATA, changes, forget_sample_remote, remote
 
 __all__ = [
     "DATA", "Author", "BusyError", "Outcome", "Record", "RemoteError", "Step", "changes", "data_hash",
-    "forget_sample_remote", "outcome", "own_changes", "pull", "push", "record", "remote", "reproduce", "require_clean", "share",
-    "stages", "stale", "steps",
+    "forget_sample_remote", "outcome", "own_changes", "pull", "push", "record", "remote", "reproduce", "require_clean",
+    "share", "stages", "stale", "steps",
 ]  # fmt: skip
