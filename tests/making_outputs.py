@@ -79,7 +79,7 @@ def answers(wrong: int, *, images: int = 300) -> Predictions:
 def compared(root: Path, name: str = "tiny", *, wrong: int = 3) -> Path:
     """Beside the outputs of `write`, what a later challenger is compared with."""
     predictions.write(answers(wrong), root / "artifacts/classifiers" / name / "predictions.parquet")
-    summary = {"digest": "d" * 64, "images": 900, "quarantined": {"images": 3}}
+    summary = {"digest": "d" * 64, "images": 900, "quarantined": {"images": 3}, "findings": {}}
     _put(root / "artifacts/datasets/colours/summary.json", json.dumps(summary))
     proof = root / "artifacts/models" / name / "agreement.json"
     figures = {"tolerance": 5e-5, "image_difference": 1e-6, "feature_difference": 0.0}

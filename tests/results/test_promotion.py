@@ -11,6 +11,8 @@ from frostline.results.promotion import Evidence, Limits, best, checks, odds, pa
 
 LIMITS = Limits(margin=0.02, level=0.05, milliseconds=10.0, megabytes=5.0)
 CLASSES = ("cat", "dog")
+FINDINGS = {"leak": {"images": 3, "quarantined": 3}, "tiny": {"images": 2, "quarantined": 0}}
+LEAK = {"leak": {"images": 3, "quarantined": 1}}
 
 
 def said(wrong: set[int], *, images: range = range(600), split: str = "test") -> Predictions:
@@ -38,7 +40,7 @@ def evidence(number: int, wrong: set[int], **changes: Any) -> Evidence:
             "feature_difference": 2e-6,
             "tolerance": 5e-5,
         },
-        "audit": {"digest": "d" * 64, "images": 900, "quarantined": {"images": 3}},
+        "audit": {"digest": "d" * 64, "images": 900, "quarantined": {"images": 3}, "findings": FINDINGS},
         "milliseconds": 4.0,
         "megabytes": 2.0,
     }
@@ -80,7 +82,12 @@ def test_as_good_passes() -> None:
         ({"milliseconds": float("nan")}, "latency", "nan ms"),
         ({"megabytes": 5.1}, "size", "5.1 MB, allowed 5"),
         ({"audit": None}, "data audit", "no summary"),
-        ({"audit": {"digest": "e" * 64, "images": 1, "quarantined": {"images": 0}}}, "data audit", "another version"),
+        (
+            {"audit": {"digest": "d" * 64, "images": 9, "quarantined": {"images": 1}, "findings": LEAK}},
+            "data audit",
+            "9 images usable, 1 set aside; kept: leak 2",
+        ),
+        ({"audit": {"digest": "e" * 64, "images": 1, "quarantined": {"images": 0}, "findings": {}}}, "data audit", "another version"),
     ],
 )  # fmt: skip
 def test_each_check_fails_alone(changes: dict[str, Any], name: str, told: str) -> None:

@@ -10,6 +10,10 @@ from frostline.records.predictions import Predictions
 from frostline.results.noninferiority import Verdict, judge, needed, power, readable
 
 
+# Findings of the data audit that make a test figure say more than it knows, if the images were kept.
+SPOILING = ("leak", "conflict", "unreadable", "truncated")
+
+
 @dataclass(frozen=True)
 class Limits:
     """What is asked; see `promotion` in params.yaml."""
@@ -155,4 +159,7 @@ def _audit(challenger: Evidence) -> Check:
     if audit["digest"] != challenger.contract["dataset"]:
         return Check("data audit", False, "the summary is of another version of the dataset")
     out, images = audit["quarantined"]["images"], audit["images"]
-    return Check("data audit", True, f"{images:,} images usable, {out:,} set aside")
+    kept = {kind: count["images"] - count["quarantined"] for kind, count in audit["findings"].items()}
+    spoilt = [f"{kind} {kept[kind]}" for kind in SPOILING if kept.get(kind)]
+    told = f"{images:,} images usable, {out:,} set aside"
+    return Check("data audit", not spoilt, f"{told}; kept: {', '.join(spoilt)}" if spoilt else told)
