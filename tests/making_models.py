@@ -40,24 +40,30 @@ def model(
     scale: float = 0.05,
     names: tuple[str, str] = ("image", "probs"),
     last: str = "Softmax",
+    features: bool = False,
 ) -> bytes:
     """The bytes of a model that keeps `promised`, or breaks it in the ways that the options name.
 
     `metadata` is its JSON ("" writes `promised`, None leaves it out), `outputs` the number of columns,
-    `shape` and `kind` the input's, `scale` of its weights, `last` the final operator.
+    `shape` and `kind` the input's, `scale` of its weights, `last` the final operator;
+    `features` makes the mean colour an output of that name.
     """
     promised = promised or contract()
     columns = outputs or len(promised.classes)
     rows = np.eye(3, columns, dtype=np.float32)[::-1].copy() * np.float32(scale)
     image = helper.make_tensor_value_info(names[0], kind, shape or ("N", promised.height, promised.width, 3))
     probs = helper.make_tensor_value_info(names[1], TensorProto.FLOAT, ["N", columns])
+    colour = "features" if features else "colour"
+    more = [helper.make_tensor_value_info(colour, TensorProto.FLOAT, ["N", 3])] if features else []
     nodes = [
         helper.make_node("Cast", [names[0]], ["pixels"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMean", ["pixels"], ["colour"], axes=[1, 2], keepdims=0),
-        helper.make_node("MatMul", ["colour", "weights"], ["logits"]),
+        helper.make_node("ReduceMean", ["pixels"], [colour], axes=[1, 2], keepdims=0),
+        helper.make_node("MatMul", [colour, "weights"], ["logits"]),
         helper.make_node(last, ["logits"], [names[1]]),
     ]
-    graph = helper.make_graph(nodes, "tiny", [image], [probs], [numpy_helper.from_array(rows, "weights")])
+    graph = helper.make_graph(
+        nodes, "tiny", [image], [probs, *more], [numpy_helper.from_array(rows, "weights")]
+    )
     # onnx writes newer versions by itself than ONNX Runtime reads.
     made = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 17)])
     if metadata is not None:

@@ -22,6 +22,8 @@ from frostline.onnx.sessions import open_session
 from frostline.scores.rows import SCHEMA
 from frostline.verbs import score
 from making import archive, encoded, folder
+from making_foreign import VALUES as FOREIGN
+from making_foreign import network as foreign_network
 from making_models import CLASSES, contract, model
 
 PHOTOS = {
@@ -38,7 +40,8 @@ BAD = {
 
 
 OPTIONS: dict[str, Any] = {
-    "device": "cpu", "batch_size": 4, "top_k": 2, "min_confidence": 0.0, "features": False,
+    "device": "cpu", "precision": "auto", "batch_size": 4, "threads": None, "top_k": 2,
+    "min_confidence": 0.0, "features": False,
 }  # fmt: skip
 
 
@@ -208,7 +211,7 @@ def test_job_file(tmp_path: Path, network: Path) -> None:
     assert job["labels"] == {label: [row["label"] for row in rows].count(label) for label in job["labels"]}
     assert sum(job["labels"].values()) == 5
     assert job["images_per_second"] > 0
-    assert set(job["seconds"]) == {"open", "score", "merge"}
+    assert set(job["seconds"]) == {"open", "tune", "skip", "score", "merge"}
     assert job["host"]["name"]
     assert job["host"]["packages"]["pillow"]
 
@@ -235,6 +238,80 @@ def test_random_weights_are_said(
     assert json.loads((tmp_path / "scores.parquet.job.json").read_text())["note"] == (
         PLUMBING if said else ""
     )
+
+
+def test_a_doubtful_answer_has_no_label(
+    tmp_path: Path, network: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Below the confidence asked for, a row keeps its ranks and says that it abstained."""
+    source = folder(tmp_path / "photos", {**PHOTOS, **BAD})
+    every = run(source, network, tmp_path / "all.parquet")
+    middle = sorted(row["prob"] for row in every if row["prob"])[2]
+    rows = run(source, network, tmp_path / "some.parquet", min_confidence=middle)
+    for row, before in zip(rows, every, strict=True):
+        doubtful = before["prob"] is not None and before["prob"] < middle
+        assert row == before | ({"status": "abstained", "label": None} if doubtful else {})
+    counts = json.loads((tmp_path / "some.parquet.job.json").read_text())["counts"]
+    assert (counts["scored"], counts["abstained"], counts["unreadable"]) == (5, 2, 3)
+    assert (
+        "5 images scored, 2 of them below the confidence asked for, 3 unreadable" in capsys.readouterr().out
+    )
+
+
+def test_features_are_a_column_where_asked_for(tmp_path: Path) -> None:
+    """What stands at the frost line, one flat list a row, null where nothing was read; other columns the same."""
+    network = tmp_path / "with.onnx"
+    network.write_bytes(model(features=True))
+    source = folder(tmp_path / "photos", {**PHOTOS, **BAD})
+    plain = run(source, network, tmp_path / "plain.parquet")
+    rows = run(source, network, tmp_path / "features.parquet", features=True)
+    for row, before in zip(rows, plain, strict=True):
+        values = row.pop("features")
+        assert row == before
+        if row["status"] == "error":
+            assert values is None
+        else:
+            pixels = images.decode(PHOTOS[row["path"]], height=20, width=28, resize="squash")
+            np.testing.assert_allclose(values, pixels.mean(axis=(0, 1)), rtol=1e-4)
+    run(source, network, tmp_path / "features.csv", features=True)
+    with (tmp_path / "features.csv").open(newline="", encoding="utf-8") as file:
+        cells = {row["status"]: row["features"] for row in csv.DictReader(file)}
+    assert cells["error"] == ""
+    assert len(json.loads(cells["ok"])) == 3
+
+
+def test_a_model_of_other_origin(tmp_path: Path) -> None:
+    """A description beside a model that frostline did not make; without it, what to name."""
+    network = tmp_path / "theirs.onnx"
+    network.write_bytes(foreign_network())
+    about = tmp_path / "birds.json"
+    about.write_text(json.dumps(FOREIGN))
+    source = folder(tmp_path / "photos", {**PHOTOS, **BAD})
+    rows = run(source, network, tmp_path / "scores.parquet", contract=about)
+    assert {row["label"] for row in rows if row["status"] == "ok"} <= {"cat", "dog", "owl"}
+    assert [row["status"] for row in rows].count("error") == 3
+    with pytest.raises(InputError, match="describe it with --contract FILE"):
+        run(source, network, tmp_path / "other.parquet")
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_batch_size_is_measured_once(
+    tmp_path: Path,
+    network: Path,
+    threads: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Left out, it is found by a short measurement, remembered, and told in the job file; rows stay the same."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    source = folder(tmp_path / "photos", {**PHOTOS, **BAD})
+    given = run(source, network, tmp_path / "given.parquet", threads=threads)
+    for told in ("measured just now: ", "measured before: "):
+        rows = run(source, network, tmp_path / "tuned.parquet", batch_size=None, threads=threads)
+        assert [row["label"] for row in rows] == [row["label"] for row in given]
+        job = json.loads((tmp_path / "tuned.parquet.job.json").read_text())
+        assert str(job["batch_size"]) in job["tuning"]
+        assert f"{job['batch_size']} images at once ({told}" in capsys.readouterr().out
 
 
 def test_many_labels_are_cut(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -284,6 +361,12 @@ def test_nothing_readable_is_a_failure_with_rows(tmp_path: Path, network: Path) 
         ({"batch_size": 0}, "--batch-size 0: use 1 to"),
         ({"batch_size": 10**9}, "--batch-size 1000000000: use 1 to"),
         ({"top_k": 0}, "--top-k 0: use 1 or more"),
+        ({"precision": "fp8"}, "--precision fp8: use one of auto, fp32"),
+        ({"precision": "bf16"}, "--precision bf16: cpu has fp32, int8, fp16; use one of these or"),
+        ({"precision": "int8"}, "there is no tiny.int8.onnx; name it in the classifier's `variants`"),
+        ({"threads": 0}, "--threads 0: use 1 or more"),
+        ({"min_confidence": 1.5}, "--min-confidence 1.5: use 0 to 1"),
+        ({"contract": Path("none.json")}, "--contract none.json: cannot be read: No such file"),
     ],
 )
 @pytest.mark.usefixtures("network")
@@ -372,7 +455,8 @@ def test_command_loads_nothing_heavy(tmp_path: Path, network: Path) -> None:
     source = folder(tmp_path / "photos", PHOTOS)
     code = (
         "import sys; from pathlib import Path; from frostline.verbs import score\n"
-        "options = dict(device='cpu', batch_size=2, top_k=1, min_confidence=0, features=False)\n"
+        "options = dict(device='cpu', precision='auto', batch_size=2, threads=1, top_k=1)\n"
+        "options |= dict(min_confidence=0, features=False)\n"
         "score.run([sys.argv[1]], model=sys.argv[2], out=Path(sys.argv[3]), **options)\n"
         "heavy = set('tensorflow keras dvc mlflow prefect pydantic onnx matplotlib yaml'.split())\n"
         "print(sorted(heavy & set(sys.modules)))"

@@ -21,7 +21,8 @@ from making import encoded, folder
 from making_models import contract, model
 
 OPTIONS: dict[str, Any] = {
-    "device": "cpu", "batch_size": 4, "top_k": 2, "min_confidence": 0.0, "features": False,
+    "device": "cpu", "precision": "auto", "batch_size": 4, "threads": None, "top_k": 2,
+    "min_confidence": 0.0, "features": False,
 }  # fmt: skip
 PHOTOS = {f"{number:03d}.png": encoded(number, height=20 + number % 7) for number in range(40)} | {
     "013x.png": b"broken"

@@ -20,10 +20,20 @@ from frostline.cli.app import command, verb
     "--device",
     default="auto",
     show_default=True,
-    type=click.Choice(["auto", "cpu", "cuda", "tensorrt"]),
-    help="Where the network runs; cuda and tensorrt run there or fail.",
+    type=click.Choice(["auto", "cpu", "openvino", "cuda", "tensorrt"]),
+    help="Where the network runs: there or nowhere; auto says what it took and why.",
 )
-@click.option("--batch-size", type=click.IntRange(1, 4096), help="Images at once.")
+@click.option(
+    "--precision",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "fp32", "fp16", "bf16", "int8"]),
+    help="What the network computes in; auto is fp32.",
+)
+@click.option(
+    "--batch-size", type=click.IntRange(1, 65536), help="Images at once, instead of a measured number."
+)
+@click.option("--threads", type=click.IntRange(1, 1024), help="The network's threads on the CPU.")
 @click.option(
     "--top-k", default=5, show_default=True, type=click.IntRange(1, 1000), help="Labels listed per image."
 )
@@ -33,6 +43,11 @@ from frostline.cli.app import command, verb
     show_default=True,
     type=click.FloatRange(0, 1),
     help="No label where the best probability is lower.",
+)
+@click.option(
+    "--contract",
+    type=click.Path(path_type=Path),
+    help="A JSON file that describes a model of other origin.",
 )
 @click.option("--features", is_flag=True, help="Add what the network saw at the frost line to each row.")
 def score(source: tuple[str, ...], listed: tuple[str, ...], **options: Any) -> None:

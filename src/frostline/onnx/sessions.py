@@ -1,9 +1,11 @@
-"""Open an exported model on a device, and say truthfully on which.
+"""Open a model on a device in a precision, and say truthfully what runs where.
 
-ONNX Runtime comes up on the CPU without a word when a GPU's libraries are missing. Here `cuda` and
-`tensorrt` run there or fail in one line; `auto` may fall back, and says why.
+ONNX Runtime comes up on the CPU without a word when a GPU's libraries are missing. Here every device
+but the CPU is proven by a profile of a trial batch, node by node: it runs there or fails in one line.
+`auto` may fall back, and says why.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,14 +15,16 @@ import numpy as np
 from frostline.errors import FrostlineError, InputError
 from frostline.files import printable, sha256
 from frostline.onnx import contract as contracts
-from frostline.onnx import providers
-from frostline.onnx.contract import Contract
+from frostline.onnx import opening, providers
+from frostline.onnx.contract import FEATURES, INPUT, PROBS, Contract
+from frostline.onnx.foreign import Foreign
+from frostline.onnx.opening import Opened
+from frostline.onnx.running import out_of_memory
 
-DEVICES = ("auto", "cpu", "cuda", "tensorrt")
-SILENT = 4  # ONNX Runtime's severity "fatal": its own lines on stderr are not for users
-
-# Faults of the file, whatever the device.
-_MODEL_FAULTS = {"InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoModel", "NotImplemented"}
+DEVICES = ("auto", "cpu", "openvino", "cuda", "tensorrt")
+PRECISIONS = ("auto", "fp32", "fp16", "bf16", "int8")
+SILENT = opening.SILENT
+_AUTO = ("cuda", "openvino", "cpu")  # the fastest that comes up
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,8 @@ class Session:
 
     `asked` is the device asked for, `provider` ONNX Runtime's provider that really came up (such as
     "CUDAExecutionProvider"), `device` where that is ("cpu", "cuda:0"), `why` the reason when `auto`
-    chose. `sha256` is the hash of the model's bytes.
+    chose, `proof` what the profile showed. `precision` is what the network computes in, `sha256` the hash
+    of the bytes that run. `streams` calls of `run` may be under way at once.
     """
 
     contract: Contract
@@ -39,110 +44,154 @@ class Session:
     device: str
     why: str
     precision: str
-    _runtime: Any = field(repr=False)
+    proof: str
+    streams: int
+    threads: int | None
+    _opened: Opened = field(repr=False)
+    _prepare: Callable[[np.ndarray], np.ndarray] | None = field(default=None, repr=False)
+    _finish: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = field(default=None, repr=False)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the outputs that `run` gives: `probs`, and `features` where asked for."""
+        return self._opened.names
 
     def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
-        """(N, H, W, 3) uint8 RGB to every output by name; `probs` is (N, C) float32.
+        """(N, H, W, 3) uint8 RGB to the outputs by name; `probs` is (N, C) float32.
 
-        Raises FrostlineError when the device fails, out of memory for example.
+        Raises FrostlineError when the device fails; memory that runs out is met with smaller pieces.
         """
-        names = [output.name for output in self._runtime.get_outputs()]
         try:
-            return dict(zip(names, self._runtime.run(names, {"image": batch}), strict=True))
+            given = self._opened.run(self._prepare(batch) if self._prepare else batch)
         except Exception as error:
+            advice = "smaller images" if out_of_memory(error) else "another device"
             raise FrostlineError(
-                f"the model failed on {self.device} with {len(batch)} images at once: {_line(error)}; "
-                "try a smaller batch size or another device"
+                f"the model failed on {self.device} with {len(batch)} images at once: {opening.line(error)}; "
+                f"try {advice}"
             ) from error
+        return self._finish(given) if self._finish else given
+
+    def bind(self, batch_size: int) -> None:
+        """Settle on one batch size: a GPU gets fixed buffers, and a CUDA graph where nodes allow."""
+        self._opened.bind((batch_size, self.contract.height, self.contract.width, 3))
 
 
-def open_session(source: Path | bytes, *, device: str) -> Session:
-    """Load a model file, or its bytes, on `device`; one trial image proves that it runs.
+def open_session(  # noqa: PLR0913  # what the options of the command say
+    source: Path | bytes,
+    *,
+    device: str,
+    precision: str = "auto",
+    threads: int | None = None,
+    features: bool = False,
+    foreign: Foreign | None = None,
+) -> Session:
+    """Load a model file, or its bytes, on `device`; a trial image proves that it runs, and where.
 
-    InputError for a file that is not a model exported by frostline, or whose contract is not met
-    here; FrostlineError where the device asked for does not come up.
+    `precision` other than float32 takes the variant that export wrote beside the file; `auto` is float32:
+    accuracy is never given up unasked. `foreign` describes a model that frostline did not export.
+    InputError for a file that is no such model, or whose contract is not met here; FrostlineError where
+    the device asked for does not come up.
     """
-    if device not in DEVICES:
-        raise InputError(f"unknown device {device!r}; use one of {', '.join(DEVICES)}")
-    name, content = _content(source)
+    for option, value, known in (("device", device, DEVICES), ("precision", precision, PRECISIONS)):
+        if value not in known:
+            raise InputError(f"unknown {option} {value!r}; use one of {', '.join(known)}")
+    exact = "fp32" if precision == "auto" else precision
+    name, content = _content(source, exact)
     try:
-        runtime, chosen, why = _choose(content, device)
-        contract = _contract(runtime)
+        opened, why = _choose(content, device, exact, threads=threads)
+        contract = foreign.contract if foreign else _contract(opened.runtime)
         contracts.require_met(contract)
-        _check_input(runtime, contract)
+        wanted: tuple[str, ...] = (PROBS, FEATURES) if features else (PROBS,)
+        if foreign:
+            foreign.check(opened.runtime)
+            wanted = foreign.outputs(features=features)
+        else:
+            _check_input(opened.runtime, contract)
+        session = _session(opened, contract, content=content, asked=device, why=why, foreign=foreign)
+        _check_outputs(session, wanted)
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
-    where = "cpu" if chosen == "cpu" else "cuda:0"
-    provider = runtime.get_providers()[0]
-    session = Session(contract, sha256(content), device, provider, where, why, "fp32", runtime)
-    _check_outputs(session, name)
     return session
 
 
-def _content(source: Path | bytes) -> tuple[str, bytes]:
+def _session(  # noqa: PLR0913  # gathers
+    opened: Opened, contract: Contract, *, content: bytes, asked: str, why: str, foreign: Foreign | None
+) -> Session:
+    return Session(
+        contract=contract,
+        sha256=sha256(content) if foreign is None else foreign.digest(content),
+        asked=asked,
+        provider=opened.provider,
+        device=opened.where,
+        why=why,
+        precision=opened.precision,
+        proof=opened.proof,
+        streams=opened.streams,
+        threads=opened.threads,
+        _opened=opened,
+        _prepare=foreign.prepare if foreign else None,
+        _finish=foreign.finish if foreign else None,
+    )
+
+
+def _content(source: Path | bytes, precision: str) -> tuple[str, bytes]:
     if isinstance(source, bytes):
         return "model", source
-    name = printable(source)
+    path = variant(source, precision)
     try:
-        return name, source.read_bytes()
+        return printable(path), path.read_bytes()
+    except FileNotFoundError:
+        if path != source and source.exists():
+            raise InputError(
+                f"--precision {precision}: there is no {printable(path)}; name it in the classifier's "
+                f"`variants` in params.yaml and export again, or use --precision fp32"
+            ) from None
+        raise InputError(f"{printable(path)}: cannot be read: No such file; name a model.onnx file") from None
     except OSError as error:
-        raise InputError(f"{name}: cannot be read: {error.strerror}; name a model.onnx file") from None
+        raise InputError(
+            f"{printable(path)}: cannot be read: {error.strerror}; name a model.onnx file"
+        ) from None
 
 
-def _choose(content: bytes, device: str) -> tuple[Any, str, str]:
-    """The runtime session, the device it is on, and why (only `auto` has a reason)."""
+def variant(model: Path, precision: str) -> Path:
+    """The file of a model in a precision: `model.int8.onnx` beside `model.onnx`; bfloat16 needs none."""
+    return model.with_suffix(f".{precision}.onnx") if precision in providers.VARIANTS else model
+
+
+def _choose(content: bytes, device: str, precision: str, *, threads: int | None) -> tuple[Opened, str]:
+    """The opened model, and why it is where it is (only `auto` has a reason)."""
     if device != "auto":
-        return _start(content, device), device, ""
-    try:
-        return _start(content, "cuda"), "cuda", "CUDA came up"
-    except InputError:
-        raise
-    except FrostlineError as error:
-        return _start(content, "cpu"), "cpu", str(error)
-
-
-def _start(content: bytes, device: str) -> Any:
-    """An onnxruntime.InferenceSession whose first provider is the device's, or an error."""
-    import onnxruntime  # 0.2 s and 300 MB of libraries
-
-    onnxruntime.set_default_logger_severity(SILENT)
-    wanted = providers.require(device)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = SILENT
-    # Its idle threads would spin on the processors that the decoders need: 1.08 instead of 0.80 ms of
-    # processor time an image with a tiny network on 2 cores.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        runtime = onnxruntime.InferenceSession(content, options, providers=wanted)
-    except Exception as error:  # its exceptions share no base
-        if device == "cpu" or type(error).__name__ in _MODEL_FAULTS:
-            raise InputError(f"ONNX Runtime cannot load it as a model: {_line(error)}") from error
-        raise FrostlineError(f"{device} did not come up: {_line(error)}") from error
-    if runtime.get_providers()[0] != wanted[0]:
-        raise FrostlineError(
-            f"{device} did not come up, though its libraries load: is there an NVIDIA GPU with a recent "
-            "driver (nvidia-smi)? Else use --device cpu"
-        )
-    return runtime
-
-
-def _line(error: BaseException) -> str:
-    """An ONNX Runtime message as one line, without its numbered prefix."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].split(" : ")[-1].strip().rstrip(".")
+        return opening.start(content, device, precision, threads=threads), ""
+    reasons: list[str] = []
+    for candidate in _AUTO:
+        if precision not in providers.PRECISIONS[candidate]:
+            reasons.append(f"{candidate} has no {precision}")
+            continue
+        try:
+            opened = opening.start(content, candidate, precision, threads=threads)
+        except InputError:
+            raise
+        except FrostlineError as error:
+            reasons.append(str(error).removesuffix(", or use --device cpu"))
+        else:
+            return opened, "; ".join(reasons) or f"{candidate} came up"
+    raise FrostlineError(f"no device for --precision {precision} here: " + "; ".join(reasons))
 
 
 def _contract(runtime: Any) -> Contract:
     text = runtime.get_modelmeta().custom_metadata_map.get(contracts.KEY)
     if text is None:
-        raise InputError("it is not a model exported by frostline (no contract in it); export one")
+        raise InputError(
+            "it is not a model exported by frostline (no contract in it); export one, or describe it with "
+            "--contract FILE"
+        )
     return contracts.from_json(text)
 
 
 def _check_input(runtime: Any, contract: Contract) -> None:
     inputs = [(one.name, one.type, one.shape) for one in runtime.get_inputs()]
     wanted = [contract.height, contract.width, 3]
-    if len(inputs) != 1 or inputs[0][:2] != ("image", "tensor(uint8)"):
+    if len(inputs) != 1 or inputs[0][:2] != (INPUT, "tensor(uint8)"):
         found = ", ".join(f"{name} {kind}" for name, kind, _ in inputs)
         raise InputError(f"its input must be `image` of uint8 alone; is {found}; export it again")
     shape = inputs[0][2]
@@ -150,14 +199,18 @@ def _check_input(runtime: Any, contract: Contract) -> None:
         raise InputError(f"its input must have the shape {['N', *wanted]}; has {shape}; export it again")
 
 
-def _check_outputs(session: Session, name: str) -> None:
+def _check_outputs(session: Session, wanted: tuple[str, ...]) -> None:
     """Run one grey image: (1, C) float32 probabilities that sum to 1 must come back."""
     contract = session.contract
+    has = session._opened.every
+    if FEATURES in wanted and FEATURES not in has:
+        raise InputError("it has no output `features`; export it again, or leave out --features")
+    session._opened.names = tuple(name for name in wanted if name in has)
     image = np.full((1, contract.height, contract.width, 3), 127, np.uint8)
-    probs = session.run(image).get("probs")
+    probs = session.run(image).get(PROBS) if session._opened.names else None
     shape = (1, len(contract.classes))
     if probs is None or probs.shape != shape or probs.dtype != np.float32:
         found = "nothing of that name" if probs is None else f"{probs.shape} {probs.dtype}"
-        raise InputError(f"{name}: its output `probs` must be {shape} float32; is {found}; export it again")
+        raise InputError(f"its output `probs` must be {shape} float32; is {found}; export it again")
     if not abs(float(probs.sum()) - 1) < 1e-3:
-        raise InputError(f"{name}: its probabilities sum to {probs.sum():g}, not 1; export it again")
+        raise InputError(f"its probabilities sum to {probs.sum():g}, not 1; export it again")

@@ -24,12 +24,15 @@ def path_of(out: Path) -> Path:
 class Options:
     """How a source is scored.
 
-    Where the network runs (`device`) and how fast (`batch_size`, None: as measured); what a row holds
-    (`top_k` labels ranked, a label only from `min_confidence` up, `features`).
+    Where the network runs (`device`, `precision`) and how fast (`batch_size`, `threads`; None: as
+    measured, and one for each processor); what a row holds (`top_k` labels ranked, a label only from
+    `min_confidence` up, `features`).
     """
 
     device: str
+    precision: str
     batch_size: int | None
+    threads: int | None
     top_k: int
     min_confidence: float
     features: bool
@@ -49,7 +52,8 @@ def identity(*, source: Any, model: str, precision: str, options: Options) -> di
 class Job:
     """A finished score job.
 
-    `skipped` is None where the other files were not counted; `resumed` rows were there at its start.
+    `skipped` is None where the other files were not counted; `tuning` is what was measured for the batch
+    size, None where it was given; `resumed` rows were there at its start.
     """
 
     source: Any
@@ -60,6 +64,8 @@ class Job:
     out: Path
     options: Options
     merged: Merged
+    batch_size: int
+    tuning: dict[str, float] | None
     resumed: int
     seconds: dict[str, float]
 
@@ -83,6 +89,8 @@ class Job:
             "provider": _provider(self.session),
             "device": self.session.device,
             "precision": self.session.precision,
+            "batch_size": self.batch_size,
+            "tuning": self.tuning,
             "options": asdict(self.options),
             "counts": {
                 "found": self.merged.rows,
@@ -105,7 +113,8 @@ def _model(path: Path, session: Session) -> dict[str, Any]:
 
 
 def _provider(session: Session) -> dict[str, str]:
-    return {"asked": session.asked, "used": session.provider, "why": session.why}
+    told = {"asked": session.asked, "used": session.provider, "why": session.why}
+    return told | {"proof": session.proof}
 
 
 def one_line(text: str) -> str:

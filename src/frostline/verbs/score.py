@@ -17,9 +17,11 @@ from frostline.engine.local import stream
 from frostline.engine.work import Item
 from frostline.errors import FrostlineError, InputError
 from frostline.files import printable
-from frostline.onnx.sessions import DEVICES, Session, open_session
+from frostline.onnx import foreign
+from frostline.onnx.foreign import Foreign
+from frostline.onnx.sessions import DEVICES, PRECISIONS, Session, open_session
 from frostline.progress import progress
-from frostline.scores import job, journal, models, rows, sources, writers
+from frostline.scores import job, journal, models, rows, sources, tuning, writers
 from frostline.scores.job import Job, Options
 from frostline.scores.journal import MARK, Journal
 from frostline.scores.local import Source
@@ -29,24 +31,38 @@ from frostline.scores.rows import Scorer
 SHOWN = 10  # predicted labels in the printed table
 
 
-def run(source: Sequence[str], *, model: str, out: Path, resume: bool = False, **options: Any) -> None:
+def run(  # one argument an option of the command
+    source: Sequence[str],
+    *,
+    model: str,
+    out: Path,
+    resume: bool = False,
+    contract: Path | None = None,
+    **options: Any,
+) -> None:
     """Score `source` into `out` (.parquet, .jsonl or .csv) and `out`.job.json, and print a summary.
 
     `source` are the words that `sources.open_images` takes, `model` is a file, an exported classifier's
-    name or `models:/NAME@alias`; `options` are the fields of `Options`. Unreadable images become rows
-    with an error. `resume` goes on with an interrupted job. InputError for anything wrong in what was
-    given, before work begins; FrostlineError when not one image could be scored.
+    name or `models:/NAME@alias`; `contract` is the description of a model that frostline did not export;
+    `options` are the fields of `Options`. Unreadable images become rows with an error. `resume` goes on
+    with an interrupted job. InputError for anything wrong in what was given, before work begins;
+    FrostlineError when not one image could be scored.
     """
     asked = Options(**options)
     _check_options(asked)
     _check_output(out, source)
+    described = foreign.read(contract) if contract else None
     with contextlib.closing(sources.open_images(source)) as opened:
-        _work(opened, models.resolve(model), out=out, options=asked, resume=resume)
+        _work(opened, models.resolve(model), described, out=out, options=asked, resume=resume)
 
 
 def _check_options(options: Options) -> None:
     if options.device not in DEVICES:
         raise InputError(f"--device {options.device}: use one of {', '.join(DEVICES)}")
+    if options.precision not in PRECISIONS:
+        raise InputError(f"--precision {options.precision}: use one of {', '.join(PRECISIONS)}")
+    if options.threads is not None and options.threads < 1:
+        raise InputError(f"--threads {options.threads}: use 1 or more")
     if options.batch_size is not None and not 1 <= options.batch_size <= 65536:
         raise InputError(f"--batch-size {options.batch_size}: use 1 to 65536")
     if options.top_k < 1:
@@ -74,11 +90,19 @@ def _check_output(out: Path, words: Sequence[str]) -> None:
         ) from None
 
 
-def _work(source: Source, model: Path, *, out: Path, options: Options, resume: bool) -> None:
+def _work(  # noqa: PLR0913  # a job is these
+    source: Source,
+    model: Path,
+    described: Foreign | None,
+    *,
+    out: Path,
+    options: Options,
+    resume: bool,
+) -> None:
     """Open the network, say where it runs, stream what has no row yet, merge, summarize."""
-    started = time.monotonic()
+    watch = Watch()
     items = _some(source)
-    session = open_session(model, device=options.device)
+    session = _session(model, described, options)
     same = job.identity(
         source=source.state(), model=session.sha256, precision=session.precision, options=options
     )
@@ -86,20 +110,78 @@ def _work(source: Source, model: Path, *, out: Path, options: Options, resume: b
         print(f"{printable(out)} is finished already; without --resume it is scored anew")
         return
     with journal.open_journal(out, same, resume=resume) as shards:
-        print(f"running on {session.provider}" + (f" ({session.why})" if session.why else ""), flush=True)
+        watch.lap("open")
+        batch_size, measured = _batch_size(session, options)
+        watch.lap("tune")
         resumed = shards.done
         shards.skip(items)
-        ready = time.monotonic()
-        _score(items, source, session, shards=shards, options=options)
-        scored = time.monotonic()
+        watch.lap("skip")
+        _score(items, source, session, shards=shards, options=options, batch_size=batch_size)
+        watch.lap("score")
         merged = merge(shards.tables(), out, rows.schema(features=options.features))
-        seconds = {"open": ready - started, "score": scored - ready, "merge": time.monotonic() - scored}
+        watch.lap("merge")
         done = Job(
-            source.state(), same, source.others, model, session, out, options, merged, resumed, seconds
+            source=source.state(),
+            identity=same,
+            skipped=source.others,
+            model=model,
+            session=session,
+            out=out,
+            options=options,
+            merged=merged,
+            batch_size=batch_size,
+            tuning=measured,
+            resumed=resumed,
+            seconds=watch.laps,
         )
         files.write_json(job.path_of(out), done.values())
         journal.discard(shards, out)
     _summarize(done)
+
+
+class Watch:
+    """Seconds by what they were spent on."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._since = time.monotonic()
+
+    def lap(self, what: str) -> None:
+        """The time since the last lap was spent on this."""
+        now = time.monotonic()
+        self.laps[what], self._since = now - self._since, now
+
+
+def _session(model: Path, described: Foreign | None, options: Options) -> Session:
+    """The network where and how the options want it; said in one line."""
+    session = open_session(
+        model,
+        device=options.device,
+        precision=options.precision,
+        threads=options.threads,
+        features=options.features,
+        foreign=described,
+    )
+    remarks = "; ".join(filter(None, (session.why, session.proof)))
+    print(
+        f"running on {session.provider} in {session.precision}" + (f" ({remarks})" if remarks else ""),
+        flush=True,
+    )
+    return session
+
+
+def _batch_size(session: Session, options: Options) -> tuple[int, dict[str, float] | None]:
+    """Images at once, as given or as measured; and what was measured."""
+    if options.batch_size is not None:
+        session.bind(options.batch_size)
+        return options.batch_size, None
+    found, now = tuning.tuned(session)
+    how = "measured just now" if now else "measured before"
+    print(
+        f"{found.batch_size} images at once ({how}: {found.rate:g} images/s in the network alone)", flush=True
+    )
+    session.bind(found.batch_size)
+    return found.batch_size, found.measured
 
 
 def _some(source: Source) -> Iterator[Item]:
@@ -122,8 +204,14 @@ def _finished(out: Path, identity: dict[str, Any]) -> bool:
     return isinstance(written, dict) and written.get("identity") == files.digest(identity)
 
 
-def _score(
-    items: Iterator[Item], source: Source, session: Session, *, shards: Journal, options: Options
+def _score(  # noqa: PLR0913  # a job is these
+    items: Iterator[Item],
+    source: Source,
+    session: Session,
+    *,
+    shards: Journal,
+    options: Options,
+    batch_size: int,
 ) -> None:
     """One row per item into the shards."""
     contract = session.contract
@@ -135,8 +223,9 @@ def _score(
         items,
         decode=decode,
         network=session.run,
-        batch_size=options.batch_size or 32,
+        batch_size=batch_size,
         workers=len(os.sched_getaffinity(0)) + source.readers,
+        streams=session.streams,
     )
     with contextlib.closing(blocks), progress(source.count, "score", summary=False) as advance:
         advance(shards.done)

@@ -1,0 +1,51 @@
+"""OpenVINO's plugin for ONNX Runtime (extra `cpu`): a faster CPU, in bfloat16 and int8 where it has them."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+NAME = "OpenVINOExecutionProvider"
+
+
+@functools.cache
+def devices() -> tuple[Any, ...]:
+    """The plugin's CPU as ONNX Runtime's devices, after registering the plugin once; () without it.
+
+    ModuleNotFoundError where the extra is not installed.
+    """
+    import onnxruntime
+    import onnxruntime_ep_openvino as plugin
+
+    onnxruntime.register_execution_provider_library(NAME, plugin.get_library_path())
+    every = [each for each in onnxruntime.get_ep_devices() if each.ep_name == NAME]
+    return tuple(each for each in every if each.ep_metadata.get("ov_device", "CPU") == "CPU")[:1]
+
+
+def missing() -> str:
+    """What keeps the plugin from running here; "" if nothing."""
+    try:
+        found = devices()
+    except ImportError:
+        return "the package onnxruntime-ep-openvino is not installed"
+    except Exception as error:  # ONNX Runtime's exceptions share no base
+        return f"its plugin does not load ({str(error).splitlines()[0]})"
+    return "" if found else f"its plugin takes Intel processors only, this one is {processor()}"
+
+
+def processor() -> str:
+    """The processor's maker and model as the system names them."""
+    return _field("vendor_id") + " " + _field("model name")
+
+
+def has_bf16() -> bool:
+    """Whether the processor multiplies bfloat16 itself (AMX or AVX-512 BF16)."""
+    return bool({"amx_bf16", "avx512_bf16"} & set(_field("flags").split()))
+
+
+@functools.cache
+def _field(name: str) -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
