@@ -28,6 +28,7 @@ CNN: dict[str, Any] = {
     },
     "augmentation": None,
     "precision": "float32",
+    "variants": None,
     "phases": {
         "all": {"freeze": "none", "epochs": 2, "batch_size": 8, "optimizer": "adam", "learning_rate": 0.01}
     },

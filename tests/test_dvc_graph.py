@@ -64,6 +64,7 @@ OTHER: dict[str, Any] = {
         "rotation": 1.0, "width_shift": 0.1, "height_shift": 0.1, "shear": 0.0, "zoom": 0.0,
         "horizontal_flip": True, "views": 3,
     },
+    "variants": {"int8": 0.5},
     "weights": "vgg16-random",
 }  # fmt: skip
 
@@ -120,6 +121,8 @@ def expected(key: str) -> set[str]:
     collection, *rest = key.split(".")
     if collection == "seed":
         return all_of("weights", "preprocess", "train", "export")
+    if key.endswith(".variants"):
+        return {f"export@{rest[0]}", "compare"}
     if collection == "classifiers":
         return {f"train@{rest[0]}", f"export@{rest[0]}", "compare"}
     return {f"{ {'weights': 'weights', 'datasets': 'preprocess'}[collection] }@{rest[0]}"}

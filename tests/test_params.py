@@ -45,6 +45,7 @@ classifiers:
     augmentation:
       {rotation: 40, width_shift: 0.2, height_shift: 0.2, shear: 0.2, zoom: 0.2, horizontal_flip: true, views: 4}
     precision: float32
+    variants: null
     phases: {all: {freeze: none, epochs: 1, batch_size: 8, optimizer: adam, learning_rate: 1.0e-3}}
   large:
     dataset: pets
@@ -53,6 +54,7 @@ classifiers:
     network: {type: pretrained, end_at: null, head: {pooling: max, standardize: true, dense: {}, dropout: 0.0}}
     augmentation: null
     precision: float32
+    variants: null
     phases:
       head: {freeze: all, epochs: 2, batch_size: 8, optimizer: rmsprop, learning_rate: 1.0e-3}
       thaw: {freeze: block4_pool, epochs: 1, batch_size: 8, optimizer: sgd, learning_rate: 1.0e-5}
@@ -127,7 +129,7 @@ def test_parsing_leaves_the_values_alone() -> None:
         (f"{NET}.imge", {}, f"{NET}.imge: unknown key; did you mean 'image'?"),
         (f"{NET}.image.size.depth", 3, f"{NET}.image.size.depth: unknown key; did you mean 'width'?"),
         (f"{NET}.gpu", 1, f"{NET}.gpu: unknown key; known: dataset, weights, image, network, augmentation, "
-         "precision, phases"),
+         "precision, variants, phases"),
         (f"{NET}.network.blocks", {}, f"{NET}.network.blocks: unknown key; known: type, end_at, head"),
         (f"{CNN}.network.end_at", None, f"{CNN}.network.end_at: unknown key; known: type, blocks, head"),
         (f"{NET}.network.pretrained", 1,
@@ -181,6 +183,9 @@ def test_parsing_leaves_the_values_alone() -> None:
         (f"{NET}.image.resize", "stretch",
          f"{NET}.image.resize: must be one of 'squash', 'crop', 'pad'; is 'stretch'"),
         (f"{NET}.precision", "float16", f"{NET}.precision: must be one of 'float32'; is 'float16'"),
+        (f"{NET}.variants", {}, f"{NET}.variants: must have at least 1 item; is {{}}"),
+        (f"{NET}.variants", {"int8": -1}, f"{NET}.variants.int8: must be greater than or equal to 0; is -1"),
+        (f"{NET}.variants", {"int4": 1}, f"{NET}.variants.int4: must be one of 'fp16', 'int8'; is 'int4'"),
         (f"{NET}.network.type", "vgg", f"{NET}.network.type: must be one of 'pretrained', 'cnn'; is 'vgg'"),
         (f"{NET}.network.head.dropout", 1, f"{NET}.network.head.dropout: must be less than 1; is 1"),
         (f"{NET}.network.head.dense", {"top": 0},

@@ -83,12 +83,13 @@ def session(content: bytes) -> onnxruntime.InferenceSession:
 
 @pytest.mark.parametrize(("kind", "freeze", "classes"), CASES)
 def test_contract(kind: str, freeze: str, classes: int) -> None:
-    """One uint8 input of free N, one float32 output, nothing else; the metadata as given."""
+    """One uint8 input of free N, probabilities and, where something is frozen, features; metadata as given."""
     runtime = session(exported(kind, freeze, classes))
     inputs = [(each.name, each.type, each.shape) for each in runtime.get_inputs()]
     outputs = [(each.name, each.type, each.shape) for each in runtime.get_outputs()]
     assert inputs == [("image", "tensor(uint8)", ["N", 32, 40, 3])]
-    assert outputs == [("probs", "tensor(float)", ["N", classes])]
+    assert outputs[0] == ("probs", "tensor(float)", ["N", classes])
+    assert [(name, kind) for name, kind, _ in outputs[1:]] in ([], [("features", "tensor(float)")])
     assert runtime.get_modelmeta().custom_metadata_map == {"frostline": METADATA}
     assert runtime.get_modelmeta().producer_name == "frostline"
 

@@ -22,7 +22,7 @@ from frostline import files, images, params, tracking
 from frostline.data import manifest
 from frostline.data.source import open_source
 from frostline.errors import FrostlineError, InputError
-from frostline.onnx import convert, sessions
+from frostline.onnx import convert, sessions, variants
 from frostline.records import history, predictions
 from frostline.verbs import compare, evaluate, export, preprocess, train, weights
 from making import archive, classes
@@ -168,7 +168,9 @@ def test_record(name: str) -> None:
         "parameters",
     }  # fmt: skip
     assert len(found["key"]) == len(found["code"]) == 64
-    assert found["recipe"] == {"seed": 11, **params.load().classifiers[name].model_dump()}
+    plain = params.load().classifiers[name].model_dump()
+    assert plain.pop("variants") is None, "variants of the exported model are no part of a training"
+    assert found["recipe"] == {"seed": 11, **plain}
     assert found["dataset_digest"] == images_of().digest
     assert found["classes"] == ["circle", "square", "étoile"] == list(images_of().classes)
     source = Path(f"artifacts/weights/{ENTRIES[name]['weights']}/source.json")
@@ -395,6 +397,48 @@ def test_export_refuses_a_model_that_disagrees(
     assert not folder.exists() or not list(folder.iterdir())
     shutil.rmtree(folder, ignore_errors=True)
     shutil.move(kept, folder)
+
+
+@pytest.mark.usefixtures("project")
+def test_export_makes_the_variants_that_are_named(tmp_path: Path) -> None:
+    """Files beside the model, what each costs on the test split, and the model itself unchanged."""
+    folder = Path("artifacts/models/viewed")
+    shutil.copytree(folder, tmp_path / "kept")
+    settle(changed(SETTINGS, {"classifiers.viewed.variants": {"fp16": 100.0, "int8": 100.0}}))
+    export.run("viewed")
+    names = {"model.onnx", "agreement.json", "model.fp16.onnx", "model.int8.onnx", "variants.json"}
+    assert {path.name for path in folder.iterdir()} == names
+    assert (folder / "model.onnx").read_bytes() == (tmp_path / "kept/model.onnx").read_bytes()
+    costs = json.loads((folder / "variants.json").read_text())
+    tested = said("viewed").split("test")
+    for precision, cost in costs.items():
+        session = sessions.open_session(folder / "model.onnx", device="cpu", precision=precision)
+        assert cost["model"] == session.sha256
+        assert cost["images"] == len(tested)
+        assert cost["points"] == pytest.approx(
+            100 * (cost["only_exact"] - cost["only_variant"]) / len(tested), abs=1e-5
+        )
+    assert costs["fp16"]["largest_difference"] < 0.01
+    shutil.rmtree(folder)
+    shutil.copytree(tmp_path / "kept", folder)
+
+
+@pytest.mark.usefixtures("project")
+def test_export_refuses_a_variant_that_costs_too_much(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Beyond its limit there is no file, and the line says what was lost, on how many images, and what to do."""
+    shutil.copytree("artifacts/models/viewed", tmp_path / "kept")
+    settle(changed(SETTINGS, {"classifiers.viewed.variants": {"int8": 0.5}}))
+    cost = variants.Loss(9, 11.1, only_exact=2, only_variant=1, agree=0.6, largest_difference=0.4)
+    monkeypatch.setattr(variants, "compared", lambda *_: cost)
+    with pytest.raises(
+        FrostlineError, match=r"in int8 the model loses 11.1 points of accuracy on 9 test images"
+    ):
+        export.run("viewed")
+    assert not list(Path("artifacts/models/viewed").glob("*int8*"))
+    shutil.rmtree("artifacts/models/viewed")
+    shutil.copytree(tmp_path / "kept", "artifacts/models/viewed")
 
 
 @pytest.mark.usefixtures("project")

@@ -31,8 +31,11 @@ class Recipe:
 
     @property
     def plain(self) -> dict[str, Any]:
-        """The recipe as plain values, seed included: what `record.json` and MLflow show."""
-        return {"seed": self.seed, **self.entry.model_dump()}
+        """The recipe as plain values, seed included: what `record.json` and MLflow show.
+
+        Variants of the exported model are none of it: they change nothing that is trained.
+        """
+        return {"seed": self.seed, **self.entry.model_dump(exclude={"variants"})}
 
     def network(self) -> Network:
         """Its network with the pretrained weights in place and everything else freshly drawn."""

@@ -28,7 +28,12 @@ def form(model: Any, *, metadata: str) -> bytes:
         nodes,
         "frostline",
         [_value(graph.input[0], INPUT)],
-        [_value(each, PROBS) for each in graph.output if names[each.name] == PROBS],
+        [
+            _value(each, name)
+            for name in (PROBS, FEATURES)
+            for each in graph.output
+            if names[each.name] == name
+        ],
         initializers,
     )
     result = onnx.helper.make_model(

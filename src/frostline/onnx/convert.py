@@ -17,8 +17,9 @@ Function = Callable[[Any], Any]
 def convert(below: Function | None, above: Function, *, height: int, width: int, metadata: str) -> bytes:
     """Convert `below` (pixels → features) and `above` (features → probs) into one model.
 
-    Input `image` (N, height, width, 3) uint8 with N free; output `probs` (N, C) float32. The tensor
-    `features` keeps its name inside the graph, so that what is above it can be cut out (`upper`).
+    Input `image` (N, height, width, 3) uint8 with N free; outputs `probs` (N, C) float32 and `features`,
+    the tensor at the frost line, which costs nothing where nobody asks for it. What is above and below
+    it can be cut out (`upper`, `lower`).
     Without `below`, `above` takes the pixels and nothing is called `features`.
     """
     with _quiet():
@@ -95,12 +96,21 @@ def _keep_zeros(model: Any) -> None:
 
 def upper(model: bytes) -> bytes:
     """The part of an exported model from `features` to `probs`, cut out of its very graph."""
+    return _cut(model, FEATURES, PROBS)
+
+
+def lower(model: bytes) -> bytes:
+    """The part of an exported model from `image` to `features`, cut out of its very graph."""
+    return _cut(model, INPUT, FEATURES)
+
+
+def _cut(model: bytes, taken: str, given: str) -> bytes:
     import onnx
     from onnx.utils import Extractor
 
     with _quiet():
         inferred = onnx.shape_inference.infer_shapes(onnx.load_from_string(model))
-        part = Extractor(inferred).extract_model([FEATURES], [PROBS])
+        part = Extractor(inferred).extract_model([taken], [given])
     return bytes(part.SerializeToString())
 
 

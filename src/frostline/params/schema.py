@@ -181,6 +181,11 @@ class Classifier(Section):
     ]
     augmentation: Augmentation | None
     precision: Literal["float32"]
+    # The most points of accuracy on the test split that the model may lose in a smaller arithmetic.
+    variants: (
+        Annotated[dict[Literal["fp16", "int8"], Annotated[float, Field(ge=0, le=100)]], Field(min_length=1)]
+        | None
+    )
     phases: Annotated[dict[Name, Phase], Field(min_length=1)]
 
 

@@ -1,25 +1,31 @@
 """Stage `export@NAME`: the trained classifier as one ONNX file, proven to agree before it is written."""
 
 import dataclasses
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import frostline
 from frostline import files, images, paths
+from frostline.errors import FrostlineError
 from frostline.frost import features, joined, recipe, trained
 from frostline.frost.recipe import Recipe
 from frostline.frost.trunk import Split
-from frostline.onnx import agreement, contract, convert
+from frostline.onnx import agreement, contract, convert, sessions, variants
 from frostline.onnx.contract import Contract, WeightsSource
 from frostline.records import predictions, reports
 from frostline.records.predictions import Predictions
 
 PROOF_IMAGES = 64
+CALIBRATION_IMAGES = 64  # of the training split: ranges of activations settle long before
+SCORED = 32  # images at once
 
 
 def run(name: str) -> None:
-    """Write `model.onnx` and `agreement.json` of one classifier."""
+    """Write `model.onnx` and `agreement.json` of one classifier, and the variants that its params name."""
     inputs = recipe.read(name)
     record = paths.classifier(name) / "record.json"
     key = reports.read(record, keys=("key",), made_by=f"dvc repro train@{name}")["key"]
@@ -38,9 +44,60 @@ def run(name: str) -> None:
     files.write_json(
         folder / "agreement.json", {"key": key, "model": files.sha256(model), **dataclasses.asdict(proof)}
     )
+    _variants(inputs, model, folder)
     print(
         f"{name}: {folder / 'model.onnx'}, {len(model) / 1e6:.1f} MB; differs from the trained network by at most "
         f"{max(proof.image_difference, proof.feature_difference):.1g} in any probability"
+    )
+
+
+def _variants(inputs: Recipe, model: bytes, folder: Path) -> None:
+    """`model.int8.onnx` and the like, and what each costs on the test split; beyond its limit none is written."""
+    costs: dict[str, Any] = {}
+    for precision, limit in sorted((inputs.entry.variants or {}).items()):
+        made = variants.make(precision, model, calibration=partial(_calibration, inputs))
+        loss = _loss(inputs, made, precision)
+        if loss.points > limit:
+            raise FrostlineError(
+                f"{inputs.name}: in {precision} the model loses {loss.points:g} points of accuracy on {loss.images} "
+                f"test images ({loss.only_exact} only right without, {loss.only_variant} only with it), allowed are "
+                f"{limit:g}; take {precision} out of classifiers.{inputs.name}.variants or raise its limit"
+            )
+        with files.writing(sessions.variant(folder / "model.onnx", precision)) as temporary:
+            temporary.write_bytes(made)
+        costs[precision] = {"model": files.sha256(made), "limit": limit, **dataclasses.asdict(loss)}
+        print(
+            f"{inputs.name}: in {precision} {loss.points:+.2f} points lost, {loss.agree:.1%} of answers the same"
+        )
+    if costs:
+        files.write_json(folder / "variants.json", costs)
+
+
+def _calibration(inputs: Recipe) -> Iterator[Any]:
+    """Training images spread over the split, in batches (n, H, W, 3) uint8."""
+    rows = features.pixels(inputs.images("train"))
+    chosen = np.unique(np.linspace(0, len(rows) - 1, CALIBRATION_IMAGES).astype(int))
+    for start in range(0, len(chosen), variants.BATCH):
+        yield rows[chosen[start : start + variants.BATCH]]
+
+
+def _loss(inputs: Recipe, made: bytes, precision: str) -> variants.Loss:
+    """The variant on every test image, against what the trained network said of it."""
+    session = sessions.open_session(made, device="cpu", precision=precision)
+    images, said = inputs.images("test"), _said(inputs).split("test")
+    rows = features.pixels(images)
+    if list(images.ids) != list(said.ids):
+        raise FrostlineError(
+            f"the predictions are of other images; run `dvc repro train@{inputs.name}` again"
+        )
+    probs = [session.run(rows[at : at + SCORED])["probs"] for at in range(0, len(rows), SCORED)]
+    return variants.compared(said.probs, np.concatenate(probs), said.labels)
+
+
+def _said(inputs: Recipe) -> Predictions:
+    """What the trained network said of every image."""
+    return predictions.read(
+        paths.classifier(inputs.name) / "predictions.parquet", made_by=f"dvc repro train@{inputs.name}"
     )
 
 
@@ -62,9 +119,7 @@ def _contract(inputs: Recipe) -> Contract:
 
 
 def _prove(inputs: Recipe, last: Split, model: bytes) -> agreement.Agreement:
-    said = predictions.read(
-        paths.classifier(inputs.name) / "predictions.parquet", made_by=f"dvc repro train@{inputs.name}"
-    )
+    said = _said(inputs)
     chosen = np.unique(np.linspace(0, len(said) - 1, PROOF_IMAGES).astype(int))
     return agreement.prove(
         model,

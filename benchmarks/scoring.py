@@ -1,0 +1,235 @@
+"""How fast a folder of JPEGs becomes rows: frostline beside Keras, ONNX Runtime and OpenVINO, in one run.
+
+    python benchmarks/scoring.py PHOTOS --images 96
+
+Every contestant is a process of its own, reads the same files from disk, and is timed from the first
+file to the last probability, after one batch to warm up. Weights are random: speed does not depend on
+them. With `--bound`, decoding and the network are timed alone too: 1 / (1 / decode + 1 / network) is what
+shared processors allow.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+SIZE, BATCH = 224, 16
+NETWORKS = {"resnet50": "ResNet50", "vgg19": "VGG19"}
+
+
+def make(folder: Path, photos: Path, network: str) -> None:
+    """The network with random weights as Keras weights, as exported model, and in int8."""
+    from functools import partial
+
+    import keras
+    import tensorflow as tf
+
+    from frostline import images
+    from frostline.onnx import contract, convert, variants
+
+    body = _keras(network)
+    body.save(folder / f"{network}.keras")
+    head = body.layers[-1]
+    trunk = keras.Model(body.inputs[0], body.layers[-2].output)
+    about = contract.Contract(
+        classes=("cats", "dogs"),
+        height=SIZE,
+        width=SIZE,
+        resize="squash",
+        decode=images.DECODE_VERSION,
+        backbone=network,
+        weights=contract.WeightsSource("random", "random", None),
+        classifier=network,
+        recipe="none",
+        dataset="none",
+        frostline="benchmark",
+    )
+    model = convert.convert(
+        lambda pixels: trunk(tf.cast(pixels, tf.float32), training=False),
+        lambda features: head(features, training=False),
+        height=SIZE,
+        width=SIZE,
+        metadata=contract.to_json(about),
+    )
+    (folder / f"{network}.onnx").write_bytes(model)
+    decode = partial(images.decode, height=SIZE, width=SIZE, resize="squash")
+    some = np.stack([decode(path.read_bytes()) for path in _files(photos)[:16]])
+    made = variants.make("int8", model, calibration=lambda: iter([some[:8], some[8:]]))
+    (folder / f"{network}.int8.onnx").write_bytes(made)
+
+
+def _keras(network: str):  # type: ignore[no-untyped-def]  # Keras models are untyped
+    import keras
+
+    keras.utils.set_random_seed(7)
+    inputs = keras.Input((SIZE, SIZE, 3))
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1)(inputs)
+    backbone = getattr(keras.applications, NETWORKS[network])
+    pooled = backbone(include_top=False, weights=None, pooling="avg", input_tensor=scaled).output
+    return keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(pooled))
+
+
+def _files(photos: Path) -> list[Path]:
+    return sorted(path for path in photos.rglob("*") if path.suffix == ".jpg")
+
+
+def keras_predict(folder: Path, photos: Path, network: str) -> float:
+    """What a tutorial does: image_dataset_from_directory and predict."""
+    import keras
+
+    model = keras.models.load_model(folder / f"{network}.keras")
+    model.predict(np.zeros((BATCH, SIZE, SIZE, 3), np.float32), verbose=0)
+    started = time.perf_counter()
+    data = keras.utils.image_dataset_from_directory(
+        photos, labels=None, image_size=(SIZE, SIZE), batch_size=BATCH, shuffle=False, verbose=False
+    )
+    probs = model.predict(data, verbose=0)
+    return len(probs) / (time.perf_counter() - started)
+
+
+def ort_script(folder: Path, photos: Path, network: str) -> float:
+    """What a short script does: Pillow, one batch after the other, ONNX Runtime's CPU provider."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(folder / f"{network}.onnx", providers=["CPUExecutionProvider"])
+    return _script(photos, lambda batch: session.run(["probs"], {"image": batch})[0])
+
+
+def openvino_script(folder: Path, photos: Path, network: str, *, variant: str = "") -> float:
+    """The same with OpenVINO's own API."""
+    import openvino
+
+    core = openvino.Core()
+    model = core.read_model(folder / f"{network}{variant}.onnx")
+    model.reshape([BATCH, SIZE, SIZE, 3])
+    compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    return _script(photos, lambda batch: compiled(batch)["probs"])
+
+
+def openvino_int8(folder: Path, photos: Path, network: str) -> float:
+    """The int8 variant with OpenVINO's own API."""
+    return openvino_script(folder, photos, network, variant=".int8")
+
+
+def _script(photos: Path, network: Callable[[np.ndarray], np.ndarray]) -> float:
+    """Read, decode, run; the last batch filled up with zeros."""
+    from PIL import Image
+
+    network(np.zeros((BATCH, SIZE, SIZE, 3), np.uint8))
+    files, found = _files(photos), []
+    started = time.perf_counter()
+    for start in range(0, len(files), BATCH):
+        batch = np.zeros((BATCH, SIZE, SIZE, 3), np.uint8)
+        some = files[start : start + BATCH]
+        for row, path in enumerate(some):
+            image = Image.open(path).convert("RGB").resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+            batch[row] = np.asarray(image)
+        found.append(np.array(network(batch))[: len(some)])
+    assert len(np.concatenate(found)) == len(files)
+    return len(files) / (time.perf_counter() - started)
+
+
+def frostline(folder: Path, photos: Path, network: str, *, precision: str = "fp32") -> float:
+    """The command itself; its job file says how long rows and output took."""
+    out = folder / "scores.parquet"
+    words = ["score", photos, "--model", folder / f"{network}.onnx", "--out", out, "--device", "cpu"]
+    words += ["--precision", precision]
+    command = [sys.executable, "-m", "frostline.cli", *map(str, words)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    job = json.loads(out.with_name("scores.parquet.job.json").read_text())
+    return float(job["counts"]["found"] / (job["seconds"]["score"] + job["seconds"]["merge"]))
+
+
+def frostline_int8(folder: Path, photos: Path, network: str) -> float:
+    """The command on the int8 variant."""
+    return frostline(folder, photos, network, precision="int8")
+
+
+def bound(folder: Path, photos: Path, network: str) -> float:
+    """What decoding and network alone allow together on shared processors."""
+    from functools import partial
+
+    from frostline import images
+    from frostline.engine.local import stream
+    from frostline.onnx.sessions import open_session
+    from frostline.scores import sources
+
+    session = open_session(folder / f"{network}.onnx", device="cpu")
+    decode = partial(images.decode, height=SIZE, width=SIZE, resize="squash")
+
+    def timed(run: Callable[[np.ndarray], dict[str, np.ndarray]]) -> float:
+        items = sources.open_images([str(photos)]).items()
+        started = time.perf_counter()
+        rows = sum(len(b.names) for b in stream(items, decode=decode, network=run, batch_size=BATCH))
+        return rows / (time.perf_counter() - started)
+
+    decoding = timed(lambda batch: {"probs": np.zeros((len(batch), 2), np.float32)})
+    batch = np.random.default_rng(0).integers(0, 256, (BATCH, SIZE, SIZE, 3), np.uint8)
+    session.run(batch)
+    started = time.perf_counter()
+    for _ in range(4):
+        session.run(batch)
+    network_alone = 4 * BATCH / (time.perf_counter() - started)
+    print(f"    decoding {decoding:.1f}/s, network {network_alone:.1f}/s", file=sys.stderr)
+    return 1 / (1 / decoding + 1 / network_alone)
+
+
+CONTESTANTS = {
+    "Keras predict": keras_predict,
+    "ONNX Runtime script": ort_script,
+    "OpenVINO script": openvino_script,
+    "OpenVINO script, int8": openvino_int8,
+    "bound of decoding and network": bound,
+    "frostline, cpu": frostline,
+    "frostline, cpu, int8": frostline_int8,
+}
+
+
+def run(photos: Path, networks: list[str], images: int) -> None:
+    """Every contestant on every network, one after the other; a table of rates and ratios."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "photos").mkdir()
+        for path in _files(photos)[:images]:
+            (folder / "photos" / path.name).write_bytes(path.read_bytes())
+        for network in networks:
+            _child("make", folder, network)
+            rates = {who: float(_child(who, folder, network)) for who in CONTESTANTS}
+            print(f"| {network}, {images} photos | images/s | of Keras |\n|:--|--:|--:|")
+            for who, rate in rates.items():
+                print(f"| {who} | {rate:.1f} | {rate / rates['Keras predict']:.2f} |", flush=True)
+
+
+def _child(what: str, folder: Path, network: str) -> str:
+    command = [sys.executable, __file__, str(folder), "--child", what, "--networks", network]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
+    sys.stderr.write("".join(line for line in done.stderr.splitlines(True) if line.startswith("    ")))
+    return (done.stdout.strip().splitlines() or [""])[-1]
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=list(NETWORKS))
+    parser.add_argument("--images", type=int, default=96)
+    parser.add_argument("--child")
+    given = parser.parse_args()
+    if given.child == "make":
+        make(given.photos, given.photos / "photos", given.networks[0])
+    elif given.child:
+        print(CONTESTANTS[given.child](given.photos, given.photos / "photos", given.networks[0]))
+    else:
+        run(given.photos, given.networks, given.images)
+
+
+if __name__ == "__main__":
+    main()
