@@ -87,7 +87,11 @@ def test_as_good_passes() -> None:
             "data audit",
             "9 images usable, 1 set aside; kept: leak 2",
         ),
-        ({"audit": {"digest": "e" * 64, "images": 1, "quarantined": {"images": 0}, "findings": {}}}, "data audit", "another version"),
+        (
+            {"audit": {"digest": "e" * 64, "images": 1, "quarantined": {"images": 0}, "findings": {}}},
+            "data audit",
+            "another version",
+        ),
     ],
 )  # fmt: skip
 def test_each_check_fails_alone(changes: dict[str, Any], name: str, told: str) -> None:

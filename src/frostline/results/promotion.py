@@ -9,7 +9,6 @@ import numpy as np
 from frostline.records.predictions import Predictions
 from frostline.results.noninferiority import Verdict, judge, needed, power, readable
 
-
 # Findings of the data audit that make a test figure say more than it knows, if the images were kept.
 SPOILING = ("leak", "conflict", "unreadable", "truncated")
 
