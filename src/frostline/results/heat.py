@@ -68,7 +68,7 @@ def maps(pixels: np.ndarray, layers: Mapping[str, np.ndarray], *, title: str, no
     """An image and, a row a layer, its CHANNELS strongest maps (h, w, c), each from its least to its largest value."""
     figure = canvas(
         width=0.8 * (CHANNELS + 1) + 0.3,
-        height=1.02 * max(1, len(layers)),
+        height=1.12 * max(1, len(layers)),
         title=title,
         subtitle=f"a row a layer: up to {CHANNELS} channels, those that vary most; bright is strong",
         note=note,
@@ -77,7 +77,9 @@ def maps(pixels: np.ndarray, layers: Mapping[str, np.ndarray], *, title: str, no
         axes = figure.add_subplot(len(layers), CHANNELS + 1, row * (CHANNELS + 1) + 1)
         axes.imshow(pixels)
         axes.set_axis_off()
-        axes.set_title(f"{legible(name, longest=18)} {'x'.join(map(str, values.shape))}", size=5.5, color=INK)
+        axes.set_title(
+            f"{legible(name, longest=16)}\n{'x'.join(map(str, values.shape))}", size=5.5, color=INK
+        )
         for place, channel in enumerate(strongest(values)):
             axes = figure.add_subplot(len(layers), CHANNELS + 1, row * (CHANNELS + 1) + 2 + place)
             axes.imshow(values[..., channel], cmap="inferno", interpolation="nearest")
