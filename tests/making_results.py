@@ -1,6 +1,7 @@
 """A small trained project without any training: a dataset of real files, a manifest, train's outputs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,17 @@ REAL = {**RANDOM, "name": "vgg19", "source": "vgg19.h5"}
 
 
 def rows(
-    labels: Sequence[int], predicted: Sequence[int], *, classes: Sequence[str] = CLASSES, split: str = "test"
+    labels: Sequence[int],
+    predicted: Sequence[int] = (),
+    *,
+    classes: Sequence[str] = CLASSES,
+    split: str = "test",
+    probs: np.ndarray | None = None,
 ) -> Predictions:
-    """Predictions whose most probable classes are `predicted`, ever less surely."""
+    """Predictions whose most probable classes are `predicted`, ever less surely; or with these `probs`."""
+    if probs is not None:
+        classes = [f"class {number}" for number in range(probs.shape[1])]
+        return replace(rows(labels, [0] * len(labels), classes=classes, split=split), probs=probs)
     count = len(labels)
     probs = np.full((count, len(classes)), 0.1 / (len(classes) - 1), dtype=np.float32)
     for row, guess in enumerate(predicted):

@@ -263,6 +263,8 @@ def test_comments_and_order_do_not_matter(clean: Path) -> None:
 
 
 PACKAGES = {
+    "cleanlab": all_of("evaluate"),
+    "jinja2": all_of("evaluate", "compare"),
     "keras": all_of("weights", "train", "export"),
     "matplotlib": all_of("evaluate", "compare"),
     "numpy": all_of("weights", "preprocess", "train", "evaluate", "export", "compare"),
@@ -270,8 +272,8 @@ PACKAGES = {
     "onnxruntime-gpu": all_of("export"),
     "pillow": all_of("preprocess", "train", "evaluate", "export"),
     "pyarrow": all_of("preprocess", "train", "evaluate", "export", "compare"),
-    "scikit-learn": set(),
-    "scipy": set(),
+    "scikit-learn": all_of("train", "evaluate"),
+    "scipy": all_of("train", "evaluate", "compare"),
     "tensorflow": all_of("weights", "train", "export"),
     "tf2onnx": all_of("export"),
 }

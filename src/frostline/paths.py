@@ -50,6 +50,11 @@ def plots(name: str) -> Path:
     return Path("plots") / name
 
 
+def report(name: str) -> Path:
+    """Folder of one classifier's report: `report.html` and the tables behind it."""
+    return Path("reports/classifiers") / name
+
+
 COMPARISON = Path("reports/comparison")
 
 

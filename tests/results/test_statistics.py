@@ -1,4 +1,4 @@
-"""Statistics: known values, scipy as referee, and the coverage that a 95% interval promises."""
+"""Intervals: published values, scipy as referee, and their edges. Their coverage is in test_coverage.py."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from frostline.results.statistics import mcnemar, wilson
+from frostline.results.statistics import (
+    Estimate,
+    difference,
+    f1,
+    in_logits,
+    mean,
+    mean_of_shares,
+    proportion,
+    wilson,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -60,52 +69,72 @@ def test_wilson_coverage(share: float, total: int) -> None:
     assert 0.925 <= covered <= 0.975
 
 
-def answers(only_first: int, only_second: int, *, both: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Two classifiers' right answers with so many discordant images."""
-    first = [True] * only_first + [False] * only_second + [True] * both
-    second = [False] * only_first + [True] * only_second + [True] * both
-    return np.array(first, dtype=bool), np.array(second, dtype=bool)
+def test_proportion_of_nothing() -> None:
+    """A share of nothing is None, not 0."""
+    assert proportion(0, 0) is None
+    assert proportion(81, 263) == Estimate(81 / 263, wilson(81, 263).low, wilson(81, 263).high)
+
+
+def test_f1_by_hand() -> None:
+    """8 hits, 2 misses, 4 false alarms: 16 / 22; the ends follow those of 8 in 14."""
+    found, share = f1(8, 2, 4), wilson(8, 14)
+    assert found
+    assert found.value == pytest.approx(16 / 22)
+    assert (found.low, found.high) == pytest.approx(
+        (2 * share.low / (1 + share.low), 2 * share.high / (1 + share.high))
+    )
+    assert f1(0, 0, 0) is None
 
 
 @pytest.mark.parametrize(
-    ("only_first", "only_second", "p"),
+    ("first", "second", "low", "high"),
     [
-        (0, 0, 1.0),
-        (1, 0, 1.0),  # 2 · 1/2
-        (5, 0, 2 / 32),
-        (0, 6, 2 / 64),
-        (1, 5, 2 * (1 + 6) / 64),
-        (4, 4, 1.0),  # 2 · P(≤ 4 of 8) > 1
+        ((56, 70), (48, 80), 0.0524, 0.3339),
+        ((9, 10), (3, 10), 0.1705, 0.8090),
+        ((10, 10), (0, 20), 0.6791, 1.0000),
     ],
 )
-def test_mcnemar_by_hand(only_first: int, only_second: int, p: float) -> None:
-    """Small cases, counted out."""
-    found = mcnemar(*answers(only_first, only_second, both=11))
-    assert (found.only_first, found.only_second) == (only_first, only_second)
-    assert found.p == pytest.approx(p)
+def test_difference_published(
+    first: tuple[int, int], second: tuple[int, int], low: float, high: float
+) -> None:
+    """R. G. Newcombe, Statistics in Medicine 17 (1998) 873-890, table II, method 10."""
+    ends = [proportion(*first), proportion(*second)]
+    found = difference(*[each for each in ends if each])
+    assert (found.low, found.high) == pytest.approx((low, high), abs=5e-5)
 
 
-@pytest.mark.parametrize(("only_first", "only_second"), [(3, 9), (121, 59), (700, 812), (0, 900)])
-def test_mcnemar_against_scipy(only_first: int, only_second: int) -> None:
-    """The exact test is scipy's two-sided binomial test of the discordant images."""
-    expected = binomtest(only_first, only_first + only_second, 0.5).pvalue
-    assert mcnemar(*answers(only_first, only_second)).p == pytest.approx(expected, rel=1e-9)
+def test_mean_without_skew_is_students() -> None:
+    """Symmetric values: Student's interval, here of 1, 2, 3 with t = 4.3027 at 2 degrees of freedom."""
+    found = mean(np.array([1.0, 2.0, 3.0]), least=-9, most=9)
+    half = 4.302653 / 3**0.5
+    assert (found.value, found.low, found.high) == pytest.approx((2, 2 - half, 2 + half), abs=1e-5)
 
 
-def test_mcnemar_agreement_does_not_count() -> None:
-    """Images that both got right, or both wrong, change nothing."""
-    assert mcnemar(*answers(2, 9)).p == mcnemar(*answers(2, 9, both=10_000)).p
+def test_mean_of_a_long_tail_leans_to_it() -> None:
+    """The upper end lies further away than the lower, as a rare large loss may have been missed."""
+    found = mean(np.random.default_rng(0).exponential(size=200) ** 2, least=0, most=99)
+    assert found.high - found.value > 1.2 * (found.value - found.low)
 
 
-def test_mcnemar_needs_pairs() -> None:
-    """Different images cannot be paired."""
-    with pytest.raises(ValueError, match="not paired"):
-        mcnemar(np.zeros(3, bool), np.zeros(4, bool))
+@pytest.mark.parametrize(
+    ("values", "ends"), [([0.4], (0.0, 2.0)), ([0.4, 0.4], (0.4, 0.4)), ([0.0, 2.0], (0.0, 2.0))]
+)
+def test_mean_keeps_to_what_is_possible(values: list[float], ends: tuple[float, float]) -> None:
+    """One value says nothing of spread, equal values have none, and no end leaves the range."""
+    found = mean(np.array(values), least=0.0, most=2.0)
+    assert (found.low, found.high) == ends
 
 
-def test_mcnemar_false_alarms() -> None:
-    """Of 2,000 pairs of equally good classifiers at most 5% (± simulation) are told apart."""
-    rng = np.random.default_rng(11)
-    first, second = rng.random((2, 2000, 270)) < 0.9
-    alarms = np.mean([mcnemar(a, b).p < 0.05 for a, b in zip(first, second, strict=True)])
-    assert 0.01 < alarms < 0.055
+def test_mean_of_shares_by_hand() -> None:
+    """The distances to the ends combine like the sides of a right angle."""
+    found = mean_of_shares([Estimate(0.8, 0.5, 0.9), Estimate(0.6, 0.2, 1.0)])
+    assert (found.value, found.low) == pytest.approx((0.7, 0.7 - 0.5 / 2))
+    assert found.high == pytest.approx(0.7 + np.hypot(0.1, 0.4) / 2)
+
+
+def test_areas_at_the_end() -> None:
+    """Nothing out of order: only the number of images says how far from 1 the truth may be."""
+    found = in_logits(1.0, 0.0, images=50)
+    assert (found.low, found.high) == (wilson(50, 50).low, 1.0)
+    inside = in_logits(0.9, 0.0004, images=50)
+    assert 0.85 < inside.low < 0.9 < inside.high < 0.94

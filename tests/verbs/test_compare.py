@@ -22,7 +22,7 @@ from making_results import REAL, dataset, trained
 
 SHIPPED = Path(__file__).parents[2] / "params.yaml"
 pytestmark = pytest.mark.usefixtures("project")
-OUTPUTS = ["comparison.json", "comparison.md", "comparison.png", "comparison.txt"]
+OUTPUTS = ["comparison.json", "comparison.md", "comparison.png", "comparison.txt", "report.html"]
 
 
 def params(*names: str) -> None:
@@ -78,7 +78,7 @@ def test_writes_all_and_prints_the_table(capsys) -> None:
     with Image.open(paths.COMPARISON / "comparison.png") as image:
         image.load()
     out = capsys.readouterr().out
-    assert "pets-cnn is worse than pets-vgg19 at n=9 (p=0.016)" in out
+    assert "pets-cnn is worse than pets-vgg19 at n=9 (p=0.016; -99.2 to -28.1 points)" in out
     assert out.count(PLUMBING) == 1
 
 
@@ -92,7 +92,10 @@ def test_row() -> None:
     assert first["validation_accuracy"] == metrics["validation"]["accuracy"]
     assert first["parameters"] == {"trainable": 5130, "frozen": 20_024_384}
     assert (first["note"], second["note"]) == (PLUMBING, "")
+    apart = {key: second["against_best"].pop(key) for key in ("difference_low", "difference_high")}
+    assert apart["difference_low"] < -7 / 9 + 0.15 < apart["difference_high"] < 0
     assert second["against_best"] == {
+        "difference": -0.777778,
         "best": "pets-vgg19",
         "only_best_right": 7,
         "only_this_right": 0,
@@ -117,6 +120,7 @@ def test_forgets_what_params_no_longer_name() -> None:
     assert list(written()) == ["pets"]
     assert [row["classifier"] for row in written()["pets"]["classifiers"]] == ["pets-cnn"]
     assert "pets-vgg19" not in (paths.COMPARISON / "comparison.md").read_text()
+    assert "pets-vgg19" not in (paths.COMPARISON / "report.html").read_text()
 
 
 def _edit_metrics(**changes: Any) -> None:

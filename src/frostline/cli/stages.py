@@ -4,7 +4,7 @@ from importlib import import_module
 
 import click
 
-from frostline.cli.app import command, stage
+from frostline.cli.app import command, stage, verb
 
 STAGES = ("weights", "preprocess", "train", "evaluate", "export", "compare")
 
@@ -44,7 +44,24 @@ def export(name: str) -> None:
     stage("export", name)
 
 
-@command("frostline compare")
-def compare() -> None:
-    """Rank the classifiers of params.yaml by their test accuracy, with intervals and paired tests."""
-    stage("compare")
+@command("frostline compare digits-cnn digits-vgg19")
+@click.argument("names", nargs=-1, metavar="[A B]")
+@click.option(
+    "--rev",
+    "revisions",
+    multiple=True,
+    metavar="REV",
+    help="Compare A and B at this revision or experiment; several of them are several seeds.",
+)
+def compare(names: tuple[str, ...], revisions: tuple[str, ...]) -> None:  # fmt: skip
+    """Rank the classifiers of params.yaml by their test accuracy, with intervals and paired tests.
+
+    With A and B, test these two on the same images. Each is a classifier's name, or NAME@REV as it
+    was at a git revision, tag or DVC experiment.
+    """
+    if not names and not revisions:
+        stage("compare")
+    elif len(names) == 2:
+        verb("versus", *names, revisions=revisions)
+    else:
+        raise click.UsageError("name two classifiers, or none to rank all of params.yaml")

@@ -88,10 +88,15 @@ def write(predictions: Predictions, path: Path) -> None:
         pq.write_table(table.replace_schema_metadata(metadata), temporary, compression="zstd")
 
 
-def read(path: Path, *, made_by: str) -> Predictions:
-    """Read and check a predictions file; any trouble is an error naming the stage to run again."""
+def read(path: Path, *, made_by: str, content: bytes | None = None) -> Predictions:
+    """Read and check a predictions file; any trouble is an error naming the stage to run again.
+
+    With `content`, of those bytes, which stood at `path` elsewhere.
+    """
     try:
-        with pq.ParquetFile(path) as file:  # `read_table` would import pandas where it is installed
+        with pq.ParquetFile(
+            path if content is None else pa.BufferReader(content)
+        ) as file:  # `read_table` would import pandas where it is installed
             return _from_table(file.read())
     except FileNotFoundError:
         raise FrostlineError(f"{path} is missing; run `{made_by}`") from None

@@ -8,7 +8,7 @@ from typing import Any
 from frostline.errors import FrostlineError
 from frostline.records.predictions import Predictions
 from frostline.results.metrics import DECIMALS
-from frostline.results.statistics import mcnemar
+from frostline.results.paired import accuracy_difference, mcnemar
 
 SIGNIFICANT = 0.05
 
@@ -48,7 +48,8 @@ def verdict(row: Mapping[str, Any], images: int) -> str:
     if paired is None:
         return ""
     told = "worse than" if paired["p"] < SIGNIFICANT else "not distinguishable from"
-    return f"{told} {paired['best']} at n={images:,} ({_p(paired['p'])})"
+    apart = " to ".join(f"{100 * paired[f'difference_{end}']:+.1f}" for end in ("low", "high"))
+    return f"{told} {paired['best']} at n={images:,} ({spoken_p(paired['p'])}; {apart} points)"
 
 
 def _dataset(ranked: Sequence[Candidate]) -> dict[str, Any]:
@@ -81,9 +82,12 @@ def _row(candidate: Candidate, best: Candidate) -> dict[str, Any]:
 def _paired(candidate: Candidate, best: Candidate) -> dict[str, Any]:
     rows = {path: row for row, path in enumerate(candidate.test.paths)}
     own = candidate.test.right[[rows[path] for path in best.test.paths]]
-    paired = mcnemar(own, best.test.right)
+    paired, apart = mcnemar(own, best.test.right), accuracy_difference(own, best.test.right)
     return {
         "best": best.name,
+        "difference": round(apart.value, DECIMALS),
+        "difference_low": round(apart.low, DECIMALS),
+        "difference_high": round(apart.high, DECIMALS),
         "only_this_right": paired.only_first,
         "only_best_right": paired.only_second,
         "p": round(paired.p, DECIMALS),
@@ -105,5 +109,6 @@ def _content(test: Predictions) -> set[tuple[str, str, str]]:
     return set(zip(test.paths, test.ids, actual, strict=True))
 
 
-def _p(p: float) -> str:
+def spoken_p(p: float) -> str:
+    """A p-value as precise as it matters."""
     return "p<0.001" if p < 0.001 else f"p={p:.3f}" if p < 0.1 else f"p={p:.2f}"

@@ -1,8 +1,6 @@
-"""Figures of merit from probabilities and labels: sums and counts over rows, each row once.
+"""Figures of merit from probabilities and labels: sums and counts over rows, each row once, with intervals."""
 
-Plain NumPy, so that evaluating needs no scikit-learn; the tests hold every figure against it.
-"""
-
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +8,18 @@ from typing import Any
 import numpy as np
 
 from frostline.records.predictions import Predictions
-from frostline.results.statistics import Interval, wilson
+from frostline.results import areas, calibration
+from frostline.results.statistics import Estimate, f1, mean, mean_of_shares, proportion
 
 EPSILON = 1e-7  # Keras's own clip: a certain mistake costs ln(1e7) = 16.1, not infinity
-CLASS_COLUMNS = ("class", "images", "precision", "recall", "f1")
+TOP = (3, 5)
+_SHARES = ("precision", "recall", "f1")
+CLASS_COLUMNS = (
+    "class",
+    "images",
+    *_SHARES,
+    *(f"{name}_{end}" for name in _SHARES for end in ("low", "high")),
+)
 DECIMALS = 6  # of what is written: keeps the last bits, which differ between processors, out of files
 
 
@@ -21,30 +27,41 @@ DECIMALS = 6  # of what is written: keeps the last bits, which differ between pr
 class ClassMetrics:
     """One class: its images, and shares in 0..1, None where the share is of nothing."""
 
-    precision: float | None
-    recall: float | None
-    f1: float | None
+    precision: Estimate | None
+    recall: Estimate | None
+    f1: Estimate | None
     images: int
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """One split: accuracy with its 95% interval, mean log loss in nats, and each class by name."""
+    """One split: figures by name, each with its 95% interval, and each class by name.
+
+    accuracy, balanced_accuracy, top_3 and top_5 (where there are more classes), loss (mean log loss in
+    nats), brier, calibration_error, roc_auc and average_precision (where there are two classes).
+    """
 
     images: int
-    accuracy: float
-    interval: Interval
-    loss: float
+    figures: dict[str, Estimate]
     per_class: dict[str, ClassMetrics]
 
+    @property
+    def accuracy(self) -> Estimate:
+        return self.figures["accuracy"]
+
+    @property
+    def loss(self) -> Estimate:
+        return self.figures["loss"]
+
     def as_json(self) -> dict[str, Any]:
-        """Plain values in the order and precision that the metrics file has; classes have their own file."""
+        """Plain values as precise as the metrics file has them; classes have their own file."""
         return {
             "images": self.images,
-            "accuracy": round(self.accuracy, DECIMALS),
-            "accuracy_low": round(self.interval.low, DECIMALS),
-            "accuracy_high": round(self.interval.high, DECIMALS),
-            "loss": round(self.loss, DECIMALS),
+            **{
+                f"{name}{end}": round(value, DECIMALS)
+                for name, each in self.figures.items()
+                for end, value in (("", each.value), ("_low", each.low), ("_high", each.high))
+            },
         }
 
 
@@ -52,15 +69,31 @@ def measure(predictions: Predictions) -> Metrics:
     """All figures of these rows; ValueError where there are none."""
     if not len(predictions):
         raise ValueError("no rows to measure")
-    matrix = confusion(predictions.labels, predictions.predicted, classes=len(predictions.classes))
-    right = int(np.trace(matrix))
+    labels, probs = predictions.labels, predictions.probs
+    matrix = confusion(labels, predictions.predicted, classes=len(predictions.classes))
+    classes = per_class(matrix)
+    shares = {
+        "accuracy": proportion(int(np.trace(matrix)), len(predictions)),
+        "balanced_accuracy": mean_of_shares([each.recall for each in classes if each.recall]),
+        **{f"top_{k}": top(labels, probs, k) for k in TOP if k < len(predictions.classes)},
+    }
     return Metrics(
         images=len(predictions),
-        accuracy=accuracy(matrix),
-        interval=wilson(right, len(predictions)),
-        loss=log_loss(predictions.labels, predictions.probs),
-        per_class=dict(zip(predictions.classes, per_class(matrix), strict=True)),
+        figures={
+            **{name: share for name, share in shares.items() if share},
+            "loss": mean(losses(labels, probs), least=0.0, most=-math.log(EPSILON)),
+            "brier": calibration.brier(labels, probs),
+            "calibration_error": calibration.calibration_error(probs, predictions.right),
+            **areas.areas(labels, probs),
+        },
+        per_class=dict(zip(predictions.classes, classes, strict=True)),
     )
+
+
+def top(labels: np.ndarray, probs: np.ndarray, k: int) -> Estimate | None:
+    """Share of images whose actual class is among the k most probable; the first of equals come first."""
+    among = np.argsort(-probs, axis=1, kind="stable")[:, :k]
+    return proportion(int((among == labels[:, None]).any(axis=1).sum()), len(labels))
 
 
 def confusion(labels: np.ndarray, predicted: np.ndarray, *, classes: int) -> np.ndarray:
@@ -73,20 +106,15 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, *, classes: int) -> np.
     return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
 
 
-def accuracy(matrix: np.ndarray) -> float:
-    """Share of images whose predicted class is the actual one: trace / sum of the confusion matrix."""
-    return float(np.trace(matrix) / matrix.sum())
+def losses(labels: np.ndarray, probs: np.ndarray) -> np.ndarray:
+    """-ln p(actual class) of each image in nats, (N,); `labels` (N,) int, `probs` (N, C) in 0..1.
 
-
-def log_loss(labels: np.ndarray, probs: np.ndarray) -> float:
-    """Mean of -ln p(actual class), in nats; `labels` (N,) int, `probs` (N, C) in 0..1.
-
-    Also known as categorical cross-entropy: C. M. Bishop, Pattern Recognition and Machine Learning
-    (2006), eq. 4.108. Probabilities are clipped to 1e-7..1-1e-7 as `keras.losses` does, so that the
-    figure stands beside the training curve's.
+    Their mean is the log loss, or categorical cross-entropy: C. M. Bishop, Pattern Recognition and
+    Machine Learning (2006), eq. 4.108. Probabilities are clipped to 1e-7..1-1e-7 as `keras.losses`
+    does, so that the figure stands beside the training curve's.
     """
     actual = probs[np.arange(len(labels)), labels].astype(np.float64)
-    return float(-np.log(np.clip(actual, EPSILON, 1 - EPSILON)).mean())
+    return np.asarray(-np.log(np.clip(actual, EPSILON, 1 - EPSILON)))
 
 
 def per_class(matrix: np.ndarray) -> list[ClassMetrics]:
@@ -100,28 +128,24 @@ def per_class(matrix: np.ndarray) -> list[ClassMetrics]:
     hits, images, predicted = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
     return [
         ClassMetrics(
-            precision=_share(hit, of_predicted),
-            recall=_share(hit, of_images),
-            f1=_share(2 * hit, of_images + of_predicted),
-            images=int(of_images),
+            precision=proportion(hit, of_predicted),
+            recall=proportion(hit, of_images),
+            f1=f1(hit, of_images - hit, of_predicted - hit),
+            images=of_images,
         )
-        for hit, of_images, of_predicted in zip(hits, images, predicted, strict=True)
+        for hit, of_images, of_predicted in zip(
+            hits.tolist(), images.tolist(), predicted.tolist(), strict=True
+        )
     ]
 
 
-def class_rows(
-    measured: Mapping[str, ClassMetrics],
-) -> list[tuple[str, int, float | None, float | None, float | None]]:
-    """A row a class in the order of `CLASS_COLUMNS`, as precise as the metrics file."""
-    return [
-        (name, each.images, _rounded(each.precision), _rounded(each.recall), _rounded(each.f1))
-        for name, each in measured.items()
-    ]
+def class_rows(measured: Mapping[str, ClassMetrics]) -> list[tuple[Any, ...]]:
+    """A row a class in the order of `CLASS_COLUMNS`, as precise as the metrics file; None where undefined."""
+    return [(name, each.images, *_class_row(each)) for name, each in measured.items()]
 
 
-def _share(part: int, whole: int) -> float | None:
-    return float(part / whole) if whole else None
-
-
-def _rounded(share: float | None) -> float | None:
-    return None if share is None else round(share, DECIMALS)
+def _class_row(each: ClassMetrics) -> list[float | None]:
+    shares = [getattr(each, name) for name in _SHARES]
+    values = [share.value if share else None for share in shares]
+    ends = [end for share in shares for end in ((share.low, share.high) if share else (None, None))]
+    return [None if value is None else round(value, DECIMALS) for value in (*values, *ends)]

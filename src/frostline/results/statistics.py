@@ -1,6 +1,7 @@
-"""How sure a figure is: an interval for one accuracy, a paired test for two."""
+"""How sure a figure is: 95% intervals for shares, means and differences, each from the images behind it."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,22 +11,19 @@ Z95 = 1.959963984540054  # the 97.5% point of the standard normal: 95% lies with
 
 @dataclass(frozen=True)
 class Interval:
-    """Two ends of a confidence interval, 0 ≤ low ≤ high ≤ 1."""
+    """Two ends of a confidence interval, low ≤ high."""
 
     low: float
     high: float
 
 
 @dataclass(frozen=True)
-class Paired:
-    """Two classifiers on the same images: how many only one of them got right, and the p-value.
+class Estimate:
+    """A figure with its 95% interval."""
 
-    `p` is the probability, were the two equally good, of a split at least as uneven as this one.
-    """
-
-    only_first: int
-    only_second: int
-    p: float
+    value: float
+    low: float
+    high: float
 
 
 def wilson(right: int, total: int, *, z: float = Z95) -> Interval:
@@ -48,20 +46,87 @@ def wilson(right: int, total: int, *, z: float = Z95) -> Interval:
     return Interval(low=low, high=high)
 
 
-def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> Paired:
-    """Exact McNemar test of two classifiers on the same images; two (N,) bool arrays, row by row.
+def proportion(right: int, total: int) -> Estimate | None:
+    """A share with Wilson's interval; None where it is a share of nothing."""
+    if not total:
+        return None
+    ends = wilson(int(right), int(total))
+    return Estimate(float(right / total), ends.low, ends.high)
 
-    Only images that exactly one of them got right tell the two apart. Were they equally good, each
-    such image would fall to either side like a fair coin: p = min(1, 2 · P(Bin(b + c, ½) ≤ min(b, c))).
-    Q. McNemar, "Note on the sampling error of the difference between correlated proportions or
-    percentages", Psychometrika 12 (1947) 153-157, with the binomial in place of its χ²
-    approximation. ValueError if the shapes differ.
+
+def f1(hits: int, misses: int, false_alarms: int) -> Estimate | None:
+    """F1 = 2 hits / (2 hits + misses + false alarms); None where all three are 0.
+
+    Of the images that are not true negatives, hits are a binomial share j, and F1 = 2j / (1 + j)
+    rises with it: Wilson's ends for j become those of F1.
     """
-    if first_right.shape != second_right.shape:
-        raise ValueError(f"not paired: {first_right.shape} and {second_right.shape}")
-    from scipy.special import bdtr
+    share = proportion(hits, hits + misses + false_alarms)
+    if share is None:
+        return None
+    value, low, high = (2 * j / (1 + j) for j in (share.value, share.low, share.high))
+    return Estimate(value, low, high)
 
-    only_first = int((first_right & ~second_right).sum())
-    only_second = int((second_right & ~first_right).sum())
-    tail = float(bdtr(min(only_first, only_second), only_first + only_second, 0.5))
-    return Paired(only_first=only_first, only_second=only_second, p=min(1.0, 2 * tail))
+
+def mean(values: np.ndarray, *, least: float, most: float) -> Estimate:
+    """The mean of (N,) figures that lie in least..most, for skewed ones such as losses.
+
+    Student's t with the skewness taken out by a monotone cubic: P. Hall, "On the removal of skewness by
+    transformation", Journal of the Royal Statistical Society B 54 (1992) 221-228. One value alone
+    says nothing of its spread: its interval is all that is possible.
+    """
+    count, centre = len(values), float(values.mean())
+    if count < 2:
+        return Estimate(centre, least, most)
+    spread = float(values.std(ddof=1))
+    if spread == 0:
+        return Estimate(centre, centre, centre)
+    from scipy.special import stdtrit
+
+    skew = float(((values - centre) ** 3).mean()) / spread**3
+    slope, shift = skew / (3 * math.sqrt(count)), skew / (6 * math.sqrt(count))
+    quantile = float(stdtrit(count - 1, 0.975))
+
+    def untransformed(point: float) -> float:
+        return point if abs(slope) < 1e-9 else (math.cbrt(1 + 3 * slope * (point - shift)) - 1) / slope
+
+    low, high = (centre - untransformed(end) * spread / math.sqrt(count) for end in (quantile, -quantile))
+    return Estimate(centre, max(least, min(low, centre)), min(most, max(high, centre)))
+
+
+def mean_of_shares(shares: Sequence[Estimate]) -> Estimate:
+    """The mean of at least one independent share, each with its interval; so balanced accuracy.
+
+    The distances to the ends add as variances do: G. Y. Zou and A. Donner, "Construction of confidence
+    limits about effect measures", Statistics in Medicine 27 (2008) 1693-1702.
+    """
+    count = len(shares)
+    value = sum(share.value for share in shares) / count
+    below = math.sqrt(sum((share.value - share.low) ** 2 for share in shares)) / count
+    above = math.sqrt(sum((share.high - share.value) ** 2 for share in shares)) / count
+    return Estimate(value, max(0.0, value - below), min(1.0, value + above))
+
+
+def difference(first: Estimate, second: Estimate) -> Estimate:
+    """first - second, two shares of different images.
+
+    Method 10 of R. G. Newcombe, "Interval estimation for the difference between independent
+    proportions", Statistics in Medicine 17 (1998) 873-890.
+    """
+    value = first.value - second.value
+    below = math.hypot(first.value - first.low, second.high - second.value)
+    above = math.hypot(first.high - first.value, second.value - second.low)
+    return Estimate(value, value - below, value + above)
+
+
+def in_logits(value: float, variance: float, *, images: int) -> Estimate:
+    """An area in 0..1 with an interval that is symmetric in logits.
+
+    Without variance (nothing out of order) only the number of images, of the smallest class, says how
+    far from 1 or 0 the truth may be.
+    """
+    if variance <= 0 or not 0 < value < 1:
+        ends = wilson(round(value * images), images)
+        return Estimate(value, min(ends.low, value), max(ends.high, value))
+    logit, half = math.log(value / (1 - value)), Z95 * math.sqrt(variance) / (value * (1 - value))
+    low, high = (1 / (1 + math.exp(-(logit + side))) for side in (-half, half))
+    return Estimate(value, low, high)

@@ -5,8 +5,9 @@ from typing import Any
 
 from frostline.results.comparison import verdict
 
-_HOW = (
-    "Intervals: 95%, Wilson. p: exact McNemar test on the same test images, two-sided, "
+HOW = (
+    "Intervals: 95%; of accuracies Wilson's, of paired differences Bonett and Price's. "
+    "p: exact McNemar test on the same test images, two-sided, "
     "not corrected for the number of comparisons. "
     "The best of several is picked by luck too: expect it a little lower on new images."
 )
@@ -23,7 +24,7 @@ def markdown(comparison: Mapping[str, Any]) -> str:
     parts = ["# Comparison on the test images", "![accuracies](comparison.png)"]
     for name, entry in comparison["datasets"].items():
         parts += _section(name, entry)
-    return "\n\n".join([*parts, _HOW]) + "\n"
+    return "\n\n".join([*parts, HOW]) + "\n"
 
 
 def _terminal(name: str, entry: Mapping[str, Any]) -> str:
@@ -40,7 +41,7 @@ def _terminal(name: str, entry: Mapping[str, Any]) -> str:
         }
         for row in entry["classifiers"]
     ]
-    lines = [_heading(name, entry), "", *aligned(rows, right=_RIGHT), "", *_verdicts(entry)]
+    lines = [_heading(name, entry), "", *aligned(rows, right=_RIGHT), "", *verdicts(entry)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -71,8 +72,8 @@ def _section(name: str, entry: Mapping[str, Any]) -> list[str]:
         "|--:|:--|:--|--:|--:|--:|--:|:--|",
         *(_cells(row) for row in entry["classifiers"]),
     ]
-    verdicts = "\n".join(f"- {line}" for line in _verdicts(entry))
-    return [f"## {_heading(name, entry)}", "\n".join(lines), *([verdicts] if verdicts else [])]
+    told = "\n".join(f"- {line}" for line in verdicts(entry))
+    return [f"## {_heading(name, entry)}", "\n".join(lines), *([told] if told else [])]
 
 
 def _cells(row: Mapping[str, Any]) -> str:
@@ -89,7 +90,7 @@ def _heading(name: str, entry: Mapping[str, Any]) -> str:
     return f"{name}: {entry['images']:,} test images"
 
 
-def _verdicts(entry: Mapping[str, Any]) -> list[str]:
+def verdicts(entry: Mapping[str, Any]) -> list[str]:
     """One sentence for each classifier that is not the best."""
     told = ((row["classifier"], verdict(row, entry["images"])) for row in entry["classifiers"])
     return [f"{name} is {words}" for name, words in told if words]

@@ -3,13 +3,13 @@
 from frostline import files, params, paths
 from frostline.errors import FrostlineError
 from frostline.records import predictions, reports
-from frostline.results import chart, style, tables
+from frostline.results import chart, comparison_page, style, tables
 from frostline.results.comparison import Candidate, compare
 from frostline.results.metrics import DECIMALS
 
 
 def run() -> None:
-    """Write the comparison as JSON, Markdown, text and PNG, and print the text.
+    """Write the comparison as a page, JSON, Markdown, text and PNG, and print the text.
 
     Only classifiers that params.yaml names take part, whatever else lies in metrics/.
     FrostlineError names the stage that has to run first.
@@ -18,8 +18,11 @@ def run() -> None:
     files.write_json(paths.COMPARISON / "comparison.json", comparison)
     files.write_text(paths.COMPARISON / "comparison.md", tables.markdown(comparison))
     files.write_text(paths.COMPARISON / "comparison.txt", tables.render(comparison))
+    picture = style.png(chart.accuracies(comparison))
     with files.writing(paths.COMPARISON / "comparison.png") as temporary:
-        temporary.write_bytes(style.png(chart.accuracies(comparison)))
+        temporary.write_bytes(picture)
+    page = comparison_page.page(comparison, picture)
+    files.write_text(paths.COMPARISON / "report.html", page)
     print(tables.render(comparison), end="")
 
 

@@ -1,54 +1,78 @@
-"""evaluate: a trained classifier's figures and pictures, from its predictions of every image."""
+"""evaluate: a trained classifier's figures, pictures and report, from its predictions of every image."""
 
-import csv
-import io
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
-from frostline import files, images, notes, paths
+from frostline import files, notes, paths
 from frostline.data import manifest as manifests
+from frostline.data import thumbnails
 from frostline.data.manifest import Manifest
-from frostline.data.source import Source, open_source
 from frostline.errors import FrostlineError
-from frostline.images import ImageError
 from frostline.records import history, predictions, reports
 from frostline.records.predictions import SPLITS, Predictions
-from frostline.results import gallery, metrics, plots, style
-from frostline.results.gallery import Mistake
+from frostline.results import classifier_page, exports, findings, labels, metrics, pictures, slices
+from frostline.results.findings import Findings
 from frostline.results.metrics import Metrics
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-THUMBNAIL = 256  # pixels of the longer side, at most
 
 
 def run(name: str) -> None:
-    """Write the metrics and plots of one classifier, and print its test accuracy.
+    """Write the metrics, plots and report of one classifier, and print its test accuracy.
 
     FrostlineError where train's outputs are missing, or do not hold exactly the dataset's images.
     """
     made_by = f"dvc repro train@{name}"
     folder = paths.classifier(name)
     record = reports.read(folder / "record.json", keys=reports.RECORD, made_by=made_by)
-    rows = predictions.read(folder / "predictions.parquet", made_by=made_by)
+    every = predictions.read(folder / "predictions.parquet", made_by=made_by)
     manifest = manifests.read(paths.dataset(record["dataset"]) / "manifest.parquet")
-    problem = _mismatch(rows, record=record, manifest=manifest)
+    problem = _mismatch(every, record=record, manifest=manifest)
     if problem:
         raise FrostlineError(f"{folder}/predictions.parquet {problem}; run `{made_by}` again")
-    measured = {split: _measure(rows.split(split), split=split, record=record) for split in SPLITS}
-    note = notes.note(record["weights"]["source"])
-    _draw(name, rows.split("test"), manifest=manifest, note=note)
-    classes = metrics.class_rows(measured["test"].per_class)
-    _write_csv(paths.plots(name) / "classes.csv", metrics.CLASS_COLUMNS, classes)
-    _draw_curves(name, history.read(folder / "history.csv", made_by=made_by), note=note)
-    report = _report(name, record=record, measured=measured, note=note)
+    found = _find(name, every, record=record, manifest=manifest)
+    _write(name, found)
+    report = _report(name, found)
     files.write_json(paths.headline(name), _headline(report))
     files.write_json(paths.metrics(name), report)
-    print(_summary(name, measured["test"], note=note))
+    print(_summary(name, found.measured["test"], note=found.note))
+
+
+def _find(name: str, every: Predictions, *, record: Mapping[str, Any], manifest: Manifest) -> Findings:
+    """All figures of an evaluation, and the photos that it shows."""
+    made_by, folder = f"dvc repro train@{name}", paths.classifier(name)
+    rows = {split: every.split(split) for split in SPLITS}
+    test = rows["test"]
+    measured = {split: _measure(rows[split], split=split, record=record) for split in SPLITS}
+    unseen = _out_of_fold(name, manifest=manifest)
+    doubts = labels.doubts(unseen) if unseen else None
+    photos = findings.wanted(test, doubts or ())
+    return Findings(
+        record=record,
+        note=notes.note(record["weights"]["source"]),
+        course=history.read(folder / "history.csv", made_by=made_by),
+        rows=rows,
+        measured=measured,
+        slices=slices.slices(test.right, _kinds(test, manifest)),
+        doubts=doubts,
+        checked=len(unseen) if unseen else 0,
+        photos=dict(zip(photos, thumbnails.thumbnails(manifest, photos), strict=True)),
+        hashes={"predictions (SHA-256)": files.sha256_file(folder / "predictions.parquet")},
+    )
+
+
+def _write(name: str, found: Findings) -> None:
+    """Pictures, tables and the page."""
+    drawn = pictures.draw(name, found)
+    for key, png in drawn.items():
+        with files.writing(paths.plots(name) / f"{key}.png") as temporary:
+            temporary.write_bytes(png)
+    history.write(found.course, paths.plots(name) / "curves.csv")
+    for folder, tables in (
+        (paths.plots(name), exports.plotted(found)),
+        (paths.report(name), exports.behind(found)),
+    ):
+        for file, text in tables.items():
+            files.write_text(folder / file, text)
+    files.write_text(paths.report(name) / "report.html", classifier_page.page(name, found, drawn))
 
 
 def _mismatch(rows: Predictions, *, record: Mapping[str, Any], manifest: Manifest) -> str:
@@ -91,14 +115,12 @@ def _measure(rows: Predictions, *, split: str, record: Mapping[str, Any]) -> Met
     return metrics.measure(rows)
 
 
-def _report(
-    name: str, *, record: Mapping[str, Any], measured: Mapping[str, Metrics], note: str
-) -> dict[str, Any]:
+def _report(name: str, of: Findings) -> dict[str, Any]:
     return {
         "classifier": name,
-        **{key: record[key] for key in ("key", "dataset", "dataset_digest", "weights")},
-        "note": note,
-        **{split: figures.as_json() for split, figures in measured.items()},
+        **{key: of.record[key] for key in ("key", "dataset", "dataset_digest", "weights")},
+        "note": of.note,
+        **{split: figures.as_json() for split, figures in of.measured.items()},
     }
 
 
@@ -109,81 +131,36 @@ def _headline(report: Mapping[str, Any]) -> dict[str, Any]:
     return figures | ({"note": report["note"]} if report["note"] else {})
 
 
-def _draw(name: str, test: Predictions, *, manifest: Manifest, note: str) -> None:
-    """Confusion matrix and gallery, with the data that DVC's own plots are made of."""
-    folder = paths.plots(name)
-    actual, predicted = (
-        [test.classes[label] for label in labels] for labels in (test.labels, test.predicted)
-    )
-    _write_csv(folder / "confusion.csv", ("actual", "predicted"), zip(actual, predicted, strict=True))
-    matrix = metrics.confusion(test.labels, test.predicted, classes=len(test.classes))
-    _write_png(folder / "confusion.png", plots.confusion(matrix, test.classes, classifier=name, note=note))
-    shown = _mistakes(test.take(gallery.worst(test)), manifest)
-    wrong = int((~test.right).sum())
-    figure = gallery.mistakes(shown, classifier=name, wrong=wrong, total=len(test), note=note)
-    _write_png(folder / "mistakes.png", figure)
+def _kinds(test: Predictions, manifest: Manifest) -> dict[str, list[str]]:
+    """Which part of each kind a test image belongs to."""
+    return {
+        "class": [test.classes[label] for label in test.labels],
+        "image size": slices.thirds(
+            thumbnails.areas(manifest, test.paths), names=("small", "medium-sized", "large")
+        ),
+        "brightness": slices.thirds(
+            thumbnails.brightness(manifest, test.paths), names=("dark", "middling", "bright")
+        ),
+        "folder": [path.rpartition("/")[0] for path in test.paths],
+    }
 
 
-def _draw_curves(name: str, course: history.History, *, note: str) -> None:
-    history.write(course, paths.plots(name) / "curves.csv")
-    _write_png(paths.plots(name) / "curves.png", plots.curves(course, classifier=name, note=note))
-
-
-def _mistakes(shown: Predictions, manifest: Manifest) -> list[Mistake]:
-    """The images of these rows with what was made of them, in the same order."""
-    if not len(shown):
-        return []
-    sizes = _sizes(manifest, shown.paths)
-    with open_source(Path(manifest.root)) as source:
-        return [
-            Mistake(
-                pixels=_thumbnail(source, path, id_=shown.ids[row], size=sizes[path]),
-                actual=shown.classes[shown.labels[row]],
-                predicted=shown.classes[shown.predicted[row]],
-                probability=float(shown.probs[row].max()),
-                path=path,
-            )
-            for row, path in enumerate(shown.paths)
-        ]
-
-
-def _sizes(manifest: Manifest, wanted: tuple[str, ...]) -> dict[str, tuple[int, int]]:
-    """(height, width) in pixels of these paths."""
-    import pyarrow.compute as pc
-
-    found = manifest.table.filter(pc.field("path").isin(list(wanted))).select(["path", "height", "width"])
-    return {row["path"]: (row["height"], row["width"]) for row in found.to_pylist()}
-
-
-def _thumbnail(source: Source, path: str, *, id_: str, size: tuple[int, int]) -> np.ndarray:
-    """The image in its own proportions, (H, W, 3) uint8; refused if it changed since preprocess."""
-    scale = min(1.0, THUMBNAIL / max(size))
-    height, width = (max(1, round(side * scale)) for side in size)
-    try:
-        content = source.read(path)
-        if files.sha256(content) != id_:
-            raise ImageError("changed since it was read first")
-        return images.decode(content, height=height, width=width, resize="squash")
-    except ImageError as error:
-        raise FrostlineError(f"{path}: {error}; run `dvc repro` to take the dataset in again") from None
-
-
-def _write_csv(path: Path, head: tuple[str, ...], rows: Any) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
-    files.write_text(path, text.getvalue())
-
-
-def _write_png(path: Path, figure: "Figure") -> None:
-    with files.writing(path) as temporary:
-        temporary.write_bytes(style.png(figure))
+def _out_of_fold(name: str, *, manifest: Manifest) -> Predictions | None:
+    """What classifiers say of images that they never saw, where train could tell cheaply."""
+    made_by = f"dvc repro train@{name}"
+    path = paths.classifier(name) / "out_of_fold.parquet"
+    if not path.is_file():
+        return None
+    rows = predictions.read(path, made_by=made_by)
+    if set(rows.paths) != {each for split in SPLITS for each in manifest.split(split).paths}:
+        raise FrostlineError(f"{path} is of other images than the dataset; run `{made_by}` again")
+    return rows
 
 
 def _summary(name: str, test: Metrics, *, note: str) -> str:
-    interval = f"{test.interval.low:.1%} to {test.interval.high:.1%}"
+    right, loss = test.accuracy, test.loss
+    interval = f"{right.low:.1%} to {right.high:.1%}"
     figures = (
-        f"{test.accuracy:.1%} of {test.images:,} test images right (95%: {interval}), loss {test.loss:.3f}"
+        f"{right.value:.1%} of {test.images:,} test images right (95%: {interval}), loss {loss.value:.3f}"
     )
     return f"{name}: {figures}" + (f"; {note}" if note else "")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from frostline import files, lineage, paths
-from frostline.frost import joined, recipe
+from frostline.frost import crossed, joined, recipe
 from frostline.frost.features import View
 from frostline.frost.recipe import Recipe
 from frostline.frost.store import Rows
@@ -125,7 +125,10 @@ def _write(inputs: Recipe, last: Split, *, record: dict[str, Any], epochs: list[
     history.write(
         history.History(phases=tuple(phase for phase, _ in epochs), **figures), folder / "history.csv"
     )
-    predictions.write(_predict(inputs, last), folder / "predictions.parquet")
+    predicted = _predict(inputs, last)
+    predictions.write(predicted, folder / "predictions.parquet")
+    if (probs := _unseen(inputs, last, predicted)) is not None:
+        predictions.write(dataclasses.replace(predicted, probs=probs), folder / "out_of_fold.parquet")
     files.write_json(folder / "record.json", record)
 
 
@@ -141,3 +144,12 @@ def _predict(inputs: Recipe, last: Split) -> predictions.Predictions:
         labels=np.concatenate([s.labels for s in splits.values()]),
         probs=np.concatenate(list(probs.values())),
     )
+
+
+def _unseen(inputs: Recipe, last: Split, predicted: predictions.Predictions) -> Any:
+    """Probabilities by plain classifiers that never saw the image, where its features are a cached vector."""
+    if last.trunk is None or len(last.trunk.output.shape) != 2:
+        return None
+    rows = [inputs.rows(last, split) for split in predictions.SPLITS]
+    classes = len(predicted.classes)
+    return crossed.out_of_fold(rows, predicted.labels, predicted.ids, classes=classes, seed=inputs.seed)

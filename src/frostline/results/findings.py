@@ -1,0 +1,52 @@
+"""What an evaluation found: everything that pictures, tables and the page are made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from frostline.records.history import History
+from frostline.records.predictions import Predictions
+from frostline.results import gallery
+from frostline.results.labels import Doubt
+from frostline.results.metrics import Metrics
+from frostline.results.slices import Slice
+
+SHOWN = 12  # photos of one kind on the page
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """Rows of each split, their figures, and photos ((H, W, 3) uint8) by path.
+
+    `doubts` is None where labels were not checked, `checked` counts the images that were.
+    """
+
+    record: Mapping[str, Any]
+    note: str
+    course: History
+    rows: Mapping[str, Predictions]
+    measured: Mapping[str, Metrics]
+    slices: Sequence[Slice]
+    doubts: Sequence[Doubt] | None
+    checked: int
+    photos: Mapping[str, np.ndarray]
+    hashes: Mapping[str, str]
+
+    @property
+    def test(self) -> Predictions:
+        return self.rows["test"]
+
+
+def wanted(test: Predictions, doubts: Sequence[Doubt]) -> list[str]:
+    """Paths of the photos that pictures and page show, each once."""
+    shown = [test.paths[row] for row in (*gallery.worst(test), *unsure(test))]
+    return list(dict.fromkeys([*shown, *(doubt.path for doubt in doubts[:SHOWN])]))
+
+
+def unsure(test: Predictions) -> list[int]:
+    """Rows whose two most probable classes are nearest to each other, the nearest first."""
+    two = np.sort(test.probs, axis=1)[:, -2:]
+    margin = two[:, 1] - two[:, 0]
+    return sorted(range(len(test)), key=lambda row: (margin[row], test.paths[row]))[:SHOWN]

@@ -1,0 +1,42 @@
+"""Result rows as flat columns for CSV: an estimate takes three, a share of nothing stays empty."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from frostline.results.metrics import DECIMALS
+from frostline.results.statistics import Estimate
+
+ESTIMATES = frozenset({"accuracy", "coverage", "precision", "recall", "specificity", "f1", "right"})
+
+
+def text(rows: Sequence[Any], *, of: type) -> str:
+    """CSV of dataclasses of one kind, with its head also where there are none."""
+    head = [column for field in fields(of) for column in _columns(field.name)]
+    return table(
+        head, [[value for field in fields(of) for value in _values(row, field.name)] for row in rows]
+    )
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """CSV with lines as on Linux."""
+    made = io.StringIO()
+    writer = csv.writer(made, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    return made.getvalue()
+
+
+def _columns(name: str) -> list[str]:
+    return [name, f"{name}_low", f"{name}_high"] if name in ESTIMATES else [name]
+
+
+def _values(row: Any, name: str) -> list[Any]:
+    value = getattr(row, name)
+    if name not in ESTIMATES:
+        return [round(value, DECIMALS) if isinstance(value, float) else value]
+    if not isinstance(value, Estimate):
+        return [None] * 3
+    return [round(end, DECIMALS) for end in (value.value, value.low, value.high)]

@@ -1,0 +1,43 @@
+"""All pictures of one evaluation, as PNG by name."""
+
+from typing import Any
+
+from frostline.results import answers, areas, calibration, diagrams, gallery, metrics, plots, style
+from frostline.results.findings import Findings
+from frostline.results.gallery import Mistake
+
+
+def draw(name: str, of: Findings) -> dict[str, bytes]:
+    """confusion, curves, mistakes, reliability, ranking and abstaining of the test split."""
+    test, figures = of.test, of.measured["test"].figures
+    about: dict[str, Any] = {"classifier": name, "note": of.note}
+    matrix = metrics.confusion(test.labels, test.predicted, classes=len(test.classes))
+    bins = calibration.reliability(test.probs, test.right)
+    sure = test.probs.max(axis=1)
+    rows = [answers.answered(sure, test.right, threshold=step) for step in (0.0, *answers.SURE)]
+    curves = (areas.roc(test.labels, test.probs), areas.precision_recall(test.labels, test.probs))
+    wrong = int((~test.right).sum())
+    drawn = {
+        "confusion": plots.confusion(matrix, test.classes, **about),
+        "curves": plots.curves(of.course, **about),
+        "mistakes": gallery.mistakes(_mistakes(of), wrong=wrong, total=len(test), **about),
+        "reliability": diagrams.reliability(bins, error=figures["calibration_error"], **about),
+        "ranking": diagrams.ranking(curves, test.classes, areas=figures, **about),
+        "abstaining": diagrams.abstaining(rows, **about),
+    }
+    return {key: style.png(figure) for key, figure in drawn.items()}
+
+
+def _mistakes(of: Findings) -> list[Mistake]:
+    """The surest wrong answers with their photos, in order."""
+    shown = of.test.take(gallery.worst(of.test))
+    return [
+        Mistake(
+            pixels=of.photos[path],
+            actual=shown.classes[shown.labels[row]],
+            predicted=shown.classes[shown.predicted[row]],
+            probability=float(shown.probs[row].max()),
+            path=path,
+        )
+        for row, path in enumerate(shown.paths)
+    ]
