@@ -8,7 +8,7 @@ from frostline.graph.remotes import pull, push
 from frostline.graph.tree import DATA, changes, forget_sample_remote, remote
 
 __all__ = [
-    "DATA", "Author", "BusyError", "Outcome", "Record", "RemoteError", "Step", "changes", "content", "forget_sample_remote",
-    "outcome", "own_changes", "pull", "push", "record", "remote", "reproduce", "require_clean", "share",
-    "stages", "stale", "steps",
+    "DATA", "Author", "BusyError", "Outcome", "Record", "RemoteError", "Step", "changes", "content",
+    "forget_sample_remote", "outcome", "own_changes", "pull", "push", "record", "remote", "reproduce", "require_clean",
+    "share", "stages", "stale", "steps",
 ]  # fmt: skip

@@ -48,8 +48,7 @@ def verdict(row: Mapping[str, Any], images: int) -> str:
     if paired is None:
         return ""
     told = "worse than" if paired["p"] < SIGNIFICANT else "not distinguishable from"
-    apart = " to ".join(f"{100 * paired[f'difference_{end}']:+.1f}" for end in ("low", "high"))
-    return f"{told} {paired['best']} at n={images:,} ({spoken_p(paired['p'])}; {apart} points)"
+    return f"{told} {paired['best']} at n={images:,} ({spoken_p(paired['p'])})"
 
 
 def _dataset(ranked: Sequence[Candidate]) -> dict[str, Any]:
