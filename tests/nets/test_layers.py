@@ -170,7 +170,7 @@ INSIDE = {
     "resnet50": ("conv2_block2_out", 120),
     "resnet50v2": ("conv2_block2_out", 120),
     "vgg19": ("block3_pool", 100),
-    "xception": ("add", 120),
+    "xception": ("block4_sepconv1_act", 120),
 }
 
 
