@@ -64,16 +64,16 @@ def training(model: Any, optimizer: Any, *, smoothing: float) -> Steps:
 
     def step(rows: Any, labels: Any, weights: Any) -> Any:
         count = tf.cast(tf.shape(rows)[0], tf.float32)
-        rows, labels, weights = (_share(each, replicas) for each in (rows, labels, weights))
+        (rows, labels, weights), counted = _share((rows, labels, weights), replicas)
         with tf.GradientTape() as tape:
             logs = objective.log_probabilities(model(rows, training=True))
             plain = objective.losses(logs, labels)
-            total = tf.reduce_sum(objective.smoothed(logs, plain, smoothing) * weights) / count
+            total = tf.reduce_sum(objective.smoothed(logs, plain, smoothing) * weights * counted) / count
             # The optimizer sums what the devices found; what does not depend on rows counts once.
             total += tf.add_n([*model.losses, 0.0]) / replicas
             scaled = optimizer.scale_loss(total)
         optimizer.apply(tape.gradient(scaled, variables), variables)
-        return _sums(logs, plain, labels)
+        return _sums(logs, plain, labels, counted)
 
     def steps(rows: Any, labels: Any, weights: Any, batch: Any, rates: Any) -> Any:
         sums = tf.zeros(2, tf.float64)
@@ -96,7 +96,7 @@ def measuring(model: Any) -> Steps:
         for number in tf.range((tf.shape(rows)[0] + batch - 1) // batch):
             part = slice(number * batch, (number + 1) * batch)
             logs = objective.log_probabilities(model(rows[part], training=False))
-            sums += _sums(logs, objective.losses(logs, labels[part]), labels[part])
+            sums += _sums(logs, objective.losses(logs, labels[part]), labels[part], 1.0)
         return sums
 
     return _compiled(steps, model, weights=False)
@@ -113,17 +113,23 @@ def _compiled(steps: Any, model: Any, *, weights: bool) -> Steps:
     return compiled
 
 
-def _share(tensor: Any, replicas: int) -> Any:
-    """This device's part of a batch: every `replicas`-th row."""
+def _share(tensors: tuple[Any, ...], replicas: int) -> tuple[tuple[Any, ...], Any]:
+    """This device's part of a batch: every `replicas`-th row; and 1 for each row that counts, 0 else.
+
+    A device never gets nothing, whose gradients some layers turn into NaN: first rows come again, uncounted.
+    """
     import tensorflow as tf
 
+    count = tf.shape(tensors[0])[0]
     if replicas == 1:
-        return tensor
-    return tensor[tf.distribute.get_replica_context().replica_id_in_sync_group :: replicas]
+        return tensors, tf.ones(count)
+    places = tf.range(-(-count // replicas) * replicas)
+    own = places[tf.distribute.get_replica_context().replica_id_in_sync_group :: replicas]
+    return tuple(tf.gather(each, own % count) for each in tensors), tf.cast(own < count, tf.float32)
 
 
-def _sums(logs: Any, plain: Any, labels: Any) -> Any:
+def _sums(logs: Any, plain: Any, labels: Any, counted: Any) -> Any:
     import tensorflow as tf
 
-    right = tf.argmax(logs, axis=-1) == labels
-    return tf.stack([tf.reduce_sum(tf.cast(plain, tf.float64)), tf.reduce_sum(tf.cast(right, tf.float64))])
+    right = tf.cast(tf.argmax(logs, axis=-1) == labels, tf.float32)
+    return tf.stack([tf.reduce_sum(tf.cast(each * counted, tf.float64)) for each in (plain, right)])
