@@ -1,0 +1,101 @@
+"""The reports in a real browser: every picture shows, nothing overflows a phone, the console stays silent."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from frostline import paths
+from frostline.records import predictions
+from frostline.verbs import compare, evaluate
+from making_params import CNN, WHOLE
+from making_projects import write_params
+from making_results import REAL, dataset, trained
+
+pytestmark = pytest.mark.browser
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "chromium"
+BROKEN = "[...document.images].filter(image => !image.complete || image.naturalWidth === 0).map(image => image.alt)"
+WIDTH = "document.documentElement.scrollWidth"
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The pages of two classifiers and their comparison, with labels in doubt."""
+    root = tmp_path_factory.mktemp("pages")
+    with contextlib.chdir(root):
+        pets = dataset("pets")
+        found = {name: root / paths.report(name) / "report.html" for name in ("pets-cnn", "pets-vgg19")}
+        for name, wrong, weights in (("pets-vgg19", 1, REAL), ("pets-cnn", 4, None)):
+            folder = trained(name, pets, wrong=wrong, **({"weights": weights} if weights else {}))
+            told = predictions.read(folder / "predictions.parquet", made_by="")
+            predictions.write(told, folder / "out_of_fold.parquet")
+            evaluate.run(name)
+        write_params(root, {**WHOLE, "classifiers": {name: {**CNN} for name in found}})
+        compare.run()
+        return {**found, "comparison": root / paths.COMPARISON / "report.html"}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Debian's Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.mark.parametrize("width", [360, 1200])
+@pytest.mark.parametrize("name", ["pets-cnn", "pets-vgg19", "comparison"])
+def test_page(browser: Any, reports: dict[str, Path], name: str, width: int, tmp_path: Path) -> None:
+    """On a phone and on a desk; the screenshot is no blank page."""
+    page, said = browser.new_page(viewport={"width": width, "height": 800}), []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: said.append(request.url) if request.url.startswith("http") else None)
+    page.goto(reports[name].as_uri())
+    assert page.evaluate("document.images.length") > 0
+    assert page.evaluate(BROKEN) == []
+    assert page.evaluate(WIDTH) <= width
+    assert said == []
+    shot = tmp_path / "page.png"
+    page.screenshot(path=shot, full_page=True)
+    page.close()
+    assert len(_colours(shot)) > 50
+
+
+@pytest.mark.parametrize("name", ["pets-cnn", "comparison"])
+def test_on_paper(browser: Any, reports: dict[str, Path], name: str, tmp_path: Path) -> None:
+    """Printed on A4 it has pages, and what only a screen can use is gone."""
+    page = browser.new_page()
+    page.goto(reports[name].as_uri())
+    page.pdf(path=tmp_path / "page.pdf", format="A4")
+    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+    page.emulate_media(media="print")
+    assert page.locator("nav:visible").count() == 0
+    page.close()
+
+
+def test_the_check_can_fail(browser: Any, tmp_path: Path) -> None:
+    """A broken picture and a table that is too wide are seen."""
+    bad = tmp_path / "bad.html"
+    bad.write_text('<img alt="gone" src="data:image/png;base64,AAAA"><div style="width:900px">x</div>')
+    page = browser.new_page(viewport={"width": 360, "height": 800})
+    page.goto(bad.as_uri())
+    assert page.evaluate(BROKEN) == ["gone"]
+    assert page.evaluate(WIDTH) > 360
+    page.close()
+
+
+def _colours(path: Path) -> set[int]:
+    """Colours of a screenshot, up to a thousand."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        small = image.convert("RGB").resize((200, 400)).quantize(256)
+        return {index for _, index in small.getcolors() or []}
