@@ -1,5 +1,7 @@
 """Commands about MLflow: runs, versions and what they came from."""
 
+from pathlib import Path
+
 import click
 
 from frostline.cli.app import command, verb
@@ -18,3 +20,11 @@ def sync() -> None:
 def promote(classifier: str, dry_run: bool, rollback: bool) -> None:
     """Make CLASSIFIER's challenger champion if it is proven not worse; else say which check failed."""
     verb("promote", classifier, dry_run=dry_run, rollback=rollback)
+
+
+@command("frostline trace scores.parquet --path digits/0/0004.png")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--path", help="One row of a score file: the image's name inside the scored source.")
+def trace(file: Path, path: str | None) -> None:
+    """Say where FILE came from (scores, a model, metrics, a report) and how to bring each part back."""
+    verb("trace", file, path=path)

@@ -11,10 +11,11 @@ from frostline.tracking.git import Commit, commit
 from frostline.tracking.looking import champion_days, page
 from frostline.tracking.places import reachable, require, store, where_to_look
 from frostline.tracking.publishing import Published, publish
+from frostline.tracking.search import Registered, registered
 from frostline.tracking.streaming import live
 
 __all__ = [
-    "Commit", "Decision", "Outputs", "Published", "Standing", "Version", "champion_days", "commit", "decide",
-    "download_model", "kept", "live", "note", "page", "publish", "reachable", "require", "roll_back",
-    "standing", "store", "where_to_look",
+    "Commit", "Decision", "Outputs", "Published", "Registered", "Standing", "Version", "champion_days", "commit",
+    "decide", "download_model", "kept", "live", "note", "page", "publish", "reachable", "registered",
+    "require", "roll_back", "standing", "store", "where_to_look",
 ]  # fmt: skip
