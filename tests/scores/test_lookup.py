@@ -52,7 +52,7 @@ def test_models(file: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", lookup.ENDINGS)
-@pytest.mark.parametrize("content", [b"path,other\n1,2\n", b'{"path": "a"}\n', b"\xff\x00", b"[1]\n"])
+@pytest.mark.parametrize("content", [b"path,other\n1,2\n", b'{"path": "a"}\nb\n', b"\xff\x00", b"[1]\n[2]\n"])
 def test_other_files(content: bytes, ending: str, tmp_path: Path) -> None:
     """One line that says what a score file is."""
     path = tmp_path / f"scores{ending}"
