@@ -284,7 +284,7 @@ PACKAGES = {
     "pillow": all_of("preprocess", "train", "evaluate", "export"),
     "pyarrow": all_of("preprocess", "train", "evaluate", "export", "compare"),
     "scikit-learn": all_of("train", "evaluate"),
-    "scipy": all_of("train", "evaluate", "compare"),
+    "scipy": all_of("preprocess", "train", "evaluate", "compare"),
     "tensorflow": all_of("weights", "train", "export"),
     "tf2onnx": all_of("export"),
 }

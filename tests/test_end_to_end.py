@@ -16,8 +16,16 @@ from making_params import CNN, PRETRAINED, WHOLE, changed
 from making_projects import call, committed, copied, write_params
 
 COLOURS = ("blue", "green", "red")
-PHASES = {"all": {**CNN["phases"]["all"], "epochs": 8}}
-TINY = changed(WHOLE, {"classifiers.cnn.phases": PHASES, "datasets.shapes.path": "data/shapes"})
+PHASES = {"all": {**CNN["phases"]["all"], "epochs": 12}}
+HEAD = {**CNN["network"]["head"], "dense": {"hidden": 32}, "dropout": 0.0}  # wide enough that no class dies
+TINY = changed(
+    WHOLE,
+    {
+        "classifiers.cnn.phases": PHASES,
+        "classifiers.cnn.network.head": HEAD,
+        "datasets.shapes.path": "data/shapes",
+    },
+)
 BOTH = changed(
     TINY,
     {
@@ -51,7 +59,7 @@ def project(root: Path, values: dict[str, Any]) -> Path:
     """A copy of this project with its own params and photos, under git and DVC."""
     copied(root)
     photos = {f"{colour}/{number}.png": photo(colour, 100 * row + number)
-              for row, colour in enumerate(COLOURS) for number in range(16)}  # fmt: skip
+              for row, colour in enumerate(COLOURS) for number in range(24)}  # fmt: skip
     folder(root / "data/shapes", photos)  # not an archive, which would hold the time
     write_params(root, values)
     call("git", "init", "--quiet", cwd=root)

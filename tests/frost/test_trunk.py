@@ -138,7 +138,7 @@ def test_upper_weights_of_the_same_cut_fit() -> None:
     ("backbone", "most", "expected"),
     [
         ("vgg16", 9, ["block1_pool", "block2_pool", "block3_pool", "block4_pool", "block5_pool"]),
-        ("vgg16", 2, ["block2_pool", "block5_pool"]),
+        ("vgg16", 2, ["block3_pool", "block5_pool"]),
         ("vgg16", 1, ["block5_pool"]),
         (None, 9, ["stem", "add", "last_norm"]),
     ],

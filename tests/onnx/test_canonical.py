@@ -106,13 +106,13 @@ def test_the_form_computes_the_same() -> None:
 
 
 def test_what_stands_in_the_file() -> None:
-    """One input and output by the contract's names, N free, old opset and IR, metadata, no notes."""
+    """Input and outputs by the contract's names, N free, old opset and IR, metadata, no notes."""
     made = onnx.load_from_string(form(graph(rename=renamed(2))))
     shapes = {
         each.name: [side.dim_param or side.dim_value for side in each.type.tensor_type.shape.dim]
         for each in (*made.graph.input, *made.graph.output)
     }
-    assert shapes == {"image": ["N", 5, 7, 3], "probs": ["N", 4]}
+    assert shapes == {"image": ["N", 5, 7, 3], "probs": ["N", 4], "features": ["N", 3]}
     assert "features" in {name for node in made.graph.node for name in node.output}
     assert (made.ir_version, made.opset_import[0].version, made.producer_name) == (8, 17, "frostline")
     assert {each.key: each.value for each in made.metadata_props} == {"frostline": '{"contract":1}'}

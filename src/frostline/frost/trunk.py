@@ -1,5 +1,7 @@
 """Splitting a network at its freeze point: trunk below (frozen), tail and head above (trained)."""
 
+import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,18 +61,25 @@ def nearest_cuts(body: Any, wrong: Any) -> list[str]:
 def block_ends(body: Any, *, most: int) -> list[str]:
     """Up to `most` layers at which whole blocks end and `body` can be cut, from the pixels upwards.
 
-    A block is what Keras names alike up to the last underscore: `block4_pool` ends `block4`. Where there
-    are more, they are thinned out evenly, the last one stays; the pooling at the very top is none.
+    A block is what Keras names alike up to the first number, or else the last underscore: `block4_pool`
+    ends `block4`, `conv_dw_1_relu` ends `conv_dw_1`. A padding belongs to what follows it. Where there are
+    more, they are thinned out evenly, the last one stays; the pooling at the very top is none.
     """
+    padding = keras().layers.ZeroPadding2D
     blocks: dict[str, str] = {}
     learnt = False  # the transform of the pixels is no block
     for each in body.layers[1:-1]:
         learnt = learnt or bool(each.weights)
-        if learnt and _is_cut(body, each):
-            blocks[each.name.rpartition("_")[0] or each.name] = each.name
+        if learnt and not isinstance(each, padding) and _is_cut(body, each):
+            blocks[_block(each.name)] = each.name
     ends, count = list(blocks.values()), min(most, len(blocks))
-    places = {round((number + 1) * len(ends) / count) - 1 for number in range(count)}
+    places = {math.ceil((number + 1) * len(ends) / count) - 1 for number in range(count)}
     return [ends[place] for place in sorted(places)]
+
+
+def _block(name: str) -> str:
+    numbered = re.match(r"\D*\d+", name)
+    return numbered.group() if numbered else name.rpartition("_")[0] or name
 
 
 def _is_cut(body: Any, candidate: Any) -> bool:
