@@ -98,7 +98,9 @@ def test_pyfunc_agrees_with_score(root: Path, uri: str) -> None:
     contents["3.png"] = b"not an image"
     source = folder_of(root / "photos", contents)
     options = {"precision": "auto", "threads": None, "min_confidence": 0.0, "features": False}
-    score.run(source, model="tiny", out=root / "s.parquet", device="cpu", batch_size=2, top_k=1, **options)
+    score.run(
+        [str(source)], model="tiny", out=root / "s.parquet", device="cpu", batch_size=2, top_k=1, **options
+    )
     rows = pq.read_table(root / "s.parquet").to_pylist()
     with session(uri):
         loaded = mlflow.pyfunc.load_model("models:/tiny@challenger")
