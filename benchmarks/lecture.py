@@ -1,0 +1,172 @@
+"""The lecture's run, from photos to a trained head: `frostline train` beside plain Keras `fit`, in one run.
+
+    python benchmarks/lecture.py PHOTOS [--precision bfloat16] [--steps 20]
+
+PHOTOS holds train/ and validation/ with one folder a class. VGG19 (random weights: speed does not depend on
+them) stays frozen below Dense(1), rmsprop, batches of 20, 100 epochs of augmented training images.
+frostline runs to its end, in a fresh clone of this repository with the shipped recipe, its cache empty.
+Keras is what a tutorial does: image_dataset_from_directory, random layers in the input pipeline, fit. It is
+timed on some steps of training and of validation after two of each to warm up, and its run is those means
+times 100 epochs of all steps. It runs in float32, its default, and in the asked precision.
+"""
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+
+EPOCHS, BATCH, SIZE = 100, 20, 224
+ROOT = Path(__file__).resolve().parent.parent
+NAME = "cats-dogs-vgg19"
+
+
+def keras_fit(photos: Path, precision: str, steps: int) -> dict[str, float]:
+    """Seconds of one step of training and one of validation, means over `steps` after a warm-up."""
+    import keras
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(7)
+    keras.config.set_dtype_policy(precision if precision == "float32" else f"mixed_{precision}")
+    layers = keras.layers
+    varied = keras.Sequential(
+        [
+            layers.RandomRotation(40 / 360),
+            layers.RandomTranslation(0.2, 0.2),
+            layers.RandomShear(0.2, 0.2),
+            layers.RandomZoom(0.2),
+            layers.RandomFlip("horizontal"),
+        ]
+    )
+
+    def dataset(split: str):  # type: ignore[no-untyped-def]  # tf.data is untyped
+        found = keras.utils.image_dataset_from_directory(
+            photos / split, label_mode="binary", image_size=(SIZE, SIZE), batch_size=BATCH, verbose=False
+        )
+        if split == "train":
+            found = found.map(lambda x, y: (varied(x, training=True), y), num_parallel_calls=tf.data.AUTOTUNE)
+        return found.map(lambda x, y: (x / 255.0, y)).prefetch(tf.data.AUTOTUNE)
+
+    base = keras.applications.VGG19(include_top=False, weights=None, input_shape=(SIZE, SIZE, 3))
+    base.trainable = False
+    outputs = layers.Dense(1, activation="sigmoid", dtype="float32")(layers.Flatten()(base.output))
+    model = keras.Model(base.input, outputs)
+    model.compile(keras.optimizers.RMSprop(1e-4), "binary_crossentropy", metrics=["accuracy"])
+    ticks = _Ticks()
+    train, held = dataset("train"), dataset("validation")
+    model.fit(train.take(steps + 2), epochs=1, verbose=0, callbacks=[ticks.callback()])
+    model.evaluate(held.take(steps + 2), verbose=0, callbacks=[ticks.callback()])
+    return {"train": ticks.mean("train"), "validation": ticks.mean("test")}
+
+
+class _Ticks:
+    """When each batch ended; the first two are left out."""
+
+    def __init__(self) -> None:
+        self.ends: dict[str, list[float]] = {"train": [], "test": []}
+
+    def callback(self):  # type: ignore[no-untyped-def]  # Keras is untyped
+        import keras
+
+        ends = self.ends
+
+        class Tick(keras.callbacks.Callback):  # type: ignore[misc]  # Keras is untyped
+            def on_train_batch_end(self, *_: object, **__: object) -> None:
+                ends["train"].append(time.perf_counter())
+
+            def on_test_batch_end(self, *_: object, **__: object) -> None:
+                ends["test"].append(time.perf_counter())
+
+        return Tick()
+
+    def mean(self, kind: str) -> float:
+        ends = self.ends[kind][1:]
+        return (ends[-1] - ends[0]) / (len(ends) - 1)
+
+
+def keras_run(photos: Path, precision: str, steps: int, counts: dict[str, int]) -> dict[str, float]:
+    """Keras in a process of its own: images per second of each kind, and the whole run in seconds."""
+    words = [str(photos), "--precision", precision, "--steps", str(steps), "--child"]
+    done = subprocess.run([sys.executable, __file__, *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(done.stderr)
+    step = json.loads(done.stdout.strip().splitlines()[-1])
+    seconds = EPOCHS * sum(math.ceil(counts[split] / BATCH) * step[split] for split in counts)
+    return {"seconds": seconds, **{split: BATCH / step[split] for split in counts}}
+
+
+def frostline_run(photos: Path, precision: str) -> dict[str, float]:
+    """Seconds of each command in a fresh clone with the shipped recipe; weights drawn at random."""
+    with tempfile.TemporaryDirectory() as folder:
+        clone = Path(folder) / "project"
+        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+        environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+        def command(*words: str) -> float:
+            started = time.perf_counter()
+            done = subprocess.run(
+                ["frostline", *words], cwd=clone, env=environment, capture_output=True, text=True, check=False
+            )
+            if done.returncode:
+                sys.exit(f"frostline {' '.join(words)}: {done.stderr}")
+            sys.stderr.writelines(f"    {line}\n" for line in done.stderr.splitlines()[-3:])
+            return time.perf_counter() - started
+
+        command("use", "recipes/cats_dogs.yaml", "--data", str(photos.resolve()))
+        params = yaml.safe_load((clone / "params.yaml").read_text())
+        params["weights"]["vgg19-imagenet"]["source"] = "random"
+        params["classifiers"][NAME]["precision"] = precision
+        (clone / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+        command("weights", "vgg19-imagenet")
+        return {"preprocess": command("preprocess", "cats-dogs"), "train": command("train", NAME)}
+
+
+def run(photos: Path, precision: str, steps: int) -> None:
+    """Both sides, a table, and the factors."""
+    counts = {split: len(list((photos / split).rglob("*.jpg"))) for split in ("train", "validation")}
+    ours = frostline_run(photos, precision)
+    whole = ours["preprocess"] + ours["train"]
+    shipped = yaml.safe_load((ROOT / "recipes/cats_dogs.yaml").read_text())["classifiers"][NAME]
+    forwards = (
+        EPOCHS * sum(counts.values()),
+        shipped["augmentation"]["views"] * counts["train"] + counts["validation"],
+    )
+    print("| | training, images/s | validation, images/s | the whole run, s | of frostline's |")
+    print("|:--|--:|--:|--:|--:|")
+    print(f"| frostline, {precision}: preprocess | | | {ours['preprocess']:.1f} | |")
+    print(f"| frostline, {precision}: train | | | {ours['train']:.1f} | |")
+    for kind in dict.fromkeys(["float32", precision]):
+        theirs = keras_run(photos, kind, steps, counts)
+        rates = f"{theirs['train']:.1f} | {theirs['validation']:.1f}"
+        ratio = f"{theirs['seconds'] / ours['train']:.0f} of train, {theirs['seconds'] / whole:.0f} of both"
+        print(
+            f"| Keras fit, {kind}, extrapolated | {rates} | {theirs['seconds']:.0f} | {ratio} |", flush=True
+        )
+    print(
+        f"Factor by fewer forward passes: {forwards[0]} / {forwards[1]} = {forwards[0] / forwards[1]:.1f}; "
+        f"frostline's rate with everything else in it: {forwards[1] / ours['train']:.1f} images/s"
+    )
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("--precision", default="bfloat16", choices=["float32", "bfloat16", "float16"])
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--child", action="store_true")
+    given = parser.parse_args()
+    if given.child:
+        print(json.dumps(keras_fit(given.photos, given.precision, given.steps)))
+    else:
+        run(given.photos, given.precision, given.steps)
+
+
+if __name__ == "__main__":
+    main()
