@@ -60,7 +60,9 @@ def plain(train: Rows, held: Rows, labels: Any, *, width: int, epochs: int) -> f
     """Mean seconds of an epoch of Keras' `fit` on arrays, after a first one that compiles."""
     k = keras()
     model = head(width)
-    model.compile(k.optimizers.RMSprop(1e-4), k.losses.BinaryCrossentropy(from_logits=True), ["accuracy"])
+    model.compile(
+        k.optimizers.RMSprop(1e-4), k.losses.BinaryCrossentropy(from_logits=True), metrics=["accuracy"]
+    )
     rows, others = train[:], held[:]
     data = {"x": rows, "y": labels[:TRAIN, None], "validation_data": (others, labels[TRAIN:, None])}
     model.fit(**data, batch_size=BATCH, epochs=1, verbose=0)
