@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from frostline import files, images, paths
 from frostline.data import manifest as manifests
-from frostline.records import history, predictions
+from frostline.records import history, predictions, seen
 from frostline.records.predictions import SPLITS, Predictions
-from making import encoded, folder
+from making import encoded, folder, pixels
 
 CLASSES = ("cat", "dog", "élan")
 COUNTS = {"train": 6, "validation": 4, "test": 9}
@@ -122,8 +122,20 @@ def record(
         "dataset_digest": manifest.digest,
         "classes": list(manifest.classes),
         "weights": weights,
+        "recipe": {
+            "image": {"size": {"height": 24, "width": 32}, "resize": "squash"},
+            "augmentation": {"views": 2},
+        },
         "parameters": {"trainable": 5130, "frozen": 20_024_384},
     }
+
+
+def sights(manifest: manifests.Manifest, test: Predictions) -> seen.Seen:
+    """Heat in one corner of every test image, and two views of a training image."""
+    heat = np.zeros((len(test), 3, 4), np.uint8)
+    heat[:, 0, 0] = 255
+    views = np.stack([pixels(number, height=24, width=32) for number in (1, 2)])
+    return seen.Seen("last_conv", test.paths, heat, next(iter(manifest.split("train").paths), ""), views)
 
 
 def trained(
@@ -137,6 +149,8 @@ def trained(
     """Write train's outputs of one classifier; returns their folder."""
     place = paths.classifier(name)
     files.write_json(place / "record.json", record(name, manifest, dataset=dataset, weights=weights))
-    predictions.write(guesses(manifest, wrong=wrong), place / "predictions.parquet")
+    predicted = guesses(manifest, wrong=wrong)
+    predictions.write(predicted, place / "predictions.parquet")
+    seen.write(sights(manifest, predicted.split("test")), place / "seen.npz")
     history.write(course(phases=("head", "head", "head", "thaw", "thaw")), place / "history.csv")
     return place

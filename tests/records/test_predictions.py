@@ -156,3 +156,28 @@ def test_duplicated_rows_in_a_file_refused(tmp_path) -> None:
     pq.write_table(pa.concat_tables([table, table.slice(0, 1)]), tmp_path / "p.parquet")
     with pytest.raises(FrostlineError, match=r"'cat/test-0\.png' stands more than once; run `t` again"):
         predictions.read(tmp_path / "p.parquet", made_by="t")
+
+
+def test_surest_mistakes() -> None:
+    """Wrong rows only, the most probable mistake first."""
+    table = rows([0, 1, 2, 1, 0], [1, 1, 1, 0, 0])
+    assert table.surest_mistakes(9).tolist() == [0, 2, 3]
+    assert table.surest_mistakes(2).tolist() == [0, 2]
+    assert rows([0, 1], [0, 1]).surest_mistakes(9).tolist() == []
+
+
+def test_least_sure() -> None:
+    """Rows whose two best classes are nearest to each other come first, right or wrong."""
+    table = rows([0, 1, 2, 1, 0], [1, 1, 1, 0, 0])
+    assert table.least_sure(9).tolist() == [4, 3, 2, 1, 0]
+    assert table.least_sure(2).tolist() == [4, 3]
+
+
+def test_ties_go_by_path() -> None:
+    """Equal probabilities are ordered by name, not by chance."""
+    table = rows([0, 0, 0], [1, 1, 1])
+    even = dataclasses.replace(
+        table, probs=np.full((3, 3), [0.1, 0.8, 0.1], np.float32), paths=("c", "a", "b")
+    )
+    assert even.surest_mistakes(9).tolist() == [1, 2, 0]
+    assert even.least_sure(9).tolist() == [1, 2, 0]

@@ -9,7 +9,6 @@ from frostline.notes import PLUMBING
 from frostline.results import gallery, style
 from frostline.results.gallery import Mistake
 from making import pixels
-from making_results import rows
 
 SHOWN = Mistake(pixels(1, height=40, width=61), "cat", "dog", 0.987, "cat/deep/one.png")
 
@@ -26,25 +25,8 @@ def shown(count: int) -> list[Mistake]:
     ]
 
 
-def test_worst_are_the_surest() -> None:
-    """Wrong rows only, the most probable mistake first."""
-    table = rows([0, 1, 2, 1, 0], [1, 1, 1, 0, 0])
-    assert gallery.worst(table).tolist() == [0, 2, 3]
-    assert gallery.worst(table, count=2).tolist() == [0, 2]
-
-
-def test_ties_go_by_path() -> None:
-    """Equal probabilities are ordered by name, not by chance."""
-    table = rows([0, 0, 0], [1, 1, 1])
-    even = dataclasses.replace(
-        table, probs=np.full((3, 3), [0.1, 0.8, 0.1], np.float32), paths=("c", "a", "b")
-    )
-    assert gallery.worst(even).tolist() == [1, 2, 0]
-
-
 def test_no_mistakes() -> None:
-    """Nothing wrong: no row, and a picture that says so."""
-    assert gallery.worst(rows([0, 1], [0, 1])).tolist() == []
+    """Nothing wrong: a picture that says so."""
     said = words(gallery.mistakes([], classifier="pets", wrong=0, total=1500, note=""))
     assert said == ["pets makes no mistake on 1,500 test images", "no mistakes to show"]
 

@@ -20,7 +20,7 @@ from PIL import Image
 from frostline import files, paths
 from frostline.errors import FrostlineError
 from frostline.notes import PLUMBING
-from frostline.records import history, predictions
+from frostline.records import history, predictions, seen
 from frostline.results import pictures
 from frostline.verbs import evaluate
 from making import encoded
@@ -156,6 +156,28 @@ def test_gallery_shows_the_images_themselves(monkeypatch) -> None:
     for mistake in seen:
         with Image.open(Path("data/pets") / mistake.path) as image:
             np.testing.assert_array_equal(mistake.pixels, np.asarray(image))
+
+
+@pytest.mark.usefixtures("project")
+def test_page_shows_heat_and_views() -> None:
+    """Each mistake has its heat beside it, and the page shows what training was shown."""
+    evaluate.run("pets-cnn")
+    page = (paths.report("pets-cnn") / "report.html").read_text("utf-8")
+    assert page.count('alt="Grad-CAM of ') == 2 + COUNTS["test"]
+    assert "Grad-CAM at last_conv" in page
+    assert page.count("<figcaption>view ") == 2
+    assert "its first 2 of 2 views" in page
+
+
+@pytest.mark.usefixtures("project")
+def test_page_without_maps_and_augmentation() -> None:
+    """A dense network without augmentation: no heat, no views, not a word of them."""
+    path = paths.classifier("pets-cnn") / "seen.npz"
+    seen.write(seen.Seen("", (), np.zeros((0, 1, 1), np.uint8), "", np.zeros((0, 24, 32, 3), np.uint8)), path)
+    evaluate.run("pets-cnn")
+    page = (paths.report("pets-cnn") / "report.html").read_text("utf-8")
+    assert "Grad-CAM" not in page
+    assert "What training was shown" not in page
 
 
 def test_perfect_classifier(tmp_path, monkeypatch) -> None:
@@ -330,4 +352,4 @@ def test_same_bytes_in_other_processes(tmp_path) -> None:
         subprocess.run([sys.executable, "-W", "error", "-c", SCRIPT], check=True, env=env, cwd=root)
         made.append(_outputs(root))
     assert made[0] == made[1]
-    assert len(made[0]) == 2 + len(OUTPUTS) + len(REPORT) + 3
+    assert len(made[0]) == 2 + len(OUTPUTS) + len(REPORT) + 4

@@ -207,7 +207,8 @@ def test_job_file(tmp_path: Path, network: Path) -> None:
     assert job["provider"]["asked"] == "auto"
     assert job["provider"]["why"]
     if providers.missing("cuda"):
-        assert (job["provider"]["used"], job["device"]) == ("CPUExecutionProvider", "cpu")
+        cpu = "CPUExecutionProvider" if providers.missing("openvino") else "OpenVINOExecutionProvider"
+        assert (job["provider"]["used"], job["device"]) == (cpu, "cpu")
     assert job["labels"] == {label: [row["label"] for row in rows].count(label) for label in job["labels"]}
     assert sum(job["labels"].values()) == 5
     assert job["images_per_second"] > 0

@@ -57,7 +57,7 @@ COUNTS = {"circle": 15, "square": 14, "étoile": 13}
 SETTINGS = changed(
     WHOLE, {"classifiers": ENTRIES, "datasets.shapes.audit": LENIENT}
 )  # fmt: skip
-TRAINED = {"trained.weights.h5", "history.csv", "predictions.parquet", "record.json"}
+TRAINED = {"trained.weights.h5", "history.csv", "predictions.parquet", "record.json", "seen.npz"}
 REPORTED = {"report.html", "coverage.csv", "reliability.csv", "slices.csv"}  # thresholds: of two classes only
 
 

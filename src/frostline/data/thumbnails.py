@@ -1,6 +1,6 @@
 """Images of a checked dataset read again: small pictures of them, and how bright they are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,12 @@ def thumbnails(manifest: Manifest, wanted: Sequence[str]) -> list[np.ndarray]:
     """
     sizes = {row["path"]: _shrunk(row["height"], row["width"]) for row in _rows(manifest, wanted)}
     return list(_read(manifest, wanted, sizes))
+
+
+def taken(manifest: Manifest, wanted: Sequence[str], *, rule: Mapping[str, Any]) -> list[np.ndarray]:
+    """These paths' images as a network takes them, by a recipe's `image`: (H, W, 3) uint8."""
+    size = (rule["size"]["height"], rule["size"]["width"])
+    return list(_read(manifest, wanted, dict.fromkeys(wanted, size), resize=rule["resize"]))
 
 
 def brightness(manifest: Manifest, wanted: Sequence[str]) -> np.ndarray:
@@ -54,7 +60,11 @@ def _shrunk(height: int, width: int) -> tuple[int, int]:
 
 
 def _read(
-    manifest: Manifest, wanted: Sequence[str], sizes: dict[str, tuple[int, int]]
+    manifest: Manifest,
+    wanted: Sequence[str],
+    sizes: dict[str, tuple[int, int]],
+    *,
+    resize: str = "squash",
 ) -> Iterator[np.ndarray]:
     """The images at these sizes in order; nothing is opened where nothing is wanted."""
     if not wanted:
@@ -67,7 +77,7 @@ def _read(
                 if files.sha256(content) != ids[path]:
                     raise ImageError("changed since it was read first")
                 height, width = sizes[path]
-                yield images.decode(content, height=height, width=width, resize="squash")
+                yield images.decode(content, height=height, width=width, resize=resize)
             except ImageError as error:
                 again = "run `dvc repro` to take the dataset in again"
                 raise FrostlineError(f"{path}: {error}; {again}") from None

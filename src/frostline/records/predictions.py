@@ -50,6 +50,20 @@ class Predictions:
         """(N,) bool: predicted the actual class."""
         return np.asarray(self.predicted == self.labels)
 
+    def surest_mistakes(self, count: int) -> np.ndarray:
+        """Positions ((M,) int, M ≤ count) of the surest wrong answers, surest first; path breaks ties."""
+        wrong = np.flatnonzero(~self.right)
+        surest = sorted(wrong, key=lambda row: (-self.probs[row].max(), self.paths[row]))
+        return np.array(surest[:count], dtype=np.int64)
+
+    def least_sure(self, count: int) -> np.ndarray:
+        """Positions ((M,) int) where the two most probable classes are nearest to each other, nearest first."""
+        two = np.sort(self.probs, axis=1)[:, -2:]
+        margin = two[:, 1] - two[:, 0]
+        return np.array(
+            sorted(range(len(self)), key=lambda row: (margin[row], self.paths[row]))[:count], dtype=np.int64
+        )
+
     def split(self, name: str) -> "Predictions":
         """The rows of one split, in the same order."""
         rows = np.flatnonzero(np.array(self.splits, dtype=object) == name)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from frostline.records.predictions import Predictions
-from frostline.results import answers, calibration, findings, gallery, gaps, pages
+from frostline.results import answers, calibration, findings, gaps, pages
 from frostline.results.findings import Findings
 from frostline.results.labels import Doubt
 from frostline.results.metrics import TOP, Metrics
@@ -45,8 +45,11 @@ def page(name: str, of: Findings, pictures: Mapping[str, bytes]) -> str:
         **_thresholds(of.rows["validation"], test),
         slices=of.slices,
         wrong=int((~test.right).sum()),
-        mistakes=[_tile(test, row, of) for row in gallery.worst(test, count=findings.SHOWN)],
-        unsure=[_tile(test, row, of) for row in findings.unsure(test)],
+        mistakes=[_tile(test, row, of) for row in test.surest_mistakes(findings.SHOWN)],
+        unsure=[_tile(test, row, of) for row in test.least_sure(findings.SHOWN)],
+        layer=of.layer,
+        views=[pages.photo(each) for each in of.views],
+        augmentation=of.record.get("recipe", {}).get("augmentation"),
         doubts=of.doubts,
         doubted=[_doubted(doubt, of) for doubt in doubts[: findings.SHOWN]],
         checked=of.checked,
@@ -85,7 +88,8 @@ def _trust(test: Predictions, measured: Metrics) -> str:
 def _tile(test: Predictions, row: int, of: Findings) -> Tile:
     path, guess = test.paths[row], int(test.predicted[row])
     told = f"→ {test.classes[guess]} {test.probs[row, guess]:.1%}"
-    return Tile(pages.photo(of.photos[path]), test.classes[test.labels[row]], told, path)
+    warm = pages.photo(of.warm[path]) if path in of.warm else ""
+    return Tile(pages.photo(of.photos[path]), test.classes[test.labels[row]], told, path, warm)
 
 
 def _doubted(doubt: Doubt, of: Findings) -> Tile:

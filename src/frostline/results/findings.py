@@ -20,7 +20,9 @@ SHOWN = 12  # photos of one kind on the page
 class Findings:
     """Rows of each split, their figures, and photos ((H, W, 3) uint8) by path.
 
-    `doubts` is None where labels were not checked, `checked` counts the images that were.
+    `doubts` is None where labels were not checked, `checked` counts the images that were. `warm` holds photos
+    as the network takes them, covered by heat where they speak for the class predicted; `views` one training
+    image as it is, and as epochs show it.
     """
 
     record: Mapping[str, Any]
@@ -32,6 +34,9 @@ class Findings:
     doubts: Sequence[Doubt] | None
     checked: int
     photos: Mapping[str, np.ndarray]
+    warm: Mapping[str, np.ndarray]
+    layer: str
+    views: Sequence[np.ndarray]
     hashes: Mapping[str, str]
 
     @property
@@ -41,12 +46,5 @@ class Findings:
 
 def wanted(test: Predictions, doubts: Sequence[Doubt]) -> list[str]:
     """Paths of the photos that pictures and page show, each once."""
-    shown = [test.paths[row] for row in (*gallery.worst(test), *unsure(test))]
+    shown = [test.paths[row] for row in (*test.surest_mistakes(gallery.TILES), *test.least_sure(SHOWN))]
     return list(dict.fromkeys([*shown, *(doubt.path for doubt in doubts[:SHOWN])]))
-
-
-def unsure(test: Predictions) -> list[int]:
-    """Rows whose two most probable classes are nearest to each other, the nearest first."""
-    two = np.sort(test.probs, axis=1)[:, -2:]
-    margin = two[:, 1] - two[:, 0]
-    return sorted(range(len(test)), key=lambda row: (margin[row], test.paths[row]))[:SHOWN]

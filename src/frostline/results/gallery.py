@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from frostline.records.predictions import Predictions
 from frostline.results.style import INK, MUTED, RIGHT, WRONG, canvas, legible, styled
 
 if TYPE_CHECKING:
@@ -25,13 +24,6 @@ class Mistake:
     predicted: str
     probability: float
     path: str
-
-
-def worst(predictions: Predictions, *, count: int = TILES) -> np.ndarray:
-    """Positions ((M,) int, M ≤ count) of the surest wrong answers, surest first; path breaks ties."""
-    wrong = np.flatnonzero(~predictions.right)
-    surest = sorted(wrong, key=lambda row: (-predictions.probs[row].max(), predictions.paths[row]))
-    return np.array(surest[:count], dtype=np.int64)
 
 
 @styled

@@ -13,12 +13,13 @@ _QUALITY = 85  # of JPEG thumbnails
 
 @dataclass(frozen=True)
 class Tile:
-    """A small picture with two lines and its path."""
+    """A small picture with two lines and its path, and perhaps another picture beside it."""
 
     picture: str
     first: str
     second: str
     path: str
+    beside: str = ""
 
 
 def render(template: str, **values: Any) -> str:

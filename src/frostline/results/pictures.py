@@ -30,7 +30,7 @@ def draw(name: str, of: Findings) -> dict[str, bytes]:
 
 def _mistakes(of: Findings) -> list[Mistake]:
     """The surest wrong answers with their photos, in order."""
-    shown = of.test.take(gallery.worst(of.test))
+    shown = of.test.take(of.test.surest_mistakes(gallery.TILES))
     return [
         Mistake(
             pixels=of.photos[path],

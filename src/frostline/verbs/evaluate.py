@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from frostline import files, notes, paths
 from frostline.data import manifest as manifests
 from frostline.data import thumbnails
 from frostline.data.manifest import Manifest
 from frostline.errors import FrostlineError
-from frostline.records import history, predictions, reports
+from frostline.records import history, predictions, reports, seen
 from frostline.records.predictions import SPLITS, Predictions
-from frostline.results import classifier_page, exports, findings, labels, metrics, pictures, slices
+from frostline.records.seen import Seen
+from frostline.results import classifier_page, exports, findings, heat, labels, metrics, pictures, slices
 from frostline.results.findings import Findings
 from frostline.results.metrics import Metrics
 
@@ -22,7 +25,7 @@ def run(name: str) -> None:
     """
     made_by = f"dvc repro train@{name}"
     folder = paths.classifier(name)
-    record = reports.read(folder / "record.json", keys=reports.RECORD, made_by=made_by)
+    record = reports.read(folder / "record.json", keys=(*reports.RECORD, "recipe.image"), made_by=made_by)
     every = predictions.read(folder / "predictions.parquet", made_by=made_by)
     manifest = manifests.read(paths.dataset(record["dataset"]) / "manifest.parquet")
     problem = _mismatch(every, record=record, manifest=manifest)
@@ -45,6 +48,7 @@ def _find(name: str, every: Predictions, *, record: Mapping[str, Any], manifest:
     unseen = _out_of_fold(name, manifest=manifest)
     doubts = labels.doubts(unseen) if unseen else None
     photos = findings.wanted(test, doubts or ())
+    sights = seen.read(folder / "seen.npz", made_by=made_by)
     return Findings(
         record=record,
         note=notes.note(record["weights"]["source"]),
@@ -55,8 +59,28 @@ def _find(name: str, every: Predictions, *, record: Mapping[str, Any], manifest:
         doubts=doubts,
         checked=len(unseen) if unseen else 0,
         photos=dict(zip(photos, thumbnails.thumbnails(manifest, photos), strict=True)),
+        warm=_warm(sights, record=record, manifest=manifest),
+        layer=sights.layer,
+        views=_views(sights, record=record, manifest=manifest),
         hashes={"predictions (SHA-256)": files.sha256_file(folder / "predictions.parquet")},
     )
+
+
+def _warm(sights: Seen, *, record: Mapping[str, Any], manifest: Manifest) -> dict[str, np.ndarray]:
+    """Photos by path as the network takes them, (H, W, 3) uint8, under the heat that train kept of them."""
+    taken = thumbnails.taken(manifest, sights.paths, rule=record["recipe"]["image"])
+    pairs = zip(sights.paths, taken, sights.heat, strict=True)
+    return {path: heat.laid_over(photo, warmth / 255) for path, photo, warmth in pairs}
+
+
+def _views(sights: Seen, *, record: Mapping[str, Any], manifest: Manifest) -> list[np.ndarray]:
+    """The training image as it is, then its views; [] without augmentation."""
+    if not len(sights.views):
+        return []
+    return [
+        *thumbnails.taken(manifest, [sights.viewed], rule=record["recipe"]["image"]),
+        *sights.views,
+    ]
 
 
 def _write(name: str, found: Findings) -> None:

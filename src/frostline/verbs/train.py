@@ -9,14 +9,16 @@ import numpy as np
 
 from frostline import files, lineage, paths
 from frostline.frost import crossed, joined, recipe, training
+from frostline.frost import seen as seeing
 from frostline.frost.checkpoint import Checkpoint
 from frostline.frost.recipe import Recipe
 from frostline.frost.trunk import Split
 from frostline.nets import fitting
 from frostline.nets.network import Network, remarks
-from frostline.records import history, predictions
+from frostline.records import history, predictions, seen
 
 PACKAGES = ("tensorflow", "keras", "numpy", "pillow")
+HEATED = 12  # surest mistakes, and as many of the least sure answers
 
 
 Live = Callable[..., AbstractContextManager[Callable[[int, dict[str, float]], None]]]
@@ -43,7 +45,7 @@ def run(name: str, *, live: Live) -> None:
             epochs.append((phase, epoch))
             print(_line(inputs, number, phase, epoch), flush=True)
             log(number, dataclasses.asdict(epoch))
-    _write(inputs, list(parts.values())[-1], record=record, epochs=epochs)
+    _write(inputs, network, list(parts.values())[-1], record=record, epochs=epochs)
     checkpoint.remove()
 
 
@@ -80,7 +82,14 @@ def _parameters(inputs: Recipe, network: Network, last: Split) -> dict[str, int]
     return {"trainable": trainable, "frozen": total - trainable - constants, "constants": constants}
 
 
-def _write(inputs: Recipe, last: Split, *, record: dict[str, Any], epochs: list[tuple[str, Any]]) -> None:
+def _write(
+    inputs: Recipe,
+    network: Network,
+    last: Split,
+    *,
+    record: dict[str, Any],
+    epochs: list[tuple[str, Any]],
+) -> None:
     folder = paths.classifier(inputs.name)
     joined.save(last.upper, folder / "trained.weights.h5")
     figures = {name: np.array([getattr(epoch, name) for _, epoch in epochs]) for name in history.FIGURES}
@@ -89,6 +98,7 @@ def _write(inputs: Recipe, last: Split, *, record: dict[str, Any], epochs: list[
     )
     predicted = _predict(inputs, last)
     predictions.write(predicted, folder / "predictions.parquet")
+    seen.write(_seen(inputs, network, predicted.split("test")), folder / "seen.npz")
     if (probs := _unseen(inputs, last, predicted)) is not None:
         predictions.write(dataclasses.replace(predicted, probs=probs), folder / "out_of_fold.parquet")
     files.write_json(folder / "record.json", record)
@@ -106,6 +116,15 @@ def _predict(inputs: Recipe, last: Split) -> predictions.Predictions:
         labels=np.concatenate([s.labels for s in splits.values()]),
         probs=np.concatenate(list(probs.values())),
     )
+
+
+def _seen(inputs: Recipe, network: Network, test: predictions.Predictions) -> seen.Seen:
+    """What the report shows of the network: heat on its surest mistakes and its least sure answers, and views."""
+    rows = np.unique(np.concatenate([test.surest_mistakes(HEATED), test.least_sure(HEATED)]))
+    some = test.take(rows)
+    layer, heat = seeing.heat(inputs, network, paths=some.paths, ids=some.ids, said=some.predicted)
+    viewed, views = seeing.views(inputs)
+    return seen.Seen(layer, some.paths if layer else (), heat, viewed, views)
 
 
 def _unseen(inputs: Recipe, last: Split, predicted: predictions.Predictions) -> Any:

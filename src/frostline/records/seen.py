@@ -1,0 +1,58 @@
+"""What a report shows of a network at work: where it looked in some test images, and one image's views."""
+
+import io
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from frostline.errors import FrostlineError
+from frostline.files import writing
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """Heat of N test images at one layer, and V renderings of one training image.
+
+    `heat`: (N, h, w) uint8, 255 where the image speaks most for the class that was predicted; `layer` is ""
+    and N is 0 for a network without maps. `views`: (V, H, W, 3) uint8; V is 0 and `viewed` "" without augmentation.
+    """
+
+    layer: str
+    paths: tuple[str, ...]
+    heat: np.ndarray
+    viewed: str
+    views: np.ndarray
+
+
+def write(seen: Seen, path: Path) -> None:
+    """Write as compressed arrays; the same content gives the same bytes."""
+    content = io.BytesIO()
+    np.savez_compressed(
+        content,
+        layer=np.array(seen.layer),
+        paths=np.array(seen.paths, dtype=str),
+        heat=seen.heat,
+        viewed=np.array(seen.viewed),
+        views=seen.views,
+    )
+    with writing(path) as temporary:
+        temporary.write_bytes(content.getvalue())
+
+
+def read(path: Path, *, made_by: str) -> Seen:
+    """Read what `write` wrote; any trouble is an error naming the stage to run again."""
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as found:
+            return Seen(
+                layer=str(found["layer"]),
+                paths=tuple(map(str, found["paths"])),
+                heat=found["heat"],
+                viewed=str(found["viewed"]),
+                views=found["views"],
+            )
+    except FileNotFoundError:
+        raise FrostlineError(f"{path} is missing; run `{made_by}`") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        raise FrostlineError(f"{path} is damaged; run `{made_by}` again") from None
