@@ -18,8 +18,8 @@ COMMON = {"errors", "files", "paths", "notes", "progress", "__init__"}
 ARROWS = {
     "cli": {"verbs", "tracking", "lineage"},
     "verbs": {
-        "frost", "nets", "engine", "cache", "audit", "data", "images", "params", "records", "results", "onnx", "tracking",
-        "graph", "lineage", "scores", "orchestration", "progress",
+        "frost", "nets", "engine", "cache", "audit", "data", "images", "params", "records", "results", "onnx",
+        "tracking", "graph", "lineage", "scores", "orchestration", "progress",
     },
     "frost": {"nets", "engine", "cache", "data", "images", "params"},
     "nets": {"params"},
