@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from frostline import files
-from frostline.frost.store import Rows, Store
+from frostline.cache.store import Rows, Store
 from frostline.nets import heads
 from frostline.nets.backend import keras
 from frostline.nets.fitting import Fit, Labelled

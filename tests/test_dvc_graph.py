@@ -304,7 +304,7 @@ def test_a_version_reruns_exactly(clean: Path, package: str) -> None:
         ("images.py", ("preprocess", "train", "evaluate", "export")),
         ("data/splits.py", ("preprocess", "train", "evaluate", "export")),
         ("nets/fitting.py", ("weights", "train", "export")),
-        ("frost/store.py", ("train", "export")),
+        ("cache/store.py", ("train", "export")),
         ("engine/local.py", ("train", "export")),
         ("onnx/canonical.py", ("export",)),
         ("results/plots.py", ("evaluate", "compare")),

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from frostline.cache.store import Store
 from frostline.errors import FrostlineError, InputError
 from frostline.frost import joined, trunk
-from frostline.frost.store import Store
 from frostline.nets import fitting, network
 from frostline.nets.backend import keras
 from making import pixels

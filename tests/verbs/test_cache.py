@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from frostline import files
+from frostline.cache.store import Store
 from frostline.errors import FrostlineError, InputError
-from frostline.frost.store import Store
 from frostline.verbs import cache
 
 IDS = [files.sha256(str(number).encode()) for number in range(20)]

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from frostline.errors import FrostlineError, InputError
-from frostline.scores import journal
+from frostline.onnx.sessions import Session, open_session
+from frostline.scores import journal, plan
 from frostline.verbs import score
 from making import encoded, folder
 from making_models import contract, model
@@ -52,15 +53,15 @@ def run(place: Path, name: str, **changes: Any) -> list[dict[str, Any]]:
 
 def failing_after(batches: int, patch: pytest.MonkeyPatch, error: Exception) -> None:
     """Make the network fail once it has taken some batches."""
-    real, left = score.Session.run, [batches]
+    real, left = Session.run, [batches]
 
-    def failing(session: score.Session, batch: np.ndarray) -> dict[str, np.ndarray]:
+    def failing(session: Session, batch: np.ndarray) -> dict[str, np.ndarray]:
         left[0] -= 1
         if left[0] < 0:
             raise error
         return real(session, batch)
 
-    patch.setattr(score.Session, "run", failing)
+    patch.setattr(Session, "run", failing)
 
 
 @pytest.mark.parametrize("batches", [1, 2, 5, 9])
@@ -115,15 +116,15 @@ def test_a_vanished_folder_ends_the_job(place: Path, monkeypatch: pytest.MonkeyP
     """Not one row claims that a file could not be read; once the folder is back, the job goes on."""
     whole = run(place, "whole.parquet")
     monkeypatch.setattr(journal, "SHARD_ROWS", 8)
-    real = score.Session.run
+    real = Session.run
 
-    def moving(session: score.Session, batch: np.ndarray) -> dict[str, np.ndarray]:
+    def moving(session: Session, batch: np.ndarray) -> dict[str, np.ndarray]:
         if len(list((place / "scores.parquet.parts").glob("*.arrow"))) >= 1 and (place / "photos").exists():
             (place / "photos").rename(place / "away")
         return real(session, batch)
 
     with monkeypatch.context() as patch:
-        patch.setattr(score.Session, "run", moving)
+        patch.setattr(Session, "run", moving)
         with pytest.raises(FrostlineError, match=r"vanished while it was read; bring it back; \d+ finished"):
             run(place, "scores.parquet")
     (place / "away").rename(place / "photos")
@@ -135,10 +136,10 @@ def test_a_finished_job_is_not_scored_again(
 ) -> None:
     """`--resume` on a finished output says so; another model on it begins anew."""
     run(place, "scores.parquet")
-    opened = score.open_session(place / "tiny.onnx", device="cpu")
+    opened = open_session(place / "tiny.onnx", device="cpu")
     with monkeypatch.context() as patch:
         failing_after(0, patch, AssertionError("scored again"))
-        patch.setattr(score, "open_session", lambda *_, **__: opened)
+        patch.setattr(plan, "open_session", lambda *_, **__: opened)
         run(place, "scores.parquet", resume=True)
     assert "is finished already; without --resume it is scored anew" in capsys.readouterr().out
     (place / "tiny.onnx").write_bytes(model(contract(classifier="another")))

@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from frostline import files, images, paths
+from frostline.cache import inventory
+from frostline.cache.store import Rows, Store, opened
 from frostline.data.source import Source, open_source
 from frostline.engine.local import Item, stream
 from frostline.errors import FrostlineError
-from frostline.frost import inventory
-from frostline.frost.store import Rows, Store
 from frostline.nets import augmentation
 from frostline.nets.backend import framework
 from frostline.params import Augmentation, Image
@@ -62,7 +62,7 @@ class View:
 
 def pixels(of: Images, *, view: View | None = None) -> Rows:
     """Decoded images, rows of (H, W, 3) uint8, in the order of `of`; with a view, that rendering of each."""
-    store = _store("pixels", of.decode_key, shape=of.shape, dtype="uint8")
+    store = opened("pixels", of.decode_key, shape=of.shape, dtype="uint8", cache=paths.cache())
     return _rows(
         of, store=store, network=lambda batch: batch, decode=_decode(of, view), row_ids=_row_ids(of, view)
     )
@@ -75,17 +75,11 @@ def features(of: Images, *, trunk: Any, key: dict[str, Any], view: View | None =
     functions. Rows of 16-bit floats are read as the equal float32. With a view, of that rendering of each image.
     """
     full = {**of.decode_key, **key, "framework": framework()}
-    store = _store("features", full, shape=tuple(trunk.output.shape[1:]), dtype=str(trunk.output.dtype))
+    shape, dtype = tuple(trunk.output.shape[1:]), str(trunk.output.dtype)
+    store = opened("features", full, shape=shape, dtype=dtype, cache=paths.cache())
     return _rows(
         of, store=store, network=trunk.predict_on_batch, decode=_decode(of, view), row_ids=_row_ids(of, view)
     )
-
-
-def _store(kind: str, key: dict[str, Any], *, shape: tuple[int, ...], dtype: str) -> Store:
-    folder = paths.cache() / kind / files.digest(key)[:32]
-    if not (folder / "key.json").exists():
-        files.write_json(folder / "key.json", key)
-    return Store(folder, shape=shape, dtype=dtype)
 
 
 def _row_ids(of: Images, view: View | None) -> Sequence[str]:

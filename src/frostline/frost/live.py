@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from frostline.frost.store import Rows
+from frostline.cache.store import Rows
 from frostline.nets import augmentation
 from frostline.params import Augmentation
 

@@ -1,4 +1,4 @@
-"""What a score job is asked to do, and what it did: the JSON beside its output."""
+"""What a score job did: the JSON beside its output."""
 
 import os
 import platform
@@ -7,45 +7,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from frostline.files import digest, printable, sha256_file
+from frostline.errors import FrostlineError
+from frostline.files import digest, printable, read_json, sha256_file
 from frostline.onnx.contract import to_values
 from frostline.onnx.sessions import Session
+from frostline.scores import journal, places
 from frostline.scores.merge import Merged
+from frostline.scores.plan import Plan
 
 PACKAGES = ("frostline", "numpy", "onnxruntime-gpu", "pillow", "pyarrow")
-
-
-def path_of(out: Path) -> Path:
-    """The job file of an output: `scores.parquet.job.json` beside `scores.parquet`."""
-    return out.with_name(out.name + ".job.json")
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a source is scored.
-
-    Where the network runs (`device`, `precision`) and how fast (`batch_size`, `threads`; None: as
-    measured, and one for each processor); what a row holds (`top_k` labels ranked, a label only from
-    `min_confidence` up, `features`).
-    """
-
-    device: str
-    precision: str
-    batch_size: int | None
-    threads: int | None
-    top_k: int
-    min_confidence: float
-    features: bool
-
-    @property
-    def rows(self) -> dict[str, Any]:
-        """What decides the content of a row, whatever its speed."""
-        return {"top_k": self.top_k, "min_confidence": self.min_confidence, "features": self.features}
-
-
-def identity(*, source: Any, model: str, precision: str, options: Options) -> dict[str, Any]:
-    """All that decides an output's rows: only a job with the same may go on with another's shards."""
-    return {"source": source, "model": model, "precision": precision, **options.rows}
 
 
 @dataclass(frozen=True)
@@ -56,13 +26,8 @@ class Job:
     size, None where it was given; `resumed` rows were there at its start.
     """
 
-    source: Any
-    identity: dict[str, Any]
+    plan: Plan
     skipped: int | None
-    model: Path
-    session: Session
-    out: Path
-    options: Options
     merged: Merged
     batch_size: int
     tuning: dict[str, float] | None
@@ -76,22 +41,22 @@ class Job:
 
     def values(self) -> dict[str, Any]:
         """The whole job file: what was scored, by which model, where, how fast, with what result."""
-        path = printable(self.out.absolute())
+        path = printable(self.plan.out.absolute())
         tally = self.merged.tally
         return {
             "job": 1,
-            "identity": digest(self.identity),
-            "source": self.source,
+            "identity": digest(self.plan.identity),
+            "source": self.plan.identity["source"],
             "listing": self.merged.listing,
-            "output": {"path": path, "sha256": sha256_file(self.out), "rows": self.merged.rows},
-            "model": _model(self.model, self.session),
-            "note": self.session.contract.note,
-            "provider": _provider(self.session),
-            "device": self.session.device,
-            "precision": self.session.precision,
+            "output": {"path": path, "sha256": sha256_file(self.plan.out), "rows": self.merged.rows},
+            "model": _model(self.plan.model, self.plan.session),
+            "note": self.plan.session.contract.note,
+            "provider": _provider(self.plan.session),
+            "device": self.plan.session.device,
+            "precision": self.plan.session.precision,
             "batch_size": self.batch_size,
             "tuning": self.tuning,
-            "options": asdict(self.options),
+            "options": asdict(self.plan.options),
             "counts": {
                 "found": self.merged.rows,
                 "scored": tally.scored,
@@ -105,6 +70,17 @@ class Job:
             "images_per_second": self.rate,
             "host": host(),
         }
+
+
+def finished(plan: Plan) -> bool:
+    """Whether this very job's output and job file stand, with no shards left to merge."""
+    if not plan.out.is_file() or journal.path_of(plan.out).exists():
+        return False
+    try:
+        written = read_json(places.job_file(plan.out), made_by="frostline score")
+    except FrostlineError:
+        return False
+    return isinstance(written, dict) and written.get("identity") == digest(plan.identity)
 
 
 def _model(path: Path, session: Session) -> dict[str, Any]:

@@ -4,9 +4,9 @@ import time
 from typing import Any
 
 from frostline import paths
+from frostline.cache import inventory
+from frostline.cache.inventory import Entry
 from frostline.errors import FrostlineError, InputError
-from frostline.frost import inventory
-from frostline.frost.inventory import Entry
 
 DAY = 86_400
 

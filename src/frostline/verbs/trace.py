@@ -11,7 +11,7 @@ from frostline.data.source import open_source
 from frostline.errors import FrostlineError, InputError
 from frostline.graph import Origin
 from frostline.images import ImageError
-from frostline.scores import job, lookup
+from frostline.scores import lookup, places
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _image(origin: Origin, dataset: str, path: str, file: Path) -> Iterator[str]
 
 def _content(file: Path, path: str) -> str:
     """The hash of a scored image as it lies in the job's source now, "" where it does not."""
-    beside = job.path_of(file)
+    beside = places.job_file(file)
     if not beside.is_file():
         return ""
     try:

@@ -189,6 +189,14 @@ class Store:
             self._places.setdefault(each.hex(), (shard, row))
 
 
+def opened(kind: str, key: dict[str, Any], *, shape: tuple[int, ...], dtype: str, cache: Path) -> Store:
+    """The store of a kind of rows (`features`, `pixels`) in a cache; `key` is all that decides them but the id."""
+    folder = cache / kind / files.digest(key)[:32]
+    if not (folder / "key.json").exists():
+        files.write_json(folder / "key.json", key)
+    return Store(folder, shape=shape, dtype=dtype)
+
+
 def _allow_open_files(mapped: int) -> None:
     """A mapped file stays open, and the usual 1,024 are soon used up: raise the limit as far as it goes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -12,8 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from frostline.cache import store
 from frostline.errors import InputError
-from frostline.frost import store
 
 LIMIT = "FROSTLINE_CACHE_LIMIT"
 ABANDONED = 3600.0  # seconds after which a half-written file has no writer any more

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frostline import files
+from frostline.cache import inventory
+from frostline.cache.store import Store
 from frostline.errors import InputError
-from frostline.frost import inventory
-from frostline.frost.store import Store
 
 IDS = [files.sha256(str(number).encode()) for number in range(40)]
 WIDTH = 250  # float32: 1,000 bytes a row
@@ -185,7 +185,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from frostline.files import sha256
-from frostline.frost.store import Store
+from frostline.cache.store import Store
 
 store = Store(Path(sys.argv[1]), shape=(250,), dtype="float32")
 for round in range(30):

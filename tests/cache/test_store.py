@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from frostline.cache import store as stores
+from frostline.cache.store import Store
 from frostline.files import sha256
-from frostline.frost import store as stores
-from frostline.frost.store import Store
 
 SHAPE = (3, 5)
 IDS = [sha256(str(number).encode()) for number in range(12)]
@@ -216,7 +216,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from frostline.files import sha256
-from frostline.frost.store import Store
+from frostline.cache.store import Store
 
 folder, first, last, each = Path(sys.argv[1]), *map(int, sys.argv[2:])
 store = Store(folder, shape=(400,), dtype="float32")

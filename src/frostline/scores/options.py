@@ -1,0 +1,46 @@
+"""What a score job is asked to do, checked before any work begins."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from frostline.errors import InputError
+from frostline.onnx.sessions import DEVICES, PRECISIONS
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a source is scored.
+
+    Where the network runs (`device`, `precision`) and how fast (`batch_size`, `threads`; None: as
+    measured, and one for each processor); what a row holds (`top_k` labels ranked, a label only from
+    `min_confidence` up, `features`).
+    """
+
+    device: str
+    precision: str
+    batch_size: int | None
+    threads: int | None
+    top_k: int
+    min_confidence: float
+    features: bool
+
+    @property
+    def rows(self) -> dict[str, Any]:
+        """What decides the content of a row, whatever its speed."""
+        return {"top_k": self.top_k, "min_confidence": self.min_confidence, "features": self.features}
+
+
+def require_possible(options: Options) -> None:
+    """InputError for an option out of its range, named as on the command line."""
+    if options.device not in DEVICES:
+        raise InputError(f"--device {options.device}: use one of {', '.join(DEVICES)}")
+    if options.precision not in PRECISIONS:
+        raise InputError(f"--precision {options.precision}: use one of {', '.join(PRECISIONS)}")
+    if options.threads is not None and options.threads < 1:
+        raise InputError(f"--threads {options.threads}: use 1 or more")
+    if options.batch_size is not None and not 1 <= options.batch_size <= 65536:
+        raise InputError(f"--batch-size {options.batch_size}: use 1 to 65536")
+    if options.top_k < 1:
+        raise InputError(f"--top-k {options.top_k}: use 1 or more (more than there are classes means all)")
+    if not 0 <= options.min_confidence <= 1:
+        raise InputError(f"--min-confidence {options.min_confidence:g}: use 0 to 1")
