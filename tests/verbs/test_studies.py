@@ -12,12 +12,17 @@ from ruamel.yaml import YAML
 
 from frostline.errors import InputError
 from frostline.frost import features
-from frostline.verbs import curves, preprocess, sweep_freeze, weights
+from frostline.verbs import curves, preprocess, sweep_freeze, sweep_views, weights
 from making import archive, classes
 from making_networks import KERAS_COPIES
 from making_params import CNN, PRETRAINED, WHOLE, changed
 
 pytestmark = KERAS_COPIES
+
+VIEWS = {
+    "rotation": 20.0, "width_shift": 0.1, "height_shift": 0.1, "shear": 5.0, "zoom": 0.1,
+    "horizontal_flip": True, "views": 2,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -28,7 +33,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (root / "dvc.yaml").write_text("stages: {}\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        entries = {"cnn": CNN, "frozen": PRETRAINED}
+        entries = {
+            "cnn": CNN, "frozen": PRETRAINED,
+            "viewed": changed(PRETRAINED, {"augmentation": VIEWS, "phases.head.epochs": 3}),
+        }  # fmt: skip
         with Path("params.yaml").open("w", encoding="utf-8") as file:
             YAML(typ="safe").dump(changed(WHOLE, {"classifiers": entries}), file)
         for name in ("mobilenet-random", "scratch"):
@@ -68,6 +76,44 @@ def test_nothing_to_freeze(tmp_path: Path) -> None:
         sweep_freeze.run("cnn", cuts=None, most=2, out=tmp_path)
     with pytest.raises(InputError, match=r"^no layer 'conv_pw_9' in body; near: "):
         sweep_freeze.run("frozen", cuts="conv_pw_9", most=2, out=tmp_path)
+
+
+def test_sweep_views(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    """A row a number of views; no more renderings than epochs; only live ones are computed again."""
+    sweep_views.run("viewed", views="none,1,2, 16,live", out=tmp_path)
+    found = json.loads((tmp_path / "viewed" / "views.json").read_text())
+    assert [(each["views"], each["renderings"]) for each in found] == [
+        ("none", 1), ("1", 1), ("2", 2), ("16", 3), ("live", 3),
+    ]  # fmt: skip
+    for each in found:
+        assert 0 <= each["low"] <= each["accuracy"] <= each["high"] <= 1
+    # 16 views over 3 epochs are 3 renderings, the very ones that live epochs show.
+    assert found[3]["accuracy"] == found[4]["accuracy"]
+    rows = list(csv.DictReader((tmp_path / "viewed" / "views.csv").read_text().splitlines()))
+    assert [row["views"] for row in rows] == [each["views"] for each in found]
+    assert width(tmp_path / "viewed" / "views.png") > 500
+    assert capsys.readouterr().out.count("each training image through the trunk") == 5
+    monkeypatch.setattr(features, "_computed", lambda *_: pytest.fail("computed again"))
+    sweep_views.run("viewed", views="1,2", out=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "views", "said"),
+    [
+        (
+            "cnn",
+            "1,4",
+            r"^cnn has no augmentation, so all views would be alike; set classifiers.cnn.augmentation$",
+        ),
+        ("viewed", "1,many", r"^--views: 'many' is none of 1, 2, 3"),
+        ("viewed", "0", r"^--views: '0' is none of 1, 2, 3"),
+        ("viewed", "", r"^--views: '' is none of 1, 2, 3"),
+    ],
+)
+def test_views_that_cannot_be(name: str, views: str, said: str, tmp_path: Path) -> None:
+    """Refused in one line, before anything is trained."""
+    with pytest.raises(InputError, match=said):
+        sweep_views.run(name, views=views, out=tmp_path)
 
 
 def test_curves(tmp_path: Path) -> None:

@@ -22,6 +22,23 @@ def sweep_freeze(classifier: str, cuts: str | None, most: int, out: Path) -> Non
     verb("sweep_freeze", classifier, cuts=cuts, most=most, out=out)
 
 
+@command("frostline sweep-views cats-dogs-vgg19 --views none,1,4,live")
+@click.argument("classifier")
+@click.option(
+    "--views",
+    default="1,4,16,live",
+    show_default=True,
+    help="Numbers of views, live and none (no augmentation), separated by commas.",
+)
+@click.option(
+    "--out", default="reports/sweep-views", show_default=True, type=click.Path(path_type=Path),
+    help="Folder to write to.",
+)  # fmt: skip
+def sweep_views(classifier: str, views: str, out: Path) -> None:
+    """Train CLASSIFIER with ever more renderings of each image: accuracy and cost, as picture and table."""
+    verb("sweep_views", classifier, views=views, out=out)
+
+
 @command("frostline curves digits-cnn digits-vgg19 --seeds 3")
 @click.argument("classifiers", nargs=-1, required=True)
 @click.option("--seeds", default=3, show_default=True, type=click.IntRange(1, 100), help="Trainings of each.")

@@ -26,6 +26,30 @@ class AtCut:
     feature_bytes: int
     seconds: float
 
+    @property
+    def label(self) -> str:
+        """What the picture calls it."""
+        return self.cut
+
+
+@dataclass(frozen=True)
+class AtViews:
+    """A training with so many views: validation accuracy (0-1) with its interval, and what it cost.
+
+    `renderings`: how often each training image passes the trunk.
+    """
+
+    views: str
+    accuracy: float
+    interval: Interval
+    renderings: int
+    seconds: float
+
+    @property
+    def label(self) -> str:
+        """What the picture calls it."""
+        return self.views
+
 
 @dataclass(frozen=True)
 class Band:
@@ -71,14 +95,42 @@ class Band:
 def cuts(points: Sequence[AtCut], *, classifier: str, note: str) -> "Figure":
     """Validation accuracy with its interval, and seconds of training, for each freeze point."""
     best = max(points, key=lambda point: point.accuracy)
-    figure = canvas(
-        width=9.2,
-        height=0.42 * len(points) + 1.0,
+    return _rated(
+        points,
         title=f"{classifier}: {best.accuracy:.1%} on validation when frozen up to {best.cut}",
         subtitle="what stays frozen, from nothing but the first layers (top) to everything (bottom)",
+        cost="seconds of training, features cached",
         note=note,
     )
-    accuracy, cost = figure.subplots(1, 2, sharey=True)
+
+
+@styled
+def views(points: Sequence[AtViews], *, classifier: str, note: str) -> "Figure":
+    """Validation accuracy with its interval, and seconds of training, for each number of views."""
+    best = max(points, key=lambda point: point.accuracy)
+    kind = {"none": "without augmentation", "live": "with live views"}.get(
+        best.views, f"with {best.views} view{'s' * (best.views != '1')} of each image"
+    )
+    return _rated(
+        points,
+        title=f"{classifier}: {best.accuracy:.1%} on validation {kind}",
+        subtitle="renderings of each training image that epochs rotate through; live: a new one each epoch",
+        cost="seconds of training; cached views were extracted before",
+        note=note,
+    )
+
+
+def _rated(
+    points: Sequence[AtCut] | Sequence[AtViews],
+    *,
+    title: str,
+    subtitle: str,
+    cost: str,
+    note: str,
+) -> "Figure":
+    """A row a training: accuracy with its interval on the left, seconds on the right."""
+    figure = canvas(width=9.2, height=0.42 * len(points) + 1.0, title=title, subtitle=subtitle, note=note)
+    accuracy, seconds = figure.subplots(1, 2, sharey=True)
     rows = np.arange(len(points))
     values = np.array([point.accuracy for point in points])
     reach = [
@@ -87,12 +139,14 @@ def cuts(points: Sequence[AtCut], *, classifier: str, note: str) -> "Figure":
     ]
     accuracy.errorbar(values, rows, xerr=np.maximum(reach, 0), fmt="o", color=RIGHT, capsize=3)
     accuracy.set(
-        xlabel="validation accuracy, 95% interval", yticks=rows, yticklabels=names([p.cut for p in points])
+        xlabel="validation accuracy, 95% interval",
+        yticks=rows,
+        yticklabels=names([point.label for point in points]),
     )
     accuracy.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
     accuracy.invert_yaxis()
-    cost.barh(rows, [point.seconds for point in points], color=MUTED, height=0.6)
-    cost.set(xlabel="seconds of training, features cached")
+    seconds.barh(rows, [point.seconds for point in points], color=MUTED, height=0.6)
+    seconds.set(xlabel=cost)
     return figure
 
 

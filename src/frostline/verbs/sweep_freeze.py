@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import io
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from frostline import files, notes
 from frostline.errors import InputError
-from frostline.frost import joined, recipe, training, trunk
+from frostline.frost import recipe, trial, trunk
 from frostline.frost.recipe import Recipe
 from frostline.results import style, variants
 from frostline.results.statistics import wilson
@@ -46,21 +45,15 @@ def _at(inputs: Recipe, cut: str) -> AtCut:
     last = list(inputs.entry.phases)[-1]
     moved = inputs.entry.phases[last].model_copy(update={"freeze": cut})
     there = inputs.changed(phases={**inputs.entry.phases, last: moved})
-    network = there.network()
-    parts = joined.splits(network, there.entry)
-    upper = parts[last].upper
-    training.extract(there, network, parts)
-    start = time.monotonic()
-    epochs = list(training.train(there, network, parts))
-    seconds = time.monotonic() - start
-    images, accuracy = len(there.manifest.split("validation").ids), epochs[-1][1].val_accuracy
+    done = trial.trial(there)
+    value_bytes = 4 if inputs.entry.precision == "float32" else 2
     return AtCut(
         cut=cut,
-        accuracy=accuracy,
-        interval=wilson(round(accuracy * images), images),
-        trainable=sum(int(np.prod(each.shape)) for each in upper.trainable_weights),
-        feature_bytes=int(np.prod(upper.input_shape[1:])) * (4 if inputs.entry.precision == "float32" else 2),
-        seconds=seconds,
+        accuracy=done.accuracy,
+        interval=wilson(round(done.accuracy * done.images), done.images),
+        trainable=sum(int(np.prod(each.shape)) for each in done.upper.trainable_weights),
+        feature_bytes=int(np.prod(done.upper.input_shape[1:])) * value_bytes,
+        seconds=done.seconds,
     )
 
 

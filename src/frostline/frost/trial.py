@@ -1,0 +1,36 @@
+"""One training for the sake of its figures; nothing but the cache is written."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from frostline.frost import joined, training
+from frostline.frost.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of a training: the part that trained, validation accuracy (0-1) over so many images, seconds.
+
+    The seconds are those of training alone, after all features it reads are cached; live views never are.
+    """
+
+    upper: Any
+    accuracy: float
+    images: int
+    seconds: float
+
+
+def trial(inputs: Recipe) -> Trial:
+    """Cache what the training needs, then train to its end."""
+    network = inputs.network()
+    parts = joined.splits(network, inputs.entry)
+    training.extract(inputs, network, parts)
+    start = time.monotonic()
+    epochs = list(training.train(inputs, network, parts))
+    return Trial(
+        upper=list(parts.values())[-1].upper,
+        accuracy=epochs[-1][1].val_accuracy,
+        images=len(inputs.manifest.split("validation").ids),
+        seconds=time.monotonic() - start,
+    )
