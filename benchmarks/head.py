@@ -1,10 +1,12 @@
 """How long a head takes on cached features: frostline's compiled loop beside Keras' own `fit`, in one run.
 
     python benchmarks/head.py [--width 25088] [--epochs 100] [--keras-epochs 3]
+    python benchmarks/head.py --rows 60000 --epochs 2 --keras-epochs 0
 
-2000 training and 1000 validation rows of that width (VGG19's feature maps of cats and dogs, by default)
+2000 training (or `--rows`) and 1000 validation rows of that width (VGG19's feature maps of cats and dogs, by default)
 lie in a store on disk, as `frostline train` finds them; the values are random, which costs the same.
 Keras has its rows in memory, and its time for all epochs is its mean epoch after the first, times epochs.
+The second command trains on 6 GB of features: the peak of memory beside their size is what counts.
 """
 
 import argparse
@@ -23,18 +25,18 @@ from frostline.nets.backend import keras
 from frostline.nets.fitting import Fit, Labelled
 from frostline.params import Head, Phase
 
-TRAIN, VALIDATION, BATCH = 2000, 1000, 20
+VALIDATION, BATCH = 1000, 20
 
 
-def stored(folder: Path, width: int) -> tuple[Rows, Rows]:
+def stored(folder: Path, train: int, width: int) -> tuple[Rows, Rows]:
     """Random rows in a store, as extraction leaves them."""
     store = Store(folder, shape=(width,), dtype="float32")
     rng = np.random.default_rng(1)
-    ids = [files.sha256(str(number).encode()) for number in range(TRAIN + VALIDATION)]
+    ids = [files.sha256(str(number).encode()) for number in range(train + VALIDATION)]
     with store.appending() as append:
         for start in range(0, len(ids), 100):
             append(ids[start : start + 100], rng.random((100, width), np.float32))
-    return store.rows(ids[:TRAIN]), store.rows(ids[TRAIN:])
+    return store.rows(ids[:train]), store.rows(ids[train:])
 
 
 def head(width: int) -> Any:
@@ -48,8 +50,8 @@ def head(width: int) -> Any:
 def frostline(train: Rows, held: Rows, labels: Any, *, width: int, epochs: int) -> float:
     """Seconds for all epochs, compiling included."""
     phase = Phase(freeze="all", epochs=epochs, batch_size=BATCH, optimizer="rmsprop", learning_rate=1e-4)
-    shown = Labelled(lambda _: train, labels[:TRAIN])
-    fit = Fit(head(width), phase, shown, Labelled(lambda _: held, labels[TRAIN:]), [7, 0])
+    shown = Labelled(lambda _: train, labels[: len(train)])
+    fit = Fit(head(width), phase, shown, Labelled(lambda _: held, labels[len(train) :]), [7, 0])
     start = time.monotonic()
     for _ in fit.epochs():
         pass
@@ -64,7 +66,11 @@ def plain(train: Rows, held: Rows, labels: Any, *, width: int, epochs: int) -> f
         k.optimizers.RMSprop(1e-4), k.losses.BinaryCrossentropy(from_logits=True), metrics=["accuracy"]
     )
     rows, others = train[:], held[:]
-    data = {"x": rows, "y": labels[:TRAIN, None], "validation_data": (others, labels[TRAIN:, None])}
+    data = {
+        "x": rows,
+        "y": labels[: len(train), None],
+        "validation_data": (others, labels[len(train) :, None]),
+    }
     model.fit(**data, batch_size=BATCH, epochs=1, verbose=0)
     start = time.monotonic()
     model.fit(**data, batch_size=BATCH, epochs=epochs, verbose=0)
@@ -75,17 +81,23 @@ def main() -> None:
     """Measure both, print the seconds and their ratio."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--width", type=int, default=25_088)
+    parser.add_argument("--rows", type=int, default=2000)
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--keras-epochs", type=int, default=3)
     asked = parser.parse_args()
-    labels = np.random.default_rng(2).integers(0, 2, TRAIN + VALIDATION)
+    labels = np.random.default_rng(2).integers(0, 2, asked.rows + VALIDATION)
     keras()
     with tempfile.TemporaryDirectory() as folder:
-        train, held = stored(Path(folder), asked.width)
+        train, held = stored(Path(folder), asked.rows, asked.width)
         own = frostline(train, held, labels, width=asked.width, epochs=asked.epochs)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        size = 4 * asked.width * (asked.rows + VALIDATION) / 2**30
+        print(
+            f"frostline: {own:.1f} s for {asked.epochs} epochs, peak memory {peak:.2f} GiB, features {size:.2f} GiB"
+        )
+        if not asked.keras_epochs:
+            return
         theirs = plain(train, held, labels, width=asked.width, epochs=asked.keras_epochs) * asked.epochs
-    print(f"frostline: {own:.1f} s for {asked.epochs} epochs, peak memory {peak:.2f} GiB")
     print(f"Keras fit: {theirs:.1f} s, from {asked.keras_epochs} epochs; {theirs / own:.1f} times as long")
 
 
