@@ -1,15 +1,19 @@
 """Every night: score what is new, retrain if there is a reason, else say that there is nothing to do."""
 
+from typing import Annotated, Any
+
 from prefect import flow
 from prefect.client.schemas.objects import State
+from pydantic import Field
 
+from flows import tasks
 from flows.scoring import scoring
-from flows.training import TROUBLE, training
+from flows.training import training
 from frostline import graph, orchestration, params, tracking
 from frostline.nightly.decision import Facts, Limits, reasons
 
 
-@flow(name="nightly", log_prints=True, on_failure=TROUBLE, on_crashed=TROUBLE, persist_result=False)
+@flow(name="nightly", **tasks.WATCHED)
 def nightly(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks for them by name
     folder: str = "",
     model: str = "",
@@ -20,11 +24,14 @@ def nightly(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks f
     push_results: bool = False,
     push_to: str = "",
     notify: str = "",
+    at_once: Annotated[int, Field(ge=1)] = 1,
+    pool: str = "",
 ) -> State:
     """Score the new images of a folder (if one is named), then decide about retraining.
 
     A retraining is due when DVC finds data, params or code changed, when drift is above its limit, or when a
-    champion is older than champion_days. The other parameters are those of scoring and training.
+    champion is older than champion_days. pool: a work pool that the retraining goes to, as the deployment
+    `training/POOL`; "" retrains here. The other parameters are those of scoring and training.
     """
     orchestration.drop_missed()
     seen = scoring(folder, model, notify=notify) if folder else None
@@ -36,11 +43,11 @@ def nightly(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks f
     if not why:
         return orchestration.nothing_to_do("data, params and code are as they were")
     print("\n".join(["retraining, because", *why]))
-    said = training(
-        because="; ".join(why), author=author, set_aside=set_aside, push_results=push_results,
-        push_to=push_to, notify=notify,
-    )  # fmt: skip
-    return orchestration.done(said)
+    how: dict[str, Any] = {
+        "because": "; ".join(why), "author": author, "set_aside": set_aside, "push_results": push_results,
+        "push_to": push_to, "notify": notify, "at_once": at_once,
+    }  # fmt: skip
+    return orchestration.done(orchestration.elsewhere("training", pool, how) if pool else training(**how))
 
 
 if __name__ == "__main__":

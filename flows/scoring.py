@@ -9,13 +9,8 @@ from flows import tasks
 from frostline import orchestration
 from frostline.nightly import inbox, outputs
 
-TROUBLE = [orchestration.on_trouble]
 
-
-@flow(
-    name="scoring", log_prints=True, on_failure=TROUBLE, on_crashed=TROUBLE, on_cancellation=TROUBLE,
-    persist_result=False,
-)  # fmt: skip
+@flow(name="scoring", **tasks.WATCHED)
 def scoring(
     folder: str,
     model: str,

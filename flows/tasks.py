@@ -10,11 +10,18 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
-from frostline import graph, tracking
+from frostline import graph, orchestration, tracking
+from frostline.errors import InputError
+from frostline.nightly import gate, wording
 from frostline.nightly.inbox import Batch
+from frostline.verbs import promote, sync
 from frostline.verbs import score as scoring
-from frostline.verbs import sync
 
+TROUBLE = [orchestration.on_trouble]
+WATCHED: dict[str, Any] = {  # how a flow is: what goes wrong is told, whichever way
+    "log_prints": True, "persist_result": False,
+    "on_failure": TROUBLE, "on_crashed": TROUBLE, "on_cancellation": TROUBLE,
+}  # fmt: skip
 PAUSES: dict[str, Any] = {"retries": 4, "retry_delay_seconds": exponential_backoff(backoff_factor=15)}
 
 
@@ -32,16 +39,31 @@ LOCAL: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
 PATIENT = {**LOCAL, **PAUSES, "retry_condition_fn": may_pass}
 pull = task(graph.pull, name="pull", **PATIENT)
 reproduce = task(graph.reproduce, name="reproduce", task_run_name="{step.name}", **PATIENT)
-track = task(sync.run, name="sync", **{**PATIENT, "retry_condition_fn": store_away})
+WHILE_AWAY = {**PATIENT, "retry_condition_fn": store_away}
+track = task(sync.run, name="sync", **WHILE_AWAY)
 push = task(graph.push, name="push", **PATIENT)
 share = task(graph.share, name="push to git", **PATIENT)
 
 
-@task(name="score", **{**PATIENT, "retry_condition_fn": store_away})
+@task(name="promote", task_run_name="promote {name}", **WHILE_AWAY)
+def meet_champion(name: str) -> gate.Verdict:
+    """The challenger becomes champion or not, with each check in a table on the run's page; both are answers."""
+    try:
+        said = promote.judge(name, dry_run=False)
+        decision = said.decision
+        verdict = gate.Verdict(name, decision.action, decision.why, decision.version, said.checks)
+    except InputError as error:
+        verdict = gate.Verdict(name, gate.NONE, str(error))
+    print(told := wording.ruling(verdict))
+    orchestration.show_table(f"gate-{name}", wording.checks(verdict), text=told)
+    return verdict
+
+
+@task(name="score", **WHILE_AWAY)
 def score(batch: Batch, *, model: str, device: str) -> Path:
     """Score a batch, or go on where an interrupted one ended; returns the job file."""
     scoring.run(
-        [f"@{batch.listed}"], model=model, out=batch.out, resume=True, device=device, batch_size=None,
-        top_k=5, min_confidence=0.0, features=False,
+        [f"@{batch.listed}"], model=model, out=batch.out, resume=True, device=device, precision="auto",
+        batch_size=None, threads=None, top_k=5, min_confidence=0.0, features=False,
     )  # fmt: skip
     return batch.out.with_name(batch.out.name + ".job.json")

@@ -1,22 +1,20 @@
-"""Retraining: pull, reproduce stage by stage, sync, record in git, push what may be pushed, tell."""
+"""Retraining: pull, reproduce stage by stage, sync, promote, record in git, push what may be pushed, tell."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 
 from prefect import flow
+from pydantic import Field
 
 from flows import tasks
 from flows.showing import show
+from flows.stages import bring_up_to_date
 from frostline import graph, orchestration, params
-from frostline.nightly import outputs, wording
+from frostline.nightly import gate, outputs, wording
 from frostline.nightly.alone import alone
 
-TROUBLE = [orchestration.on_trouble]
 
-
-@flow(
-    name="training", log_prints=True, on_failure=TROUBLE, on_crashed=TROUBLE, on_cancellation=TROUBLE,
-    persist_result=False,
-)  # fmt: skip
+@flow(name="training", **tasks.WATCHED)
 def training(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks for them by name
     because: str = "asked for",
     author: str = "frostline <frostline@localhost>",
@@ -26,23 +24,28 @@ def training(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks 
     notify: str = "",
     stage_hours: float = 12.0,
     wait_hours: float = 2.0,
+    at_once: Annotated[int, Field(ge=1)] = 1,
 ) -> str:
     """Bring everything up to date; what changed becomes one commit with one tag.
 
     because: the reason, for the commit. author: who commits. set_aside: put uncommitted changes into git's
     stash instead of refusing. push_results: `dvc push`. push_to: a git remote for commit and tag.
     notify: a notification block, such as custom-webhook/frostline. The hours are time limits.
+    at_once: how many stages that need nothing of each other run side by side.
     """
     who = graph.Author.parse(author)
     names = list(params.load().classifiers)
     orchestration.drop_missed()
     with alone(seconds=wait_hours * 3600):
+        for stage in graph.end_left_behind():
+            print(f"ended, left behind by a killed run: {stage}")
         print(graph.require_clean(set_aside=set_aside) or "no uncommitted changes")
         print(tasks.pull())
-        done = [tasks.reproduce(step, seconds=stage_hours * 3600) for step in graph.steps()]
+        done = bring_up_to_date(at_once=at_once, seconds=stage_hours * 3600)
         tasks.track()
         rows = wording.results(outputs.metrics(names))
         show(done, rows, names)
+        verdicts = [tasks.meet_champion(name) for name in names]
         message = wording.commit_message(done, [because], rows)
         record = graph.record(message, author=who, day=datetime.now(UTC).date())
         if push_results:
@@ -50,8 +53,8 @@ def training(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks 
         if push_to and record:
             print(tasks.share(record, remote=push_to))
     tag = record.tag if record else ""
-    if record:
-        orchestration.notify(notify, subject="retrained", body=wording.notice([], rows, tag=tag))
+    if record or gate.promoted(verdicts):
+        orchestration.notify(notify, subject="retrained", body=wording.notice(verdicts, rows, tag=tag))
     return wording.counts(done) + (f"; recorded as {tag}" if tag else "; nothing to record")
 
 

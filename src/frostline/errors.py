@@ -11,3 +11,9 @@ class InputError(FrostlineError):
     """Something the user gave is wrong (a key, a path, an option); the command exits with 2."""
 
     exit_code = 2
+
+
+class LimitError(FrostlineError):
+    """What was asked for is done, and its result is beyond a limit; the command exits with 3."""
+
+    exit_code = 3

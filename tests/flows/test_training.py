@@ -36,7 +36,7 @@ for kind in (graph.BusyError, graph.RemoteError, FrostlineError, ValueError):
 """
     done = run(code, tmp_path)
     assert done.stdout.splitlines() == [
-        "['pull', 'push', 'push to git', 'reproduce', 'score', 'sync']",
+        "['promote', 'pull', 'push', 'push to git', 'reproduce', 'score', 'sync']",
         "True",
         "BusyError True", "RemoteError True", "FrostlineError False", "ValueError False",
     ], done.stderr  # fmt: skip

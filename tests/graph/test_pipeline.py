@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from frostline.errors import FrostlineError
 from frostline.graph import Step
 from making_repositories import committed, repository
 
-FIRST, EACH = Step("first", ("a",), True), Step("each@x", ("b",), True)
+FIRST, EACH = Step("first", ("a",), True, ("data.dvc",)), Step("each@x", ("b",), True, ("first",))
 DATA = Step("data.dvc", ("data",), False)
 
 
@@ -27,8 +28,56 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_steps_in_order(project: Path) -> None:
     """Each comes after what it depends on, whatever the order in dvc.yaml; given data comes first."""
     assert project.is_dir()
-    assert graph.steps() == [DATA, FIRST, EACH, Step("last", ("c",), True)]
+    assert graph.steps() == [DATA, FIRST, EACH, Step("last", ("c",), True, ("each@x",))]
     assert graph.stages() == ["first", "each@x", "last"]
+
+
+def test_waves() -> None:
+    """What needs nothing of each other is in one group, in the order given; no step comes before its needs."""
+    steps = [Step(name, (), True, after) for name, after in (
+        ("data", ()), ("weights", ()), ("a", ("data", "weights")), ("b", ("weights",)), ("all", ("a", "data")),
+    )]  # fmt: skip
+    assert [[step.name for step in wave] for wave in graph.waves(steps)] == [
+        ["data", "weights"], ["a", "b"], ["all"],
+    ]  # fmt: skip
+    assert graph.waves([]) == []
+
+
+def test_side_by_side(project: Path) -> None:
+    """Two stages run at once, each waiting for the other to have begun; both are in dvc.lock."""
+    meet = "touch {0}.begun; for i in $(seq 600); do test -f {1}.begun && break; sleep 0.1; done; test -f {1}.begun"
+    (project / "dvc.yaml").write_text(
+        "stages:\n"
+        f"  one: {{cmd: '{meet.format('one', 'two')}; echo 1 > one', outs: [one]}}\n"
+        f"  two: {{cmd: '{meet.format('two', 'one')}; echo 2 > two', outs: [two]}}\n"
+    )
+    [pair] = graph.waves([step for step in graph.steps() if step.computes])
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda step: graph.reproduce(step, wait=True), pair))
+    assert sorted((each.step, each.result) for each in done) == [("one", "ran"), ("two", "ran")]
+    assert {"one:", "two:"} <= set((project / "dvc.lock").read_text().split())
+    assert [graph.reproduce(step).result for step in pair] == ["skipped", "skipped"]
+
+
+def test_what_a_killed_flow_left_running(project: Path) -> None:
+    """Its stage goes on by itself; the next flow ends it, and nothing of another project's."""
+    step = slow(project, seconds=99)
+    code = "from frostline import graph; graph.reproduce(graph.Step('slow', ('out',), True))"
+    killed = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
+    while not (project / "begun").exists():
+        time.sleep(0.1)
+    killed.kill()
+    killed.wait()
+    elsewhere = subprocess.Popen(["sleep", "98"], env={**os.environ, "FROSTLINE_STAGE_OF": "/elsewhere"})
+    ended = graph.end_left_behind()
+    assert "sleep 99" in ended
+    assert any("repro --single-item slow" in each for each in ended)
+    assert graph.end_left_behind() == []
+    assert elsewhere.poll() is None
+    elsewhere.kill()
+    elsewhere.wait()
+    slow(project, seconds=0)
+    assert graph.reproduce(step).result == "ran"
 
 
 def test_reproduce_says_what_happened(project: Path) -> None:

@@ -18,11 +18,8 @@ DAY = date(2026, 11, 24)
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository with results that are not in git yet, and no identity of its own."""
-    root = repository(tmp_path / "project", monkeypatch, reproduced=True)
-    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
-        monkeypatch.delenv(name)
-    return root
+    """A repository with results that are not in git yet, and somebody else's identity in the environment."""
+    return repository(tmp_path / "project", monkeypatch, reproduced=True)
 
 
 def recorded() -> graph.Record:
@@ -35,9 +32,12 @@ def recorded() -> graph.Record:
 def test_one_commit_with_one_tag(project: Path) -> None:
     """The lock is in it, by the author named; a second call finds nothing to do."""
     done = recorded()
-    assert git("show", "--format=%an %ae|%s", "--name-only", "HEAD").splitlines() == [
-        "Nightly nightly@example.invalid|Retrained", "", "dvc.lock"
+    assert git("show", "--format=%an %ae|%cn %ce|%s", "--name-only", "HEAD").splitlines() == [
+        "Nightly nightly@example.invalid|Nightly nightly@example.invalid|Retrained", "", "dvc.lock"
     ]  # fmt: skip
+    assert git("tag", "--list", "--format=%(taggername) %(taggeremail)", done.tag) == (
+        "Nightly <nightly@example.invalid>"
+    )
     assert done.commit == git("rev-parse", "HEAD") == git("rev-parse", f"{done.tag}^{{commit}}")
     assert done.tag.startswith("retraining-2026-11-24-")
     assert (project / "dvc.lock").read_text() == git("show", f"{done.tag}:dvc.lock") + "\n"

@@ -1,30 +1,44 @@
-"""The gate's verdicts, whichever way they are said."""
+"""The gate's verdicts in words."""
 
-import pytest
+from dataclasses import dataclass
 
-from frostline.errors import FrostlineError, InputError
-from frostline.nightly import gate
-
-
-def promote(name: str) -> None:
-    """Says what `frostline promote` says."""
-    if name == "worse":
-        raise FrostlineError("worse: version 2 is not promoted: margin")
-    if name == "none":
-        raise InputError("none has no challenger")
-    if name == "away":
-        raise FrostlineError("MLflow's store cannot be used")
+from frostline.nightly import gate, wording
+from frostline.nightly.gate import Verdict
 
 
-def test_verdicts() -> None:
-    """A refusal and a missing challenger are results, not failures."""
-    found = gate.judge(["better", "worse", "none"], promote=promote)
-    assert [each.result for each in found] == ["promoted", "refused", "no challenger"]
-    assert "margin" in found[1].why
-    assert gate.promoted(found) == ["better"]
+@dataclass(frozen=True)
+class Check:
+    """As frostline promote makes them."""
+
+    name: str
+    passed: bool
+    figures: str
 
 
-def test_what_is_no_verdict() -> None:
-    """A store that does not answer says nothing about a model."""
-    with pytest.raises(FrostlineError, match="cannot be used"):
-        gate.judge(["better", "away"], promote=promote)
+CHECKS = (Check("not worse", False, "-9.00 points"), Check("size", True, "0.1 MB, allowed 700"))
+BETTER = Verdict("better", "promoted", "all of it", 3, CHECKS[1:])
+WORSE = Verdict("worse", "refused", "not worse: -9.00 points", 2, CHECKS)
+NONE = Verdict("none", gate.NONE, "none has no challenger")
+
+
+def test_who_was_promoted() -> None:
+    """Neither the refused nor those without a challenger."""
+    assert gate.promoted([BETTER, WORSE, NONE]) == ["better"]
+
+
+def test_checks_with_their_figures() -> None:
+    """Each is a row of the page's table, the failed ones visibly so; nothing checked is a row too."""
+    assert wording.checks(WORSE) == [
+        {"check": "not worse", "passed": "NO", "figures": "-9.00 points"},
+        {"check": "size", "passed": "yes", "figures": "0.1 MB, allowed 700"},
+    ]
+    assert wording.checks(NONE) == [
+        {"check": "no challenger", "passed": "", "figures": "none has no challenger"}
+    ]
+
+
+def test_in_a_line() -> None:
+    """Only what kept a challenger out is told as a reason."""
+    assert wording.ruling(BETTER) == "better: version 3 promoted"
+    assert wording.ruling(WORSE) == "worse: version 2 refused (not worse: -9.00 points)"
+    assert wording.ruling(NONE) == "none: no challenger (none has no challenger)"

@@ -22,7 +22,7 @@ from frostline import files, images, params, tracking
 from frostline.data import manifest
 from frostline.data.source import open_source
 from frostline.errors import FrostlineError, InputError
-from frostline.onnx import convert, sessions, variants
+from frostline.onnx import convert, parts, sessions, variants
 from frostline.records import history, predictions
 from frostline.verbs import compare, evaluate, export, preprocess, train, weights
 from making import archive, classes
@@ -149,7 +149,10 @@ def test_outputs_are_these_files_and_no_others() -> None:
     expected |= {f"artifacts/datasets/shapes/{file}" for file in ("manifest.parquet", "summary.json")}
     for name in NAMES:
         expected |= {f"artifacts/classifiers/{name}/{file}" for file in TRAINED}
-        expected |= {f"artifacts/models/{name}/{file}" for file in ("model.onnx", "agreement.json")}
+        exported = {"model.onnx", "agreement.json"} | (
+            set() if name == "cnn" else {"trunk.onnx", "head.onnx"}
+        )
+        expected |= {f"artifacts/models/{name}/{file}" for file in exported}
         expected |= {
             f"plots/{name}/{kind}.{end}" for kind in ("confusion", "curves") for end in ("csv", "png")
         }
@@ -278,6 +281,9 @@ def test_the_model_says_what_was_predicted(name: str) -> None:
     assert proof["images"] == sum(COUNTS.values())  # fewer than 64, so all of them
     assert proof["features"] == (0 if name == "cnn" else sum(COUNTS.values()))
     assert 0 <= max(proof["image_difference"], proof["feature_difference"]) <= proof["tolerance"]
+    if name != "cnn":
+        assert proof["parts_difference"] <= parts.TOLERANCE
+        assert all(proof[part] == files.sha256_file(folder / f"{part}.onnx") for part in ("trunk", "head"))
 
 
 @pytest.mark.usefixtures("project")
@@ -415,7 +421,8 @@ def test_export_makes_the_variants_that_are_named(tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "kept")
     settle(changed(SETTINGS, {"classifiers.viewed.variants": {"fp16": 100.0, "int8": 100.0}}))
     export.run("viewed")
-    names = {"model.onnx", "agreement.json", "model.fp16.onnx", "model.int8.onnx", "variants.json"}
+    names = {"model.onnx", "trunk.onnx", "head.onnx", "agreement.json"}
+    names |= {"model.fp16.onnx", "model.int8.onnx", "variants.json"}
     assert {path.name for path in folder.iterdir()} == names
     assert (folder / "model.onnx").read_bytes() == (tmp_path / "kept/model.onnx").read_bytes()
     costs = json.loads((folder / "variants.json").read_text())

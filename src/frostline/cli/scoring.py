@@ -50,6 +50,11 @@ from frostline.cli.app import command, verb
     help="A JSON file that describes a model of other origin.",
 )
 @click.option("--features", is_flag=True, help="Add what the network saw at the frost line to each row.")
+@click.option(
+    "--keep-features",
+    is_flag=True,
+    help="Keep what the frozen layers make of each image, so that the next model on them needs its head alone.",
+)
 def score(source: tuple[str, ...], listed: tuple[str, ...], **options: Any) -> None:
     """Score every image in SOURCE: one row per file.
 
@@ -57,3 +62,16 @@ def score(source: tuple[str, ...], listed: tuple[str, ...], **options: Any) -> N
     @FILE for a file of paths, or - for paths on standard input; several are scored one after the other.
     """
     verb("score", [*source, *(f"@{name}" for name in listed)], **options)
+
+
+@command("frostline drift scores.parquet --model digits-vgg19")
+@click.argument("scores", type=click.Path(path_type=Path))
+@click.option(
+    "--model", required=True, help="The classifier that scored them; its test images are the baseline."
+)
+@click.option(
+    "--limit", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Above it, exit with 3."
+)
+def drift(scores: Path, model: str, limit: float) -> None:
+    """Say whether SCORES' images are answered as the test images were."""
+    verb("drift", scores, model=model, limit=limit)

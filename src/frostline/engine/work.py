@@ -23,12 +23,14 @@ class Item:
     """One image to come: its name, how to read its bytes (called once, in a thread), and its mark.
 
     The mark is a short text that differs once the file has changed (size and time, a checksum); ""
-    where nobody needs it.
+    where nobody needs it. The place is where the bytes lie, the same from wherever it is asked (an
+    absolute path, an address); "" where they have none.
     """
 
     name: str
     read: Callable[[], bytes]
     mark: Callable[[], str] = _unmarked
+    place: str = ""
 
 
 @dataclass(frozen=True)

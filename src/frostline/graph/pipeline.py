@@ -3,6 +3,7 @@
 import json
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from frostline.graph import programs
@@ -17,6 +18,7 @@ class Step:
     name: str
     outputs: tuple[str, ...]  # relative to the project's root
     computes: bool  # False for given data
+    after: tuple[str, ...] = ()  # the names of the steps that it reads from
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,28 @@ def steps() -> list[Step]:
         from networkx import topological_sort
 
         with Repo() as repo:
-            order = list(topological_sort(repo.index.graph))
+            graph = repo.index.graph
+            order = list(topological_sort(graph))
     return [
-        Step(stage.addressing, tuple(out.def_path for out in stage.outs), bool(stage.cmd))
+        Step(
+            stage.addressing,
+            tuple(out.def_path for out in stage.outs),
+            bool(stage.cmd),
+            tuple(sorted(before.addressing for before in graph.successors(stage))),
+        )
         for stage in reversed(order)
     ]
+
+
+def waves(ordered: Sequence[Step]) -> list[list[Step]]:
+    """Steps in groups: those of one group need nothing of each other, all that they need lies in earlier ones."""
+    level: dict[str, int] = {}
+    found: list[list[Step]] = []
+    for step in ordered:
+        level[step.name] = 1 + max((level[name] for name in step.after), default=-1)
+        found += [[] for _ in range(level[step.name] + 1 - len(found))]
+        found[level[step.name]].append(step)
+    return found
 
 
 def stages() -> list[str]:
@@ -49,13 +68,15 @@ def stages() -> list[str]:
     return [step.name for step in steps() if step.computes]
 
 
-def reproduce(step: Step, *, seconds: float | None = None) -> Outcome:
+def reproduce(step: Step, *, seconds: float | None = None, wait: bool = False) -> Outcome:
     """Bring one step up to date, and nothing before or after it; what it prints comes through.
 
-    `seconds` is its time limit. FrostlineError when it fails, BusyError while another DVC is at work.
+    `seconds` is its time limit. FrostlineError when it fails, BusyError while another DVC is at work, unless
+    `wait`: DVC holds the project's lock before and after a stage, not while the stage runs.
     """
     started = time.monotonic()
-    said = programs.follow("dvc", "repro", "--single-item", step.name, seconds=seconds)
+    patience = ["--wait-for-lock"] if wait else []
+    said = programs.follow("dvc", *patience, "repro", "--single-item", step.name, seconds=seconds)
     return Outcome(step.name, outcome(said), time.monotonic() - started, step.outputs)
 
 

@@ -7,12 +7,17 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from frostline.errors import FrostlineError
 
+if TYPE_CHECKING:
+    import psutil
+
 GRACE = 20.0  # seconds between asking a program to end and ending it
+MARK = "FROSTLINE_STAGE_OF"  # in the environment of all that `follow` starts: the project it works in
 
 
 class BusyError(FrostlineError):
@@ -23,11 +28,15 @@ class RemoteError(FrostlineError):
     """A remote, of DVC or of git, did not do what was asked: trying again may help."""
 
 
-def run(*command: str, check: bool = True) -> str:
-    """What a program prints; FrostlineError with the last line of its complaint where it fails."""
+def run(*command: str, check: bool = True, settings: Mapping[str, str] | None = None) -> str:
+    """What a program prints; FrostlineError with the last line of its complaint where it fails.
+
+    `settings` go before what the environment says.
+    """
     done = subprocess.run(
-        [program(command[0]), *command[1:]], capture_output=True, text=True, check=False, env=environment()
-    )
+        [program(command[0]), *command[1:]], capture_output=True, text=True, check=False,
+        env={**environment(), **(settings or {})},
+    )  # fmt: skip
     if check and done.returncode:
         raise FrostlineError(f"`{' '.join(command)}` failed: {_reason(done.stderr)}")
     return done.stdout
@@ -67,7 +76,7 @@ def _group(*command: str) -> Iterator["subprocess.Popen[str]"]:
     """A program in a group of its own, which ends with the block, children included."""
     with subprocess.Popen(
         [program(command[0]), *command[1:]], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env=environment(), start_new_session=True,
+        env={**environment(), MARK: str(Path.cwd())}, start_new_session=True,
     ) as running:  # fmt: skip
         try:
             yield running
@@ -87,6 +96,37 @@ def end(running: "subprocess.Popen[str]", *, grace: float = GRACE) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(running.pid, signal.SIGKILL)
         running.wait()
+
+
+def end_left_behind() -> list[str]:
+    """End what `follow` started in this project, in this process or one that was killed; the commands.
+
+    For whoever knows that nobody else is at work here: a stage whose flow was killed goes on by itself, and
+    would write while the next run writes.
+    """
+    import psutil
+
+    here = str(Path.cwd())
+    found = [each for each in psutil.process_iter() if _marked(each) == here and each.pid != os.getpid()]
+    told = []
+    for each in found:
+        with contextlib.suppress(psutil.Error):
+            told.append(" ".join(each.cmdline()))
+            each.terminate()
+    _, stubborn = psutil.wait_procs(found, timeout=GRACE)
+    for each in stubborn:
+        with contextlib.suppress(psutil.Error):
+            each.kill()
+    psutil.wait_procs(stubborn, timeout=GRACE)
+    return told
+
+
+def _marked(process: "psutil.Process") -> str:
+    import psutil
+
+    with contextlib.suppress(psutil.Error, OSError):
+        return str(process.environ().get(MARK, ""))
+    return ""
 
 
 @contextlib.contextmanager

@@ -39,6 +39,15 @@ class Author:
             raise InputError(f"author {text!r}: write it as 'Name <address>'")
         return cls(name.strip(), rest[:-1].strip())
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """The identity as git's variables: they go before its configuration, and before anybody's own."""
+        return {
+            f"GIT_{role}_{part}": value
+            for role in ("AUTHOR", "COMMITTER")
+            for part, value in (("NAME", self.name), ("EMAIL", self.address))
+        }
+
 
 def own_changes() -> list[str]:
     """Tracked files that somebody changed and did not commit: all but those that DVC writes."""
@@ -72,14 +81,15 @@ def record(message: str, *, author: Author, day: date) -> Record | None:
     """
     written = [name for name in WRITTEN if Path(name).is_file()]
     tag = f"{TAG}{day.isoformat()}-{files.sha256_file(Path('dvc.lock'))[:8]}"
-    who = ("-c", f"user.name={author.name}", "-c", f"user.email={author.address}")
     run("git", "add", "--", *written)
     if run("git", "diff", "--cached", "--name-only", "--", *written):
-        run("git", *who, "commit", "--quiet", "--message", f"{message}\n\n{_trailer(tag)}", "--", *written)
+        text = f"{message}\n\n{_trailer(tag)}"
+        run("git", "commit", "--quiet", "--message", text, "--", *written, settings=author.settings)
     elif not (tag := _untagged()):
         return None
     with contextlib.suppress(FrostlineError):  # a tag of that name: this very retraining, on this very day
-        run("git", *who, "tag", "--annotate", "--message", message.splitlines()[0], tag)
+        title = message.splitlines()[0]
+        run("git", "tag", "--annotate", "--message", title, tag, settings=author.settings)
     return Record(run("git", "rev-parse", "HEAD").strip(), tag)
 
 

@@ -1,37 +1,32 @@
-"""Every classifier's challenger meets its champion; what came of it, whichever way it was said."""
+"""What the gate said of each classifier's challenger, for a person to read."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-
-from frostline.errors import FrostlineError, InputError
+from typing import Protocol
 
 PROMOTED, REFUSED, NONE = "promoted", "refused", "no challenger"
 
 
+class Check(Protocol):
+    """One question of the gate, its answer, and the figures that decided it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def passed(self) -> bool: ...
+    @property
+    def figures(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate said of one classifier."""
+    """What the gate said of one classifier; without a challenger, `why` says so and nothing was checked."""
 
     classifier: str
     result: str  # promoted, refused or no challenger
     why: str = ""
-
-
-def judge(names: Iterable[str], *, promote: Callable[[str], None]) -> list[Verdict]:
-    """Ask `promote` about each; a refusal is a verdict, anything else that fails is raised."""
-    return [_one(name, promote) for name in names]
-
-
-def _one(name: str, promote: Callable[[str], None]) -> Verdict:
-    try:
-        promote(name)
-    except InputError as error:
-        return Verdict(name, NONE, str(error))
-    except FrostlineError as error:
-        if "is not promoted" not in str(error):
-            raise
-        return Verdict(name, REFUSED, str(error))
-    return Verdict(name, PROMOTED)
+    version: int | None = None
+    checks: tuple[Check, ...] = ()
 
 
 def promoted(verdicts: Iterable[Verdict]) -> list[str]:

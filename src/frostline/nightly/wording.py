@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from frostline.graph import Outcome
-from frostline.nightly.gate import Verdict
+from frostline.nightly.gate import NONE, REFUSED, Verdict
 
 Rows = list[dict[str, Any]]
 
@@ -59,8 +59,24 @@ def commit_message(outcomes: Sequence[Outcome], reasons: Sequence[str], rows: Ro
     return "\n".join(lines).rstrip()
 
 
+def ruling(verdict: Verdict) -> str:
+    """`digits-cnn: version 3 promoted`; a refusal and a missing challenger with their reason."""
+    number = f"version {verdict.version} " if verdict.version else ""
+    why = f" ({verdict.why})" if verdict.result in {REFUSED, NONE} and verdict.why else ""
+    return f"{verdict.classifier}: {number}{verdict.result}{why}"
+
+
+def checks(verdict: Verdict) -> Rows:
+    """A row a check of the gate, with the figures that decided it; one row where nothing could be checked."""
+    rows = [
+        {"check": each.name, "passed": "yes" if each.passed else "NO", "figures": each.figures}
+        for each in verdict.checks
+    ]
+    return rows or [{"check": verdict.result, "passed": "", "figures": verdict.why}]
+
+
 def notice(verdicts: Sequence[Verdict], rows: Rows, *, tag: str) -> str:
     """A message after a retraining."""
-    lines = [f"{each.classifier}: {each.result}{f' ({each.why})' if each.why else ''}" for each in verdicts]
+    lines = [ruling(each) for each in verdicts]
     lines += [f"{row['classifier']}: {row['test accuracy']} ({row['95% interval']})" for row in rows]
     return "\n".join([*lines, *([f"in git as {tag}"] if tag else [])])

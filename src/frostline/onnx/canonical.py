@@ -10,8 +10,8 @@ from typing import Any
 from frostline.onnx.contract import FEATURES, INPUT, PROBS
 
 
-def form(model: Any, *, metadata: str) -> bytes:
-    """The canonical bytes of an ONNX model with one input and the outputs `probs` and `features`."""
+def form(model: Any, *, metadata: dict[str, str], taken: str = INPUT) -> bytes:
+    """The canonical bytes of an ONNX model with one input, called `taken`, and the outputs `probs` and `features`."""
     import onnx
 
     graph = model.graph
@@ -20,14 +20,14 @@ def form(model: Any, *, metadata: str) -> bytes:
     _drop_duplicates(graph)
     _merge_equal(graph)
     order = [node for _, node in _order(graph)]
-    names = _names(graph, order)
+    names = _names(graph, order, taken)
     nodes = [_renamed(node, names, number) for number, node in enumerate(order)]
     used = (tensor for tensor in graph.initializer if tensor.name in names)
     initializers = sorted((_renamed_tensor(tensor, names) for tensor in used), key=lambda each: each.name)
     out = onnx.helper.make_graph(
         nodes,
         "frostline",
-        [_value(graph.input[0], INPUT)],
+        [_value(graph.input[0], taken)],
         [
             _value(each, name)
             for name in (PROBS, FEATURES)
@@ -40,7 +40,7 @@ def form(model: Any, *, metadata: str) -> bytes:
         out, opset_imports=sorted(model.opset_import, key=lambda each: each.domain), producer_name="frostline"
     )
     result.ir_version = 8  # what opset 17 came with
-    onnx.helper.set_model_props(result, {"frostline": metadata})
+    onnx.helper.set_model_props(result, metadata)
     onnx.checker.check_model(result)
     return bytes(result.SerializeToString(deterministic=True))
 
@@ -122,10 +122,10 @@ def _signature(node: Any, said: dict[str, str]) -> str:
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
-def _names(graph: Any, order: list[Any]) -> dict[str, str]:
+def _names(graph: Any, order: list[Any], taken: str) -> dict[str, str]:
     """New names: the contract's for input and outputs, numbers for all others in order of use."""
     outputs = {each.name: each.name.split(":")[0] for each in graph.output}
-    names = {graph.input[0].name: INPUT, "": ""}
+    names = {graph.input[0].name: taken, "": ""}
     names |= {name: _output_name(name, shown) for name, shown in outputs.items()}
     weights = {tensor.name for tensor in graph.initializer}
     for number, node in enumerate(order):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from frostline.onnx import canonical
-from frostline.onnx.contract import FEATURES, INPUT, PROBS
+from frostline.onnx.contract import FEATURES, INPUT, KEY, PROBS
 
 OPSET = 17  # the newest that tf2onnx writes is 18; 17 is read by every ONNX Runtime of the last years
 
@@ -30,7 +30,7 @@ def convert(below: Function | None, above: Function, *, height: int, width: int,
             lower = _graph(below, INPUT, FEATURES, shape=pixels, dtype="uint8")
             model = _stacked(lower, _graph(above, FEATURES, PROBS, shape=_sides(lower), dtype="float32"))
     _keep_zeros(model)
-    return canonical.form(model, metadata=metadata)
+    return canonical.form(model, metadata={KEY: metadata})
 
 
 def _graph(function: Function, taken: str, given: str, *, shape: tuple[int, ...], dtype: str) -> Any:

@@ -98,7 +98,7 @@ def open_session(  # noqa: PLR0913  # what the options of the command say
     exact = "fp32" if precision == "auto" else precision
     name, content = _content(source, exact)
     try:
-        opened, why = _choose(content, device, exact, threads=threads)
+        opened, why = choose(content, device, exact, threads=threads)
         contract = foreign.contract if foreign else _contract(opened.runtime)
         contracts.require_met(contract)
         wanted: tuple[str, ...] = (PROBS, FEATURES) if features else (PROBS,)
@@ -107,19 +107,27 @@ def open_session(  # noqa: PLR0913  # what the options of the command say
             wanted = foreign.outputs(features=features)
         else:
             _check_input(opened.runtime, contract)
-        session = _session(opened, contract, content=content, asked=device, why=why, foreign=foreign)
+        digest = foreign.digest(content) if foreign else sha256(content)
+        session = told(opened, contract, sha256=digest, asked=device, why=why, foreign=foreign)
         _check_outputs(session, wanted)
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
     return session
 
 
-def _session(  # noqa: PLR0913  # gathers
-    opened: Opened, contract: Contract, *, content: bytes, asked: str, why: str, foreign: Foreign | None
+def told(  # noqa: PLR0913  # gathers
+    opened: Opened,
+    promised: Contract,
+    *,
+    sha256: str,
+    asked: str,
+    why: str,
+    foreign: Foreign | None = None,
 ) -> Session:
+    """An opened model as a session; `why` is the reason where `auto` chose."""
     return Session(
-        contract=contract,
-        sha256=sha256(content) if foreign is None else foreign.digest(content),
+        contract=promised,
+        sha256=sha256,
         asked=asked,
         provider=opened.provider,
         device=opened.where,
@@ -158,7 +166,7 @@ def variant(model: Path, precision: str) -> Path:
     return model.with_suffix(f".{precision}.onnx") if precision in providers.VARIANTS else model
 
 
-def _choose(content: bytes, device: str, precision: str, *, threads: int | None) -> tuple[Opened, str]:
+def choose(content: bytes, device: str, precision: str, *, threads: int | None) -> tuple[Opened, str]:
     """The opened model, and why it is where it is (only `auto` has a reason)."""
     if device != "auto":
         return opening.start(content, device, precision, threads=threads), ""

@@ -12,8 +12,9 @@ from frostline.files import digest, printable, read_json, sha256_file
 from frostline.onnx.contract import to_values
 from frostline.onnx.sessions import Session
 from frostline.scores import journal, places
+from frostline.scores.kept import Kept
 from frostline.scores.merge import Merged
-from frostline.scores.plan import Plan
+from frostline.scores.plan import Pace, Plan
 
 PACKAGES = ("frostline", "numpy", "onnxruntime-gpu", "pillow", "pyarrow")
 
@@ -22,15 +23,15 @@ PACKAGES = ("frostline", "numpy", "onnxruntime-gpu", "pillow", "pyarrow")
 class Job:
     """A finished score job.
 
-    `skipped` is None where the other files were not counted; `tuning` is what was measured for the batch
-    size, None where it was given; `resumed` rows were there at its start.
+    `skipped` is None where the other files were not counted; `kept` None where features were not kept;
+    `resumed` rows were there at its start.
     """
 
     plan: Plan
     skipped: int | None
     merged: Merged
-    batch_size: int
-    tuning: dict[str, float] | None
+    pace: Pace
+    kept: Kept | None
     resumed: int
     seconds: dict[str, float]
 
@@ -38,6 +39,12 @@ class Job:
     def rate(self) -> float:
         """Images per second that this process scored."""
         return rate(self.merged.rows - self.resumed, self.seconds["score"])
+
+    @property
+    def where(self) -> str:
+        """The provider that most of the work ran on: the trunk's where images went through it."""
+        trunk = self.kept.trunk if self.kept else None
+        return (trunk or self.plan.session).provider
 
     def values(self) -> dict[str, Any]:
         """The whole job file: what was scored, by which model, where, how fast, with what result."""
@@ -54,8 +61,9 @@ class Job:
             "provider": _provider(self.plan.session),
             "device": self.plan.session.device,
             "precision": self.plan.session.precision,
-            "batch_size": self.batch_size,
-            "tuning": self.tuning,
+            "batch_size": self.pace.batch_size,
+            "tuning": self.pace.tuned.measured if self.pace.tuned else None,
+            "kept": _kept(self.kept) if self.kept else None,
             "options": asdict(self.plan.options),
             "counts": {
                 "found": self.merged.rows,
@@ -91,6 +99,12 @@ def _model(path: Path, session: Session) -> dict[str, Any]:
 def _provider(session: Session) -> dict[str, str]:
     told = {"asked": session.asked, "used": session.provider, "why": session.why}
     return told | {"proof": session.proof}
+
+
+def _kept(kept: Kept) -> dict[str, Any]:
+    """Which trunk's features were kept, how many were there, how many made, and where."""
+    trunk = {"trunk": kept.head.trunk, "reused": kept.reused, "forwarded": kept.forwarded}
+    return trunk | {"provider": _provider(kept.trunk) if kept.trunk else None}
 
 
 def one_line(text: str) -> str:

@@ -73,7 +73,8 @@ def _read(path: Path) -> bytes:
 
 def item(name: str, path: Path) -> Item:
     """A file as an item of that name."""
-    return Item(name, functools.partial(_read, path), functools.partial(mark, path))
+    place = printable(path.absolute())
+    return Item(name, functools.partial(_read, path), functools.partial(mark, path), place)
 
 
 class Folder(Local):
@@ -86,7 +87,7 @@ class Folder(Local):
 
     def items(self) -> Iterator[Item]:
         """Images in the order of their names' bytes; InputError where two names print alike."""
-        self.others, odd = 0, set()
+        self.others, odd, root = 0, set(), printable(self.root.absolute())
         for raw in walk_images(self.root, other=self._count_other):
             name = printable(raw)
             if "\\x" in name:  # only such names can be another's escaped form
@@ -96,7 +97,9 @@ class Folder(Local):
                     )
                 odd.add(name)
             path = self.root / raw
-            yield Item(name, functools.partial(self._read, path), functools.partial(mark, path))
+            yield Item(
+                name, functools.partial(self._read, path), functools.partial(mark, path), f"{root}/{name}"
+            )
 
     def count(self) -> int | None:
         """One quick walk."""
@@ -220,9 +223,15 @@ class Archive(Local):
         self.others = _others_in(path)
 
     def items(self) -> Iterator[Item]:
-        """Its images in stable order."""
+        """Its images in stable order; what changes in one changes the archive."""
+        same, place = mark(self.path), printable(self.path.absolute())
         for name in self._source.names():
-            yield Item(name, functools.partial(self._source.read, name))
+            yield Item(
+                name,
+                functools.partial(self._source.read, name),
+                functools.partial(str, same),
+                f"{place}#{name}",
+            )
 
     def count(self) -> int | None:
         """Its index knows."""

@@ -13,7 +13,7 @@ class Options:
 
     Where the network runs (`device`, `precision`) and how fast (`batch_size`, `threads`; None: as
     measured, and one for each processor); what a row holds (`top_k` labels ranked, a label only from
-    `min_confidence` up, `features`).
+    `min_confidence` up, `features`); whether the trunk's features are kept for the next model.
     """
 
     device: str
@@ -23,11 +23,13 @@ class Options:
     top_k: int
     min_confidence: float
     features: bool
+    keep_features: bool = False
 
     @property
     def rows(self) -> dict[str, Any]:
         """What decides the content of a row, whatever its speed."""
-        return {"top_k": self.top_k, "min_confidence": self.min_confidence, "features": self.features}
+        kept = {"keep_features": True} if self.keep_features else {}
+        return {"top_k": self.top_k, "min_confidence": self.min_confidence, "features": self.features, **kept}
 
 
 def require_possible(options: Options) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from frostline.engine.work import Item
 from frostline.errors import InputError
 from frostline.onnx.foreign import Foreign
+from frostline.onnx.parts import Head, open_head, open_trunk
 from frostline.onnx.sessions import Session, open_session
 from frostline.scores import tuning
 from frostline.scores.local import Source
@@ -19,7 +20,10 @@ from frostline.scores.tuning import Tuned
 
 @dataclass(frozen=True)
 class Plan:
-    """One source to be scored by one model into one output; `items` are the source's, from the first on."""
+    """One source to be scored by one model into one output; `items` are the source's, from the first on.
+
+    `session` is the network; where features are kept it is the head alone, and `head` says of which trunk.
+    """
 
     source: Source
     items: Iterator[Item]
@@ -27,6 +31,7 @@ class Plan:
     session: Session
     out: Path
     options: Options
+    head: Head | None = None
 
     @functools.cached_property  # as it was when the job began
     def identity(self) -> dict[str, Any]:
@@ -39,9 +44,26 @@ class Plan:
         }
 
 
+@dataclass(frozen=True)
+class Pace:
+    """Images at once; how fast the network alone was with them, None where nobody measured; whether just now."""
+
+    batch_size: int
+    tuned: Tuned | None = None
+    now: bool = False
+
+
 def make(source: Source, model: Path, described: Foreign | None, *, out: Path, options: Options) -> Plan:
     """Open the network as the options want it; InputError where the source has no image."""
     items = _some(source)
+    if options.keep_features:
+        if described:
+            raise InputError(
+                "--keep-features: a model of other origin has no trunk; leave out one of the two"
+            )
+        precision = "fp32" if options.precision == "auto" else options.precision
+        head = open_head(model, precision=precision, threads=options.threads)
+        return Plan(source, items, model, head.session, out, options, head)
     session = open_session(
         model,
         device=options.device,
@@ -53,13 +75,20 @@ def make(source: Source, model: Path, described: Foreign | None, *, out: Path, o
     return Plan(source, items, model, session, out, options)
 
 
-def pace(plan: Plan) -> tuple[int, Tuned | None, bool]:
-    """Images at once; how that was measured, None where it was given; whether it was measured just now."""
-    given = plan.options.batch_size
-    found, now = (None, False) if given is not None else tuning.tuned(plan.session)
-    size = found.batch_size if found else given or 1
-    plan.session.bind(size)
-    return size, found, now
+def trunk(head: Head, options: Options) -> Session:
+    """The trunk below a head, opened as the options want it."""
+    return open_trunk(head, device=options.device, threads=options.threads)
+
+
+def pace(session: Session, options: Options) -> Pace:
+    """A batch size as given, or as measured; the session is settled on it."""
+    if options.batch_size is not None:
+        found = Pace(options.batch_size)
+    else:
+        best, now = tuning.tuned(session)
+        found = Pace(best.batch_size, best, now)
+    session.bind(found.batch_size)
+    return found
 
 
 def _some(source: Source) -> Iterator[Item]:

@@ -84,7 +84,9 @@ class Remote(Local):
         for path, info in self._found():
             name = path.removeprefix(self._path).lstrip("/") or path.rpartition("/")[2]
             read = functools.partial(_read, self._system, path, self.where)
-            yield Item(name, read, functools.partial(_mark, info))
+            yield Item(
+                name, read, functools.partial(_mark, info), f"{self.where.partition('://')[0]}://{path}"
+            )
 
     def _found(self) -> Iterator[tuple[str, dict[str, Any]]]:
         try:

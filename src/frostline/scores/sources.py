@@ -3,6 +3,7 @@
 Nothing is listed ahead: a source of a million files holds no more than one of a thousand.
 """
 
+import dataclasses
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -77,7 +78,7 @@ class Several:
         """Every item of every source, in the order of the words."""
         for source in self._sources:
             for item in source.items():
-                yield Item(_below(source.where, item.name), item.read, item.mark)
+                yield dataclasses.replace(item, name=_below(source.where, item.name))
 
     @property
     def others(self) -> int | None:

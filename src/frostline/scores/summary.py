@@ -22,8 +22,13 @@ def lines(done: Job) -> list[str]:
     unreadable = f", {tally.unreadable} unreadable" if tally.unreadable else ""
     told = [
         f"{tally.scored} images scored{abstained}{unreadable}{passed_over(done.skipped)}: {done.rate:g} images/s "
-        f"on {done.plan.session.provider}"
+        f"on {done.where}"
     ]
+    if done.kept:
+        told.append(
+            f"{done.kept.reused} of them from features that were kept, {done.kept.forwarded} through the whole "
+            "network, whose features are kept now"
+        )
     if done.resumed:
         told.append(f"{done.resumed} of the rows were there when this job went on")
     told.append(f"one row an image in {where}, the job in {printable(places.job_file(done.plan.out))}")

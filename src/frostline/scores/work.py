@@ -4,13 +4,16 @@ import contextlib
 import functools
 import os
 import time
+from collections.abc import Generator
 
 import pyarrow as pa
 
 from frostline import images
 from frostline.engine.local import stream
+from frostline.engine.work import Block, Decode
 from frostline.progress import progress
 from frostline.scores.journal import MARK, Journal
+from frostline.scores.kept import Kept
 from frostline.scores.plan import Plan
 from frostline.scores.rows import Scorer
 
@@ -28,26 +31,45 @@ class Watch:
         self.laps[what], self._since = now - self._since, now
 
 
-def score(plan: Plan, shards: Journal, *, batch_size: int) -> None:
-    """One row for each of the plan's items that are left, in order, into the shards."""
-    contract, options, source = plan.session.contract, plan.options, plan.source
+def score(plan: Plan, shards: Journal, *, kept: Kept | None, batch_size: int) -> None:
+    """One row for each of the plan's items that are left, in order, into the shards.
+
+    Images go `batch_size` at once through the whole network, or where features are `kept` through the head.
+    """
+    options, session = plan.options, plan.session
     scorer = Scorer(
-        contract.classes, options.top_k, plan.session.sha256, options.min_confidence, options.features
+        session.contract.classes, options.top_k, session.sha256, options.min_confidence, options.features
     )
-    decode = functools.partial(
-        images.decode, height=contract.height, width=contract.width, resize=contract.resize
-    )
-    blocks = stream(
-        plan.items,
-        decode=decode,
-        network=plan.session.run,
-        batch_size=batch_size,
-        workers=len(os.sched_getaffinity(0)) + source.readers,
-        streams=plan.session.streams,
-    )
-    with contextlib.closing(blocks), progress(source.count, "score", summary=False) as advance:
+    blocks = _above(plan, kept) if kept else _whole(plan, batch_size)
+    with contextlib.closing(blocks), progress(plan.source.count, "score", summary=False) as advance:
         advance(shards.done)
         for block in blocks:
             shards.add(scorer.table(block).append_column(MARK, pa.array(block.marks, pa.string())))
             advance(len(block.names))
     shards.flush()
+
+
+def _whole(plan: Plan, batch_size: int) -> Generator[Block, None, None]:
+    return stream(
+        plan.items,
+        decode=_decoder(plan),
+        network=plan.session.run,
+        batch_size=batch_size,
+        workers=_workers(plan),
+        streams=plan.session.streams,
+    )
+
+
+def _above(plan: Plan, kept: Kept) -> Generator[Block, None, None]:
+    return kept.blocks(plan.items, decode=_decoder(plan), workers=_workers(plan))
+
+
+def _decoder(plan: Plan) -> Decode:
+    """A file's bytes to the pixels that the model wants."""
+    wanted = plan.session.contract
+    return functools.partial(images.decode, height=wanted.height, width=wanted.width, resize=wanted.resize)
+
+
+def _workers(plan: Plan) -> int:
+    """Threads that read and decode."""
+    return len(os.sched_getaffinity(0)) + plan.source.readers

@@ -14,7 +14,7 @@ from frostline.errors import FrostlineError
 from frostline.frost import features, joined, recipe, trained
 from frostline.frost.recipe import Recipe
 from frostline.frost.trunk import Split
-from frostline.onnx import agreement, contract, convert, sessions, variants
+from frostline.onnx import agreement, contract, convert, parts, sessions, variants
 from frostline.onnx.contract import Contract, WeightsSource
 from frostline.records import predictions, reports
 from frostline.records.predictions import Predictions
@@ -26,7 +26,8 @@ SCORED = 32  # images at once
 
 
 def run(name: str) -> None:
-    """Write `model.onnx` and `agreement.json` of one classifier, and the variants that its params name."""
+    """Write `model.onnx` and `agreement.json` of one classifier, its trunk and head where anything is frozen, and
+    the variants that its params name."""
     inputs = recipe.read(name)
     record = paths.classifier(name) / "record.json"
     key = reports.read(record, keys=("key",), made_by=f"dvc repro train@{name}")["key"]
@@ -39,15 +40,27 @@ def run(name: str) -> None:
         metadata=contract.to_json(_contract(inputs)),
     )
     proof = _prove(inputs, last, model, _said(inputs))
+    written = {"model.onnx": model}
+    if last.trunk is not None:
+        written[parts.TRUNK], written[parts.HEAD] = parts.make(model)
+        proof |= _parts(inputs, **{name.removesuffix(".onnx"): content for name, content in written.items()})
     folder = paths.model(name)
-    with files.writing(folder / "model.onnx") as temporary:
-        temporary.write_bytes(model)
+    for file, content in written.items():
+        with files.writing(folder / file) as temporary:
+            temporary.write_bytes(content)
     files.write_json(folder / "agreement.json", {"key": key, "model": files.sha256(model), **proof})
     _variants(inputs, model, folder)
     print(
         f"{name}: {folder / 'model.onnx'}, {len(model) / 1e6:.1f} MB; differs from the trained network by at most "
         f"{max(proof['image_difference'], proof['feature_difference']):.1g} in any probability"
     )
+
+
+def _parts(inputs: Recipe, *, model: bytes, trunk: bytes, head: bytes) -> dict[str, Any]:
+    """How far trunk and head together are from the model on the proof's images, and which they are."""
+    said = _said(inputs)
+    found = parts.difference(model, trunk, head, _pixels(inputs, said, _chosen(said)))
+    return {"trunk": files.sha256(trunk), "head": files.sha256(head), "parts_difference": found}
 
 
 def _variants(inputs: Recipe, model: bytes, folder: Path) -> None:
@@ -123,7 +136,7 @@ def _prove(inputs: Recipe, last: Split, model: bytes, said: Predictions) -> dict
     The model computes in float32. A network that was trained in less is compared with itself in
     float32, and then must give the same answers as it did in training, but for a few near ties.
     """
-    chosen = np.unique(np.linspace(0, len(said) - 1, PROOF_IMAGES).astype(int))
+    chosen = _chosen(said)
     pixels, probs = _pixels(inputs, said, chosen), said.probs[chosen]
     if inputs.entry.precision == "float32":
         features = _features(inputs, last) if last.trunk is not None else None
@@ -132,6 +145,11 @@ def _prove(inputs: Recipe, last: Split, model: bytes, said: Predictions) -> dict
     exact = np.asarray(joined.joined(last)(pixels)["probs"])
     proof = agreement.prove(model, pixels=pixels, pixel_probs=exact, features=None, probs=said.probs)
     return {**dataclasses.asdict(proof), "precision": _rounded(inputs, exact, probs)}
+
+
+def _chosen(said: Predictions) -> Any:
+    """Images spread over all splits."""
+    return np.unique(np.linspace(0, len(said) - 1, PROOF_IMAGES).astype(int))
 
 
 def _rounded(inputs: Recipe, exact: Any, probs: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import statistics
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +21,39 @@ KEPT = ("predictions.parquet", "agreement.json", "dataset.json")
 TRIALS = 15  # of one image, after one that warms up
 
 
+@dataclass(frozen=True)
+class Ruling:
+    """What was decided about a challenger, each check with its figures, the power of the paired test ("": none)."""
+
+    decision: Decision
+    checks: tuple[Check, ...]
+    odds: str
+
+
 def run(name: str, *, dry_run: bool, rollback: bool) -> None:
     """Decide about a registered model's challenger, print why, record it and move the alias.
 
     `dry_run` decides and changes nothing; `rollback` brings the champion before this one back.
     FrostlineError when the challenger is refused, InputError when there is none.
     """
+    if rollback:
+        _roll_back(name, dry_run=dry_run)
+        return
+    decision = judge(name, dry_run=dry_run).decision
+    if decision.action == "refused":
+        raise FrostlineError(f"{name}: version {decision.version} is not promoted: {decision.why}")
+    was = f", was {decision.before}" if decision.before else ""
+    done = "would promote" if dry_run else "promoted"
+    print(f"{done}: champion is version {decision.version}{was}")
+
+
+def judge(name: str, *, dry_run: bool) -> Ruling:
+    """Examine a registered model's challenger, print each check and carry out what follows from them.
+
+    A refusal is an answer. InputError when there is no challenger, FrostlineError when it cannot be examined.
+    """
     uri = tracking.store()
     tracking.require(uri)
-    if rollback:
-        _roll_back(name, uri=uri, dry_run=dry_run)
-        return
     limits = Limits(**params.load().promotion.model_dump())
     now = tracking.standing(name, uri=uri)
     challenger = _challenger(now)
@@ -41,7 +64,10 @@ def run(name: str, *, dry_run: bool, rollback: bool) -> None:
         }
     found, odds = _examine(said[challenger], [said[each] for each in now.reigns], limits, now=now)
     _print(found, odds)
-    _carry_out(name, _decision(found, odds, now=now, number=challenger), uri=uri, dry_run=dry_run)
+    decision = _decision(found, odds, now=now, number=challenger)
+    if not dry_run:
+        tracking.decide(name, decision, uri=uri)
+    return Ruling(decision, tuple(found), odds)
 
 
 def _challenger(now: Standing) -> int:
@@ -133,17 +159,9 @@ def _decision(found: list[Check], odds: str, *, now: Standing, number: int) -> D
     )
 
 
-def _carry_out(name: str, decision: Decision, *, uri: str, dry_run: bool) -> None:
-    if not dry_run:
-        tracking.decide(name, decision, uri=uri)
-    if decision.action == "refused":
-        raise FrostlineError(f"{name}: version {decision.version} is not promoted: {decision.why}")
-    was = f", was {decision.before}" if decision.before else ""
-    done = "would promote" if dry_run else "promoted"
-    print(f"{done}: champion is version {decision.version}{was}")
-
-
-def _roll_back(name: str, *, uri: str, dry_run: bool) -> None:
+def _roll_back(name: str, *, dry_run: bool) -> None:
+    uri = tracking.store()
+    tracking.require(uri)
     line = tracking.standing(name, uri=uri).reigns
     if dry_run:
         told = f"version {line[-2]} again instead of {line[-1]}" if len(line) > 1 else "nothing to go back to"

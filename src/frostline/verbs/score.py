@@ -8,12 +8,14 @@ from typing import Any
 from frostline import files
 from frostline.files import printable
 from frostline.onnx import foreign
+from frostline.onnx.parts import Head
 from frostline.onnx.sessions import Session
 from frostline.scores import job, journal, models, places, plan, rows, sources, summary, work
 from frostline.scores.job import Job
+from frostline.scores.kept import Kept, open_kept
 from frostline.scores.merge import merge
 from frostline.scores.options import Options, require_possible
-from frostline.scores.plan import Plan
+from frostline.scores.plan import Pace, Plan
 from frostline.scores.work import Watch
 
 
@@ -41,7 +43,8 @@ def run(  # one argument an option of the command
     watch = Watch()
     with contextlib.closing(sources.open_images(source)) as opened:
         planned = plan.make(opened, models.resolve(model), described, out=out, options=asked)
-        _tell(planned.session)
+        if planned.head is None:
+            _tell(planned.session)
         if resume and job.finished(planned):
             print(f"{printable(out)} is finished already; without --resume it is scored anew")
             return
@@ -54,12 +57,13 @@ def _work(planned: Plan, watch: Watch, *, resume: bool) -> Job:
     out = planned.out
     with journal.open_journal(out, planned.identity, resume=resume) as shards:
         watch.lap("open")
-        batch_size, measured = _pace(planned)
+        kept = _kept(planned, planned.head) if planned.head else None
+        pace = _pace(planned.session, planned.options) if kept is None else None
         watch.lap("tune")
         resumed = shards.done
         shards.skip(planned.items)
         watch.lap("skip")
-        work.score(planned, shards, batch_size=batch_size)
+        work.score(planned, shards, kept=kept, batch_size=pace.batch_size if pace else 0)
         watch.lap("score")
         merged = merge(shards.tables(), out, rows.schema(features=planned.options.features))
         watch.lap("merge")
@@ -67,8 +71,8 @@ def _work(planned: Plan, watch: Watch, *, resume: bool) -> Job:
             plan=planned,
             skipped=planned.source.others,
             merged=merged,
-            batch_size=batch_size,
-            tuning=measured,
+            pace=pace or Pace(kept.batch_size if kept else 0),
+            kept=kept,
             resumed=resumed,
             seconds=watch.laps,
         )
@@ -86,11 +90,26 @@ def _tell(session: Session) -> None:
     )
 
 
-def _pace(planned: Plan) -> tuple[int, dict[str, float] | None]:
-    """Images at once, as given or as measured; and what was measured."""
-    batch_size, found, now = plan.pace(planned)
-    if found is None:
-        return batch_size, None
-    how = "measured just now" if now else "measured before"
-    print(f"{batch_size} images at once ({how}: {found.rate:g} images/s in the network alone)", flush=True)
-    return batch_size, found.measured
+def _pace(session: Session, options: Options) -> Pace:
+    """Images at once; said where they were measured."""
+    found = plan.pace(session, options)
+    if found.tuned:
+        how = "measured just now" if found.now else "measured before"
+        print(
+            f"{found.batch_size} images at once ({how}: {found.tuned.rate:g} images/s in the network alone)",
+            flush=True,
+        )
+    return found
+
+
+def _kept(planned: Plan, head: Head) -> Kept:
+    """The features that are kept for a head's trunk; the trunk comes up when one is missing."""
+
+    def opened() -> tuple[Session, int]:
+        session = plan.trunk(head, planned.options)
+        _tell(session)
+        return session, _pace(session, planned.options).batch_size
+
+    kept = open_kept(head, opened)
+    print(kept.told, flush=True)
+    return kept
