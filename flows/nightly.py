@@ -10,6 +10,7 @@ from flows import tasks
 from flows.scoring import scoring
 from flows.training import training
 from frostline import graph, orchestration, params, tracking
+from frostline.nightly import wording
 from frostline.nightly.decision import Facts, Limits, reasons
 
 
@@ -43,6 +44,7 @@ def nightly(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks f
     if not why:
         return orchestration.nothing_to_do("data, params and code are as they were")
     print("\n".join(["retraining, because", *why]))
+    orchestration.show_text("reasons", wording.reasons(why))
     how: dict[str, Any] = {
         "because": "; ".join(why), "author": author, "set_aside": set_aside, "push_results": push_results,
         "push_to": push_to, "notify": notify, "at_once": at_once,

@@ -11,7 +11,8 @@ def show(done: Sequence[graph.Outcome], rows: list[dict[str, Any]], names: Seque
     """Stages, results, pictures, links."""
     orchestration.show_table("stages", wording.stages(done), text=wording.counts(done))
     orchestration.show_table("results", rows)
-    orchestration.show_pictures(outputs.pictures(names))
+    for name in names:
+        orchestration.show_text(f"pictures-{name}", outputs.pictures(name))
     uri = tracking.store()
     pages = {
         each["classifier"]: tracking.page(

@@ -49,14 +49,21 @@ def test_messages() -> None:
     ]  # fmt: skip
 
 
+def test_long_reasons_may_break() -> None:
+    """DVC names whole paths; on a phone they break at their slashes."""
+    assert wording.reasons(["train@a: src/x modified"]).splitlines()[2] == "- train@a: src/\u200bx modified"
+
+
 def test_what_stages_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures that are there, each whole inside its address; a job's counts; drift only where it is told."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plots/a").mkdir(parents=True)
     (tmp_path / "plots/a/curves.png").write_bytes(b"PNG")
-    found = outputs.pictures(["a", "b"])
-    assert list(found) == ["a-curves"]
-    assert base64.b64decode(found["a-curves"].split(",")[1]) == b"PNG"
+    title, picture = outputs.pictures("a").split("\n\n")
+    assert title == "curves"
+    assert picture.startswith("![curves of a](data:image/png;base64,")
+    assert base64.b64decode(picture.rstrip(")").split(",")[1]) == b"PNG"
+    assert outputs.pictures("b") == ""
     job = tmp_path / "job.json"
     job.write_text('{"counts": {"found": 3, "skipped": null}, "labels": {"cat": 2}}')
     assert outputs.scores(job) == [{"what": "found", "images": 3}, {"what": "label cat", "images": 2}]

@@ -19,10 +19,12 @@ def metrics(names: Iterable[str]) -> list[dict[str, Any]]:
     ]
 
 
-def pictures(names: Iterable[str]) -> dict[str, str]:
-    """`NAME-curves` and `NAME-confusion` of each classifier, with the picture inside the address."""
-    found = {f"{name}-{kind}": paths.plots(name) / f"{kind}.png" for name in names for kind in PICTURES}
-    return {key: picture(path) for key, path in found.items() if path.is_file()}
+def pictures(name: str) -> str:
+    """Markdown with a classifier's curves and confusion matrix, each whole inside its address; "" without."""
+    found = [(kind, paths.plots(name) / f"{kind}.png") for kind in PICTURES]
+    return "\n\n".join(
+        f"{kind}\n\n![{kind} of {name}]({picture(path)})" for kind, path in found if path.is_file()
+    )
 
 
 def links(pages: Mapping[str, str]) -> str:

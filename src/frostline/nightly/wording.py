@@ -24,6 +24,12 @@ def stages(outcomes: Iterable[Outcome]) -> Rows:
     ]
 
 
+def reasons(why: Iterable[str]) -> str:
+    """Markdown: why a retraining begins, an entry a reason; long paths may break at each slash."""
+    told = [each.replace("/", "/\u200b") for each in why]
+    return "\n".join(["Retraining, because", "", *(f"- {each}" for each in told)])
+
+
 def results(metrics: Iterable[Mapping[str, Any]]) -> Rows:
     """A row a classifier, from what `evaluate` wrote, best first."""
     ranked = sorted(metrics, key=lambda each: -each["test"]["accuracy"])

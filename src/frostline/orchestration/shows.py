@@ -1,7 +1,6 @@
 """What a run shows on its page in Prefect: tables, pictures, text."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 
@@ -16,14 +15,6 @@ def show_table(name: str, rows: list[dict[str, Any]], *, text: str = "") -> None
         from prefect.artifacts import create_table_artifact
 
         create_table_artifact(rows, key=key_of(name), description=text or name)
-
-
-def show_pictures(pictures: Mapping[str, str]) -> None:
-    """Pictures by name, each an address or a `data:` address that holds it."""
-    from prefect.artifacts import create_image_artifact
-
-    for name, picture in pictures.items():
-        create_image_artifact(picture, key=key_of(name), description=name)
 
 
 def show_text(name: str, markdown: str) -> None:
