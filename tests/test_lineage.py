@@ -79,7 +79,7 @@ def test_the_stages_code_is_found() -> None:
     }
     assert {
         "nets/fitting.py",
-        "frost/store.py",
+        "cache/store.py",
         "images.py",
         "params/schema.py",
         "params/__init__.py",
