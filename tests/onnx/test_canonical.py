@@ -62,7 +62,7 @@ def graph(
 
 def form(model: ModelProto) -> bytes:
     """The canonical bytes with some metadata."""
-    return canonical.form(model, metadata='{"contract":1}')
+    return canonical.form(model, metadata={"frostline": '{"contract":1}'})
 
 
 def run(content: bytes, pixels: np.ndarray) -> np.ndarray:
@@ -202,7 +202,7 @@ def test_graphs_outside_the_contract(change: dict[str, tuple[str, ...]], message
 
 def test_metadata_is_part_of_the_file() -> None:
     """Other metadata, other bytes; the graph is the same."""
-    forms = [canonical.form(graph(), metadata=text) for text in ("{}", '{"a":1}')]
+    forms = [canonical.form(graph(), metadata={"frostline": text}) for text in ("{}", '{"a":1}')]
     graphs = [onnx.load_from_string(content).graph for content in forms]
     assert forms[0] != forms[1]
     assert all(one == other for one, other in itertools.pairwise(graphs))
