@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import dvc  # noqa: F401  # binds its log to the stream it finds: not to that of one test, which ends with it
 import pytest
 
 

@@ -1,5 +1,6 @@
 """Whole copies of this project: its own code, graph and git history of one commit, elsewhere."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+
+from making_params import LENIENT
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -53,3 +56,22 @@ def write_params(root: Path, values: dict[str, Any]) -> None:
     """Write a project's params.yaml."""
     with (root / "params.yaml").open("w", encoding="utf-8") as file:
         YAML(typ="safe").dump(values, file)
+
+
+def pets(place: Path, **changes: Any) -> Path:
+    """A params.yaml whose only dataset, `pets`, is `data/pets` with the given keys changed."""
+    values = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    dataset = {
+        "path": "data/pets",
+        "splits": {"train": 0.6, "validation": 0.2, "test": 0.2},
+        "classes": None,
+        "audit": LENIENT,
+    }
+    values["datasets"] = {"pets": {**dataset, **changes}}
+    values["classifiers"] = {
+        name: {**entry, "dataset": "pets"} for name, entry in values["classifiers"].items()
+    }
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "params.yaml").write_text(json.dumps(values), encoding="utf-8")
+    (place / "dvc.yaml").touch()  # what marks a project, and the place of its cache
+    return place

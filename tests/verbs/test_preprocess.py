@@ -8,12 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from ruamel.yaml import YAML
 
 from frostline import paths
 from frostline.data import manifest as manifests
@@ -22,28 +20,10 @@ from frostline.errors import InputError
 from frostline.verbs import preprocess
 from making import archive, classes, encoded, folder
 from making_params import LENIENT
+from making_projects import pets as project
 
 ROOT = Path(__file__).parents[2]
 COUNTS = {"bird": 9, "cat": 12, "dog": 20}
-
-
-def project(place: Path, **changes: Any) -> Path:
-    """A params.yaml whose only dataset, `pets`, is `data/pets` with the given keys changed."""
-    values = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    pets = {
-        "path": "data/pets",
-        "splits": {"train": 0.6, "validation": 0.2, "test": 0.2},
-        "classes": None,
-        "audit": LENIENT,
-    }
-    values["datasets"] = {"pets": {**pets, **changes}}
-    values["classifiers"] = {
-        name: {**entry, "dataset": "pets"} for name, entry in values["classifiers"].items()
-    }
-    place.mkdir(parents=True, exist_ok=True)
-    (place / "params.yaml").write_text(json.dumps(values), encoding="utf-8")
-    (place / "dvc.yaml").touch()  # what marks a project, and the place of its cache
-    return place
 
 
 @pytest.fixture

@@ -30,6 +30,19 @@ def sample(out: Path) -> None:
     verb("sample", out)
 
 
+@command("frostline data-diff HEAD~1 HEAD")
+@click.argument("old", metavar="REV1")
+@click.argument("new", metavar="[REV2]", default="")
+@click.option("--dataset", help="The dataset's name; needed where params.yaml has several.")
+@click.option("--json", "as_json", is_flag=True, help="Every changed image as JSON instead of a table.")
+def data_diff(old: str, new: str, dataset: str | None, as_json: bool) -> None:
+    """Images that came, went, moved class or split between two revisions; without REV2, to the workspace.
+
+    A revision is a git commit, branch or tag, or a DVC experiment. Images are matched by their content.
+    """
+    verb("data_diff", old, new, dataset=dataset, as_json=as_json)
+
+
 @command("frostline doctor")
 def doctor() -> None:
     """Look at what frostline needs here; each line is ok, or says what to do."""

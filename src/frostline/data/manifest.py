@@ -112,11 +112,14 @@ def write(manifest: Manifest, path: Path) -> None:
         pq.write_table(table, temporary, compression="zstd")
 
 
-def read(path: Path) -> Manifest:
-    """Read what `write` wrote; FrostlineError where it is missing or damaged."""
+def read(path: Path, *, content: bytes | None = None) -> Manifest:
+    """Read what `write` wrote; FrostlineError where it is missing or damaged.
+
+    content: the file's bytes at another revision; else they are read from `path`.
+    """
     again = f"run `dvc repro preprocess@{path.parent.name}`"
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path if content is None else pa.BufferReader(content))
         about = json.loads(table.schema.metadata[b"frostline"])
         table = table.replace_schema_metadata(None).cast(SCHEMA)
         return Manifest(about["root"], tuple(about["classes"]), table, about["decode"])

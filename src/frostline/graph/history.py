@@ -3,7 +3,8 @@
 import warnings
 from pathlib import Path
 
-from frostline.errors import FrostlineError
+from frostline.errors import FrostlineError, InputError
+from frostline.graph.programs import run
 
 
 def content(path: Path, *, revision: str) -> bytes:
@@ -15,13 +16,25 @@ def content(path: Path, *, revision: str) -> bytes:
         warnings.simplefilter("ignore")  # DVC's own libraries warn each other
         from dvc.api import read
         from dvc.exceptions import DvcException
+        from dvc_data.index import DataIndexDirError
         from scmrepo.exceptions import SCMError
 
     try:
         return bytes(read(path.as_posix(), rev=revision, mode="rb"))
-    except (DvcException, SCMError, OSError) as error:
+    except (DvcException, DataIndexDirError, SCMError, OSError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
         raise FrostlineError(
             f"{path} at {revision}: {reason}; `git log` and `dvc exp list` name revisions, "
             "`dvc fetch --all-commits` brings their files"
         ) from None
+
+
+def require_revision(revision: str) -> None:
+    """InputError for what is no commit, branch, tag or experiment here."""
+    # An experiment's name is the last part of a reference below refs/exps.
+    known = run("git", "for-each-ref", "--format=%(refname)", "refs/exps").splitlines()
+    if any(name.rpartition("/")[2] == revision for name in known):
+        return
+    asked = ("git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    if not run(*asked, check=False).strip():
+        raise InputError(f"no revision {revision!r}; `git log`, `git tag` and `dvc exp list` name them")
