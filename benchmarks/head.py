@@ -10,6 +10,7 @@ The second command trains on 6 GB of features: the peak of memory beside their s
 """
 
 import argparse
+import multiprocessing
 import resource
 import tempfile
 import time
@@ -28,14 +29,25 @@ from frostline.params import Head, Phase
 VALIDATION, BATCH = 1000, 20
 
 
-def stored(folder: Path, train: int, width: int) -> tuple[Rows, Rows]:
-    """Random rows in a store, as extraction leaves them."""
-    store = Store(folder, shape=(width,), dtype="float32")
-    rng = np.random.default_rng(1)
-    ids = [files.sha256(str(number).encode()) for number in range(train + VALIDATION)]
-    with store.appending() as append:
+def names(train: int) -> list[str]:
+    """An id for each row."""
+    return [files.sha256(str(number).encode()) for number in range(train + VALIDATION)]
+
+
+def fill(folder: Path, train: int, width: int) -> None:
+    """Random rows into a store, as extraction leaves them."""
+    rng, ids = np.random.default_rng(1), names(train)
+    with Store(folder, shape=(width,), dtype="float32").appending() as append:
         for start in range(0, len(ids), 100):
             append(ids[start : start + 100], rng.random((100, width), np.float32))
+
+
+def stored(folder: Path, train: int, width: int) -> tuple[Rows, Rows]:
+    """Rows written by another process, so that the peak of memory is that of training alone."""
+    writer = multiprocessing.get_context("spawn").Process(target=fill, args=(folder, train, width))
+    writer.start()
+    writer.join()
+    store, ids = Store(folder, shape=(width,), dtype="float32"), names(train)
     return store.rows(ids[:train]), store.rows(ids[train:])
 
 

@@ -23,7 +23,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-SIZE = 224
+from scoring import SIZE, described
+
 NETWORKS = {"mobilenet": "MobileNet", "resnet50": "ResNet50", "vgg19": "VGG19"}
 TOLERANCE = {"fp32": 1e-5, "bf16": 2e-2}
 
@@ -42,8 +43,7 @@ def make(folder: Path, network: str) -> None:
     import keras
     import tensorflow as tf
 
-    from frostline import images
-    from frostline.onnx import contract, convert, parts
+    from frostline.onnx import convert, parts
 
     keras.utils.set_random_seed(7)
     inputs = keras.Input((SIZE, SIZE, 3))
@@ -55,25 +55,12 @@ def make(folder: Path, network: str) -> None:
             [keras.layers.BatchNormalization(), keras.layers.Dense(2, activation="softmax")]
         )
         head.build((None, *trunk.output.shape[1:]))
-        about = contract.Contract(
-            classes=("cats", "dogs"),
-            height=SIZE,
-            width=SIZE,
-            resize="squash",
-            decode=images.DECODE_VERSION,
-            backbone=network,
-            weights=contract.WeightsSource("random", "random", None),
-            classifier=name,
-            recipe="none",
-            dataset="none",
-            frostline="benchmark",
-        )
         model = convert.convert(
             lambda pixels: trunk(tf.cast(pixels, tf.float32), training=False),
             lambda features, head=head: head(features, training=False),
             height=SIZE,
             width=SIZE,
-            metadata=contract.to_json(about),
+            metadata=described(network, classifier=name),
         )
         (folder / name).mkdir()
         for file, content in zip(("model", "trunk", "head"), (model, *parts.make(model)), strict=True):

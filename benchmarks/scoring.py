@@ -31,12 +31,31 @@ def make(folder: Path, photos: Path, network: str) -> None:
     import tensorflow as tf
 
     from frostline import images
-    from frostline.onnx import contract, convert, variants
+    from frostline.onnx import convert, variants
 
     body = _keras(network)
     body.save(folder / f"{network}.keras")
     head = body.layers[-1]
     trunk = keras.Model(body.inputs[0], body.layers[-2].output)
+    model = convert.convert(
+        lambda pixels: trunk(tf.cast(pixels, tf.float32), training=False),
+        lambda features: head(features, training=False),
+        height=SIZE,
+        width=SIZE,
+        metadata=described(network, classifier=network),
+    )
+    (folder / f"{network}.onnx").write_bytes(model)
+    decode = partial(images.decode, height=SIZE, width=SIZE, resize="squash")
+    some = np.stack([decode(path.read_bytes()) for path in _files(photos)[:16]])
+    made = variants.make("int8", model, calibration=lambda: iter([some[:8], some[8:]]))
+    (folder / f"{network}.int8.onnx").write_bytes(made)
+
+
+def described(network: str, *, classifier: str) -> str:
+    """The contract of a model of cats and dogs with random weights, as its metadata."""
+    from frostline import images
+    from frostline.onnx import contract
+
     about = contract.Contract(
         classes=("cats", "dogs"),
         height=SIZE,
@@ -45,23 +64,12 @@ def make(folder: Path, photos: Path, network: str) -> None:
         decode=images.DECODE_VERSION,
         backbone=network,
         weights=contract.WeightsSource("random", "random", None),
-        classifier=network,
+        classifier=classifier,
         recipe="none",
         dataset="none",
         frostline="benchmark",
     )
-    model = convert.convert(
-        lambda pixels: trunk(tf.cast(pixels, tf.float32), training=False),
-        lambda features: head(features, training=False),
-        height=SIZE,
-        width=SIZE,
-        metadata=contract.to_json(about),
-    )
-    (folder / f"{network}.onnx").write_bytes(model)
-    decode = partial(images.decode, height=SIZE, width=SIZE, resize="squash")
-    some = np.stack([decode(path.read_bytes()) for path in _files(photos)[:16]])
-    made = variants.make("int8", model, calibration=lambda: iter([some[:8], some[8:]]))
-    (folder / f"{network}.int8.onnx").write_bytes(made)
+    return contract.to_json(about)
 
 
 def _keras(network: str):  # type: ignore[no-untyped-def]  # Keras models are untyped

@@ -270,3 +270,18 @@ def test_two_writers_at_once(tmp_path: Path) -> None:
             process.communicate()
             assert process.returncode == 0
     assert found(tmp_path, 1000) == list(range(1000))
+
+
+def test_rows_larger_than_memory_are_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much is read, little more of the files than the limit stays in this process' memory."""
+    monkeypatch.setattr(stores, "RESIDENT_BYTES", 2**22)
+    wide = Store(tmp_path, shape=(2**18,), dtype="float32")  # 1 MiB a row
+    ids = [sha256(str(number).encode()) for number in range(96)]
+    for start in range(0, len(ids), 8):
+        wide.append(ids[start : start + 8], np.ones((8, 2**18), np.float32))
+    rows = Store(tmp_path, shape=(2**18,), dtype="float32").rows(ids)
+    before, most = stores._held(), 0
+    for number in np.random.default_rng(3).permutation(len(ids)):
+        assert rows[[number]].sum() == 2**18
+        most = max(most, stores._held() - before)
+    assert most < 2**25

@@ -60,7 +60,7 @@ def test_sweep_freeze(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
     assert [each["trainable"] for each in found] == [3 * 3 * 64 + 64 * 128 + 129, 129, 129]
     assert [each["feature_bytes"] for each in found] == [16 * 20 * 64 * 4, 8 * 10 * 128 * 4, 128 * 4]
     for each in found:
-        assert 0 <= each["low"] <= each["accuracy"] <= each["high"] <= 1
+        assert 0 <= each["accuracy_low"] <= each["accuracy"] <= each["accuracy_high"] <= 1
         assert each["seconds"] > 0
     rows = list(csv.DictReader((tmp_path / "frozen" / "cuts.csv").read_text().splitlines()))
     assert [row["cut"] for row in rows] == [each["cut"] for each in found]
@@ -86,7 +86,7 @@ def test_sweep_views(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
         ("none", 1), ("1", 1), ("2", 2), ("16", 3), ("live", 3),
     ]  # fmt: skip
     for each in found:
-        assert 0 <= each["low"] <= each["accuracy"] <= each["high"] <= 1
+        assert 0 <= each["accuracy_low"] <= each["accuracy"] <= each["accuracy_high"] <= 1
     # 16 views over 3 epochs are 3 renderings, the very ones that live epochs show.
     assert found[3]["accuracy"] == found[4]["accuracy"]
     rows = list(csv.DictReader((tmp_path / "viewed" / "views.csv").read_text().splitlines()))

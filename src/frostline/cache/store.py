@@ -24,18 +24,22 @@ from frostline import files
 ID_BYTES = 32
 FILE_BYTES = 32 * 2**20  # rows gathered for one file: what a kill can cost
 RESIDENT_BYTES = 128 * 2**20  # mapped pages that a process holds on to before it gives them back
-FAULT_BYTES = 64 * 2**10  # the kernel maps this much around a page that is touched
+
+
+def _held() -> int:
+    """Bytes of files that this process has mapped and resident (Linux: proc_pid_statm(5), `shared`)."""
+    return int(Path("/proc/self/statm").read_bytes().split()[2]) * mmap.PAGESIZE
 
 
 @dataclass
 class Shards:
-    """Mapped files of one store, and how much of them has been touched since it was given back."""
+    """Mapped files of one store, and how many bytes of files the process held when some were given back last."""
 
     dtype: str
     rows: list[npt.NDArray[Any]] = field(default_factory=list)
     paths: list[Path] = field(default_factory=list)
     maps: list[mmap.mmap] = field(default_factory=list)
-    touched: int = 0
+    held: int = field(default_factory=_held)
 
     def read(self, places: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """Rows at (n, 2) places (shard, row in it), copied out; 16-bit floats come as the equal float32."""
@@ -44,18 +48,20 @@ class Shards:
         for shard in np.unique(places[:, 0]):
             here = np.flatnonzero(places[:, 0] == shard)
             out[here] = self.rows[shard][places[here, 1]]
-        self._give_back(len(places) * max(first[:1].nbytes, FAULT_BYTES))
+            self._give_back()
         if self.dtype == "bfloat16":
             return _widened(out)
         return out.astype(np.float32) if self.dtype == "float16" else out
 
-    def _give_back(self, count: int) -> None:
-        """Pages of the files stay in the system's cache; only this process lets go of them."""
-        self.touched += count
-        if self.touched >= RESIDENT_BYTES:
-            self.touched = 0
+    def _give_back(self) -> None:
+        """Pages of the files stay in the system's cache; only this process lets go of them.
+
+        What it holds is asked of the system: around a touched page it maps up to megabytes more.
+        """
+        if _held() - self.held >= RESIDENT_BYTES:
             for each in self.maps:
                 each.madvise(mmap.MADV_DONTNEED)
+            self.held = _held()
 
 
 @dataclass(frozen=True)

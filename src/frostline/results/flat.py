@@ -1,4 +1,4 @@
-"""Result rows as flat columns for CSV: an estimate takes three, a share of nothing stays empty."""
+"""Result rows as flat columns for CSV and JSON: an estimate takes three, a share of nothing stays empty."""
 
 import csv
 import io
@@ -14,10 +14,12 @@ ESTIMATES = frozenset({"accuracy", "coverage", "precision", "recall", "specifici
 
 def text(rows: Sequence[Any], *, of: type) -> str:
     """CSV of dataclasses of one kind, with its head also where there are none."""
-    head = [column for field in fields(of) for column in _columns(field.name)]
-    return table(
-        head, [[value for field in fields(of) for value in _values(row, field.name)] for row in rows]
-    )
+    return table(_head(of), [_row(row, of) for row in rows])
+
+
+def records(rows: Sequence[Any], *, of: type) -> list[dict[str, Any]]:
+    """The same for JSON: the values of each by column."""
+    return [dict(zip(_head(of), _row(row, of), strict=True)) for row in rows]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -27,6 +29,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     writer.writerow(head)
     writer.writerows(rows)
     return made.getvalue()
+
+
+def _head(of: type) -> list[str]:
+    return [column for field in fields(of) for column in _columns(field.name)]
+
+
+def _row(row: Any, of: type) -> list[Any]:
+    return [value for field in fields(of) for value in _values(row, field.name)]
 
 
 def _columns(name: str) -> list[str]:

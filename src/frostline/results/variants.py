@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from frostline.results.statistics import Interval
+from frostline.results.statistics import Estimate, wilson
 from frostline.results.style import MUTED, RIGHT, WRONG, canvas, names, styled
 
 if TYPE_CHECKING:
@@ -17,11 +17,10 @@ _COLOURS = (RIGHT, WRONG, "#009e73", "#e69f00", "#56b4e9", "#cc79a7")
 
 @dataclass(frozen=True)
 class AtCut:
-    """A training with one freeze point: validation accuracy (0-1) with its interval, and what it cost."""
+    """A training with one freeze point: validation accuracy (0-1), and what it cost."""
 
     cut: str
-    accuracy: float
-    interval: Interval
+    accuracy: Estimate
     trainable: int
     feature_bytes: int
     seconds: float
@@ -34,14 +33,13 @@ class AtCut:
 
 @dataclass(frozen=True)
 class AtViews:
-    """A training with so many views: validation accuracy (0-1) with its interval, and what it cost.
+    """A training with so many views: validation accuracy (0-1), and what it cost.
 
     `renderings`: how often each training image passes the trunk.
     """
 
     views: str
-    accuracy: float
-    interval: Interval
+    accuracy: Estimate
     renderings: int
     seconds: float
 
@@ -49,6 +47,12 @@ class AtViews:
     def label(self) -> str:
         """What the picture calls it."""
         return self.views
+
+
+def measured(accuracy: float, *, images: int) -> Estimate:
+    """An accuracy (0-1) over so many images, with Wilson's interval."""
+    ends = wilson(round(accuracy * images), images)
+    return Estimate(accuracy, ends.low, ends.high)
 
 
 @dataclass(frozen=True)
@@ -94,10 +98,10 @@ class Band:
 @styled
 def cuts(points: Sequence[AtCut], *, classifier: str, note: str) -> "Figure":
     """Validation accuracy with its interval, and seconds of training, for each freeze point."""
-    best = max(points, key=lambda point: point.accuracy)
+    best = max(points, key=lambda point: point.accuracy.value)
     return _rated(
         points,
-        title=f"{classifier}: {best.accuracy:.1%} on validation when frozen up to {best.cut}",
+        title=f"{classifier}: {best.accuracy.value:.1%} on validation when frozen up to {best.cut}",
         subtitle="what stays frozen, from nothing but the first layers (top) to everything (bottom)",
         cost="seconds of training, features cached",
         note=note,
@@ -107,13 +111,13 @@ def cuts(points: Sequence[AtCut], *, classifier: str, note: str) -> "Figure":
 @styled
 def views(points: Sequence[AtViews], *, classifier: str, note: str) -> "Figure":
     """Validation accuracy with its interval, and seconds of training, for each number of views."""
-    best = max(points, key=lambda point: point.accuracy)
+    best = max(points, key=lambda point: point.accuracy.value)
     kind = {"none": "without augmentation", "live": "with live views"}.get(
         best.views, f"with {best.views} view{'s' * (best.views != '1')} of each image"
     )
     return _rated(
         points,
-        title=f"{classifier}: {best.accuracy:.1%} on validation {kind}",
+        title=f"{classifier}: {best.accuracy.value:.1%} on validation {kind}",
         subtitle="renderings of each training image that epochs rotate through; live: a new one each epoch",
         cost="seconds of training; cached views were extracted before",
         note=note,
@@ -132,10 +136,10 @@ def _rated(
     figure = canvas(width=9.2, height=0.42 * len(points) + 1.0, title=title, subtitle=subtitle, note=note)
     accuracy, seconds = figure.subplots(1, 2, sharey=True)
     rows = np.arange(len(points))
-    values = np.array([point.accuracy for point in points])
+    values = np.array([point.accuracy.value for point in points])
     reach = [
-        values - [point.interval.low for point in points],
-        [point.interval.high for point in points] - values,
+        values - [point.accuracy.low for point in points],
+        [point.accuracy.high for point in points] - values,
     ]
     accuracy.errorbar(values, rows, xerr=np.maximum(reach, 0), fmt="o", color=RIGHT, capsize=3)
     accuracy.set(

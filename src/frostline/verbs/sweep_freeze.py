@@ -1,10 +1,6 @@
 """`frostline sweep-freeze CLASSIFIER`: the same training with the frost line at each block's end."""
 
-import csv
-import dataclasses
-import io
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,11 +8,8 @@ from frostline import files, notes
 from frostline.errors import InputError
 from frostline.frost import recipe, trial, trunk
 from frostline.frost.recipe import Recipe
-from frostline.results import style, variants
-from frostline.results.statistics import wilson
+from frostline.results import flat, style, variants
 from frostline.results.variants import AtCut
-
-COLUMNS = ("cut", "accuracy", "low", "high", "trainable", "feature_bytes", "seconds")
 
 
 def run(name: str, *, cuts: str | None, most: int, out: Path) -> None:
@@ -33,7 +26,8 @@ def run(name: str, *, cuts: str | None, most: int, out: Path) -> None:
         points.append(_at(inputs, cut))
         print(_line(points[-1]), flush=True)
     folder = out / name
-    _write(folder, points)
+    files.write_text(folder / "cuts.csv", flat.text(points, of=AtCut))
+    files.write_json(folder / "cuts.json", flat.records(points, of=AtCut))
     figure = variants.cuts(points, classifier=name, note=notes.note(inputs.weights["source"]))
     with files.writing(folder / "cuts.png") as temporary:
         temporary.write_bytes(style.png(figure))
@@ -49,32 +43,16 @@ def _at(inputs: Recipe, cut: str) -> AtCut:
     value_bytes = 4 if inputs.entry.precision == "float32" else 2
     return AtCut(
         cut=cut,
-        accuracy=done.accuracy,
-        interval=wilson(round(done.accuracy * done.images), done.images),
+        accuracy=variants.measured(done.accuracy, images=done.images),
         trainable=sum(int(np.prod(each.shape)) for each in done.upper.trainable_weights),
         feature_bytes=int(np.prod(done.upper.input_shape[1:])) * value_bytes,
         seconds=done.seconds,
     )
 
 
-def _plain(point: AtCut) -> dict[str, Any]:
-    found = dataclasses.asdict(point)
-    interval = found.pop("interval")
-    return {**found, "low": interval["low"], "high": interval["high"], "seconds": round(point.seconds, 3)}
-
-
 def _line(point: AtCut) -> str:
+    right = point.accuracy
     return (
-        f"frozen up to {point.cut:<24} {point.accuracy:6.1%} ({point.interval.low:.1%} to {point.interval.high:.1%})  "
+        f"frozen up to {point.cut:<24} {right.value:6.1%} ({right.low:.1%} to {right.high:.1%})  "
         f"{point.trainable:>12,} trainable  {point.feature_bytes / 1e3:>8,.0f} kB an image  {point.seconds:7.1f} s"
     )
-
-
-def _write(folder: Path, points: list[AtCut]) -> None:
-    rows = [_plain(point) for point in points]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    files.write_text(folder / "cuts.csv", text.getvalue())
-    files.write_json(folder / "cuts.json", rows)

@@ -1,20 +1,13 @@
 """`frostline sweep-views CLASSIFIER`: the same training with ever more renderings of each image."""
 
-import csv
-import dataclasses
-import io
 from pathlib import Path
-from typing import Any
 
 from frostline import files, notes
 from frostline.errors import InputError
 from frostline.frost import recipe, trial
 from frostline.frost.recipe import Recipe
-from frostline.results import style, variants
-from frostline.results.statistics import wilson
+from frostline.results import flat, style, variants
 from frostline.results.variants import AtViews
-
-COLUMNS = ("views", "accuracy", "low", "high", "renderings", "seconds")
 
 
 def run(name: str, *, views: str, out: Path) -> None:
@@ -32,7 +25,8 @@ def run(name: str, *, views: str, out: Path) -> None:
         points.append(_at(inputs, each))
         print(_line(points[-1]), flush=True)
     folder = out / name
-    _write(folder, points)
+    files.write_text(folder / "views.csv", flat.text(points, of=AtViews))
+    files.write_json(folder / "views.json", flat.records(points, of=AtViews))
     figure = variants.views(points, classifier=name, note=notes.note(inputs.weights["source"]))
     with files.writing(folder / "views.png") as temporary:
         temporary.write_bytes(style.png(figure))
@@ -56,31 +50,14 @@ def _at(inputs: Recipe, views: int | str) -> AtViews:
     shown = {"none": 1, "live": epochs}.get(str(views), views)
     return AtViews(
         views=str(views),
-        accuracy=done.accuracy,
-        interval=wilson(round(done.accuracy * done.images), done.images),
+        accuracy=variants.measured(done.accuracy, images=done.images),
         renderings=min(int(shown), epochs),
         seconds=done.seconds,
     )
 
 
-def _plain(point: AtViews) -> dict[str, Any]:
-    found = dataclasses.asdict(point)
-    interval = found.pop("interval")
-    return {**found, "low": interval["low"], "high": interval["high"], "seconds": round(point.seconds, 3)}
-
-
 def _line(point: AtViews) -> str:
     return (
-        f"views {point.views:>5} {point.accuracy:7.1%} ({point.interval.low:.1%} to {point.interval.high:.1%})  "
+        f"views {point.views:>5} {point.accuracy.value:7.1%} ({point.accuracy.low:.1%} to {point.accuracy.high:.1%})  "
         f"each training image through the trunk {point.renderings:>4} times  {point.seconds:7.1f} s of training"
     )
-
-
-def _write(folder: Path, points: list[AtViews]) -> None:
-    rows = [_plain(point) for point in points]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    files.write_text(folder / "views.csv", text.getvalue())
-    files.write_json(folder / "views.json", rows)
