@@ -65,4 +65,4 @@ def test_missed_nights_are_one(nights: Nights) -> None:
     )
     assert {run["state"]["message"] for run in missed} == {"missed; another run does its work"}
     assert wait(lambda: [r for r in nights.runs("nightly") if r["state_type"] == "COMPLETED"], why="the one")
-    nights.prefect("deployment", "schedule", "pause", "nightly/nightly", "--all")
+    nights.prefect("deployment", "schedule", "pause", "--all")

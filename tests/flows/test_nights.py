@@ -3,6 +3,7 @@
 import json
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pyarrow.parquet as pq
@@ -10,6 +11,7 @@ import pytest
 
 from making_nights import SECRET, Nights, served, wait
 from making_projects import call
+from test_browser import CHROMIUM
 from test_end_to_end import photo
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -45,7 +47,7 @@ def test_a_night(nights: Nights) -> None:
     )
     assert second["auto_scheduled"] is True
     assert len(call("git", "tag", "--list", cwd=nights.root).stdout.split()) == 1
-    nights.prefect("deployment", "schedule", "pause", "nightly/nightly", "--all")
+    nights.prefect("deployment", "schedule", "pause", "--all")
 
 
 def test_the_page_of_a_run(nights: Nights) -> None:
@@ -63,6 +65,30 @@ def test_the_page_of_a_run(nights: Nights) -> None:
     assert {"train@cnn", "evaluate@cnn", "export@cnn", "compare", "data.dvc", "promote cnn"} <= {
         name.rsplit("-", 1)[0] if name.rsplit("-", 1)[-1].isdigit() else name for name in tasks
     }
+
+
+def test_the_page_in_a_browser(nights: Nights, tmp_path: Path) -> None:
+    """Prefect's own page of the run and of its pictures: they are there to be seen, not only in the API."""
+    from playwright.sync_api import expect, sync_playwright
+
+    run = next(run for run in nights.runs("nightly") if run["state_name"] == "Completed")
+    pictures = nights.artifacts()["pictures-cnn"]["id"]
+    site = nights.api.removesuffix("/api")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1200, "height": 900})
+        page.goto(f"{site}/runs/flow-run/{run['id']}")
+        expect(page.get_by_text(run["name"]).first).to_be_visible(timeout=60_000)
+        page.get_by_role("tab", name="Artifacts").click()
+        expect(page.get_by_text("gate-cnn").first).to_be_visible(timeout=60_000)
+        page.screenshot(path=tmp_path / "run.png")
+        page.goto(f"{site}/artifacts/artifact/{pictures}")
+        shown = page.locator("img[src^='data:image']")
+        expect(shown.first).to_be_visible(timeout=60_000)
+        assert shown.evaluate_all("all => all.every(image => image.complete && image.naturalWidth > 0)")
+        page.screenshot(path=tmp_path / "pictures.png", full_page=True)
+        browser.close()
+    assert min((tmp_path / name).stat().st_size for name in ("run.png", "pictures.png")) > 10_000
 
 
 def test_new_images_are_scored_once(nights: Nights) -> None:
@@ -92,7 +118,8 @@ def test_no_secret_is_anywhere(nights: Nights) -> None:
         for kind in ("flow_runs", "task_runs", "artifacts", "deployments")
     ]
     assert SECRET not in json.dumps(told)
-    looked = [path for path in nights.root.rglob("*") if path.is_file()]
+    tests = nights.root / "tests"  # which make the secret up
+    looked = [p for p in nights.root.rglob("*") if p.is_file() and not p.is_relative_to(tests)]
     assert {"mlflow.db", "prefect.db", "worker.log"} <= {path.name for path in looked}
     for path in looked:
         assert SECRET.encode() not in path.read_bytes(), path

@@ -106,3 +106,22 @@ def test_uncommitted_changes(project: Path, capsys: pytest.CaptureFixture[str]) 
     (project / "dvc.yaml").write_text("stages: {}\n")
     doctor.run()
     assert lines(capsys)["git"].startswith("note uncommitted changes (dvc.yaml)")
+
+
+def test_who_commits(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine on which `git commit` would ask who you are is told before the guide's first commit."""
+    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "EMAIL"):
+        monkeypatch.delenv(name, raising=False)
+    settings = project / "nobody"
+    settings.write_text("[user]\n\tuseConfigOnly = true\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", "/dev/null")
+    doctor.run()
+    assert lines(capsys)["git identity"].startswith(
+        "note `git commit` would refuse: git config --global user.name"
+    )
+    settings.write_text("[user]\n\tname = Ada\n\temail = ada@example.org\n")
+    doctor.run()
+    assert lines(capsys)["git identity"] == "ok Ada <ada@example.org>"

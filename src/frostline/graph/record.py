@@ -54,6 +54,12 @@ def own_changes() -> list[str]:
     return [line[3:] for line in changes() if line[3:] not in WRITTEN]
 
 
+def committer() -> str:
+    """Who git would say commits here, as `Name <address>`; "" where git would refuse for not knowing."""
+    name, closed, _ = run("git", "var", "GIT_COMMITTER_IDENT", check=False).rpartition(">")
+    return name + closed
+
+
 def require_clean(*, set_aside: bool) -> str:
     """Refuse a tree with somebody's uncommitted changes, or put them into git's stash.
 

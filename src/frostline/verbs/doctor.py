@@ -42,6 +42,7 @@ def _findings() -> Iterator[Finding]:
     yield Finding("MLflow", tracking.reachable(uri), tracking.where_to_look(uri))
     yield _prefect()
     yield _changes()
+    yield _committer()
     yield _disk()
     yield Finding("cache", "", f"{paths.cache()}, {_size(paths.cache()) / 2**20:.0f} MiB; safe to delete")
 
@@ -92,6 +93,13 @@ def _changes() -> Finding:
         return Finding("git", str(error))
     advice = f"uncommitted changes ({', '.join(mine[:3])}); the retraining flow refuses them" if mine else ""
     return Finding("git", advice, "nothing uncommitted but what DVC writes", needed=False)
+
+
+def _committer() -> Finding:
+    """Your own commits need it; a retraining signs with the `author` of its deployment."""
+    who = graph.committer()
+    advice = '`git commit` would refuse: git config --global user.name "YOU"; git config --global user.email "YOU@HOST"'
+    return Finding("git identity", "" if who else advice, who, needed=False)
 
 
 def _disk() -> Finding:
