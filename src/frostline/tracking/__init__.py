@@ -9,6 +9,7 @@ from frostline.tracking.content import Outputs, note
 from frostline.tracking.download import download_model
 from frostline.tracking.git import Commit, commit
 from frostline.tracking.looking import champion_days, page
+from frostline.tracking.moved import settle
 from frostline.tracking.places import reachable, require, store, where_to_look
 from frostline.tracking.publishing import Published, publish
 from frostline.tracking.search import Registered, registered
@@ -17,5 +18,5 @@ from frostline.tracking.streaming import live
 __all__ = [
     "Commit", "Decision", "Outputs", "Published", "Registered", "Standing", "Version", "champion_days", "commit",
     "decide", "download_model", "kept", "live", "note", "page", "publish", "reachable", "registered",
-    "require", "roll_back", "standing", "store", "where_to_look",
+    "require", "roll_back", "settle", "standing", "store", "where_to_look",
 ]  # fmt: skip

@@ -25,10 +25,7 @@ def store() -> str:
     """The URI of the tracking store: $MLFLOW_TRACKING_URI, else sqlite in the project's own folder.
 
     The project's own store is `.frostline/mlflow/`: `mlflow.db` and `artifacts/`. MLflow writes the
-    absolute place of the artifacts into the database. So when the repository is moved, runs, params,
-    metrics, tags and registered versions survive (the URI is made anew from the new root), but the
-    pictures and models of older runs are still looked for in the old place; `publish` then refuses
-    to write there and says what to do. Nothing of value is lost: all of it comes from stage outputs.
+    absolute place of the artifacts into the database; see `moved.settle` for what a moved repository does.
     """
     if chosen := os.environ.get(VARIABLE, "").strip():
         return chosen

@@ -3,7 +3,6 @@
 import getpass
 from typing import TYPE_CHECKING
 
-from frostline.errors import FrostlineError
 from frostline.tracking import places
 from frostline.tracking.content import CLASSIFIER, KEY, identity
 
@@ -86,9 +85,4 @@ def _experiment(client: "MlflowClient", uri: str, dataset: str) -> str:
                 raise error
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
-    if places.is_own(uri) and found.artifact_location != location:
-        raise FrostlineError(
-            f"the project was moved: its MLflow store keeps files in {found.artifact_location}; "
-            "move the project back, or move .frostline/mlflow out of the way and run `frostline sync` again"
-        )
     return str(found.experiment_id)
