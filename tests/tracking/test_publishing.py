@@ -55,7 +55,7 @@ def test_a_person_finds_everything(root: Path, uri: str) -> None:
     assert run["metrics"]["test_accuracy"] == [(0, "0.875")]
     assert run["datasets"] == [("colours", "d" * 12)]
     assert run["files"] == [
-        "agreement.json", "history.csv", "metrics.json",
+        "agreement.json", "environment/requirements.txt", "history.csv", "metrics.json",
         "plots/classes.csv", "plots/confusion.csv", "plots/confusion.png", "record.json",
     ]  # fmt: skip
     assert run["tags"]["note"] == run["tags"]["mlflow.note.content"] == "random weights: plumbing only"

@@ -10,13 +10,16 @@ from frostline.tracking.download import download_model
 from frostline.tracking.git import Commit, commit
 from frostline.tracking.looking import champion_days, page
 from frostline.tracking.moved import settle
+from frostline.tracking.observing import Observed, observing
+from frostline.tracking.observing import read as observed
 from frostline.tracking.places import reachable, require, store, where_to_look
 from frostline.tracking.publishing import Published, publish
 from frostline.tracking.search import Registered, registered
 from frostline.tracking.streaming import live
 
 __all__ = [
-    "Commit", "Decision", "Outputs", "Published", "Registered", "Standing", "Version", "champion_days", "commit",
-    "decide", "download_model", "kept", "live", "note", "page", "publish", "reachable", "registered",
-    "require", "roll_back", "settle", "standing", "store", "where_to_look",
+    "Commit", "Decision", "Observed", "Outputs", "Published", "Registered", "Standing", "Version",
+    "champion_days", "commit", "decide", "download_model", "kept", "live", "note", "observed", "observing",
+    "page", "publish", "reachable", "registered", "require", "roll_back", "settle", "standing", "store",
+    "where_to_look",
 ]  # fmt: skip

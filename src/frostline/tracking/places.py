@@ -29,10 +29,10 @@ def store() -> str:
     """
     if chosen := os.environ.get(VARIABLE, "").strip():
         return chosen
-    return f"sqlite:///{_folder() / 'mlflow.db'}"
+    return f"sqlite:///{folder() / 'mlflow.db'}"
 
 
-def _folder() -> Path:
+def folder() -> Path:
     """The project's own store, in the real root also inside DVC's temporary checkouts."""
     root = os.environ.get("DVC_ROOT")
     try:
@@ -47,7 +47,7 @@ def _folder() -> Path:
 def is_own(uri: str) -> bool:
     """Whether a URI names the project's own store."""
     try:
-        return database(uri) == _folder() / "mlflow.db"
+        return database(uri) == folder() / "mlflow.db"
     except InputError:
         return False
 
@@ -71,8 +71,8 @@ def artifact_location(uri: str, experiment: str) -> str | None:
     if is_server(uri) or uri.startswith("databricks"):
         return None
     file = database(uri)
-    folder = file.parent if file else _folder()
-    return (folder / "artifacts" / experiment).as_uri()
+    beside = file.parent if file else folder()
+    return (beside / "artifacts" / experiment).as_uri()
 
 
 def lock_file(uri: str) -> Path:

@@ -36,14 +36,17 @@ def publish(outputs: Outputs, *, uri: str, commit: Commit | None = None) -> Publ
             client, uri, key=record["key"], classifier=record["classifier"], dataset=record["dataset"]
         )
         run_id = run.info.run_id
-        filling.log(client, run_id, tags=filling.commit_tags(run, commit))
+        for seen in (outputs.observed.commit if outputs.observed else None, commit):
+            filling.log(client, run_id, tags=filling.commit_tags(run, seen))
+            run = client.get_run(run_id)
+        observed = filling.observe(client, run, outputs)
         digest = outputs.digest()
         version = None
         if outputs.model:
             version = registry.find_version(client, outputs.classifier, files.sha256_file(outputs.model))
         complete = run.data.tags.get(SYNCED) == digest and run.info.status == "FINISHED"
         if complete and (version or not outputs.model):
-            return Published(run_id, int(version.version) if version else None, False, False, False)
+            return Published(run_id, int(version.version) if version else None, False, False, observed)
         filling.fill(client, run, outputs)
         number, registered = None, False
         if outputs.model:

@@ -75,6 +75,7 @@ def gather(name: str) -> Outputs | None:
         files=kept,
         model=model if exported else None,
         data_hash=graph.data_hash(record["dataset"], classifier=name),
+        observed=tracking.observed(record["key"]),
     )
 
 
