@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from frostline.tracking import live, machine, observed, observing, publish, store
+from frostline.tracking import live, machine, observed, publish, store
+from frostline.tracking.observing import observing
 from frostline.tracking.session import session
 from making_outputs import KEY, write
 from making_stores import gathered, project, seen, server, sqlite

@@ -47,6 +47,12 @@ class Outputs:
     def classifier(self) -> str:
         return str(self.record["classifier"])
 
+    @property
+    def packages(self) -> Mapping[str, str]:
+        """Versions of the packages that the result depends on."""
+        found: Mapping[str, str] = self.record.get("packages", {})
+        return found
+
     def digest(self) -> str:
         """Changes whenever anything that a run shows would change, on whatever machine it is asked."""
         content = {name: files.sha256_file(path) for name, path in self.files.items()}
@@ -167,13 +173,13 @@ def dataset_profile(outputs: Outputs) -> dict[str, Any]:
     return {"classes": list(outputs.record.get("classes", [])), **({"images": images} if images else {})}
 
 
-def environment(outputs: Outputs) -> str:
+def environment(observed: Observed | None, *, packages: Mapping[str, str]) -> str:
     """A requirements file: every package of the training's environment, or those that its result depends on."""
-    if outputs.observed:
-        said, pins = "the environment that trained", list(outputs.observed.requirements)
+    if observed:
+        said, pins = "the environment that trained", list(observed.requirements)
     else:
         said = "what the result depends on; the lock in requirements/ of the run's commit has the rest"
-        pins = [f"{name}=={version}" for name, version in outputs.record.get("packages", {}).items()]
+        pins = [f"{name}=={version}" for name, version in packages.items()]
     return "".join(f"{line}\n" for line in [f"# {said}", *pins])
 
 

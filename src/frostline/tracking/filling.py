@@ -42,18 +42,22 @@ def fill(client: "MlflowClient", run: "Run", outputs: Outputs) -> None:
             shutil.copyfile(source, target)
         client.log_artifacts(run_id, folder)
     if outputs.observed is None and content.PYTHON not in run.data.tags:
-        client.log_text(run_id, content.environment(outputs), ENVIRONMENT)
+        client.log_text(run_id, content.environment(None, packages=outputs.packages), ENVIRONMENT)
 
 
-def observe(client: "MlflowClient", run: "Run", outputs: Outputs) -> bool:
-    """Bring what was seen of the training on this machine; whether anything was missing."""
-    observed = outputs.observed
+def observe(
+    client: "MlflowClient", run: "Run", observed: Observed | None, *, packages: Mapping[str, str]
+) -> bool:
+    """Bring what was seen of the training on this machine; whether anything was missing.
+
+    Where nothing was seen, here or elsewhere, the environment is that of `packages`, pins of the record.
+    """
     if observed is None:
         return False
     points = _unseen(client, run, observed)
     log_timed(client, run.info.run_id, points)
     if content.PYTHON not in run.data.tags:
-        client.log_text(run.info.run_id, content.environment(outputs), ENVIRONMENT)
+        client.log_text(run.info.run_id, content.environment(observed, packages=packages), ENVIRONMENT)
         log(client, run.info.run_id, tags=content.machine_tags(observed))
         return True
     return bool(points)

@@ -6,6 +6,7 @@ from frostline import files
 from frostline.tracking import filling, registry, runs
 from frostline.tracking.content import SYNCED, Outputs
 from frostline.tracking.git import Commit
+from frostline.tracking.runs import Wanted
 from frostline.tracking.session import locked, session
 
 # Another sync may be sending a large model.
@@ -32,14 +33,13 @@ def publish(outputs: Outputs, *, uri: str, commit: Commit | None = None) -> Publ
     """
     record = outputs.record
     with locked(uri, seconds=LOCK_SECONDS), session(uri) as client:
-        run, created = runs.find_or_create(
-            client, uri, key=record["key"], classifier=record["classifier"], dataset=record["dataset"]
-        )
+        wanted = Wanted(record["key"], record["classifier"], record["dataset"])
+        run, created = runs.find_or_create(client, uri, wanted)
         run_id = run.info.run_id
         for seen in (outputs.observed.commit if outputs.observed else None, commit):
             filling.log(client, run_id, tags=filling.commit_tags(run, seen))
             run = client.get_run(run_id)
-        observed = filling.observe(client, run, outputs)
+        observed = filling.observe(client, run, outputs.observed, packages=outputs.packages)
         digest = outputs.digest()
         version = None
         if outputs.model:

@@ -1,6 +1,8 @@
 """Experiments and runs: found by content key in whatever state, and created exactly once."""
 
 import getpass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from frostline.tracking import places
@@ -11,24 +13,38 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 
-def find_or_create(
-    client: "MlflowClient", uri: str, *, key: str, classifier: str, dataset: str
-) -> tuple["Run", bool]:
+@dataclass(frozen=True)
+class Wanted:
+    """A run: found by content key and classifier, in the experiment named after the dataset.
+
+    A new one is called `name`, else as the classifier, and gets `tags` beside those it is found by.
+    """
+
+    key: str
+    classifier: str
+    dataset: str
+    name: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def find_or_create(client: "MlflowClient", uri: str, wanted: Wanted) -> tuple["Run", bool]:
     """The one run of a content key, whatever its state, and whether this call created it.
 
     Two machines can both find nothing and both create: whoever looks next keeps the older run and
     takes the other out, so that all end with the same one.
     """
-    experiment = _experiment(client, uri, dataset)
+    key, classifier = wanted.key, wanted.classifier
+    experiment = _experiment(client, uri, wanted.dataset)
     if found := _one(client, experiment, key=key, classifier=classifier):
         return found, False
     created = client.create_run(
         experiment,
-        run_name=classifier,
+        run_name=wanted.name or classifier,
         tags={
-            **identity(key=key, classifier=classifier, dataset=dataset),
+            **identity(key=key, classifier=classifier, dataset=wanted.dataset),
             "mlflow.user": user(),
             "mlflow.source.name": "frostline",
+            **wanted.tags,
         },
     )
     kept = _one(client, experiment, key=key, classifier=classifier) or created

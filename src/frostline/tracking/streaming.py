@@ -11,6 +11,7 @@ from frostline.errors import FrostlineError
 from frostline.tracking import filling, places, runs
 from frostline.tracking.content import Point, epoch_metric, missing, storable
 from frostline.tracking.observing import Observed, observing
+from frostline.tracking.runs import Wanted
 from frostline.tracking.session import HASTY, locked, session
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class _Stream:
     def open(self, *, key: str, classifier: str, dataset: str) -> None:
         """Find or create the run and remember the points it has: training again adds none twice."""
         with locked(self.uri, seconds=LOCK_SECONDS), self.session() as client:
-            run, _ = runs.find_or_create(client, self.uri, key=key, classifier=classifier, dataset=dataset)
+            run, _ = runs.find_or_create(client, self.uri, Wanted(key, classifier, dataset))
             self.run_id = run.info.run_id
             self.sent = filling.history(
                 client, run, {name for name in run.data.metrics if name.startswith("epoch/")}
