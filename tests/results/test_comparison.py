@@ -221,6 +221,21 @@ def test_chart_says_what_is_seen() -> None:
     assert {"95.0%", "93.3%", "50.0%"} <= set(said)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ((3, 4), "the other is not distinguishable"),
+        ((3, 30), "right; better than the other"),
+        ((3, 30, 35), "right; better than all 2 others"),
+        ((3,), "test images right"),
+    ],
+)
+def test_chart_says_how_far_the_best_can_be_told_from_the_rest(wrong: tuple[int, ...], told: str) -> None:
+    """In words that fit their number."""
+    figure = chart.accuracies(compare([candidate(name, w) for name, w in zip("abc", wrong, strict=False)]))
+    assert told in " ".join(words(figure))
+
+
 def test_chart_draws_the_intervals() -> None:
     """Every bar ends where the interval ends, every point is the accuracy, best on top."""
     comparison = compare([candidate("a", 3), candidate("b", 20)])
