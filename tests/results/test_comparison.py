@@ -205,6 +205,11 @@ def test_short_counts(count: int, text: str) -> None:
     assert f" {text} " in tables.render(compare([changed]))
 
 
+def test_markdown_names_the_images_by_their_manifest() -> None:
+    """A figure that is quoted can say of which photos it is."""
+    assert f"Manifest of the images: `{'d' * 64}`" in tables.markdown(compare([candidate("a", 3)]))
+
+
 def words(figure) -> list[str]:
     figure.draw_without_rendering()
     return [

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from frostline.tracking import live, machine, observed, publish, store
+from frostline.tracking import Observed, live, machine, observed, publish, store
 from frostline.tracking.observing import observing
 from frostline.tracking.session import session
 from making_outputs import KEY, write
@@ -93,6 +93,14 @@ def test_a_training_is_seen_and_kept(root: Path) -> None:
     assert len(again.samples) > len(found.samples)
 
 
+def test_the_time_between_two_trainings_does_not_count() -> None:
+    """A training that was killed and goes on a day later did not take a day."""
+    day = 86_400_000
+    samples = [(when, {}) for when in (1000, 11_000, 16_000, day, day + 10_000)]
+    assert Observed({}, [], None, samples).span == (1000, 1000 + 15_000 + 10_000)
+    assert Observed({}, [], None, []).span is None
+
+
 def test_what_fails_is_kept_too_and_nothing_hides_the_failure(root: Path) -> None:
     """A training that died has a load as well, perhaps the reason."""
     assert root.exists()
@@ -135,7 +143,11 @@ def test_sync_brings_it_once(root: Path) -> None:
     assert len(run["metrics"]["system/cpu_utilization_percentage"]) == len(found.samples)
     assert run["tags"]["frostline.python"] == found.machine["python"]
     assert run["tags"]["frostline.cpu"] == found.machine["cpu"]
+    span = found.span
+    assert span
     with session(uri) as client:
+        info = client.get_run(published.run_id).info
+        assert (info.start_time, info.end_time) == span
         pins = Path(client.download_artifacts(published.run_id, "environment/requirements.txt", str(root)))
     assert pins.read_text().splitlines() == ["# the environment that trained", *found.requirements]
     assert not publish(gathered(), uri=uri).changed

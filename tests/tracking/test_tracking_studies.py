@@ -1,5 +1,6 @@
 """A parent and its children in a real store: once each, growing, kept where the store did not answer."""
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +37,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def study(*, kind: str = "seeds") -> Study:
     common = shared(dataset="colours", digest="d" * 64, weights=WEIGHTS, recipe=RECIPE)
-    return Study(kind, "tiny", common, pictures=("curves.png",))
+    return Study(kind, "tiny", common, pictures=("curves.png",), data_hash="0" * 32 + ".dir")
 
 
 def child(seed: int, accuracy: float = 0.75) -> Child:
@@ -73,6 +74,10 @@ def test_parent_and_children(root: Path) -> None:
     assert parent.data.metrics["trainings"] == 2
     assert parent.data.metrics["system/system_memory_usage_percentage"] > 0
     assert parent.data.tags["frostline.python"].startswith("3.")
+    for run in (parent, first, second):
+        (told,) = [each.dataset for each in run.inputs.dataset_inputs]
+        assert (told.name, told.digest) == ("colours", "d" * 12)
+        assert json.loads(told.source)["dvc"] == run.data.tags["frostline.dataset_dvc"] == "0" * 32 + ".dir"
     assert (first.info.run_name, second.info.run_name) == ("tiny: seed 7", "tiny: seed 8")
     assert (first.info.status, first.data.params["seed"], second.data.params["seed"]) == (
         "FINISHED",

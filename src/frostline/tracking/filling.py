@@ -33,7 +33,7 @@ def fill(client: "MlflowClient", run: "Run", outputs: Outputs) -> None:
     )
     log_points(client, run, content.epochs(outputs.history), whole_history=True)
     log_points(client, run, content.results(outputs.metrics, outputs.f1), whole_history=False)
-    _dataset(client, run, outputs)
+    dataset(client, run, source=content.dataset_source(outputs), profile=content.dataset_profile(outputs))
     _describe(client, run, content.note(outputs))
     with tempfile.TemporaryDirectory() as folder:
         for name, source in outputs.files.items():
@@ -146,18 +146,21 @@ def commit_tags(run: "Run", commit: Commit | None) -> dict[str, str]:
     return {content.COMMIT: commit.sha, content.DIRTY: str(commit.dirty).lower()}
 
 
-def _dataset(client: "MlflowClient", run: "Run", outputs: Outputs) -> None:
-    """The dataset as MLflow's own column shows it; its digests have at most 36 characters."""
+def dataset(
+    client: "MlflowClient", run: "Run", *, source: Mapping[str, str], profile: Mapping[str, Any]
+) -> None:
+    """The dataset as MLflow's own column shows it; its digests have at most 36 characters.
+
+    `source` names the dataset, its digest, and DVC's hash of the raw files where that is known.
+    """
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    record = outputs.record
-    source = files.canonical_json(content.dataset_source(outputs))
-    profile = files.canonical_json(content.dataset_profile(outputs))
-    dataset = Dataset(record["dataset"], record["dataset_digest"][:12], "frostline", source, profile=profile)
+    told, described = files.canonical_json(dict(source)), files.canonical_json(dict(profile))
+    made = Dataset(source["dataset"], source["digest"][:12], "frostline", told, profile=described)
     inputs = run.inputs.dataset_inputs if run.inputs else []
-    if not any(known.dataset.digest == dataset.digest for known in inputs):
+    if not any(known.dataset.digest == made.digest for known in inputs):
         tag = InputTag("mlflow.data.context", "training, validation and test")
-        client.log_inputs(run.info.run_id, [DatasetInput(dataset, [tag])])
+        client.log_inputs(run.info.run_id, [DatasetInput(made, [tag])])
 
 
 def _describe(client: "MlflowClient", run: "Run", text: str) -> None:

@@ -4,6 +4,7 @@ It lies in `.frostline/trainings/KEY.json`, outside DVC: a restored stage did no
 """
 
 import contextlib
+import itertools
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from frostline.tracking import git, machine, places
 from frostline.tracking.git import Commit
 from frostline.tracking.machine import SYSTEM, Sampler
 
+LONGEST_GAP = 60_000  # milliseconds; a busy machine may sample late
 Timed = tuple[str, int, float, int]  # name, step, value, milliseconds since 1970
 
 
@@ -28,6 +30,15 @@ class Observed:
     requirements: Sequence[str]
     commit: Commit | None
     samples: Sequence[tuple[int, Mapping[str, float]]]
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """Start and end in milliseconds since 1970; time between two trainings of one key is left out."""
+        times = [when for when, _ in self.samples]
+        if not times:
+            return None
+        gaps = (later - earlier for earlier, later in itertools.pairwise(times))
+        return times[0], times[0] + sum(gap for gap in gaps if gap < LONGEST_GAP)
 
     def points(self, *, since: int = 0) -> list[Timed]:
         """The load as metrics, from sample `since` on; step is the sample's number."""

@@ -33,7 +33,9 @@ def publish(outputs: Outputs, *, uri: str, commit: Commit | None = None) -> Publ
     """
     record = outputs.record
     with locked(uri, seconds=LOCK_SECONDS), session(uri) as client:
-        wanted = Wanted(record["key"], record["classifier"], record["dataset"])
+        span = outputs.observed.span if outputs.observed else None
+        start = span[0] if span else None
+        wanted = Wanted(record["key"], record["classifier"], record["dataset"], start=start)
         run, created = runs.find_or_create(client, uri, wanted)
         run_id = run.info.run_id
         for seen in (outputs.observed.commit if outputs.observed else None, commit):
@@ -51,6 +53,8 @@ def publish(outputs: Outputs, *, uri: str, commit: Commit | None = None) -> Publ
         number, registered = None, False
         if outputs.model:
             number, registered = registry.register(client, run, outputs, model=outputs.model)
-        client.set_terminated(run_id, "FINISHED")
+        # A run that streamed, or began at a sync, keeps its own times.
+        mine = span is not None and run.info.start_time == span[0]
+        client.set_terminated(run_id, "FINISHED", end_time=span[1] if span and mine else run.info.end_time)
         client.set_tag(run_id, SYNCED, digest)
         return Published(run_id, number, created, registered, True)

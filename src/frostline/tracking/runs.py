@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Wanted:
     """A run: found by content key and classifier, in the experiment named after the dataset.
 
-    A new one is called `name`, else as the classifier, and gets `tags` beside those it is found by.
+    A new one is called `name`, else as the classifier, gets `tags` beside those it is found by, and began
+    at `start` (milliseconds since 1970), else now.
     """
 
     key: str
@@ -25,6 +26,7 @@ class Wanted:
     dataset: str
     name: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+    start: int | None = None
 
 
 def find_or_create(client: "MlflowClient", uri: str, wanted: Wanted) -> tuple["Run", bool]:
@@ -39,6 +41,7 @@ def find_or_create(client: "MlflowClient", uri: str, wanted: Wanted) -> tuple["R
         return found, False
     created = client.create_run(
         experiment,
+        start_time=wanted.start,
         run_name=wanted.name or classifier,
         tags={
             **identity(key=key, classifier=classifier, dataset=wanted.dataset),

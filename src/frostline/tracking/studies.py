@@ -55,6 +55,7 @@ class Study:
     inputs: Mapping[str, Any]
     children: Sequence[Child] = ()
     pictures: Sequence[str] = field(default=())
+    data_hash: str = ""  # DVC's, of the raw dataset; "" where it is not known
 
     @property
     def key(self) -> str:
@@ -181,6 +182,7 @@ class _Writer:
         )
         run, _ = runs.find_or_create(self.client, self.uri, wanted)
         filling.log(self.client, run.info.run_id, tags=filling.commit_tags(run, self.commit))
+        filling.dataset(self.client, run, source=_source(study), profile={})
         return run
 
     def child(self, child: Child, parent: str) -> bool:
@@ -232,11 +234,21 @@ def _is_done(run: "Run", digest: str) -> bool:
     return bool(run.data.tags.get(SYNCED) == digest and run.info.status == "FINISHED")
 
 
+def _source(study: Study) -> dict[str, str]:
+    known = {
+        "dataset": str(study.inputs["dataset"]),
+        "digest": str(study.inputs["dataset_digest"]),
+        "dvc": study.data_hash,
+    }
+    return {name: value for name, value in known.items() if value}
+
+
 def _tags(study: Study) -> dict[str, str]:
     """Where the figures come from."""
     weights = study.inputs["weights"]
     wanted = {
         "frostline.dataset_digest": study.inputs["dataset_digest"],
+        "frostline.dataset_dvc": study.data_hash,
         "frostline.weights": weights.get("name"),
         "frostline.weights_source": weights["source"],
         "frostline.code": study.inputs["code"],

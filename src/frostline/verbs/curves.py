@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from frostline import files, notes, tracking
+from frostline import files, graph, notes, tracking
 from frostline.errors import InputError
 from frostline.frost import joined, recipe, training
 from frostline.frost.recipe import Recipe
@@ -73,7 +73,8 @@ def _study(inputs: Recipe, *, picture: Path) -> Study:
         weights=inputs.weights,
         recipe={name: value for name, value in inputs.plain.items() if name != "seed"},
     )
-    return Study("seeds", inputs.name, common, pictures=(str(picture),))
+    known = graph.data_hash(inputs.entry.dataset, classifier=inputs.name)
+    return Study("seeds", inputs.name, common, pictures=(str(picture),), data_hash=known)
 
 
 def _child(inputs: Recipe, epochs: list[Epoch]) -> Child:

@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from frostline import files, notes, tracking
+from frostline import files, graph, notes, tracking
 from frostline.errors import InputError
 from frostline.frost import recipe, trial
 from frostline.frost.recipe import Recipe
@@ -51,7 +51,8 @@ def _study(inputs: Recipe, *, pictures: tuple[Path, ...]) -> Study:
         weights=inputs.weights,
         recipe=inputs.plain,
     )
-    return Study("views", inputs.name, common, pictures=tuple(map(str, pictures)))
+    known = graph.data_hash(inputs.entry.dataset, classifier=inputs.name)
+    return Study("views", inputs.name, common, pictures=tuple(map(str, pictures)), data_hash=known)
 
 
 def _number(word: str) -> int | str:
