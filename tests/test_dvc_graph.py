@@ -337,7 +337,7 @@ def test_code_reruns_exactly(clean: Path, file: str, stages: Sequence[str]) -> N
         ("artifacts/classifiers/digits-cnn/new", {
             "train@digits-cnn", "evaluate@digits-cnn", "export@digits-cnn", "compare",
         }),
-        ("artifacts/models/digits-cnn/new", {"export@digits-cnn"}),
+        ("artifacts/models/digits-cnn/new", {"export@digits-cnn", "compare"}),
         ("metrics/digits-cnn.json", {"evaluate@digits-cnn", "compare"}),
         ("plots/digits-cnn/confusion.png", {"evaluate@digits-cnn"}),
         ("reports/comparison/new", {"compare"}),

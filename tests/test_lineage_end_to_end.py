@@ -21,7 +21,14 @@ def test_an_old_models_commit_reproduces_it_bit_for_bit(tmp_path: Path) -> None:
     call("dvc", "repro", "export@cnn", "evaluate@cnn", cwd=root)
     first = call("git", "rev-parse", "HEAD", cwd=committed(root, "First"))
     model = root / "artifacts/models/cnn/model.onnx"
-    old, metrics = files.sha256_file(model), (root / "metrics/cnn.json").read_bytes()
+    old = files.sha256_file(model)
+    kept = {
+        "metrics": root / "metrics/cnn.json",
+        "report": root / "reports/classifiers/cnn/report.html",
+        "model": model,
+        "predictions": root / "artifacts/classifiers/cnn/predictions.parquet",
+    }
+    kept = {what: Path(shutil.copy(path, tmp_path / f"old{path.suffix}")) for what, path in kept.items()}
     scores = tmp_path / "scores.parquet"
     call("frostline", "score", "data/shapes", "--model", "cnn", "--out", scores, "--device", "cpu", cwd=root)
     call("frostline", "sync", cwd=root)
@@ -42,8 +49,12 @@ def test_an_old_models_commit_reproduces_it_bit_for_bit(tmp_path: Path) -> None:
     digest = json.loads((root / "artifacts/datasets/shapes/summary.json").read_text())["digest"]
     assert re.search(rf"^dataset  shapes: data/shapes, DVC [0-9a-f]{{32}}\.dir, digest {digest}$", said, re.M)
 
-    (tmp_path / "old.json").write_bytes(metrics)
-    assert first.stdout.strip() in call("frostline", "trace", tmp_path / "old.json", cwd=root).stdout
+    for what, path in kept.items():
+        told = call("frostline", "trace", path, cwd=root).stdout
+        assert f"commit   {first.stdout.strip()}  " in told, what
+        assert f"model    {old}" in told, what
+        assert f"digest {digest}" in told, what
+    assert f"model    {old}" in call("frostline", "trace", f"{scores}.job.json", cwd=root).stdout
 
     got = re.search(r"^  the files   (dvc get .*)$", said, re.M)
     assert got

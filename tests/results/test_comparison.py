@@ -205,6 +205,11 @@ def test_short_counts(count: int, text: str) -> None:
     assert f" {text} " in tables.render(compare([changed]))
 
 
+def test_markdown_names_the_images_by_their_manifest() -> None:
+    """A figure that is quoted can say of which photos it is."""
+    assert f"Manifest of the images: `{'d' * 64}`" in tables.markdown(compare([candidate("a", 3)]))
+
+
 def words(figure) -> list[str]:
     figure.draw_without_rendering()
     return [
@@ -219,6 +224,21 @@ def test_chart_says_what_is_seen() -> None:
     assert "a: 95.0% of 60 pets test images right; 1 of 2 others not distinguishable" in " ".join(said)
     assert "pets, 60 test images" in said
     assert {"95.0%", "93.3%", "50.0%"} <= set(said)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ((3, 4), "the other is not distinguishable"),
+        ((3, 30), "right; better than the other"),
+        ((3, 30, 35), "right; better than all 2 others"),
+        ((3,), "test images right"),
+    ],
+)
+def test_chart_says_how_far_the_best_can_be_told_from_the_rest(wrong: tuple[int, ...], told: str) -> None:
+    """In words that fit their number."""
+    figure = chart.accuracies(compare([candidate(name, w) for name, w in zip("abc", wrong, strict=False)]))
+    assert told in " ".join(words(figure))
 
 
 def test_chart_draws_the_intervals() -> None:

@@ -148,6 +148,25 @@ def test_curves_fit(history) -> None:
     assert inside(plots.curves(history, classifier="a-classifier-whose-name-is-rather-long", note=PLUMBING))
 
 
+@pytest.mark.parametrize("apart", [0.0, 1e-6, -1e-6, 0.004, -0.2])
+def test_the_names_of_the_curves_never_overlap(apart: float) -> None:
+    """Neither each other, where both end at the same figure, nor the panel beside them."""
+    history = course(5)
+    history.val_loss[-1] = history.loss[-1] + apart
+    history.val_accuracy[-1] = history.accuracy[-1]
+    figure = plots.curves(history, classifier="pets", note="")
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        boxes = [
+            text.get_window_extent() for text in axes.texts if text.get_text() in {"train", "validation"}
+        ]
+        assert len(boxes) == 2
+        assert not boxes[0].overlaps(boxes[1])
+    ticks = [label.get_window_extent() for label in figure.axes[1].get_yticklabels()]
+    ends = [text.get_window_extent().x1 for text in figure.axes[0].texts]
+    assert max(ends) + 4 < min(tick.x0 for tick in ticks)
+
+
 def test_diverged_training_is_said() -> None:
     """NaN in every epoch makes a picture that says so, and no warning."""
     history = course(3)

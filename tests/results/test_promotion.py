@@ -145,3 +145,35 @@ def test_odds_name_both_chances() -> None:
     line = odds(evidence(2, {1, 2, 3}), evidence(1, {4, 5, 6}), LIMITS)
     assert line.startswith("power: an equally good challenger passes this test with 9")
     assert line.endswith("one 2 points better with 100% (600 images, 1.0% told apart)")
+
+
+def _nights(*, anchored: bool, nights: int = 40, images: int = 1500) -> tuple[float, int]:
+    """The last champion's true accuracy, and promotions, when each night's challenger is truly a point worse
+    than the present champion. A challenger repeats most of the champion's answers, as retrained models do."""
+    rng = np.random.default_rng(8)
+    chance = np.full(images, 0.95)  # of a right answer, image by image
+
+    def answers(chance: np.ndarray) -> Predictions:
+        right = luck < chance
+        return said(set(np.flatnonzero(~right).tolist()), images=range(images))
+
+    luck = rng.random(images)
+    champions = [evidence(0, set(), test=answers(chance))]
+    for night in range(1, nights + 1):
+        luck = np.where(rng.random(images) < 0.06, rng.random(images), luck)
+        challenger = evidence(night, set(), test=answers(chance - 0.01))
+        against = best(champions, test=challenger.test) if anchored else champions[-1]
+        if failed(challenger, against) == {}:
+            champions.append(challenger)
+            chance = chance - 0.01
+    return float(chance.mean()), len(champions) - 1
+
+
+def test_nightly_promotions_drift_down_only_without_the_anchor() -> None:
+    """Forty nights: held against the present champion alone, the champions lose far more than the margin;
+    held against the best there has been, they end within it and the luck of one test."""
+    drifted, many = _nights(anchored=False)
+    kept, few = _nights(anchored=True)
+    assert drifted < 0.95 - 2 * LIMITS.margin
+    assert kept >= 0.95 - LIMITS.margin
+    assert 0 < few < many

@@ -1,6 +1,8 @@
 """One run and one version per content, however often, from wherever, and interrupted wherever."""
 
+import contextlib
 import functools
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +18,7 @@ import pytest
 from frostline import files
 from frostline.errors import FrostlineError
 from frostline.scores import serving
-from frostline.tracking import Commit, Published, publish, store
+from frostline.tracking import Commit, Published, download_model, moved, publish, store
 from frostline.tracking.session import session
 from frostline.verbs import score
 from making import encoded
@@ -53,7 +55,7 @@ def test_a_person_finds_everything(root: Path, uri: str) -> None:
     assert run["metrics"]["test_accuracy"] == [(0, "0.875")]
     assert run["datasets"] == [("colours", "d" * 12)]
     assert run["files"] == [
-        "agreement.json", "history.csv", "metrics.json",
+        "agreement.json", "environment/requirements.txt", "history.csv", "metrics.json",
         "plots/classes.csv", "plots/confusion.csv", "plots/confusion.png", "record.json",
     ]  # fmt: skip
     assert run["tags"]["note"] == run["tags"]["mlflow.note.content"] == "random weights: plumbing only"
@@ -355,19 +357,51 @@ def test_a_persons_description_stays(root: Path, uri: str) -> None:
     assert seen(uri)["runs"][0]["tags"]["mlflow.note.content"] == "best so far"
 
 
-def test_a_moved_project_is_told_what_to_do(
+def test_a_moved_project_keeps_its_runs_and_their_files(
     root: Path, uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its database still names the old place: nothing may be written there."""
-    publish(gathered(), uri=uri)
-    root.rename(tmp_path / "moved")
-    monkeypatch.chdir(tmp_path / "moved")
-    with pytest.raises(FrostlineError, match=r"the project was moved.*move .frostline/mlflow out of the way"):
-        publish(gathered(), uri=store())
+    """Under another path the run, its pictures and its model are read, a sync has nothing to bring, and a
+    new training is written there; nothing is left or looked for in the old place."""
+    first = publish(gathered(), uri=uri)
+    before = seen(uri)
+    there = tmp_path / "moved to ä place"
+    root.rename(there)
+    monkeypatch.chdir(there)
+    with session(store()) as client:
+        run = client.get_run(first.run_id)
+        assert run.info.artifact_uri.startswith((there / ".frostline/mlflow/artifacts").as_uri())
+        picture = Path(client.download_artifacts(first.run_id, "plots/confusion.png", str(tmp_path)))
+    assert picture.read_bytes() == (there / "plots/tiny/confusion.png").read_bytes()
+    model = there / "artifacts/models/tiny/model.onnx"
+    assert download_model("models:/tiny@challenger").read_bytes() == model.read_bytes()
+    assert seen(store()) == before
+    assert not publish(gathered(), uri=store()).changed
+    write(there, key="b" * 64)
+    assert publish(gathered(), uri=store()).version == 2
     assert not root.exists()
-    # The way out, in a folder of another name: this process holds the moved database open.
-    monkeypatch.chdir(write(project(tmp_path / "without store", monkeypatch)))
-    assert publish(gathered(), uri=store()).version == 1
+    assert _places(there) == []
+
+
+def _places(there: Path) -> list[str]:
+    """Files' places in a store's database that lie outside the project."""
+    with contextlib.closing(sqlite3.connect(there / ".frostline/mlflow/mlflow.db")) as connection:
+        found = [
+            row[0]
+            for table, column in moved.COLUMNS
+            for row in connection.execute(f"SELECT {column} FROM {table}").fetchall()
+        ]
+    return [each for each in found if each and each.startswith("file:") and there.as_uri() not in each]
+
+
+def test_a_store_of_someone_else_is_left_alone(
+    root: Path, uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store that a team shares by its path keeps its files where it says, whoever opens it."""
+    publish(gathered(), uri=uri)
+    monkeypatch.chdir(write(project(tmp_path / "colleague", monkeypatch)))
+    content = (root / ".frostline/mlflow/mlflow.db").read_bytes()
+    moved.settle(uri)
+    assert (root / ".frostline/mlflow/mlflow.db").read_bytes() == content
 
 
 @pytest.mark.parametrize(

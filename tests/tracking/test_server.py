@@ -74,7 +74,7 @@ def test_publish_twice_and_download(root: Path, address: str) -> None:
     assert (first.created, first.registered, first.version) == (True, True, 1)
     assert not publish(gathered(), uri=address).changed
     assert seen(address) == before
-    assert len(before["runs"][0]["files"]) == 7
+    assert len(before["runs"][0]["files"]) == 8
     assert (
         download_model("models:/tiny@challenger").read_bytes()
         == (root / "artifacts/models/tiny/model.onnx").read_bytes()

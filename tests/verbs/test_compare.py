@@ -66,6 +66,22 @@ def written() -> dict[str, Any]:
     return json.loads((paths.COMPARISON / "comparison.json").read_text())["datasets"]
 
 
+def test_the_exported_model_is_named_by_its_hash() -> None:
+    """In the JSON and on the page, with the training's key; a model of an earlier training is not it."""
+    record = json.loads((paths.classifier("pets-cnn") / "record.json").read_text())
+    for name, key in (("pets-cnn", record["key"]), ("pets-vgg19", "of another training")):
+        paths.model(name).mkdir(parents=True)
+        files.write_json(paths.model(name) / "agreement.json", {"key": key, "model": "a1" * 32})
+    compare.run()
+    rows = {row["classifier"]: row for row in written()["pets"]["classifiers"]}
+    assert (rows["pets-cnn"]["model"], rows["pets-vgg19"]["model"]) == ("a1" * 32, "")
+    assert rows["pets-cnn"]["key"] == record["key"]
+    page = (paths.COMPARISON / "report.html").read_text()
+    assert page.count("a1" * 32) == 1
+    assert page.count("not exported") == 2
+    assert record["key"] in page
+
+
 def test_writes_all_and_prints_the_table(capsys) -> None:
     """The three files; ranks by dataset; the terminal gets the table."""
     capsys.readouterr()

@@ -108,7 +108,7 @@ def test_headline_is_part_of_the_metrics(tmp_path, monkeypatch, weights, said) -
 
 @pytest.mark.usefixtures("project")
 def test_plots_folder(capsys) -> None:
-    """Exactly the promised files, each readable; the summary on one line."""
+    """Exactly the promised files, each readable; the summary, and the hash of the images, on a line each."""
     evaluate.run("pets-cnn")
     folder = paths.plots("pets-cnn")
     assert {path.name for path in folder.iterdir()} == OUTPUTS
@@ -119,7 +119,8 @@ def test_plots_folder(capsys) -> None:
                 image.load()
     assert capsys.readouterr().out.splitlines() == [
         "pets-cnn: 77.8% of 9 test images right (95%: 45.3% to 93.7%), loss "
-        f"{metrics()['test']['loss']:.3f}; {PLUMBING}"
+        f"{metrics()['test']['loss']:.3f}; {PLUMBING}",
+        f"images by manifest: pets {metrics()['dataset_digest']}",
     ]
 
 

@@ -10,12 +10,15 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
+from frostline import tracking
 from frostline.errors import InputError
 from frostline.frost import features
+from frostline.tracking.session import session
 from frostline.verbs import curves, preprocess, sweep_freeze, sweep_views, weights
 from making import archive, classes
 from making_networks import KERAS_COPIES
 from making_params import CNN, PRETRAINED, WHOLE, changed
+from making_stores import sqlite
 
 pytestmark = KERAS_COPIES
 
@@ -42,7 +45,16 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name in ("mobilenet-random", "scratch"):
             weights.run(name)
         preprocess.run("shapes")
+        sqlite(root / ".frostline/mlflow")
         yield root
+
+
+def in_mlflow(parent: str) -> list[str]:
+    """Names of the runs below a parent, in order."""
+    with session(tracking.store()) as client:
+        runs = client.search_runs([client.get_experiment_by_name("shapes").experiment_id])
+    (above,) = [run.info.run_id for run in runs if run.info.run_name == parent]
+    return sorted(run.info.run_name for run in runs if run.data.tags.get("mlflow.parentRunId") == above)
 
 
 def width(path: Path) -> int:
@@ -66,6 +78,8 @@ def test_sweep_freeze(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
     assert [row["cut"] for row in rows] == [each["cut"] for each in found]
     assert width(tmp_path / "frozen" / "cuts.png") > 500
     assert capsys.readouterr().out.count("frozen up to") == 3
+    cuts = ("all", "conv_pw_1_relu", "conv_pw_2_relu")
+    assert in_mlflow("frozen: freeze points") == [f"frozen: frozen up to {cut}" for cut in cuts]
     monkeypatch.setattr(features, "_computed", lambda *_: pytest.fail("computed again"))
     sweep_freeze.run("frozen", cuts="conv_pw_2_relu,all", most=1, out=tmp_path)
 
@@ -93,6 +107,8 @@ def test_sweep_views(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     assert [row["views"] for row in rows] == [each["views"] for each in found]
     assert width(tmp_path / "viewed" / "views.png") > 500
     assert capsys.readouterr().out.count("each training image through the trunk") == 5
+    ways = ("1", "16", "2", "live", "none")
+    assert in_mlflow("viewed: views") == [f"viewed: views {each}" for each in ways]
     monkeypatch.setattr(features, "_computed", lambda *_: pytest.fail("computed again"))
     sweep_views.run("viewed", views="1,2", out=tmp_path)
 
@@ -126,3 +142,9 @@ def test_curves(tmp_path: Path) -> None:
         assert each["start"] == pytest.approx(sum(course[0] for course in each["accuracy"]) / 2)
         assert each["asymptote"] == pytest.approx(sum(course[-1] for course in each["accuracy"]) / 2)
     assert width(tmp_path / "curves.png") > 500
+    first = WHOLE["seed"]
+    assert in_mlflow("cnn: seeds") == [f"cnn: seed {seed}" for seed in (first, first + 1)]
+    assert in_mlflow("frozen: seeds") == [f"frozen: seed {seed}" for seed in (first, first + 1)]
+    (study,) = [each for each in tracking.kept_studies() if (each.classifier, each.kind) == ("cnn", "seeds")]
+    assert [len(child.epochs) for child in study.children] == [2, 2]
+    assert not tracking.publish_study(study, uri=tracking.store())  # its picture was there in time

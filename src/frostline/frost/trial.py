@@ -6,16 +6,18 @@ from typing import Any
 
 from frostline.frost import joined, training
 from frostline.frost.recipe import Recipe
+from frostline.nets.fitting import Epoch
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of a training: the part that trained, validation accuracy (0-1) over so many images, seconds.
+    """What came of a training: the part that trained, its epochs, validation accuracy (0-1) over so many images.
 
     The seconds are those of training alone, after all features it reads are cached; live views never are.
     """
 
     upper: Any
+    epochs: tuple[Epoch, ...]
     accuracy: float
     images: int
     seconds: float
@@ -30,6 +32,7 @@ def trial(inputs: Recipe) -> Trial:
     epochs = list(training.train(inputs, network, parts))
     return Trial(
         upper=list(parts.values())[-1].upper,
+        epochs=tuple(epoch for _, epoch in epochs),
         accuracy=epochs[-1][1].val_accuracy,
         images=len(inputs.manifest.split("validation").ids),
         seconds=time.monotonic() - start,

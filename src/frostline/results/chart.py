@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from frostline.results.comparison import SIGNIFICANT
 from frostline.results.style import INK, MUTED, PAPER, RIGHT, canvas, styled
 
 if TYPE_CHECKING:
@@ -38,10 +39,19 @@ def _accuracies_title(datasets: dict[str, Any]) -> str:
         )
     ((name, entry),) = datasets.items()
     best, *others = entry["classifiers"]
-    alike = sum(row["against_best"]["p"] >= 0.05 for row in others)
-    told = f"; {alike} of {len(others)} others not distinguishable" if others else ""
+    told = f"; {_beside(others)}" if others else ""
     share = f"{best['accuracy']:.1%} of {entry['images']:,} {name} test images"
     return f"{best['classifier']}: {share} right{told}"
+
+
+def _beside(others: list[dict[str, Any]]) -> str:
+    """How far the best can be told from the rest."""
+    alike = sum(row["against_best"]["p"] >= SIGNIFICANT for row in others)
+    if not alike:
+        return "better than the other" if len(others) == 1 else f"better than all {len(others)} others"
+    if len(others) == 1:
+        return "the other is not distinguishable"
+    return f"{alike} of {len(others)} others not distinguishable"
 
 
 def _accuracy_panel(axes: "Axes", name: str, entry: dict[str, Any], *, spell_notes: bool) -> None:

@@ -15,12 +15,16 @@ SIGNIFICANT = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """One classifier: its metrics file, its record's parameter counts, its rows of the test split."""
+    """One classifier: its metrics file, its record's parameter counts, its rows of the test split.
+
+    `model` is the SHA-256 of the exported file that these figures describe, "" before export.
+    """
 
     name: str
     metrics: Mapping[str, Any]
     parameters: Mapping[str, int]
     test: Predictions
+    model: str = ""
 
     @property
     def order(self) -> tuple[float, float, str]:
@@ -74,6 +78,8 @@ def _row(candidate: Candidate, best: Candidate) -> dict[str, Any]:
         "validation_accuracy": candidate.metrics["validation"]["accuracy"],
         "parameters": {key: candidate.parameters[key] for key in ("trainable", "frozen")},
         "note": candidate.metrics["note"],
+        "key": candidate.metrics.get("key", ""),
+        "model": candidate.model,
         "against_best": None if candidate is best else _paired(candidate, best),
     }
 

@@ -68,6 +68,7 @@ def ranking(
         + "\neach class against the rest; areas are means",
         note=note,
     )
+    figure.get_layout_engine().set(h_pad=0.14)  # type: ignore[union-attr, call-arg]
     upper, lower = figure.subplots(2, 1)
     upper.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
     _curves(upper, curves[0], classes)

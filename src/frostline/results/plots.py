@@ -53,6 +53,7 @@ def curves(history: History, *, classifier: str, note: str) -> "Figure":
         subtitle=_phases_told(history),
         note=note,
     )
+    figure.get_layout_engine().set(w_pad=0.12)  # type: ignore[union-attr, call-arg]
     loss, accuracy = figure.subplots(1, 2)
     _curve(loss, "loss (nats)", train=history.loss, validation=history.val_loss)
     _curve(accuracy, "accuracy", train=history.accuracy, validation=history.val_accuracy)
@@ -149,12 +150,13 @@ def _curve(axes: "Axes", title: str, *, train: np.ndarray, validation: np.ndarra
     axes.yaxis.get_major_locator().set_params(nbins=6)  # type: ignore[call-arg]
     for name, figures, colour in (("train", train, MUTED), ("validation", validation, RIGHT)):
         axes.plot(epochs, figures, color=colour, marker="o" if len(epochs) <= 25 else "", markersize=3.5)
-        lift = 5 if _last(figures) > _last(train if figures is validation else validation) else -5
+        ends = (_last(figures), _last(train if figures is validation else validation))
+        above = ends[0] > ends[1] or (ends[0] == ends[1] and figures is validation)
         axes.annotate(
             name,
             (1.0, _last(figures)),
             xycoords=("axes fraction", "data"),
-            xytext=(3, lift),
+            xytext=(3, 5 if above else -5),
             textcoords="offset points",
             color=colour,
             va="center",

@@ -73,7 +73,8 @@ def _section(name: str, entry: Mapping[str, Any]) -> list[str]:
         *(_cells(row) for row in entry["classifiers"]),
     ]
     told = "\n".join(f"- {line}" for line in verdicts(entry))
-    return [f"## {_heading(name, entry)}", "\n".join(lines), *([told] if told else [])]
+    manifest = f"Manifest of the images: `{entry['digest']}`"
+    return [f"## {_heading(name, entry)}", "\n".join(lines), *([told] if told else []), manifest]
 
 
 def _cells(row: Mapping[str, Any]) -> str:

@@ -55,6 +55,11 @@ def measured(accuracy: float, *, images: int) -> Estimate:
     return Estimate(accuracy, ends.low, ends.high)
 
 
+def flat(name: str, estimate: Estimate) -> dict[str, float]:
+    """A figure and its interval's ends by name."""
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+
+
 @dataclass(frozen=True)
 class Band:
     """Validation accuracies (S, E) of one classifier: S seeds, E epochs, each 0 to 1."""

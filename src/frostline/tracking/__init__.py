@@ -9,13 +9,19 @@ from frostline.tracking.content import Outputs, note
 from frostline.tracking.download import download_model
 from frostline.tracking.git import Commit, commit
 from frostline.tracking.looking import champion_days, page
+from frostline.tracking.moved import settle
+from frostline.tracking.observing import Observed
+from frostline.tracking.observing import read as observed
 from frostline.tracking.places import reachable, require, store, where_to_look
 from frostline.tracking.publishing import Published, publish
 from frostline.tracking.search import Registered, registered
 from frostline.tracking.streaming import live
+from frostline.tracking.studies import Child, Study, publish_study, shared, studying
+from frostline.tracking.studies import kept as kept_studies
 
 __all__ = [
-    "Commit", "Decision", "Outputs", "Published", "Registered", "Standing", "Version", "champion_days", "commit",
-    "decide", "download_model", "kept", "live", "note", "page", "publish", "reachable", "registered",
-    "require", "roll_back", "standing", "store", "where_to_look",
+    "Child", "Commit", "Decision", "Observed", "Outputs", "Published", "Registered", "Standing", "Study",
+    "Version", "champion_days", "commit", "decide", "download_model", "kept", "kept_studies", "live", "note",
+    "observed", "page", "publish", "publish_study", "reachable", "registered", "require", "roll_back",
+    "settle", "shared", "standing", "store", "studying", "where_to_look",
 ]  # fmt: skip

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from frostline import files, notes
+from frostline.tracking.observing import Observed
 
 # What the store may hold in a run changes with this, so that older runs are brought up to date.
-FORMAT = 2
+FORMAT = 3
 KEY = "frostline.key"
 CLASSIFIER = "frostline.classifier"
 MODEL = "frostline.model_sha256"
 SYNCED = "frostline.synced"
 DIRTY = "mlflow.source.git.dirty"
 COMMIT = "mlflow.source.git.commit"
+PYTHON = "frostline.python"  # the last that is brought of what was observed
 
 # MLflow's limits on lengths.
 NAME_LENGTH, PARAM_LENGTH, TAG_LENGTH = 250, 6000, 5000
@@ -39,13 +41,20 @@ class Outputs:
     files: Mapping[str, Path] = field(default_factory=dict)  # path inside the run → file to keep there
     model: Path | None = None  # export's model.onnx
     data_hash: str = ""  # DVC's hash of the raw dataset, as dvc.lock has it; "" where it is not known
+    observed: Observed | None = None  # of the training, if it ran on this machine
 
     @property
     def classifier(self) -> str:
         return str(self.record["classifier"])
 
+    @property
+    def packages(self) -> Mapping[str, str]:
+        """Versions of the packages that the result depends on."""
+        found: Mapping[str, str] = self.record.get("packages", {})
+        return found
+
     def digest(self) -> str:
-        """Changes whenever anything that a run shows would change."""
+        """Changes whenever anything that a run shows would change, on whatever machine it is asked."""
         content = {name: files.sha256_file(path) for name, path in self.files.items()}
         model = files.sha256_file(self.model) if self.model else None
         return files.digest([FORMAT, dict(self.record), content, model, self.data_hash])
@@ -142,6 +151,45 @@ def tags(outputs: Outputs) -> dict[str, str]:
         "note": note(outputs),
     }
     return {name: _short(str(value), TAG_LENGTH) for name, value in wanted.items() if value}
+
+
+def dataset_source(outputs: Outputs) -> dict[str, str]:
+    """Where the images are found again: frostline's digest of the manifest, DVC's hash of the raw files."""
+    known = {
+        "dataset": outputs.record["dataset"],
+        "digest": outputs.record["dataset_digest"],
+        "dvc": outputs.data_hash,
+    }
+    return {name: value for name, value in known.items() if value}
+
+
+def dataset_profile(outputs: Outputs) -> dict[str, Any]:
+    """What MLflow's page of a dataset says: its classes, the images of each split."""
+    images = {
+        split: outputs.metrics[split]["images"]
+        for split in ("train", "validation", "test")
+        if outputs.metrics and "images" in outputs.metrics.get(split, {})
+    }
+    return {"classes": list(outputs.record.get("classes", [])), **({"images": images} if images else {})}
+
+
+def environment(observed: Observed | None, *, packages: Mapping[str, str]) -> str:
+    """A requirements file: every package of the training's environment, or those that its result depends on."""
+    if observed:
+        said, pins = "the environment that trained", list(observed.requirements)
+    else:
+        said = "what the result depends on; the lock in requirements/ of the run's commit has the rest"
+        pins = [f"{name}=={version}" for name, version in packages.items()]
+    return "".join(f"{line}\n" for line in [f"# {said}", *pins])
+
+
+def machine_tags(observed: Observed) -> dict[str, str]:
+    """What the training ran on; the tag that says that all is there comes last."""
+    found = {f"frostline.{name}": value[:TAG_LENGTH] for name, value in observed.machine.items()}
+    return {
+        **{name: value for name, value in found.items() if name != PYTHON},
+        PYTHON: found.get(PYTHON, "?"),
+    }
 
 
 def version_tags(outputs: Outputs) -> dict[str, str]:

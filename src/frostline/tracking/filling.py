@@ -11,12 +11,15 @@ from frostline import files
 from frostline.tracking import content
 from frostline.tracking.content import Outputs, Point
 from frostline.tracking.git import Commit
+from frostline.tracking.machine import SYSTEM
+from frostline.tracking.observing import Observed, Timed
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
 DESCRIPTION = "mlflow.note.content"
+ENVIRONMENT = "environment/requirements.txt"
 
 
 def fill(client: "MlflowClient", run: "Run", outputs: Outputs) -> None:
@@ -30,7 +33,7 @@ def fill(client: "MlflowClient", run: "Run", outputs: Outputs) -> None:
     )
     log_points(client, run, content.epochs(outputs.history), whole_history=True)
     log_points(client, run, content.results(outputs.metrics, outputs.f1), whole_history=False)
-    _dataset(client, run, outputs.record)
+    dataset(client, run, source=content.dataset_source(outputs), profile=content.dataset_profile(outputs))
     _describe(client, run, content.note(outputs))
     with tempfile.TemporaryDirectory() as folder:
         for name, source in outputs.files.items():
@@ -38,6 +41,44 @@ def fill(client: "MlflowClient", run: "Run", outputs: Outputs) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
         client.log_artifacts(run_id, folder)
+    if outputs.observed is None and content.PYTHON not in run.data.tags:
+        client.log_text(run_id, content.environment(None, packages=outputs.packages), ENVIRONMENT)
+
+
+def observe(
+    client: "MlflowClient", run: "Run", observed: Observed | None, *, packages: Mapping[str, str]
+) -> bool:
+    """Bring what was seen of the training on this machine; whether anything was missing.
+
+    Where nothing was seen, here or elsewhere, the environment is that of `packages`, pins of the record.
+    """
+    if observed is None:
+        return False
+    points = _unseen(client, run, observed)
+    log_timed(client, run.info.run_id, points)
+    if content.PYTHON not in run.data.tags:
+        client.log_text(run.info.run_id, content.environment(observed, packages=packages), ENVIRONMENT)
+        log(client, run.info.run_id, tags=content.machine_tags(observed))
+        return True
+    return bool(points)
+
+
+def _unseen(client: "MlflowClient", run: "Run", observed: Observed) -> list[Timed]:
+    """Samples that the run lacks, by their step: what was streamed is there already."""
+    there = {
+        (name, step)
+        for name, step, _ in history(client, run, {n for n in run.data.metrics if n.startswith(SYSTEM)})
+    }
+    return [point for point in observed.points() if point[:2] not in there]
+
+
+def log_timed(client: "MlflowClient", run_id: str, points: Sequence[Timed]) -> None:
+    """Log points that know when they were taken."""
+    from mlflow.entities import Metric
+
+    new = [Metric(name, value, when, step) for name, step, value, when in points]
+    for some in _pieces(new, 1000):
+        client.log_batch(run_id, metrics=some)
 
 
 def log(
@@ -105,15 +146,21 @@ def commit_tags(run: "Run", commit: Commit | None) -> dict[str, str]:
     return {content.COMMIT: commit.sha, content.DIRTY: str(commit.dirty).lower()}
 
 
-def _dataset(client: "MlflowClient", run: "Run", record: Mapping[str, Any]) -> None:
-    """The dataset as MLflow's own column shows it; its digests have at most 36 characters."""
-    from mlflow.entities import Dataset, DatasetInput
+def dataset(
+    client: "MlflowClient", run: "Run", *, source: Mapping[str, str], profile: Mapping[str, Any]
+) -> None:
+    """The dataset as MLflow's own column shows it; its digests have at most 36 characters.
 
-    source = files.canonical_json({"dataset": record["dataset"], "digest": record["dataset_digest"]})
-    dataset = Dataset(record["dataset"], record["dataset_digest"][:12], "frostline", source)
+    `source` names the dataset, its digest, and DVC's hash of the raw files where that is known.
+    """
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    told, described = files.canonical_json(dict(source)), files.canonical_json(dict(profile))
+    made = Dataset(source["dataset"], source["digest"][:12], "frostline", told, profile=described)
     inputs = run.inputs.dataset_inputs if run.inputs else []
-    if not any(known.dataset.digest == dataset.digest for known in inputs):
-        client.log_inputs(run.info.run_id, [DatasetInput(dataset)])
+    if not any(known.dataset.digest == made.digest for known in inputs):
+        tag = InputTag("mlflow.data.context", "training, validation and test")
+        client.log_inputs(run.info.run_id, [DatasetInput(made, [tag])])
 
 
 def _describe(client: "MlflowClient", run: "Run", text: str) -> None:

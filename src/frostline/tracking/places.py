@@ -25,17 +25,14 @@ def store() -> str:
     """The URI of the tracking store: $MLFLOW_TRACKING_URI, else sqlite in the project's own folder.
 
     The project's own store is `.frostline/mlflow/`: `mlflow.db` and `artifacts/`. MLflow writes the
-    absolute place of the artifacts into the database. So when the repository is moved, runs, params,
-    metrics, tags and registered versions survive (the URI is made anew from the new root), but the
-    pictures and models of older runs are still looked for in the old place; `publish` then refuses
-    to write there and says what to do. Nothing of value is lost: all of it comes from stage outputs.
+    absolute place of the artifacts into the database; see `moved.settle` for what a moved repository does.
     """
     if chosen := os.environ.get(VARIABLE, "").strip():
         return chosen
-    return f"sqlite:///{_folder() / 'mlflow.db'}"
+    return f"sqlite:///{folder() / 'mlflow.db'}"
 
 
-def _folder() -> Path:
+def folder() -> Path:
     """The project's own store, in the real root also inside DVC's temporary checkouts."""
     root = os.environ.get("DVC_ROOT")
     try:
@@ -50,7 +47,7 @@ def _folder() -> Path:
 def is_own(uri: str) -> bool:
     """Whether a URI names the project's own store."""
     try:
-        return database(uri) == _folder() / "mlflow.db"
+        return database(uri) == folder() / "mlflow.db"
     except InputError:
         return False
 
@@ -74,8 +71,8 @@ def artifact_location(uri: str, experiment: str) -> str | None:
     if is_server(uri) or uri.startswith("databricks"):
         return None
     file = database(uri)
-    folder = file.parent if file else _folder()
-    return (folder / "artifacts" / experiment).as_uri()
+    beside = file.parent if file else folder()
+    return (beside / "artifacts" / experiment).as_uri()
 
 
 def lock_file(uri: str) -> Path:

@@ -6,6 +6,7 @@ from frostline import files
 from frostline.tracking import filling, registry, runs
 from frostline.tracking.content import SYNCED, Outputs
 from frostline.tracking.git import Commit
+from frostline.tracking.runs import Wanted
 from frostline.tracking.session import locked, session
 
 # Another sync may be sending a large model.
@@ -32,22 +33,28 @@ def publish(outputs: Outputs, *, uri: str, commit: Commit | None = None) -> Publ
     """
     record = outputs.record
     with locked(uri, seconds=LOCK_SECONDS), session(uri) as client:
-        run, created = runs.find_or_create(
-            client, uri, key=record["key"], classifier=record["classifier"], dataset=record["dataset"]
-        )
+        span = outputs.observed.span if outputs.observed else None
+        start = span[0] if span else None
+        wanted = Wanted(record["key"], record["classifier"], record["dataset"], start=start)
+        run, created = runs.find_or_create(client, uri, wanted)
         run_id = run.info.run_id
-        filling.log(client, run_id, tags=filling.commit_tags(run, commit))
+        for seen in (outputs.observed.commit if outputs.observed else None, commit):
+            filling.log(client, run_id, tags=filling.commit_tags(run, seen))
+            run = client.get_run(run_id)
+        observed = filling.observe(client, run, outputs.observed, packages=outputs.packages)
         digest = outputs.digest()
         version = None
         if outputs.model:
             version = registry.find_version(client, outputs.classifier, files.sha256_file(outputs.model))
         complete = run.data.tags.get(SYNCED) == digest and run.info.status == "FINISHED"
         if complete and (version or not outputs.model):
-            return Published(run_id, int(version.version) if version else None, False, False, False)
+            return Published(run_id, int(version.version) if version else None, False, False, observed)
         filling.fill(client, run, outputs)
         number, registered = None, False
         if outputs.model:
             number, registered = registry.register(client, run, outputs, model=outputs.model)
-        client.set_terminated(run_id, "FINISHED")
+        # A run that streamed, or began at a sync, keeps its own times.
+        mine = span is not None and run.info.start_time == span[0]
+        client.set_terminated(run_id, "FINISHED", end_time=span[1] if span and mine else run.info.end_time)
         client.set_tag(run_id, SYNCED, digest)
         return Published(run_id, number, created, registered, True)

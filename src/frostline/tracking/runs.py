@@ -1,9 +1,10 @@
 """Experiments and runs: found by content key in whatever state, and created exactly once."""
 
 import getpass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from frostline.errors import FrostlineError
 from frostline.tracking import places
 from frostline.tracking.content import CLASSIFIER, KEY, identity
 
@@ -12,24 +13,41 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 
-def find_or_create(
-    client: "MlflowClient", uri: str, *, key: str, classifier: str, dataset: str
-) -> tuple["Run", bool]:
+@dataclass(frozen=True)
+class Wanted:
+    """A run: found by content key and classifier, in the experiment named after the dataset.
+
+    A new one is called `name`, else as the classifier, gets `tags` beside those it is found by, and began
+    at `start` (milliseconds since 1970), else now.
+    """
+
+    key: str
+    classifier: str
+    dataset: str
+    name: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    start: int | None = None
+
+
+def find_or_create(client: "MlflowClient", uri: str, wanted: Wanted) -> tuple["Run", bool]:
     """The one run of a content key, whatever its state, and whether this call created it.
 
     Two machines can both find nothing and both create: whoever looks next keeps the older run and
     takes the other out, so that all end with the same one.
     """
-    experiment = _experiment(client, uri, dataset)
+    key, classifier = wanted.key, wanted.classifier
+    experiment = _experiment(client, uri, wanted.dataset)
     if found := _one(client, experiment, key=key, classifier=classifier):
         return found, False
     created = client.create_run(
         experiment,
-        run_name=classifier,
+        start_time=wanted.start,
+        run_name=wanted.name or classifier,
         tags={
-            **identity(key=key, classifier=classifier, dataset=dataset),
+            **identity(key=key, classifier=classifier, dataset=wanted.dataset),
             "mlflow.user": user(),
             "mlflow.source.name": "frostline",
+            **wanted.tags,
         },
     )
     kept = _one(client, experiment, key=key, classifier=classifier) or created
@@ -86,9 +104,4 @@ def _experiment(client: "MlflowClient", uri: str, dataset: str) -> str:
                 raise error
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
-    if places.is_own(uri) and found.artifact_location != location:
-        raise FrostlineError(
-            f"the project was moved: its MLflow store keeps files in {found.artifact_location}; "
-            "move the project back, or move .frostline/mlflow out of the way and run `frostline sync` again"
-        )
     return str(found.experiment_id)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from frostline.errors import FrostlineError
-from frostline.tracking import places
+from frostline.tracking import moved, places
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -41,6 +41,7 @@ def session(uri: str, *, limits: Mapping[str, str] = PATIENT) -> Iterator["Mlflo
     with _environment({**settings, places.VARIABLE: uri}), _silence(), _explained(uri):
         if file := places.database(uri):
             file.parent.mkdir(parents=True, exist_ok=True)
+        moved.settle(uri)
         from mlflow import MlflowClient
 
         yield MlflowClient(tracking_uri=uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI", uri))

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from frostline.errors import FrostlineError
 from frostline.tracking import filling, places, runs
 from frostline.tracking.content import Point, epoch_metric, missing, storable
+from frostline.tracking.observing import Observed, observing
+from frostline.tracking.runs import Wanted
 from frostline.tracking.session import HASTY, locked, session
 
 if TYPE_CHECKING:
@@ -24,30 +26,33 @@ LOCK_SECONDS = 5.0
 def live(*, key: str, classifier: str, dataset: str) -> Iterator[Log]:
     """Yield `log(epoch, metrics)`, which streams to the run of this content key; epoch from 1.
 
-    It streams only to an http(s) server that answers within seconds; without one it costs nothing,
-    not even MLflow's import. Nothing that goes wrong stops training: one line on stderr, and the
+    What was seen of the training, its machine's load included, is kept for `frostline sync`.
+    It streams only to an http(s) server that answers within seconds; without one it costs
+    nothing, not even MLflow's import. Nothing that goes wrong stops training: one line on stderr, and the
     points come with `frostline sync`, from history.csv.
     """
     uri = os.environ.get(places.VARIABLE, "").strip()
-    stream = _Stream(uri, alive=places.is_server(uri))
-    stream.attempt(lambda: places.require(uri))
-    stream.attempt(lambda: stream.open(key=key, classifier=classifier, dataset=dataset))
-    status = "FAILED"
-    try:
-        yield stream.log
-        status = "FINISHED"
-    except KeyboardInterrupt:
-        status = "KILLED"
-        raise
-    finally:
-        stream.attempt(lambda: stream.close(status))
+    with observing(key) as observed:
+        stream = _Stream(uri, observed, alive=places.is_server(uri))
+        stream.attempt(lambda: places.require(uri))
+        stream.attempt(lambda: stream.open(key=key, classifier=classifier, dataset=dataset))
+        status = "FAILED"
+        try:
+            yield stream.log
+            status = "FINISHED"
+        except KeyboardInterrupt:
+            status = "KILLED"
+            raise
+        finally:
+            stream.attempt(lambda: stream.close(status))
 
 
 class _Stream:
     """The run being written to, for as long as its server answers."""
 
-    def __init__(self, uri: str, *, alive: bool) -> None:
-        self.uri, self.alive = uri, alive
+    def __init__(self, uri: str, observed: Observed, *, alive: bool) -> None:
+        self.uri, self.observed, self.alive = uri, observed, alive
+        self.seen = len(observed.samples)
         self.run_id = ""
         self.sent: list[Point] = []
 
@@ -67,27 +72,31 @@ class _Stream:
     def open(self, *, key: str, classifier: str, dataset: str) -> None:
         """Find or create the run and remember the points it has: training again adds none twice."""
         with locked(self.uri, seconds=LOCK_SECONDS), self.session() as client:
-            run, _ = runs.find_or_create(client, self.uri, key=key, classifier=classifier, dataset=dataset)
+            run, _ = runs.find_or_create(client, self.uri, Wanted(key, classifier, dataset))
             self.run_id = run.info.run_id
             self.sent = filling.history(
                 client, run, {name for name in run.data.metrics if name.startswith("epoch/")}
             )
+            filling.log(client, self.run_id, tags=filling.commit_tags(run, self.observed.commit))
             client.update_run(self.run_id, "RUNNING")
 
     def log(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Stream one epoch's metrics."""
+        """Stream one epoch's metrics, and how busy the machine was."""
         points = [(epoch_metric(name), epoch, storable(float(value))) for name, value in metrics.items()]
         self.attempt(lambda: self._send(missing(points, self.sent)))
 
     def _send(self, points: list[Point]) -> None:
-        if not points:
+        load = self.observed.points(since=self.seen)
+        if not points and not load:
             return
         with self.session() as client:
             from mlflow.entities import Metric
 
             now = int(time.time() * 1000)
             client.log_batch(self.run_id, [Metric(name, value, now, step) for name, step, value in points])
+            filling.log_timed(client, self.run_id, load)
         self.sent += points
+        self.seen = 1 + max((step for _, step, _, _ in load), default=self.seen - 1)
 
     def close(self, status: str) -> None:
         with self.session() as client:

@@ -1,5 +1,8 @@
 """compare: all classifiers of params.yaml beside each other, with how sure the ranking is."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from frostline import files, params, paths
 from frostline.errors import FrostlineError
 from frostline.records import predictions, reports
@@ -36,4 +39,15 @@ def _candidate(name: str) -> Candidate:
     right = round(float(test.right.mean()), DECIMALS) if len(test) else None
     if told != (record["dataset_digest"], len(test), right):
         raise FrostlineError(f"{paths.metrics(name)} is older than {folder}; run `{made_by}`")
-    return Candidate(name=name, metrics=metrics, parameters=record["parameters"], test=test)
+    return Candidate(
+        name=name, metrics=metrics, parameters=record["parameters"], test=test, model=_model(name, record)
+    )
+
+
+def _model(name: str, record: Mapping[str, Any]) -> str:
+    """The hash of the exported model of this very training, "" where there is none."""
+    path, made_by = paths.model(name) / "agreement.json", f"dvc repro export@{name}"
+    if not path.is_file():
+        return ""
+    proof = reports.read(path, keys=("model",), made_by=made_by)
+    return str(proof["model"]) if proof.get("key") == record.get("key") else ""

@@ -37,6 +37,7 @@ def run(name: str) -> None:
     files.write_json(paths.headline(name), _headline(report))
     files.write_json(paths.metrics(name), report)
     print(_summary(name, found.measured["test"], note=found.note))
+    print(f"images by manifest: {record['dataset']} {record['dataset_digest']}")
 
 
 def _find(name: str, every: Predictions, *, record: Mapping[str, Any], manifest: Manifest) -> Findings:

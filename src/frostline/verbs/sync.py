@@ -16,7 +16,7 @@ STAGES = ("train", "evaluate", "export")
 
 
 def run() -> None:
-    """Sync every classifier of params.yaml, one line each, then say where to look.
+    """Sync every classifier of params.yaml and every study, one line each, then say where to look.
 
     It may be called as often as wanted: one run per content key, one version per model. A store that
     does not answer is a FrostlineError within 10 seconds; the outputs stay, so a later sync has all.
@@ -28,6 +28,12 @@ def run() -> None:
     commit = tracking.commit(Path.cwd())
     for name in names:
         print(f"{name:<{width}}  {_sync(name, uri=uri, commit=commit)}", flush=True)
+    for study in tracking.kept_studies():
+        changed = tracking.publish_study(study, uri=uri)
+        said = "brought" if changed else "already up to date"
+        print(
+            f"{study.classifier:<{width}}  {said}: {study.kind}, {len(study.children)} trainings", flush=True
+        )
     print(f"look: {tracking.where_to_look(uri)}")
 
 
@@ -75,6 +81,7 @@ def gather(name: str) -> Outputs | None:
         files=kept,
         model=model if exported else None,
         data_hash=graph.data_hash(record["dataset"], classifier=name),
+        observed=tracking.observed(record["key"]),
     )
 
 

@@ -1,0 +1,104 @@
+"""What a machine is and how busy it is, in MLflow's names for both."""
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SECONDS = 10.0  # between two samples, as MLflow's own
+FIRST_SECONDS = 0.5  # the first comes sooner, so that short trainings have one
+SYSTEM = "system/"  # MLflow shows these metrics on a page of their own
+GPU_QUERY = ("index", "utilization.gpu", "memory.used", "memory.total")
+
+
+@dataclass
+class Sampler:
+    """How busy the machine is while a block runs: `samples` of (milliseconds since 1970, figures)."""
+
+    samples: list[tuple[int, Mapping[str, float]]] = field(default_factory=list)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> "Sampler":
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(SECONDS)
+
+    def _watch(self) -> None:
+        """Sample soon, then regularly, and once more at the end; what cannot be seen is left out."""
+        import psutil
+
+        psutil.cpu_percent()  # the next call says what was used since this one
+        pause = FIRST_SECONDS
+        while not self._stop.wait(pause):
+            self.samples.append((int(time.time() * 1000), busy()))
+            pause = SECONDS
+        self.samples.append((int(time.time() * 1000), busy()))
+
+
+def busy() -> dict[str, float]:
+    """Load now: `cpu_utilization_percentage` since the call before, memory, and each NVIDIA GPU's."""
+    import psutil
+
+    memory = psutil.virtual_memory()
+    return {
+        "cpu_utilization_percentage": psutil.cpu_percent(),
+        "system_memory_usage_megabytes": round(memory.used / 1e6, 1),
+        "system_memory_usage_percentage": round(100 * memory.used / memory.total, 1),
+        "process_memory_usage_megabytes": round(psutil.Process().memory_info().rss / 1e6, 1),
+        **_gpus(),
+    }
+
+
+def _gpus() -> dict[str, float]:
+    """As nvidia-smi says it; {} where there is none or it does not answer."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return {}
+    asked = [program, f"--query-gpu={','.join(GPU_QUERY)}", "--format=csv,noheader,nounits"]
+    try:
+        said = subprocess.run(asked, capture_output=True, text=True, timeout=5, check=True).stdout
+        found: dict[str, float] = {}
+        for line in said.splitlines():
+            index, used, memory, total = (float(each) for each in line.split(","))
+            found |= {
+                f"gpu_{index:g}_utilization_percentage": used,
+                f"gpu_{index:g}_memory_usage_megabytes": memory,
+                f"gpu_{index:g}_memory_usage_percentage": round(100 * memory / total, 1),
+            }
+    except (OSError, ValueError, ZeroDivisionError, subprocess.SubprocessError):
+        return {}
+    return found
+
+
+def described() -> dict[str, str]:
+    """Python, system and processor: results are the same bytes only on processors of one class."""
+    return {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cpu": f"{_processor()}, {os.cpu_count()} cores",
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "unknown"
+
+
+def requirements() -> list[str]:
+    """Every installed package as a pin, by name."""
+    found = {each.name: each.version for each in importlib.metadata.distributions() if each.name}
+    return [f"{name}=={found[name]}" for name in sorted(found, key=str.lower)]
