@@ -12,6 +12,6 @@ from frostline.graph.tree import DATA, changes, forget_sample_remote, remote
 __all__ = [
     "DATA", "Author", "BusyError", "Origin", "Outcome", "Record", "RemoteError", "Step", "changes",
     "committer", "content", "data_hash", "end_left_behind", "exporting", "forget_sample_remote", "holding", "outcome",
-    "own_changes", "pull", "push", "record", "remote", "reproduce", "require_clean", "require_revision", "share", "stages",
-    "stale", "steps", "subject", "waves",
+    "own_changes", "pull", "push", "record", "remote", "reproduce", "require_clean", "require_revision", "share",
+    "stages", "stale", "steps", "subject", "waves",
 ]  # fmt: skip
