@@ -23,8 +23,11 @@ def notify(block: str, *, subject: str, body: str) -> str:
     return ""
 
 
-def on_trouble(flow: Any, run: Any, state: Any) -> None:
-    """Prefect calls it when a run failed, crashed or was cancelled: it tells through the run's own block."""
-    block = (run.parameters or {}).get("notify", "")
+def on_trouble(flow: Any, flow_run: Any, state: Any) -> None:
+    """Prefect calls it when a run failed, crashed or was cancelled: it tells through the run's own block.
+
+    A worker names the arguments, a run itself gives them in this order: the names are Prefect's.
+    """
+    block = (flow_run.parameters or {}).get("notify", "")
     reason = (state.message or "").strip() or "no reason was given"
-    notify(block, subject=f"{flow.name}: {state.name}", body=f"{run.name}: {reason}")
+    notify(block, subject=f"{flow.name}: {state.name}", body=f"{flow_run.name}: {reason}")
