@@ -7,7 +7,7 @@ import pytest
 
 from frostline.orchestration import notices
 
-FLOW, STATE = SimpleNamespace(name="training"), SimpleNamespace(name="Cancelled", message=" by hand ")
+FLOW, STATE = SimpleNamespace(name="training"), SimpleNamespace(name="Cancelling", message=" by hand ")
 RUN = SimpleNamespace(name="calm-owl", parameters={"notify": "custom-webhook/here"})
 
 
