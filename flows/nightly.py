@@ -27,6 +27,7 @@ def nightly(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks f
     notify: str = "",
     at_once: Annotated[int, Field(ge=1)] = 1,
     pool: str = "",
+    ray_address: str = "",
 ) -> State:
     """Score the new images of a folder (if one is named), then decide about retraining.
 
@@ -35,7 +36,7 @@ def nightly(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks f
     `training/POOL`; "" retrains here. The other parameters are those of scoring and training.
     """
     orchestration.drop_missed()
-    seen = scoring(folder, model, notify=notify) if folder else None
+    seen = scoring(folder, model, ray_address=ray_address, notify=notify) if folder else None
     ages = {} if champion_days is None else {
         name: tracking.champion_days(name, uri=tracking.store()) for name in params.load().classifiers
     }  # fmt: skip

@@ -11,23 +11,25 @@ from frostline.nightly import inbox, outputs
 
 
 @flow(name="scoring", **tasks.WATCHED)
-def scoring(
+def scoring(  # noqa: PLR0913  # as nightly
     folder: str,
     model: str,
     out: str = "scores",
     device: str = "auto",
+    ray_address: str = "",
     notify: str = "",  # noqa: ARG001  # read by on_trouble from the run's parameters
 ) -> State:
     """Score what is new in a folder into a Parquet file of its own; the next run begins after it.
 
     folder: where images arrive. model: models:/NAME@champion, a classifier's name or a file. out: a folder.
+    ray_address: a Ray cluster that does the work, HOST:PORT or auto; "" works here.
     notify: a notification block for failures, such as custom-webhook/frostline.
     """
     orchestration.drop_missed()
     batch = inbox.batch(Path(folder), out=Path(out))
     if batch is None:
         return orchestration.nothing_to_do(f"no new images in {folder}")
-    job = tasks.score(batch, model=model, device=device)
+    job = tasks.score(batch, model=model, device=device, ray_address=ray_address)
     inbox.settle(batch)
     orchestration.show_table("scores", outputs.scores(job), text=f"{batch.images} new images of {folder}")
     return orchestration.done(f"{batch.images} images scored into {batch.out}", data=outputs.drift(job))

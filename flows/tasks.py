@@ -60,10 +60,11 @@ def meet_champion(name: str) -> gate.Verdict:
 
 
 @task(name="score", **WHILE_AWAY)
-def score(batch: Batch, *, model: str, device: str) -> Path:
-    """Score a batch, or go on where an interrupted one ended; returns the job file."""
+def score(batch: Batch, *, model: str, device: str, ray_address: str = "") -> Path:
+    """Score a batch, here or on a Ray cluster, or go on where an interrupted one ended; returns the job file."""
     scoring.run(
         [f"@{batch.listed}"], model=model, out=batch.out, resume=True, device=device, precision="auto",
         batch_size=None, threads=None, top_k=5, min_confidence=0.0, features=False,
+        engine="ray" if ray_address else "local", ray_address=ray_address or None,
     )  # fmt: skip
     return batch.out.with_name(batch.out.name + ".job.json")

@@ -204,7 +204,12 @@ def test_job_file(tmp_path: Path, network: Path) -> None:
     }
     assert job["output"] == {"path": str(out), "sha256": sha256_file(out), "rows": 5}
     assert job["listing"] == sha256("".join(f"{name}\0" for name in sorted(PHOTOS)).encode())
-    assert job["options"] == OPTIONS | {"device": "auto", "keep_features": False}
+    assert job["options"] == OPTIONS | {
+        "device": "auto",
+        "keep_features": False,
+        "engine": "local",
+        "ray_address": None,
+    }
     assert job["kept"] is None
     assert job["precision"] == "fp32"
     assert job["provider"]["asked"] == "auto"

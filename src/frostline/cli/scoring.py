@@ -55,6 +55,18 @@ from frostline.cli.app import command, verb
     is_flag=True,
     help="Keep what the frozen layers make of each image, so that the next model on them needs its head alone.",
 )
+@click.option(
+    "--engine",
+    default="local",
+    show_default=True,
+    type=click.Choice(["local", "ray"]),
+    help="Who works: this process, or actors on a Ray cluster (extra `ray`).",
+)
+@click.option(
+    "--ray-address",
+    metavar="ADDRESS",
+    help="The cluster: HOST:PORT or auto, else $RAY_ADDRESS, else one of this machine's own.",
+)
 def score(source: tuple[str, ...], listed: tuple[str, ...], **options: Any) -> None:
     """Score every image in SOURCE: one row per file.
 

@@ -1,7 +1,8 @@
 """A dataset's or a score job's images by name, from a folder or an archive alike."""
 
 import contextlib
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -15,10 +16,14 @@ _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 
 
 class Source:
-    """Images by printable name. Reading is thread-safe; use it in a `with`, or close it."""
+    """Images by printable name. Reading is thread-safe; use it in a `with`, or close it.
 
-    def __init__(self, opened: archives.Opened, *, shards: Sequence[str] = ()) -> None:
+    Where a copy of it is unpickled, what lies at its path is opened there, once in each process.
+    """
+
+    def __init__(self, opened: archives.Opened, *, path: Path, shards: Sequence[str] = ()) -> None:
         self._names, self._read, self._close = opened
+        self._path = path
         self._known = frozenset(self._names)
         # A folder's archives in order; images are then named `shard/name`.
         self.shards = tuple(shards)
@@ -40,6 +45,9 @@ class Source:
     def close(self) -> None:
         """Release the archive; a folder holds nothing."""
         self._close()
+
+    def __reduce__(self) -> tuple[Callable[[Path], "Source"], tuple[Path]]:
+        return _again, (self._path.absolute(),)
 
     def __enter__(self) -> "Source":
         return self
@@ -64,22 +72,28 @@ def open_source(path: Path) -> Source:
             )
         if not path.is_file():
             raise InputError(f"{printable(path)} is a pipe or a device; name a folder or an archive")
-        return Source(archives.open_archive(path))
+        return Source(archives.open_archive(path), path=path)
     except PermissionError:
         raise InputError(f"cannot read {printable(path)}: permission denied") from None
+
+
+@functools.lru_cache(maxsize=8)
+def _again(path: Path) -> Source:
+    """What another process meant, held open until this process ends."""
+    return open_source(path)
 
 
 def _open_folder(folder: Path) -> Source:
     real = index(((name, name) for name in find_images(folder)), where=printable(folder))
     if not real and (shards := _shards(folder)):
-        return _open_shards(shards)
+        return _open_shards(folder, shards)
 
     def read(name: str) -> bytes:
         path = folder / real[name]
         archives.check_size(path.stat().st_size)
         return path.read_bytes()
 
-    return Source((list(real), read, lambda: None))
+    return Source((list(real), read, lambda: None), path=folder)
 
 
 def _shards(folder: Path) -> dict[str, Path]:
@@ -88,7 +102,7 @@ def _shards(folder: Path) -> dict[str, Path]:
     return {name: found[name] for name in sorted(found) if not name.startswith(".")}
 
 
-def _open_shards(shards: dict[str, Path]) -> Source:
+def _open_shards(folder: Path, shards: dict[str, Path]) -> Source:
     """Archives of one dataset as one source: `shard/name`, shard by shard."""
     with contextlib.ExitStack() as stack:
         readers, names = {}, []
@@ -102,4 +116,4 @@ def _open_shards(shards: dict[str, Path]) -> Source:
         shard, _, inside = name.partition("/")
         return readers[shard](inside)
 
-    return Source((names, read, closing.close), shards=list(shards))
+    return Source((names, read, closing.close), path=folder, shards=list(shards))

@@ -56,6 +56,11 @@ class Session:
         """Names of the outputs that `run` gives: `probs`, and `features` where asked for."""
         return self._opened.names
 
+    @property
+    def content(self) -> bytes:
+        """The bytes of the model that runs."""
+        return self._opened.content
+
     def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
         """(N, H, W, 3) uint8 RGB to the outputs by name; `probs` is (N, C) float32.
 

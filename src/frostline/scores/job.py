@@ -12,6 +12,7 @@ from frostline.files import digest, printable, read_json, sha256_file
 from frostline.onnx.contract import to_values
 from frostline.onnx.sessions import Session
 from frostline.scores import journal, places
+from frostline.scores.elsewhere import Elsewhere
 from frostline.scores.kept import Kept
 from frostline.scores.merge import Merged
 from frostline.scores.plan import Pace, Plan
@@ -24,7 +25,7 @@ class Job:
     """A finished score job.
 
     `skipped` is None where the other files were not counted; `kept` None where features were not kept;
-    `resumed` rows were there at its start.
+    `resumed` rows were there at its start; `elsewhere` None where this process worked.
     """
 
     plan: Plan
@@ -34,6 +35,7 @@ class Job:
     kept: Kept | None
     resumed: int
     seconds: dict[str, float]
+    elsewhere: Elsewhere | None = None
 
     @property
     def rate(self) -> float:
@@ -43,6 +45,8 @@ class Job:
     @property
     def where(self) -> str:
         """The provider that most of the work ran on: the trunk's where images went through it."""
+        if self.elsewhere:
+            return self.elsewhere.where
         trunk = self.kept.trunk if self.kept else None
         return (trunk or self.plan.session).provider
 
@@ -58,8 +62,9 @@ class Job:
             "output": {"path": path, "sha256": sha256_file(self.plan.out), "rows": self.merged.rows},
             "model": _model(self.plan.model, self.plan.session),
             "note": self.plan.session.contract.note,
-            "provider": _provider(self.plan.session),
-            "device": self.plan.session.device,
+            "engine": self.elsewhere.values() if self.elsewhere else {"name": "local"},
+            "provider": None if self.elsewhere else _provider(self.plan.session),
+            "device": None if self.elsewhere else self.plan.session.device,
             "precision": self.plan.session.precision,
             "batch_size": self.pace.batch_size,
             "tuning": self.pace.tuned.measured if self.pace.tuned else None,

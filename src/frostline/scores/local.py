@@ -3,6 +3,7 @@
 import functools
 import glob
 import os
+import platform
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
@@ -73,21 +74,35 @@ def _read(path: Path) -> bytes:
 
 def item(name: str, path: Path) -> Item:
     """A file as an item of that name."""
-    place = printable(path.absolute())
+    path = path.absolute()
+    place = printable(path)
     return Item(name, functools.partial(_read, path), functools.partial(mark, path), place)
 
 
 class Folder(Local):
-    """All images below a folder, found while they are scored; other files are counted on the way."""
+    """All images below a folder, found while they are scored; other files are counted on the way.
+
+    A copy that is unpickled on another machine reads what is at the same absolute path there.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root, self.where = root, printable(root)
         self.others = 0
+        self._absolute = root.absolute()
         self._identity = _identity(root)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        self._identity = _identity(self._absolute)  # a network file system has another number on each machine
+        if self._identity is None:
+            raise FrostlineError(
+                f"the folder {printable(self._absolute)} is not there on {platform.node()}; mount it at the same "
+                "path on every machine of the cluster"
+            )
 
     def items(self) -> Iterator[Item]:
         """Images in the order of their names' bytes; InputError where two names print alike."""
-        self.others, odd, root = 0, set(), printable(self.root.absolute())
+        self.others, odd, root = 0, set(), printable(self._absolute)
         for raw in walk_images(self.root, other=self._count_other):
             name = printable(raw)
             if "\\x" in name:  # only such names can be another's escaped form
@@ -96,7 +111,7 @@ class Folder(Local):
                         f"{self.where}: two different files print as {name!r}; rename one of them"
                     )
                 odd.add(name)
-            path = self.root / raw
+            path = self._absolute / raw
             yield Item(
                 name, functools.partial(self._read, path), functools.partial(mark, path), f"{root}/{name}"
             )
@@ -118,7 +133,7 @@ class Folder(Local):
             return _read(path)
         except OSError:
             # A missing file is a row; a missing disk is not a million rows.
-            if _identity(self.root) != self._identity:
+            if _identity(self._absolute) != self._identity:
                 raise FrostlineError(
                     f"the folder {self.where} vanished while it was read; bring it back"
                 ) from None

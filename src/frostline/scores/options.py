@@ -6,6 +6,8 @@ from typing import Any
 from frostline.errors import InputError
 from frostline.onnx.sessions import DEVICES, PRECISIONS
 
+ENGINES = ("local", "ray")
+
 
 @dataclass(frozen=True)
 class Options:
@@ -13,7 +15,8 @@ class Options:
 
     Where the network runs (`device`, `precision`) and how fast (`batch_size`, `threads`; None: as
     measured, and one for each processor); what a row holds (`top_k` labels ranked, a label only from
-    `min_confidence` up, `features`); whether the trunk's features are kept for the next model.
+    `min_confidence` up, `features`); whether the trunk's features are kept for the next model; whether this
+    process works (`engine` local) or a Ray cluster, the one at `ray_address` or one of this machine's own.
     """
 
     device: str
@@ -24,6 +27,8 @@ class Options:
     min_confidence: float
     features: bool
     keep_features: bool = False
+    engine: str = "local"
+    ray_address: str | None = None
 
     @property
     def rows(self) -> dict[str, Any]:
@@ -38,6 +43,12 @@ def require_possible(options: Options) -> None:
         raise InputError(f"--device {options.device}: use one of {', '.join(DEVICES)}")
     if options.precision not in PRECISIONS:
         raise InputError(f"--precision {options.precision}: use one of {', '.join(PRECISIONS)}")
+    if options.engine not in ENGINES:
+        raise InputError(f"--engine {options.engine}: use one of {', '.join(ENGINES)}")
+    if options.engine == "local" and options.ray_address:
+        raise InputError(f"--ray-address {options.ray_address}: only with --engine ray")
+    if options.engine == "ray" and options.keep_features:
+        raise InputError("--keep-features: works in this process only; use --engine local, or leave it out")
     if options.threads is not None and options.threads < 1:
         raise InputError(f"--threads {options.threads}: use 1 or more")
     if options.batch_size is not None and not 1 <= options.batch_size <= 65536:

@@ -17,12 +17,15 @@ from frostline.scores.local import Source
 from frostline.scores.options import Options
 from frostline.scores.tuning import Tuned
 
+GPU_BATCH = 128  # of GPUs that are elsewhere
+
 
 @dataclass(frozen=True)
 class Plan:
     """One source to be scored by one model into one output; `items` are the source's, from the first on.
 
     `session` is the network; where features are kept it is the head alone, and `head` says of which trunk.
+    `foreign` describes a model of other origin.
     """
 
     source: Source
@@ -32,6 +35,7 @@ class Plan:
     out: Path
     options: Options
     head: Head | None = None
+    foreign: Foreign | None = None
 
     @functools.cached_property  # as it was when the job began
     def identity(self) -> dict[str, Any]:
@@ -53,8 +57,19 @@ class Pace:
     now: bool = False
 
 
-def make(source: Source, model: Path, described: Foreign | None, *, out: Path, options: Options) -> Plan:
-    """Open the network as the options want it; InputError where the source has no image."""
+def make(  # noqa: PLR0913  # what a job is made of
+    source: Source,
+    model: Path,
+    described: Foreign | None,
+    *,
+    out: Path,
+    options: Options,
+    here: Options | None = None,
+) -> Plan:
+    """Open the network as the options want it, or as `here` does where they speak of other machines.
+
+    InputError where the source has no image.
+    """
     items = _some(source)
     if options.keep_features:
         if described:
@@ -64,15 +79,16 @@ def make(source: Source, model: Path, described: Foreign | None, *, out: Path, o
         precision = "fp32" if options.precision == "auto" else options.precision
         head = open_head(model, precision=precision, threads=options.threads)
         return Plan(source, items, model, head.session, out, options, head)
+    opening = here or options
     session = open_session(
         model,
-        device=options.device,
-        precision=options.precision,
-        threads=options.threads,
-        features=options.features,
+        device=opening.device,
+        precision=opening.precision,
+        threads=opening.threads,
+        features=opening.features,
         foreign=described,
     )
-    return Plan(source, items, model, session, out, options)
+    return Plan(source, items, model, session, out, options, foreign=described)
 
 
 def trunk(head: Head, options: Options) -> Session:
@@ -80,8 +96,13 @@ def trunk(head: Head, options: Options) -> Session:
     return open_trunk(head, device=options.device, threads=options.threads)
 
 
-def pace(session: Session, options: Options) -> Pace:
-    """A batch size as given, or as measured; the session is settled on it."""
+def pace(session: Session, options: Options, *, gpus: bool = False) -> Pace:
+    """A batch size as given, or as measured; the session is settled on it.
+
+    For `gpus` of other machines nothing can be measured here.
+    """
+    if gpus:
+        return Pace(options.batch_size or GPU_BATCH)
     if options.batch_size is not None:
         found = Pace(options.batch_size)
     else:

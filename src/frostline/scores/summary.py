@@ -24,6 +24,8 @@ def lines(done: Job) -> list[str]:
         f"{tally.scored} images scored{abstained}{unreadable}{passed_over(done.skipped)}: {done.rate:g} images/s "
         f"on {done.where}"
     ]
+    if done.elsewhere and done.elsewhere.finished:
+        told.append(done.elsewhere.told)
     if done.kept:
         told.append(
             f"{done.kept.reused} of them from features that were kept, {done.kept.forwarded} through the whole "

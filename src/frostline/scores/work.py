@@ -12,6 +12,7 @@ from frostline import images
 from frostline.engine.local import stream
 from frostline.engine.work import Block, Decode
 from frostline.progress import progress
+from frostline.scores.elsewhere import Elsewhere
 from frostline.scores.journal import MARK, Journal
 from frostline.scores.kept import Kept
 from frostline.scores.plan import Plan
@@ -31,16 +32,27 @@ class Watch:
         self.laps[what], self._since = now - self._since, now
 
 
-def score(plan: Plan, shards: Journal, *, kept: Kept | None, batch_size: int) -> None:
+def score(
+    plan: Plan,
+    shards: Journal,
+    *,
+    kept: Kept | None,
+    batch_size: int,
+    elsewhere: Elsewhere | None = None,
+) -> None:
     """One row for each of the plan's items that are left, in order, into the shards.
 
-    Images go `batch_size` at once through the whole network, or where features are `kept` through the head.
+    Images go `batch_size` at once through the whole network, here or `elsewhere`, or where features are `kept`
+    through the head.
     """
     options, session = plan.options, plan.session
     scorer = Scorer(
         session.contract.classes, options.top_k, session.sha256, options.min_confidence, options.features
     )
-    blocks = _above(plan, kept) if kept else _whole(plan, batch_size)
+    if elsewhere:
+        blocks = elsewhere.blocks(plan, decode=_decoder(plan), batch_size=batch_size)
+    else:
+        blocks = _above(plan, kept) if kept else _whole(plan, batch_size)
     with contextlib.closing(blocks), progress(plan.source.count, "score", summary=False) as advance:
         advance(shards.done)
         for block in blocks:

@@ -10,7 +10,8 @@ from frostline.files import printable
 from frostline.onnx import foreign
 from frostline.onnx.parts import Head
 from frostline.onnx.sessions import Session
-from frostline.scores import job, journal, models, places, plan, rows, sources, summary, work
+from frostline.scores import elsewhere, job, journal, models, places, plan, rows, sources, summary, work
+from frostline.scores.elsewhere import Elsewhere
 from frostline.scores.job import Job
 from frostline.scores.kept import Kept, open_kept
 from frostline.scores.merge import merge
@@ -42,28 +43,33 @@ def run(  # one argument an option of the command
     described = foreign.read(contract) if contract else None
     watch = Watch()
     with contextlib.closing(sources.open_images(source)) as opened:
-        planned = plan.make(opened, models.resolve(model), described, out=out, options=asked)
-        if planned.head is None:
-            _tell(planned.session)
-        if resume and job.finished(planned):
-            print(f"{printable(out)} is finished already; without --resume it is scored anew")
-            return
-        done = _work(planned, watch, resume=resume)
+        path = models.resolve(model)
+        with elsewhere.join(asked) as others:
+            here = others.here(asked) if others else None
+            planned = plan.make(opened, path, described, out=out, options=asked, here=here)
+            if planned.head is None and others is None:
+                _tell(planned.session)
+            if resume and job.finished(planned):
+                print(f"{printable(out)} is finished already; without --resume it is scored anew")
+                return
+            done = _work(planned, watch, resume=resume, others=others)
     print(*summary.lines(done), sep="\n")
 
 
-def _work(planned: Plan, watch: Watch, *, resume: bool) -> Job:
-    """Score what has no row yet, merge, write the job file."""
+def _work(planned: Plan, watch: Watch, *, resume: bool, others: Elsewhere | None) -> Job:
+    """Score what has no row yet, here or on `others`, merge, write the job file."""
     out = planned.out
     with journal.open_journal(out, planned.identity, resume=resume) as shards:
         watch.lap("open")
         kept = _kept(planned, planned.head) if planned.head else None
-        pace = _pace(planned.session, planned.options) if kept is None else None
+        gpus = others is not None and others.pool.gpus > 0
+        pace = _pace(planned.session, planned.options, gpus=gpus) if kept is None else None
         watch.lap("tune")
         resumed = shards.done
         shards.skip(planned.items)
         watch.lap("skip")
-        work.score(planned, shards, kept=kept, batch_size=pace.batch_size if pace else 0)
+        size = pace.batch_size if pace else 0
+        work.score(planned, shards, kept=kept, batch_size=size, elsewhere=others)
         watch.lap("score")
         merged = merge(shards.tables(), out, rows.schema(features=planned.options.features))
         watch.lap("merge")
@@ -75,6 +81,7 @@ def _work(planned: Plan, watch: Watch, *, resume: bool) -> Job:
             kept=kept,
             resumed=resumed,
             seconds=watch.laps,
+            elsewhere=others,
         )
         files.write_json(places.job_file(out), done.values())
         journal.discard(shards, out)
@@ -90,9 +97,9 @@ def _tell(session: Session) -> None:
     )
 
 
-def _pace(session: Session, options: Options) -> Pace:
+def _pace(session: Session, options: Options, *, gpus: bool = False) -> Pace:
     """Images at once; said where they were measured."""
-    found = plan.pace(session, options)
+    found = plan.pace(session, options, gpus=gpus)
     if found.tuned:
         how = "measured just now" if found.now else "measured before"
         print(

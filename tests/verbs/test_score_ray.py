@@ -1,0 +1,102 @@
+"""score --engine ray: the local engine's rows, on a cluster of this machine's own."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from frostline.errors import FrostlineError, InputError
+from frostline.files import read_json
+from frostline.scores import journal
+from frostline.verbs import score
+from making import archive, encoded, folder
+from making_models import model
+
+OPTIONS: dict[str, Any] = {
+    "device": "cpu", "precision": "auto", "batch_size": 4, "threads": None, "top_k": 2,
+    "min_confidence": 0.0, "features": True,
+}  # fmt: skip
+PHOTOS = {f"a/{seed:02}.png": encoded(seed, height=21 + seed, width=90 - seed) for seed in range(70)}
+BAD = {"a/empty.jpg": b"", "b/page.jpg": b"<!DOCTYPE html><html>not found</html>"}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Photos, as a folder and as an archive, and a model."""
+    folder(tmp_path / "photos", PHOTOS | BAD)
+    archive(tmp_path / "photos.zip", PHOTOS | BAD)
+    (tmp_path / "model.onnx").write_bytes(model(features=True))
+    return tmp_path
+
+
+def run(place: Path, source: str, **changes: Any) -> Any:
+    """The rows of a job as a table."""
+    out = place / "scores.parquet"
+    score.run([str(place / source)], model=str(place / "model.onnx"), out=out, **(OPTIONS | changes))
+    return pq.read_table(out)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("source", ["photos", "photos.zip"])
+def test_rows_are_those_of_the_local_engine(
+    place: Path, source: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Bit for bit on one machine; the job file names the actors, and the summary their processes."""
+    local = run(place, source)
+    capsys.readouterr()
+    assert run(place, source, engine="ray").equals(local)
+    said = read_json(place / "scores.parquet.job.json", made_by="score")["engine"]
+    assert (said["name"], said["machines"]) == ("ray", 1)
+    assert sum(each["images"] for each in said["workers"]) == len(PHOTOS) + len(BAD)
+    told = capsys.readouterr().out
+    assert all(f"process {each['process']} on" in told for each in said["workers"])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_job_that_broke_goes_on_there(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begun here, ended on the cluster: finished shards are kept, rows are those of one go."""
+    whole = run(place, "photos")
+    real, calls = journal.Journal.add, []
+
+    def breaks(shards: journal.Journal, table: Any) -> None:
+        calls.append(table.num_rows)
+        if len(calls) > 10:
+            raise FrostlineError("the disk is full")
+        real(shards, table)
+        shards.flush()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal.Journal, "add", breaks)
+        with pytest.raises(FrostlineError, match="the disk is full"):
+            run(place, "photos")
+    assert run(place, "photos", engine="ray", resume=True).equals(whole)
+    said = read_json(place / "scores.parquet.job.json", made_by="score")
+    worked = sum(each["images"] for each in said["engine"]["workers"])
+    assert worked == len(PHOTOS) + len(BAD) - sum(calls[:10])
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"engine": "spark"}, "--engine spark: use one of local, ray"),
+        ({"ray_address": "host:10001"}, "--ray-address host:10001: only with --engine ray"),
+        ({"engine": "ray", "keep_features": True}, "--keep-features: works in this process only"),
+        ({"engine": "ray", "ray_address": "nowhere"}, "--ray-address nowhere: use HOST:PORT"),
+    ],
+)
+def test_what_cannot_be(place: Path, changes: dict[str, Any], line: str) -> None:
+    """One line each, and nothing is written."""
+    with pytest.raises(InputError) as caught:
+        run(place, "photos", **changes)
+    assert str(caught.value).startswith(line)
+    assert not list(place.glob("scores*"))
+
+
+def test_nobody_answers(place: Path) -> None:
+    """The output stays as it was."""
+    with pytest.raises(FrostlineError, match=r"no Ray cluster answers at 127\.0\.0\.1:1"):
+        run(place, "photos", engine="ray", ray_address="127.0.0.1:1")
+    assert not list(place.glob("scores*"))
