@@ -4,6 +4,7 @@ import contextlib
 import http.server
 import json
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -25,7 +26,6 @@ from test_end_to_end import TINY, project
 PATIENCE = 400.0  # seconds; two busy cores
 SECRET = "a-token-that-nobody-may-see"
 BLOCK = "custom-webhook/told"
-EPOCHS = "epochs: 12"  # of the tiny project's one classifier
 
 
 def wait(what: Callable[[], Any], *, why: str, seconds: float = PATIENCE) -> Any:
@@ -133,10 +133,9 @@ class Nights:
         )
 
     def part(self, word: str) -> psutil.Process:
-        """The service of `frostline serve` with a word in its command."""
-        return next(
-            each for each in psutil.Process(self.process.pid).children() if word in " ".join(each.cmdline())
-        )
+        """The service of `frostline serve` with a word of its own in its command."""
+        services = psutil.Process(self.process.pid).children()
+        return next(each for each in services if word in each.cmdline())
 
     def training(self) -> psutil.Process | None:
         """The process that trains in this project, if there is one."""
@@ -155,13 +154,13 @@ class Nights:
         ]
         return found[0]
 
-    def change(self, old: str, new: str) -> None:
-        """Edit params.yaml and commit it."""
+    def epochs(self, count: int) -> None:
+        """Change how long the one classifier trains, and commit it."""
         path = self.root / "params.yaml"
-        text = path.read_text()
-        assert old in text
-        path.write_text(text.replace(old, new))
-        committed(self.root, f"{old} became {new}")
+        text, changed = re.subn(r"epochs: -?\d+", f"epochs: {count}", path.read_text())
+        assert changed == 1
+        path.write_text(text)
+        committed(self.root, f"{count} epochs")
 
     def clean(self) -> bool:
         """Whether git has nothing to say."""

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from making_nights import BLOCK, EPOCHS, Nights, served, wait
+from making_nights import BLOCK, Nights, served, wait
 from making_projects import call
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-LONG = "epochs: 3000"
+LONG = 3000
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def nights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nights]:
 
 def test_cancelled_in_the_middle(nights: Nights) -> None:
     """The stage ends with its run, the message goes out, and the next run does the work."""
-    nights.change(EPOCHS, LONG)
+    nights.epochs(LONG)
     run = nights.start("training/training", notify=BLOCK, at_once=2)
     training = wait(nights.training, why="the stage that trains")
     nights.prefect("flow-run", "cancel", run)
@@ -31,14 +31,14 @@ def test_cancelled_in_the_middle(nights: Nights) -> None:
     assert nights.training() is None
     assert nights.told("training: Cancelled")
     assert nights.clean()
-    nights.change(LONG, "epochs: 9")
+    nights.epochs(9)
     nights.became(nights.start("training/training", at_once=2), "COMPLETED")
     assert nights.clean()
 
 
 def test_killed_in_the_middle(nights: Nights) -> None:
     """A flow's process that is killed is a crash, and told; the same run, retried, ends what was left and is right."""
-    nights.change("epochs: 9", LONG)
+    nights.epochs(LONG)
     before = len(nights.messages)
     run = nights.start("training/training", notify=BLOCK)
     orphan = wait(nights.training, why="the stage that trains")
@@ -46,7 +46,7 @@ def test_killed_in_the_middle(nights: Nights) -> None:
     nights.became(run, "CRASHED")
     assert nights.told("training: Crashed", after=before)
     assert orphan.is_running()
-    nights.change(LONG, "epochs: 10")
+    nights.epochs(10)
     nights.prefect("flow-run", "retry", run)
     wait(lambda: nights.run(run)["state_type"] != "CRASHED", why="the run to begin again")
     done = nights.became(run, "COMPLETED")
@@ -58,8 +58,8 @@ def test_killed_in_the_middle(nights: Nights) -> None:
 
 def test_a_failure_is_told(nights: Nights) -> None:
     """One line says what failed."""
-    nights.change("epochs: 10", "epochs: -1")
+    nights.epochs(-1)
     before = len(nights.messages)
     nights.became(nights.start("training/training", notify=BLOCK), "FAILED")
     assert "epochs" in nights.told("training: Failed", after=before)["body"]
-    nights.change("epochs: -1", "epochs: 11")
+    nights.epochs(11)
