@@ -133,9 +133,13 @@ class Nights:
         )
 
     def part(self, word: str) -> psutil.Process:
-        """The service of `frostline serve` with a word of its own in its command."""
+        """The service of `frostline serve` whose command has a program, a module or an argument of that name."""
         services = psutil.Process(self.process.pid).children()
-        return next(each for each in services if word in each.cmdline())
+        return next(
+            each
+            for each in services
+            if any(Path(part).name == word or part.startswith(f"{word}.") for part in each.cmdline())
+        )
 
     def training(self) -> psutil.Process | None:
         """The process that trains in this project, if there is one."""
