@@ -19,8 +19,9 @@ ARROWS = {
     "cli": {"verbs", "tracking", "lineage"},
     "verbs": {
         "frost", "nets", "engine", "cache", "audit", "data", "images", "params", "records", "results", "onnx",
-        "tracking", "graph", "lineage", "scores", "orchestration", "progress",
+        "tracking", "graph", "lineage", "scores", "orchestration", "progress", "sweeps",
     },
+    "sweeps": {"frost", "nets", "results", "tracking", "graph"},
     "frost": {"nets", "engine", "cache", "data", "images", "params"},
     "nets": {"params"},
     "engine": {"data", "images"},

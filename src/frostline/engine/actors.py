@@ -16,9 +16,8 @@ from frostline.engine.work import Block
 from frostline.errors import FrostlineError
 from frostline.images import DECODE_VERSION
 
-COLUMN = (
-    "content"  # of the one-row tables that Ray Data moves: a pickled chunk, or what became of a piece of it
-)
+# Of the one-row tables that Ray Data moves: a pickled chunk, or what became of a piece of it.
+COLUMN = "content"
 HOUSE = f"frostline {frostline.__version__} with {DECODE_VERSION}"
 
 

@@ -29,8 +29,7 @@ def on_trouble(flow: Any, flow_run: Any, state: Any) -> None:
     A worker names the arguments, a run itself gives them in this order: the names are Prefect's.
     """
     block = (flow_run.parameters or {}).get("notify", "")
-    what = (
-        "Cancelled" if state.name == "Cancelling" else state.name
-    )  # a worker tells before the run has ended
+    # A worker tells while the run is still about to end.
+    what = "Cancelled" if state.name == "Cancelling" else state.name
     reason = (state.message or "").strip() or "no reason was given"
     notify(block, subject=f"{flow.name}: {what}", body=f"{flow_run.name}: {reason}")

@@ -1,20 +1,19 @@
 """`frostline curves CLASSIFIER…`: their learning curves over several seeds, in one picture."""
 
 import contextlib
-import dataclasses
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from frostline import files, graph, notes, tracking
+from frostline import files, notes, sweeps, tracking
 from frostline.errors import InputError
 from frostline.frost import joined, recipe, training
 from frostline.frost.recipe import Recipe
 from frostline.nets.fitting import Epoch
-from frostline.results import style, variants
+from frostline.results import variants
 from frostline.results.variants import Band
-from frostline.tracking import Child, Study
+from frostline.tracking import Child
 
 
 def run(names: tuple[str, ...], *, seeds: int, out: Path) -> None:
@@ -28,7 +27,9 @@ def run(names: tuple[str, ...], *, seeds: int, out: Path) -> None:
             "the classifiers are of different datasets; curves of one picture need the same images"
         )
     with contextlib.ExitStack() as stack:
-        studies = [_study(each, picture=out / "curves.png") for each in inputs]
+        studies = [
+            sweeps.study(each, "seeds", pictures=[out / "curves.png"], varies="seed") for each in inputs
+        ]
         children = [stack.enter_context(tracking.studying(study)) for study in studies]
         bands = [_band(each, seeds, children=found) for each, found in zip(inputs, children, strict=True)]
         _write(inputs, bands, out)
@@ -43,8 +44,7 @@ def _write(inputs: list[Recipe], bands: list[Band], out: Path) -> None:
         title=f"{inputs[0].entry.dataset}: validation accuracy by epoch",
         note="; ".join(sorted(told - {""})),
     )
-    with files.writing(out / "curves.png") as temporary:
-        temporary.write_bytes(style.png(figure))
+    sweeps.draw(out / "curves.png", figure)
 
 
 def _band(inputs: Recipe, seeds: int, *, children: list[Child]) -> Band:
@@ -65,25 +65,10 @@ def _band(inputs: Recipe, seeds: int, *, children: list[Child]) -> Band:
     return band
 
 
-def _study(inputs: Recipe, *, picture: Path) -> Study:
-    """All but the seed is shared."""
-    common = tracking.shared(
-        dataset=inputs.entry.dataset,
-        digest=inputs.manifest.digest,
-        weights=inputs.weights,
-        recipe={name: value for name, value in inputs.plain.items() if name != "seed"},
-    )
-    known = graph.data_hash(inputs.entry.dataset, classifier=inputs.name)
-    return Study("seeds", inputs.name, common, pictures=(str(picture),), data_hash=known)
-
-
 def _child(inputs: Recipe, epochs: list[Epoch]) -> Child:
-    images = len(inputs.manifest.split("validation").ids)
-    accuracy = variants.measured(epochs[-1].val_accuracy, images=images)
-    figures = {**variants.flat("val_accuracy", accuracy), "val_loss": epochs[-1].val_loss}
-    return Child(
-        f"seed {inputs.seed}", inputs.plain, [dataclasses.asdict(epoch) for epoch in epochs], figures
-    )
+    images, last = len(inputs.manifest.split("validation").ids), epochs[-1]
+    accuracy = variants.measured(last.val_accuracy, images=images)
+    return sweeps.child(f"seed {inputs.seed}", inputs, epochs, accuracy, val_loss=last.val_loss)
 
 
 def _epochs(inputs: Recipe) -> list[Epoch]:

@@ -1,17 +1,16 @@
 """`frostline sweep-freeze CLASSIFIER`: the same training with the frost line at each block's end."""
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
 
-from frostline import files, graph, notes, tracking
+from frostline import notes, sweeps, tracking
 from frostline.errors import InputError
 from frostline.frost import recipe, trial, trunk
 from frostline.frost.recipe import Recipe
-from frostline.results import flat, style, variants
+from frostline.results import variants
 from frostline.results.variants import AtCut
-from frostline.tracking import Child, Study
+from frostline.tracking import Child
 
 
 def run(name: str, *, cuts: str | None, most: int, out: Path) -> None:
@@ -23,8 +22,10 @@ def run(name: str, *, cuts: str | None, most: int, out: Path) -> None:
     if inputs.weights["backbone"] is None:
         raise InputError(f"{name} trains from scratch; there is nothing to freeze")
     chosen = cuts.split(",") if cuts else [*trunk.block_ends(inputs.network().body, most=most), "all"]
-    folder = out / name
-    study = _study(inputs, pictures=(folder / "cuts.png", folder / "cuts.csv"))
+    stem = out / name / "cuts"
+    study = sweeps.study(
+        inputs, "freeze points", pictures=(stem.with_suffix(".png"), stem.with_suffix(".csv"))
+    )
     points: list[AtCut] = []
     with tracking.studying(study) as children:
         for cut in chosen:
@@ -32,27 +33,8 @@ def run(name: str, *, cuts: str | None, most: int, out: Path) -> None:
             points.append(point)
             children.append(child)
             print(_line(point), flush=True)
-        _write(inputs, points, folder)
-    print(f"look: {folder / 'cuts.png'}; beside it cuts.csv and cuts.json")
-
-
-def _write(inputs: Recipe, points: list[AtCut], folder: Path) -> None:
-    files.write_text(folder / "cuts.csv", flat.text(points, of=AtCut))
-    files.write_json(folder / "cuts.json", flat.records(points, of=AtCut))
-    figure = variants.cuts(points, classifier=inputs.name, note=notes.note(inputs.weights["source"]))
-    with files.writing(folder / "cuts.png") as temporary:
-        temporary.write_bytes(style.png(figure))
-
-
-def _study(inputs: Recipe, *, pictures: tuple[Path, ...]) -> Study:
-    common = tracking.shared(
-        dataset=inputs.entry.dataset,
-        digest=inputs.manifest.digest,
-        weights=inputs.weights,
-        recipe=inputs.plain,
-    )
-    known = graph.data_hash(inputs.entry.dataset, classifier=inputs.name)
-    return Study("freeze points", inputs.name, common, pictures=tuple(map(str, pictures)), data_hash=known)
+        figure = variants.cuts(points, classifier=name, note=notes.note(inputs.weights["source"]))
+        sweeps.write(stem, points, of=AtCut, figure=figure)
 
 
 def _at(inputs: Recipe, cut: str) -> tuple[AtCut, Child]:
@@ -70,12 +52,7 @@ def _at(inputs: Recipe, cut: str) -> tuple[AtCut, Child]:
         seconds=done.seconds,
     )
     figures = {"trainable": point.trainable, "feature_bytes": point.feature_bytes, "seconds": done.seconds}
-    return point, Child(
-        f"frozen up to {cut}",
-        there.plain,
-        epochs=[dataclasses.asdict(epoch) for epoch in done.epochs],
-        figures={**variants.flat("val_accuracy", point.accuracy), **figures},
-    )
+    return point, sweeps.child(f"frozen up to {cut}", there, done.epochs, point.accuracy, **figures)
 
 
 def _line(point: AtCut) -> str:

@@ -1,15 +1,14 @@
 """`frostline sweep-views CLASSIFIER`: the same training with ever more renderings of each image."""
 
-import dataclasses
 from pathlib import Path
 
-from frostline import files, graph, notes, tracking
+from frostline import notes, sweeps, tracking
 from frostline.errors import InputError
 from frostline.frost import recipe, trial
 from frostline.frost.recipe import Recipe
-from frostline.results import flat, style, variants
+from frostline.results import variants
 from frostline.results.variants import AtViews
-from frostline.tracking import Child, Study
+from frostline.tracking import Child
 
 
 def run(name: str, *, views: str, out: Path) -> None:
@@ -23,8 +22,8 @@ def run(name: str, *, views: str, out: Path) -> None:
             f"{name} has no augmentation, so all views would be alike; set classifiers.{name}.augmentation"
         )
     numbers = [_number(word.strip()) for word in views.split(",")]
-    folder = out / name
-    study = _study(inputs, pictures=(folder / "views.png", folder / "views.csv"))
+    stem = out / name / "views"
+    study = sweeps.study(inputs, "views", pictures=(stem.with_suffix(".png"), stem.with_suffix(".csv")))
     points: list[AtViews] = []
     with tracking.studying(study) as children:
         for each in numbers:
@@ -32,27 +31,8 @@ def run(name: str, *, views: str, out: Path) -> None:
             points.append(point)
             children.append(child)
             print(_line(point), flush=True)
-        _write(inputs, points, folder)
-    print(f"look: {folder / 'views.png'}; beside it views.csv and views.json")
-
-
-def _write(inputs: Recipe, points: list[AtViews], folder: Path) -> None:
-    files.write_text(folder / "views.csv", flat.text(points, of=AtViews))
-    files.write_json(folder / "views.json", flat.records(points, of=AtViews))
-    figure = variants.views(points, classifier=inputs.name, note=notes.note(inputs.weights["source"]))
-    with files.writing(folder / "views.png") as temporary:
-        temporary.write_bytes(style.png(figure))
-
-
-def _study(inputs: Recipe, *, pictures: tuple[Path, ...]) -> Study:
-    common = tracking.shared(
-        dataset=inputs.entry.dataset,
-        digest=inputs.manifest.digest,
-        weights=inputs.weights,
-        recipe=inputs.plain,
-    )
-    known = graph.data_hash(inputs.entry.dataset, classifier=inputs.name)
-    return Study("views", inputs.name, common, pictures=tuple(map(str, pictures)), data_hash=known)
+        figure = variants.views(points, classifier=name, note=notes.note(inputs.weights["source"]))
+        sweeps.write(stem, points, of=AtViews, figure=figure)
 
 
 def _number(word: str) -> int | str:
@@ -78,12 +58,7 @@ def _at(inputs: Recipe, views: int | str) -> tuple[AtViews, Child]:
         seconds=done.seconds,
     )
     figures = {"renderings": point.renderings, "seconds": done.seconds}
-    return point, Child(
-        f"views {views}",
-        there.plain,
-        epochs=[dataclasses.asdict(epoch) for epoch in done.epochs],
-        figures={**variants.flat("val_accuracy", point.accuracy), **figures},
-    )
+    return point, sweeps.child(f"views {views}", there, done.epochs, point.accuracy, **figures)
 
 
 def _line(point: AtViews) -> str:
