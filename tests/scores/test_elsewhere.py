@@ -83,4 +83,4 @@ def test_copies_of_an_archive_open_it_there(tmp_path: Path) -> None:
         sent = pickle.dumps(source)
     first, second = pickle.loads(sent), pickle.loads(sent)
     assert first is second
-    assert {item.name: item.read() for item in first.items()} == PHOTOS
+    assert {name: first.read(name) for name in first.names()} == PHOTOS
