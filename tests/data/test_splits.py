@@ -1,7 +1,9 @@
 """Splits: leak-free before stable before stratified; deterministic, in any order of rows."""
 
+import contextlib
 from collections import Counter, defaultdict
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -47,10 +49,11 @@ def linked(
     *,
     waves: list[int] | None = None,
     given_rows: list[str] | None = None,
+    seed: int = 7,
 ) -> Assignment:
     """One class, with links."""
     images = placed(["cat"] * count, given_rows, waves)
-    return assign(contents("cat", count), images, shares=SHARES, seed=7, links=links)
+    return assign(contents("cat", count), images, shares=SHARES, seed=seed, links=links)
 
 
 @st.composite
@@ -143,6 +146,30 @@ def test_links_never_straddle(data: st.DataObject, count: int) -> None:
         if found.splits[one] and found.splits[other]:
             assert found.splits[one] == found.splits[other]
     assert {row for row, split in enumerate(found.splits) if not split} == found.bridges.keys()
+
+
+def test_links_never_straddle_in_a_class_that_lacks_images() -> None:
+    """Where an image stands in for a split that has none, all that is linked to it moves along."""
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        count = int(rng.integers(5, 15))
+        links = [(int(a), int(b)) for a, b in rng.integers(0, count, (count // 2, 2))]
+        waves = rng.integers(0, 2, count).tolist()
+        with contextlib.suppress(InputError):  # too few that are not linked
+            splits = linked(count, links, waves=waves, seed=seed).splits
+            straddling = {(a, b) for a, b in links if splits[a] and splits[b] and splits[a] != splits[b]}
+            assert not straddling, seed
+
+
+def test_what_a_newcomer_connects_moves_as_one() -> None:
+    """Two images of train, made one by a newcomer: neither stands in alone for the empty test split."""
+    plain = linked(4, []).splits
+    stand_in = plain.index("test")  # drawn for train, as a larger class shows
+    assert linked(8, []).splits[stand_in] == "train"
+    other = plain.index("train")
+    found = linked(5, [(4, stand_in), (4, other)], waves=[0] * 4 + [1])
+    assert found.splits[stand_in] == found.splits[other] == found.splits[4]
+    assert set(found.splits) == set(NAMES)
 
 
 def test_newcomers_follow_or_are_bridges() -> None:

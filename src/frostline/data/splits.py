@@ -66,7 +66,6 @@ def assign(
     late = [0 if image.split in fixed else 1 + image.wave for image in placed]
     near = _neighbours(ids, links)
     home: dict[int, _Cluster] = {}
-    clusters: list[_Cluster] = []
     bridges: dict[int, tuple[str, ...]] = {}
     for wave in sorted(set(late)):
         rows = [row for row, when in enumerate(late) if when == wave and ids[row]]
@@ -77,12 +76,8 @@ def assign(
                 continue
             cuts = {} if not wave else partial if any(given[row] for row in members) else whole
             cluster = older[0] if older else _born(members, ids, given, cuts, seed)
-            if older:
-                cluster.rows += members
-            else:
-                clusters.append(cluster)
-            home.update(dict.fromkeys(members, cluster))
-    _complete(clusters, labels, missing)
+            _join(cluster, members, older, home)
+    _complete(list({id(cluster): cluster for cluster in home.values()}.values()), labels, missing)
     splits = [home[row].split if row in home else "" for row in range(len(ids))]
     _check_present(labels, splits)
     return Assignment(splits, bridges)
@@ -130,15 +125,26 @@ def _components(rows: Sequence[int], near: Mapping[int, Sequence[int]]) -> Itera
 def _older(
     members: Sequence[int], near: Mapping[int, Sequence[int]], home: Mapping[int, _Cluster]
 ) -> list[_Cluster]:
-    """Clusters of earlier images that these are linked to."""
-    return [home[other] for row in members for other in near.get(row, ()) if other in home]
+    """Clusters of earlier images that these are linked to; first what was given or drawn among fewer splits."""
+    found = [home[other] for row in members for other in near.get(row, ()) if other in home]
+    return sorted(found, key=lambda cluster: len(cluster.cuts))
+
+
+def _join(
+    cluster: _Cluster, members: Sequence[int], older: Sequence[_Cluster], home: dict[int, _Cluster]
+) -> None:
+    """Put newcomers and what they connect into one cluster, which is then moved whole or not at all."""
+    connected = (row for one in older if one is not cluster for row in one.rows)
+    rows = dict.fromkeys([*members, *connected])
+    cluster.rows += rows
+    home.update(dict.fromkeys(rows, cluster))
 
 
 def _born(members: list[int], ids: Sequence[str], given: Sequence[str], cuts: Cuts, seed: int) -> _Cluster:
-    """A cluster drawn by its first member, or where it was given to be."""
+    """An empty cluster drawn by its first member, or where that was given to be."""
     place = int(sha256(f"{seed}:{ids[members[0]]}".encode())[:13], 16) / 16**13
     drawn = next((split for split, (start, end) in cuts.items() if start <= place < end), "train")
-    return _Cluster(drawn if cuts else given[members[0]], members, place, cuts)
+    return _Cluster(drawn if cuts else given[members[0]], [], place, cuts)
 
 
 def _complete(clusters: Sequence[_Cluster], labels: Sequence[str], missing: Sequence[str]) -> None:
