@@ -60,7 +60,8 @@ def settle(
     Of related images in several given splits, those in one stay (test before validation before
     train). Of copies within a split, the first stays unless the policy keeps all.
     """
-    links = _links(placed, exact, near)
+    alike = _alike(exact, near)
+    links = _links(placed, exact, alike)
     findings = list(_conflicts(placed, links))
     out = {finding.row: finding.text for finding in findings}
     order = sorted(links, key=lambda row: rank(placed[row]))
@@ -78,25 +79,30 @@ def settle(
     for finding in _straddling(placed, grouped, out):
         findings.append(finding)
         out[finding.row] = finding.text
-    kept = {
-        (min(a, b), max(a, b)) for a, others in links.items() for b, _ in others if not {a, b} & out.keys()
-    }
-    return Settled(findings, out, sorted(kept) + list(_chained(grouped, out)))
+    return Settled(findings, out, _kept([*exact, *grouped], alike, out))
+
+
+def _alike(
+    exact: Sequence[Sequence[int]], near: Sequence[tuple[int, int, float]]
+) -> list[tuple[Sequence[int], Sequence[int]]]:
+    """Near duplicates as pairs of all copies of the one and all copies of the other."""
+    copied = {row: group for group in exact for row in group if len(group) > 1}
+    return [(copied.get(one, (one,)), copied.get(other, (other,))) for one, other, _ in near]
 
 
 def _links(
-    placed: Sequence[Placed], exact: Sequence[Sequence[int]], near: Sequence[tuple[int, int, float]]
+    placed: Sequence[Placed],
+    exact: Sequence[Sequence[int]],
+    alike: Sequence[tuple[Sequence[int], Sequence[int]]],
 ) -> Links:
-    """Near duplicates both ways; of copies, each to the first of every label, not each to each."""
+    """From every copy to the first of each label and split, for these share their fate: not each to each."""
     links: dict[int, list[tuple[int, str]]] = defaultdict(list)
-    for group in exact:
-        firsts = {placed[row].label: row for row in reversed(group)}
-        for one in group if len(group) > 1 else ():
-            links[one] += [(other, "duplicate") for other in firsts.values() if other != one]
-    for one, other, _ in near:
-        links[one].append((other, "near_duplicate"))
-        links[other].append((one, "near_duplicate"))
-    return links
+    both = [(one, other, "near_duplicate") for pair in alike for one, other in (pair, pair[::-1])]
+    for these, those, kind in [*((group, group, "duplicate") for group in exact if len(group) > 1), *both]:
+        firsts = {(placed[row].label, placed[row].split): row for row in reversed(those)}
+        for row in these:
+            links[row] += [(other, kind) for other in firsts.values() if other != row]
+    return {row: sorted(others, key=lambda link: rank(placed[link[0]])) for row, others in links.items()}
 
 
 def _conflicts(placed: Sequence[Placed], links: Links) -> Iterator[Finding]:
@@ -136,7 +142,14 @@ def _straddling(
                 yield Finding(row, "leak", text, (first,))
 
 
-def _chained(grouped: Sequence[Sequence[int]], out: Mapping[int, str]) -> Iterator[tuple[int, int]]:
-    for group in grouped:
-        left = [row for row in group if row not in out]
-        yield from itertools.pairwise(left)
+def _kept(
+    together: Sequence[Sequence[int]],
+    alike: Sequence[tuple[Sequence[int], Sequence[int]]],
+    out: Mapping[int, str],
+) -> list[tuple[int, int]]:
+    """Links that hold together what stays: copies and groups in chains, near duplicates by one of each."""
+    left = [[row for row in group if row not in out] for group in together if len(group) > 1]
+    chains = {pair for group in left for pair in itertools.pairwise(group)}
+    pairs = ([next((row for row in side if row not in out), None) for side in sides] for sides in alike)
+    chains |= {(one, other) for one, other in pairs if one is not None and other is not None}
+    return sorted({(min(pair), max(pair)) for pair in chains})
