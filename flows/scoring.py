@@ -17,13 +17,16 @@ def scoring(  # noqa: PLR0913  # as nightly
     out: str = "scores",
     device: str = "auto",
     ray_address: str = "",
-    notify: str = "",  # noqa: ARG001  # read by on_trouble from the run's parameters
+    notify: str = "",
 ) -> State:
     """Score what is new in a folder into a Parquet file of its own; the next run begins after it.
 
     folder: where images arrive. model: models:/NAME@champion, a classifier's name or a file. out: a folder.
     ray_address: a Ray cluster that does the work, HOST:PORT or auto; "" works here.
-    notify: a notification block for failures, such as custom-webhook/frostline.
+    notify: a notification block for failures and drift, such as custom-webhook/frostline.
+
+    The images are compared with the model's test images; beyond a limit of params.yaml the run ends in the
+    state Drift.
     """
     orchestration.drop_missed()
     batch = inbox.batch(Path(folder), out=Path(out))
@@ -32,4 +35,8 @@ def scoring(  # noqa: PLR0913  # as nightly
     job = tasks.score(batch, model=model, device=device, ray_address=ray_address)
     inbox.settle(batch)
     orchestration.show_table("scores", outputs.scores(job), text=f"{batch.images} new images of {folder}")
-    return orchestration.done(f"{batch.images} images scored into {batch.out}", data=outputs.drift(job))
+    orchestration.show_table("drift", outputs.questions(job), text=f"{batch.out} beside the test images")
+    told, score = f"{batch.images} images scored into {batch.out}", outputs.drift(job)
+    if beyond := outputs.beyond(job):
+        return orchestration.drifted(f"{told}; {beyond}", block=notify, data=score)
+    return orchestration.done(told, data=score)

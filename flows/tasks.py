@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
 from frostline import graph, orchestration, tracking
-from frostline.errors import InputError
+from frostline.errors import InputError, LimitError
 from frostline.nightly import gate, wording
 from frostline.nightly.inbox import Batch
 from frostline.verbs import promote, sync
@@ -62,9 +62,12 @@ def meet_champion(name: str) -> gate.Verdict:
 @task(name="score", **WHILE_AWAY)
 def score(batch: Batch, *, model: str, device: str, ray_address: str = "") -> Path:
     """Score a batch, here or on a Ray cluster, or go on where an interrupted one ended; returns the job file."""
-    scoring.run(
-        [f"@{batch.listed}"], model=model, out=batch.out, resume=True, device=device, precision="auto",
-        batch_size=None, threads=None, top_k=5, min_confidence=0.0, features=False,
-        engine="ray" if ray_address else "local", ray_address=ray_address or None,
-    )  # fmt: skip
+    try:
+        scoring.run(
+            [f"@{batch.listed}"], model=model, out=batch.out, resume=True, device=device, precision="auto",
+            batch_size=None, threads=None, top_k=5, min_confidence=0.0, features=False,
+            engine="ray" if ray_address else "local", ray_address=ray_address or None, drift=True,
+        )  # fmt: skip
+    except LimitError as error:  # every row is there; the flow tells
+        print(error)
     return batch.out.with_name(batch.out.name + ".job.json")

@@ -1,5 +1,6 @@
 """Tiny real ONNX models for tests: mean colour, one matrix, softmax; with frostline's contract."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -41,12 +42,13 @@ def model(
     names: tuple[str, str] = ("image", "probs"),
     last: str = "Softmax",
     features: bool = False,
+    more: Mapping[str, str] | None = None,
 ) -> bytes:
     """The bytes of a model that keeps `promised`, or breaks it in the ways that the options name.
 
     `metadata` is its JSON ("" writes `promised`, None leaves it out), `outputs` the number of columns,
     `shape` and `kind` the input's, `scale` of its weights, `last` the final operator;
-    `features` makes the mean colour an output of that name.
+    `features` makes the mean colour an output of that name; `more` is other metadata by key.
     """
     promised = promised or contract()
     columns = outputs or len(promised.classes)
@@ -54,7 +56,7 @@ def model(
     image = helper.make_tensor_value_info(names[0], kind, shape or ("N", promised.height, promised.width, 3))
     probs = helper.make_tensor_value_info(names[1], TensorProto.FLOAT, ["N", columns])
     colour = "features" if features else "colour"
-    more = [helper.make_tensor_value_info(colour, TensorProto.FLOAT, ["N", 3])] if features else []
+    colours = [helper.make_tensor_value_info(colour, TensorProto.FLOAT, ["N", 3])] if features else []
     nodes = [
         helper.make_node("Cast", [names[0]], ["pixels"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMean", ["pixels"], [colour], axes=[1, 2], keepdims=0),
@@ -62,11 +64,11 @@ def model(
         helper.make_node(last, ["logits"], [names[1]]),
     ]
     graph = helper.make_graph(
-        nodes, "tiny", [image], [probs, *more], [numpy_helper.from_array(rows, "weights")]
+        nodes, "tiny", [image], [probs, *colours], [numpy_helper.from_array(rows, "weights")]
     )
     # onnx writes newer versions by itself than ONNX Runtime reads.
     made = helper.make_model(graph, ir_version=10, opset_imports=[helper.make_opsetid("", 17)])
     if metadata is not None:
-        helper.set_model_props(made, {"frostline": metadata or to_json(promised)})
+        helper.set_model_props(made, {"frostline": metadata or to_json(promised), **(more or {})})
     onnx.checker.check_model(made)
     return bytes(made.SerializeToString())

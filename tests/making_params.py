@@ -69,6 +69,7 @@ WHOLE: dict[str, Any] = {
     },
     "classifiers": {"cnn": CNN},
     "promotion": {"margin": 0.02, "level": 0.05, "milliseconds": 500.0, "megabytes": 700.0},
+    "drift": dict.fromkeys(("size", "brightness", "sharpness", "embedding", "answers", "confidence"), 0.25),
 }
 
 

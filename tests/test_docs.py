@@ -284,10 +284,10 @@ def test_columns_of_scores() -> None:
     """Guide and architecture name the columns of scores in their order."""
     first = [cells[0] for cells in table(GUIDE.read_text(), "| column |")]
     assert [name for cell in first for name in re.findall(r"`(\w+)`", cell)] == rows.schema(
-        features=True
+        features=True, drift=True
     ).names
     (line,) = re.findall(r"writes a row a file: (.*)\.", HOUSE.read_text())
-    assert re.sub(r" \(.*?\)", "", line).split(", ") == rows.schema(features=True).names
+    assert re.sub(r" \(.*?\)", "", line).split(", ") == rows.schema(features=True, drift=True).names
 
 
 def test_decisions_have_three_sentences() -> None:

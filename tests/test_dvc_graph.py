@@ -125,7 +125,7 @@ def all_of(*stages: str) -> set[str]:
 def expected(key: str) -> set[str]:
     """The table: which stages a leaf of params.yaml re-runs directly."""
     collection, *rest = key.split(".")
-    if collection == "promotion":
+    if collection in {"promotion", "drift"}:  # read when they are needed, no stage depends on them
         return set()
     if collection == "seed":
         return all_of("weights", "preprocess", "train", "export")

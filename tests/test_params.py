@@ -66,6 +66,7 @@ classifiers:
       head: {freeze: all, epochs: 2, batch_size: 8, optimizer: rmsprop, learning_rate: 1.0e-3}
       thaw: {freeze: block4_pool, epochs: 1, batch_size: 8, optimizer: sgd, learning_rate: 1.0e-5}
 promotion: {margin: 0.02, level: 0.05, milliseconds: 500, megabytes: 0.5}
+drift: {size: null, brightness: 0.25, sharpness: 0.25, embedding: 0.25, answers: 0.1, confidence: 0.25}
 """
 NET, CNN, PETS = "classifiers.large", "classifiers.small", "datasets.pets"
 FIRST = f"{CNN}.network.blocks.first"
@@ -136,6 +137,10 @@ def test_parsing_leaves_the_values_alone() -> None:
         ("promotion.level", 0.5, "promotion.level: must be less than 0.5; is 0.5"),
         ("promotion.milliseconds", "fast", "promotion.milliseconds: must be a valid number; is 'fast'"),
         ("promotion.megabytes", ABSENT, "promotion.megabytes: missing key"),
+        ("drift.answers", 0, "drift.answers: must be greater than 0; is 0"),
+        ("drift.size", "big", "drift.size: must be a valid number; is 'big'"),
+        ("drift.embedding", ABSENT, "drift.embedding: missing key"),
+        ("drift.sharpnes", 1.0, "drift.sharpnes: unknown key; did you mean 'sharpness'?"),
         # unknown
         ("sede", 8, "sede: unknown key; did you mean 'seed'?"),
         (f"{NET}.imge", {}, f"{NET}.imge: unknown key; did you mean 'image'?"),
@@ -147,7 +152,7 @@ def test_parsing_leaves_the_values_alone() -> None:
         (f"{NET}.network.pretrained", 1,
          f"{NET}.network.pretrained: unknown key; known: type, end_at, head, blocks"),
         (f"{NET}.phases.head.frozen", 1, f"{NET}.phases.head.frozen: unknown key; did you mean 'freeze'?"),
-        ("line\nbreak", 1, "line\\nbreak: unknown key; known: seed, weights, datasets, classifiers, promotion"),
+        ("line\nbreak", 1, "line\\nbreak: unknown key; known: seed, weights, datasets, classifiers, promotion, drift"),
         # missing
         ("seed", ABSENT, "seed: missing key"),
         (f"{PETS}.splits.test", ABSENT, f"{PETS}.splits.test: missing key"),
@@ -291,7 +296,7 @@ def test_not_a_mapping(values: Any) -> None:
             {"seed": ABSENT, "sede": -1, "gpus": 2, f"{NET}.phases.head.epochs": 0},
             [
                 "sede: unknown key; did you mean 'seed'?",
-                "gpus: unknown key; known: seed, weights, datasets, classifiers, promotion",
+                "gpus: unknown key; known: seed, weights, datasets, classifiers, promotion, drift",
                 "seed: must be greater than or equal to 0; is -1",
                 f"{NET}.phases.head.epochs: must be greater than or equal to 1; is 0",
             ],

@@ -98,6 +98,13 @@ def probe(content: bytes) -> tuple[int, int]:
     return seen.height, seen.width
 
 
+def size(content: bytes) -> tuple[int, int]:
+    """(height, width) in pixels as a viewer shows it, from the header alone; ImageError where there is none."""
+    image = _open(content)
+    height, width = image.height, image.width
+    return (width, height) if _orientation(image) in _SIDEWAYS else (height, width)
+
+
 def overview(content: bytes) -> Overview:
     """Size, format and a small grey copy, after decoding all of the file; ImageError as `decode`."""
     image, rgb, size = _loaded(content, least=(2 * _OVERVIEW, 2 * _OVERVIEW))

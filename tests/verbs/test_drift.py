@@ -1,91 +1,184 @@
-"""drift: files beside the scores, figures in the job file, exit code 3 above the limit, one line for bad input."""
+"""drift: test images again are none, darker ones and another mix alarm; files, job file, exit codes, bad input."""
 
 import json
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
+from PIL import Image
 
-from frostline import files, paths
+from frostline import images
+from frostline.drift import baseline, looks
 from frostline.errors import InputError, LimitError
-from frostline.records import predictions
-from frostline.records.predictions import Predictions
-from frostline.verbs import drift
+from frostline.onnx.sessions import open_session
+from frostline.scores import drifting
+from frostline.verbs import drift, score
+from making_models import CLASSES, model
+from making_params import WHOLE, changed
 
-SHA = "a" * 64
+OPTIONS: dict[str, Any] = {
+    "device": "cpu", "precision": "auto", "batch_size": 16, "threads": None, "top_k": 2, "min_confidence": 0.0,
+    "features": False,
+}  # fmt: skip
+SIZES = ((40, 30), (64, 48), (64, 64))
+NUMBER = {"blue": 2, "green": 1, "red": 0}  # of the channel
 
 
-def probs(share: float, count: int, seed: int) -> np.ndarray:
-    """Of two classes; the first is answered in this share."""
+def photos(place: Path, count: int, *, seed: int, light: float = 1.0, mix: tuple[float, ...] = ()) -> Path:
+    """Noise with a tint: a folder of so many images, `light` times as bright, of colours in these shares."""
     draws = np.random.default_rng(seed)
-    top = draws.uniform(0.6, 0.99, count)
-    first = np.where(draws.random(count) < share, top, 1 - top)
-    return np.stack([first, 1 - first], axis=1).astype(np.float32)
+    place.mkdir()
+    for number in range(count):
+        width, height = SIZES[draws.integers(len(SIZES))]
+        pixels = draws.normal(90 + 20 * draws.normal(), 25, (height, width, 3))
+        pixels[:, :, NUMBER[draws.choice(CLASSES, p=mix or None)]] += draws.uniform(5, 30)
+        level = np.clip(light * pixels, 0, 255).astype(np.uint8)
+        Image.fromarray(level).save(place / f"{number:03}.png")
+    return place
 
 
-def scored(path: Path, share: float, *, count: int = 300, model: str = SHA) -> Path:
-    """Scores with one unreadable row, and their job file."""
-    rows = [*probs(share, count, 5).tolist(), None]
-    table = pa.table({"probs": pa.array(rows, pa.list_(pa.float32())), "model": [model] * len(rows)})
-    pq.write_table(table, path)
-    files.write_json(path.with_name(path.name + ".job.json"), {"job": 1, "labels": {}})
-    return path
-
-
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A classifier's predictions, of which only the test split is the baseline, and its export."""
-    monkeypatch.chdir(tmp_path)
-    count = 400
-    said = Predictions(
-        classes=("cat", "dog"),
-        paths=tuple(f"{n}.jpg" for n in range(2 * count)),
-        ids=tuple(f"{n:064x}" for n in range(2 * count)),
-        splits=("train",) * count + ("test",) * count,
-        labels=np.zeros(2 * count, np.int64),
-        probs=np.concatenate([probs(1.0, count, 1), probs(0.5, count, 2)]),
+def with_baseline(folder: Path, content: bytes) -> bytes:
+    """The same model with these images as its test images."""
+    session = open_session(content, device="cpu", features=True)
+    decode = partial(images.decode, height=20, width=28, resize="squash")
+    told, probs, features = [], [], []
+    for path in sorted(folder.iterdir()):
+        pixels = decode(path.read_bytes())
+        told.append(looks.look(path.read_bytes(), pixels))
+        out = session.run(pixels[None])
+        probs.append(out["probs"][0])
+        features.append(out["features"][0])
+    found = looks.sample(
+        probs=np.stack(probs),
+        looks={name: np.array([each[name] for each in told], np.float32) for name in looks.LOOKS},
+        embedding=looks.project(np.stack(features)),
     )
-    for folder in (paths.classifier("pets"), paths.model("pets")):
-        folder.mkdir(parents=True)
-    predictions.write(said, paths.classifier("pets") / "predictions.parquet")
-    files.write_json(paths.model("pets") / "agreement.json", {"model": SHA})
+    text = baseline.to_json(baseline.make(found, classes=len(CLASSES)))
+    return model(features=True, more={baseline.KEY: text})
 
 
-def test_the_same_mix_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Files are written, the job file keeps what it held, nothing is raised."""
-    out = scored(tmp_path / "scores.parquet", 0.5)
-    drift.run(out, model="pets", limit=0.1)
-    assert "drift 0.000 of 300 images, limit 0.1" in capsys.readouterr().out
-    values = json.loads((tmp_path / "scores.parquet.drift.json").read_text())
-    assert (values["images"], values["baseline"], values["alarm"]) == (300, 400, False)
-    assert json.loads((tmp_path / "scores.parquet.job.json").read_text()) == {
-        "job": 1,
-        "labels": {},
-        "drift": values,
-    }
-    assert "No drift beyond" in (tmp_path / "scores.parquet.drift.html").read_text()
+@pytest.fixture(scope="module")
+def tested(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A model that knows its 300 test images."""
+    return with_baseline(
+        photos(tmp_path_factory.mktemp("test") / "images", 300, seed=1), model(features=True)
+    )
 
 
-def test_another_mix_is_an_alarm(tmp_path: Path) -> None:
-    """Exit code 3, and the files are there all the same; a higher limit lets it pass."""
-    out = scored(tmp_path / "scores.parquet", 0.9)
-    with pytest.raises(LimitError, match=r"drift 0\.\d+ of 300 images, limit 0.1: see .*drift.html") as alarm:
-        drift.run(out, model="pets", limit=0.1)
+@pytest.fixture
+def place(tested: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with that model and a params.yaml."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.onnx").write_bytes(tested)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(WHOLE))
+    return tmp_path
+
+
+def scored(source: Path, out: str = "scores.parquet", **changes: Any) -> dict[str, Any]:
+    """Score a folder; what the job file says of drift."""
+    options = OPTIONS | {"drift": True} | changes
+    score.run([str(source)], model="model.onnx", out=Path(out), **options)
+    return said(out)
+
+
+def said(out: str = "scores.parquet") -> dict[str, Any]:
+    """What the job file says of drift."""
+    return json.loads(Path(f"{out}.job.json").read_text())["drift"]
+
+
+@pytest.mark.parametrize("out", ["scores.parquet", "scores.jsonl", "scores.csv"])
+def test_more_of_the_same_is_none(place: Path, out: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every format of output; JSON and page lie beside it, all questions are asked."""
+    found = scored(photos(place / "new", 100, seed=2), out)
+    assert (found["alarm"], found["images"], found["baseline"]) == (False, 100, 300)
+    assert found["questions"].keys() == baseline.QUESTIONS.keys()
+    assert [each["bin"] for each in found["questions"]["answers"]["shares"]] == list(CLASSES)
+    assert f"of 100 images: see {out}.drift.html" in capsys.readouterr().out
+    assert json.loads(Path(f"{out}.drift.json").read_text()) == found
+    assert "No drift beyond the limits" in Path(f"{out}.drift.html").read_text()
+
+
+def test_darkened_images_are_an_alarm(place: Path) -> None:
+    """Exit code 3; every row is there, also the unreadable one, and the figures too."""
+    new = photos(place / "new", 100, seed=2, light=0.5)
+    (new / "bad.png").write_bytes(b"<html>")
+    with pytest.raises(LimitError, match=r"brightness.* beyond the limit; drift .*drift\.html") as alarm:
+        scored(new)
     assert alarm.value.exit_code == 3
-    assert json.loads((tmp_path / "scores.parquet.drift.json").read_text())["alarm"]
-    drift.run(out, model="pets", limit=0.9)
+    rows = pq.read_table("scores.parquet")
+    assert rows["status"].to_pylist().count("ok") == 100
+    assert rows["brightness"].null_count == 1
+    assert rows.schema.names[-5:] == ["height", "width", "brightness", "sharpness", "embedding"]
+    found = said()
+    assert found["images"] == 100
+    assert found["questions"]["brightness"]["beyond"]
+    assert not found["questions"]["size"]["real"]
+    assert "These images are not like the test images" in Path("scores.parquet.drift.html").read_text()
+    with pytest.raises(LimitError, match="beyond the limit"):  # a finished job says it again
+        scored(new, resume=True)
 
 
-def test_bad_input_is_one_line(tmp_path: Path) -> None:
-    """No such file, no Parquet, another model's scores, not one image."""
+def test_another_mix_is_an_alarm(place: Path) -> None:
+    """Only red: answers and what the network sees; a limit that is high enough lets it pass, so does none."""
+    new = photos(place / "new", 100, seed=2, mix=(0.0, 0.0, 1.0))
+    with pytest.raises(LimitError, match="answers"):
+        scored(new)
+    assert said()["questions"]["answers"]["shares"][2]["found"] > 0.9
+    assert scored(new, drift_limit=50.0)["score"] > 0.25
+    none = {f"drift.{name}": None for name in baseline.QUESTIONS}
+    Path("params.yaml").write_text(yaml.safe_dump(changed(WHOLE, none)))
+    assert not scored(new)["alarm"]
+
+
+def test_the_command_reads_what_score_wrote(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same figures; without the columns of --drift only answers and confidence are compared."""
+    new = photos(place / "new", 100, seed=2)
+    before = scored(new)
+    drift.run(Path("scores.parquet"), model="model.onnx")
+    assert said() == before
+    score.run([str(new)], model="model.onnx", out=Path("plain.parquet"), **OPTIONS)
+    capsys.readouterr()
+    drift.run(Path("plain.parquet"), model="model.onnx", limit=0.3)
+    assert said("plain.parquet")["questions"].keys() == {"answers", "confidence"}
+    assert "how sure the answers are: " in capsys.readouterr().out
+
+
+def test_a_model_without_baseline(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line; the rows are there, and nothing is an alarm. The command has nothing else to do: it refuses."""
+    Path("model.onnx").write_bytes(model())
+    score.run([str(photos(place / "new", 3, seed=2, light=0.1))], model="model.onnx", out=Path("s.parquet"),
+              **OPTIONS, drift=True)  # fmt: skip
+    assert capsys.readouterr().out.splitlines()[-1] == drifting.NO_BASELINE
+    assert pq.read_table("s.parquet").num_rows == 3
+    assert not list(place.glob("s.parquet.drift*"))
+    with pytest.raises(InputError, match=r"model\.onnx: drift is not measured: .* export it again"):
+        drift.run(Path("s.parquet"), model="model.onnx")
+
+
+def test_bad_input_is_one_line(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No such file, no Parquet, another model's scores, no limits, options that exclude each other."""
     with pytest.raises(InputError, match="cannot be read"):
-        drift.run(tmp_path / "none.parquet", model="pets", limit=0.1)
-    (tmp_path / "x.parquet").write_text("no")
+        drift.run(Path("none.parquet"), model="model.onnx")
+    Path("x.parquet").write_text("no")
     with pytest.raises(InputError, match=r"name a \.parquet output"):
-        drift.run(tmp_path / "x.parquet", model="pets", limit=0.1)
-    with pytest.raises(InputError, match=r"scored by another model \(bbbb"):
-        drift.run(scored(tmp_path / "s.parquet", 0.5, model="b" * 64), model="pets", limit=0.1)
-    with pytest.raises(InputError, match="not one image"):
-        drift.run(scored(tmp_path / "s.parquet", 0.5, count=0), model="pets", limit=0.1)
+        drift.run(Path("x.parquet"), model="model.onnx")
+    new = photos(place / "new", 2, seed=2)
+    score.run([str(new)], model="model.onnx", out=Path("s.parquet"), **OPTIONS)
+    Path("other.onnx").write_bytes(Path("model.onnx").read_bytes() + b"")
+    Path("model.onnx").write_bytes(with_baseline(new, model(features=True)))
+    with pytest.raises(InputError, match=r"scored by another model \(\w{12}\)"):
+        drift.run(Path("s.parquet"), model="model.onnx")
+    with pytest.raises(InputError, match="--drift-limit 1: only with --drift"):
+        scored(new, drift=False, drift_limit=1.0)
+    with pytest.raises(InputError, match="--drift: looks at every image"):
+        scored(new, keep_features=True)
+    Path("params.yaml").unlink()
+    with pytest.raises(InputError, match=r"no params\.yaml here .* name one limit"):
+        scored(new)
+    monkeypatch.setattr(drifting, "find_spec", lambda name: None if name == "scipy" else object())
+    with pytest.raises(Exception, match=r"drift needs scipy, .*frostline\[drift\]"):
+        scored(new)

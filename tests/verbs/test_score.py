@@ -209,6 +209,8 @@ def test_job_file(tmp_path: Path, network: Path) -> None:
         "keep_features": False,
         "engine": "local",
         "ray_address": None,
+        "drift": False,
+        "drift_limit": None,
     }
     assert job["kept"] is None
     assert job["precision"] == "fp32"

@@ -56,6 +56,16 @@ from frostline.cli.app import command, verb
     help="Keep what the frozen layers make of each image, so that the next model on them needs its head alone.",
 )
 @click.option(
+    "--drift",
+    is_flag=True,
+    help="Compare with the model's test images; exit with 3 beyond the limits of params.yaml.",
+)
+@click.option(
+    "--drift-limit",
+    type=click.FloatRange(0, min_open=True),
+    help="One limit for all questions of drift, instead of params.yaml's.",
+)
+@click.option(
     "--engine",
     default="local",
     show_default=True,
@@ -79,11 +89,18 @@ def score(source: tuple[str, ...], listed: tuple[str, ...], **options: Any) -> N
 @command("frostline drift scores.parquet --model digits-vgg19")
 @click.argument("scores", type=click.Path(path_type=Path))
 @click.option(
-    "--model", required=True, help="The classifier that scored them; its test images are the baseline."
+    "--model",
+    required=True,
+    help="The model that scored them, as for score; its test images are the baseline.",
 )
 @click.option(
-    "--limit", default=0.1, show_default=True, type=click.FloatRange(0, 1), help="Above it, exit with 3."
+    "--limit",
+    type=click.FloatRange(0, min_open=True),
+    help="One limit for all questions, instead of params.yaml's; above it, exit with 3.",
 )
-def drift(scores: Path, model: str, limit: float) -> None:
-    """Say whether SCORES' images are answered as the test images were."""
+def drift(scores: Path, model: str, limit: float | None) -> None:
+    """Say whether SCORES' images look, and are answered, as the model's test images.
+
+    What they look like is compared where they were scored with --drift.
+    """
     verb("drift", scores, model=model, limit=limit)

@@ -68,6 +68,11 @@ class Manifest:
             labels=rows["label"].to_numpy().astype(np.int64),
         )
 
+    def sizes(self, name: str) -> np.ndarray:
+        """(N, 2) height and width in pixels, as they were found, of a split's images in manifest order."""
+        rows = self.table.filter(pc.equal(self.table["split"], name))
+        return np.stack([rows[side].to_numpy() for side in ("height", "width")], axis=1)
+
     @cached_property
     def digest(self) -> str:
         """Hex SHA-256 of rows, classes and decoder, whatever the root and Parquet's encoding."""

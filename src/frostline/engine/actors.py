@@ -101,10 +101,10 @@ class Worker:
     """The local engine on one chunk after another, with a network that stays open between them."""
 
     def __init__(self, *, work: Any, batch_size: int, workers: int, house: str) -> None:
-        """`work` is where decoder and network lie in Ray's store; `house` the driver's versions."""
+        """`work` is where decoder, network and look lie in Ray's store; `house` the driver's versions."""
         # Nothing that can fail: Ray would start such an actor again and again.
         self._work, self._batch_size, self._workers, self._house = work, batch_size, workers, house
-        self._opened: tuple[Any, Any] | None = None
+        self._opened: tuple[Any, Any, Any] | None = None
 
     def __call__(self, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """What became of a chunk, block by block; an error is the last of it."""
@@ -114,15 +114,20 @@ class Worker:
         number = -1
         try:
             number, items = pickle.loads(content)
-            decode, network = self._network()
+            decode, network, look = self._network()
             for block in stream(
-                items, decode=decode, network=network, batch_size=self._batch_size, workers=self._workers
+                items,
+                decode=decode,
+                network=network,
+                batch_size=self._batch_size,
+                workers=self._workers,
+                look=look,
             ):
                 yield _row(pickle.dumps(Sent(number, self._actor(), block)))
         except Exception as error:
             yield _row(pickle.dumps(Sent(number, self._actor(), _portable(error))))
 
-    def _network(self) -> tuple[Any, Any]:
+    def _network(self) -> tuple[Any, Any, Any]:
         import ray
 
         if self._house != HOUSE:

@@ -20,7 +20,7 @@ from typing import Any
 
 from frostline.engine import actors
 from frostline.engine.actors import Actor
-from frostline.engine.work import Block, Decode, Item, Network
+from frostline.engine.work import Block, Decode, Item, Look, Network
 from frostline.errors import FrostlineError, InputError
 
 CHUNK = 8  # batches that an actor takes at once
@@ -155,11 +155,12 @@ def stream(  # noqa: PLR0913  # as the local one, and where
     batch_size: int,
     pool: Pool,
     readers: int = 0,
+    look: Look | None = None,
     seen: Seen | None = None,
 ) -> Generator[Block, None, None]:
     """As `local.stream`, on the actors of the cluster that was joined: the same blocks in the same order.
 
-    `decode`, `network` and items are pickled; each actor unpickles the first two once. A network that opens
+    `decode`, `network`, `look` and items are pickled; each actor unpickles all but the items once. A network that opens
     at its first call opens once in each actor; its attribute `about`, a dict of texts, is handed on. `readers`
     threads more than processors decode. `seen` is told each block's actor and number of rows. At most
     (AHEAD * pool.size + 1) * CHUNK * batch_size items are listed ahead of what was emitted.
@@ -169,7 +170,11 @@ def stream(  # noqa: PLR0913  # as the local one, and where
     ray = _ray()
     feed = ray.remote(num_cpus=0)(actors.Feed).remote(AHEAD * pool.size)
     feeder = _Feeder(ray, feed, items, CHUNK * batch_size)
-    work = {"work": ray.put((decode, network)), "batch_size": batch_size, "workers": pool.cpus + readers}
+    work = {
+        "work": ray.put((decode, network, look)),
+        "batch_size": batch_size,
+        "workers": pool.cpus + readers,
+    }
     feeder.start()
     try:
         start = 0

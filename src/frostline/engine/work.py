@@ -12,6 +12,7 @@ import numpy as np
 
 Decode = Callable[[bytes], np.ndarray]
 Network = Callable[[np.ndarray], dict[str, np.ndarray]]
+Look = Callable[[bytes, np.ndarray], dict[str, float]]
 
 
 def _unmarked() -> str:
@@ -39,7 +40,8 @@ class Block:
 
     `errors` and `marks` align with `names`; an error is "" where the image was read. `outputs` holds,
     by name, arrays whose first axis aligns with `names` too; rows of errors are zero. A block without
-    one readable image never reaches the network, so its `outputs` is empty.
+    one readable image never reaches the network, so its `outputs` is empty. What a `look` told of each image
+    is among them, as (rows,) float32.
     """
 
     start: int

@@ -12,7 +12,7 @@ class Facts:
     champion_days: Mapping[str, float | None] = field(
         default_factory=dict
     )  # classifier → age; None: no champion
-    drift: float | None = None  # of the newest scores, 0 to 1
+    drift: float | None = None  # of the newest scores, an index
 
 
 @dataclass(frozen=True)

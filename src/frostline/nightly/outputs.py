@@ -43,6 +43,30 @@ def scores(job: Path) -> list[dict[str, Any]]:
 
 
 def drift(job: Path) -> float | None:
-    """How far a score job's images are from what was trained on, 0 to 1, where the job says so."""
+    """How far a score job's images are from the test images, as an index, where the job says so."""
+    said = _drift(job)
+    return float(said["score"]) if "score" in said else None
+
+
+def questions(job: Path) -> list[dict[str, Any]]:
+    """A score job's questions of drift as rows of a table."""
+    return [
+        {"question": each["how"], "index": each["psi"], "limit": each["limit"], "chance": each["chance"],
+         "beyond": "yes" if each["beyond"] else "no"}
+        for each in _drift(job).get("questions", {}).values()
+    ]  # fmt: skip
+
+
+def beyond(job: Path) -> str:
+    """What of a score job is beyond its limit, in one line; "" for nothing."""
+    found = [
+        f"{each['how']}: {each['psi']:.3f} is above {each['limit']:g}"
+        for each in _drift(job).get("questions", {}).values()
+        if each["beyond"]
+    ]
+    return "; ".join(found)
+
+
+def _drift(job: Path) -> dict[str, Any]:
     said = json.loads(job.read_text(encoding="utf-8")).get("drift")
-    return float(said["score"]) if isinstance(said, dict) and "score" in said else None
+    return said if isinstance(said, dict) else {}

@@ -3,7 +3,7 @@
 import contextlib
 import io
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from frostline.onnx import canonical
@@ -14,12 +14,21 @@ OPSET = 17  # the newest that tf2onnx writes is 18; 17 is read by every ONNX Run
 Function = Callable[[Any], Any]
 
 
-def convert(below: Function | None, above: Function, *, height: int, width: int, metadata: str) -> bytes:
+def convert(  # noqa: PLR0913  # two functions, their pixels, and what is said of them
+    below: Function | None,
+    above: Function,
+    *,
+    height: int,
+    width: int,
+    metadata: str,
+    more: Mapping[str, str] | None = None,
+) -> bytes:
     """Convert `below` (pixels → features) and `above` (features → probs) into one model.
 
     Input `image` (N, height, width, 3) uint8 with N free; outputs `probs` (N, C) float32 and `features`,
     the tensor at the frost line, which costs nothing where nobody asks for it. What is above and below
     it can be cut out (`upper`, `lower`).
+    `metadata` is the contract, `more` are other texts by key.
     Without `below`, `above` takes the pixels and nothing is called `features`.
     """
     with _quiet():
@@ -30,7 +39,7 @@ def convert(below: Function | None, above: Function, *, height: int, width: int,
             lower = _graph(below, INPUT, FEATURES, shape=pixels, dtype="uint8")
             model = _stacked(lower, _graph(above, FEATURES, PROBS, shape=_sides(lower), dtype="float32"))
     _keep_zeros(model)
-    return canonical.form(model, metadata={KEY: metadata})
+    return canonical.form(model, metadata={KEY: metadata, **(more or {})})
 
 
 def _graph(function: Function, taken: str, given: str, *, shape: tuple[int, ...], dtype: str) -> Any:

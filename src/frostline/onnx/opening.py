@@ -66,6 +66,10 @@ class Opened:
         """The name of the model's input."""
         return str(self.runtime.get_inputs()[0].name)
 
+    def rename(self, names: tuple[str, ...]) -> None:
+        """Give these outputs from now on; before `bind`."""
+        self.names, self._run = names, None
+
     def run(self, batch: np.ndarray) -> Outputs:
         """One batch to the outputs asked for."""
         if self._run is None:

@@ -5,7 +5,7 @@ but the CPU is proven by a profile of a trial batch, node by node: it runs there
 `auto` may fall back, and says why.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,17 @@ class Session:
     def content(self) -> bytes:
         """The bytes of the model that runs."""
         return self._opened.content
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the model's file says of itself, the contract among it."""
+        return dict(self._opened.runtime.get_modelmeta().custom_metadata_map)
+
+    def give_features(self) -> None:
+        """Give `features` too, if the model has them; before `bind`."""
+        names = self._opened.names
+        if FEATURES in self._opened.every and FEATURES not in names:
+            self._opened.rename((*names, FEATURES))
 
     def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
         """(N, H, W, 3) uint8 RGB to the outputs by name; `probs` is (N, C) float32.

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from frostline.files import sha256
-from frostline.onnx.contract import INPUT, KEY
+from frostline.onnx.contract import INPUT
 
 VARIANT = "frostline.variant"
 BATCH = 8  # calibration images at once: what they make of memory, not of the result
@@ -127,11 +127,11 @@ def _reader(batches: Iterator[Pixels]) -> Any:
 
 
 def _marked(made: Any, precision: str, *, of: bytes) -> bytes:
-    """The bytes, with the contract of the model and the name of what it is a variant of."""
+    """The bytes, with what the model says of itself and the name of what it is a variant of."""
     import onnx
 
-    contract = {each.key: each.value for each in onnx.load_from_string(of).metadata_props}[KEY]
+    whole = {each.key: each.value for each in onnx.load_from_string(of).metadata_props}
     about = json.dumps({"precision": precision, "of": sha256(of)}, sort_keys=True)
-    onnx.helper.set_model_props(made, {KEY: contract, VARIANT: about})
+    onnx.helper.set_model_props(made, {**whole, VARIANT: about})
     onnx.checker.check_model(made)
     return bytes(made.SerializeToString(deterministic=True))

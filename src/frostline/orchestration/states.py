@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from frostline.errors import FrostlineError
 from frostline.orchestration.api import require
+from frostline.orchestration.notices import notify
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
@@ -23,6 +24,14 @@ def done(what: str, *, data: Any = None) -> "State[Any]":
     from prefect.states import Completed
 
     return Completed(message=what, data=data)
+
+
+def drifted(what: str, *, block: str, data: Any = None) -> "State[Any]":
+    """A good end of work whose images are not like those before, told through a notification block too."""
+    from prefect.states import Completed
+
+    notify(block, subject="drift", body=what)
+    return Completed(name="Drift", message=what, data=data)
 
 
 def main(flow: Callable[[], Any]) -> None:

@@ -241,6 +241,20 @@ class Promotion(Section):
     megabytes: Annotated[float, Field(gt=0)]
 
 
+Index = Annotated[float, Field(gt=0)] | None
+
+
+class Drift(Section):
+    """The population stability index of each question above which scored images are an alarm; None: never."""
+
+    size: Index
+    brightness: Index
+    sharpness: Index
+    embedding: Index
+    answers: Index
+    confidence: Index
+
+
 class Params(Section):
     """The whole of params.yaml."""
 
@@ -249,3 +263,4 @@ class Params(Section):
     datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
     classifiers: Annotated[dict[Name, Classifier], Field(min_length=1)]
     promotion: Promotion
+    drift: Drift

@@ -12,8 +12,9 @@ import numpy as np
 from frostline.engine import cluster
 from frostline.engine.actors import Actor
 from frostline.engine.cluster import Cluster, Pool
-from frostline.engine.work import Block, Decode
+from frostline.engine.work import Block, Decode, Look
 from frostline.errors import FrostlineError
+from frostline.onnx.contract import FEATURES
 from frostline.onnx.foreign import Foreign
 from frostline.onnx.sessions import Session, open_session
 from frostline.scores.options import Options
@@ -81,7 +82,9 @@ class Elsewhere:
         device = "cpu" if self.pool.gpus and options.precision != "bf16" else options.device
         return dataclasses.replace(options, device=device, threads=self.pool.cpus)
 
-    def blocks(self, plan: Plan, *, decode: Decode, batch_size: int) -> Generator[Block, None, None]:
+    def blocks(
+        self, plan: Plan, *, decode: Decode, batch_size: int, look: Look | None = None
+    ) -> Generator[Block, None, None]:
         """Blocks of the plan's items, as the local engine gives them."""
         return cluster.stream(
             plan.items,
@@ -90,6 +93,7 @@ class Elsewhere:
             batch_size=batch_size,
             pool=self.pool,
             readers=plan.source.readers,
+            look=look,
             seen=self._count,
         )
 
@@ -146,7 +150,7 @@ def _opening(plan: Plan, batch_size: int, *, threads: int | None) -> Opening:
         device=plan.options.device,
         precision=plan.session.precision,
         threads=threads,
-        features=plan.options.features,
+        features=plan.options.features or FEATURES in plan.session.outputs,
         foreign=plan.foreign,
         batch_size=batch_size,
     )

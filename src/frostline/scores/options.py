@@ -16,7 +16,9 @@ class Options:
     Where the network runs (`device`, `precision`) and how fast (`batch_size`, `threads`; None: as
     measured, and one for each processor); what a row holds (`top_k` labels ranked, a label only from
     `min_confidence` up, `features`); whether the trunk's features are kept for the next model; whether this
-    process works (`engine` local) or a Ray cluster, the one at `ray_address` or one of this machine's own.
+    process works (`engine` local) or a Ray cluster, the one at `ray_address` or one of this machine's own;
+    whether the images are compared with the model's test images (`drift`), by one limit for every
+    question or those of params.yaml.
     """
 
     device: str
@@ -29,12 +31,14 @@ class Options:
     keep_features: bool = False
     engine: str = "local"
     ray_address: str | None = None
+    drift: bool = False
+    drift_limit: float | None = None
 
     @property
     def rows(self) -> dict[str, Any]:
         """What decides the content of a row, whatever its speed."""
-        kept = {"keep_features": True} if self.keep_features else {}
-        return {"top_k": self.top_k, "min_confidence": self.min_confidence, "features": self.features, **kept}
+        more = {name: True for name in ("keep_features", "drift") if getattr(self, name)}
+        return {"top_k": self.top_k, "min_confidence": self.min_confidence, "features": self.features, **more}
 
 
 def require_possible(options: Options) -> None:
@@ -49,6 +53,12 @@ def require_possible(options: Options) -> None:
         raise InputError(f"--ray-address {options.ray_address}: only with --engine ray")
     if options.engine == "ray" and options.keep_features:
         raise InputError("--keep-features: works in this process only; use --engine local, or leave it out")
+    if options.drift_limit is not None and not options.drift:
+        raise InputError(f"--drift-limit {options.drift_limit:g}: only with --drift")
+    if options.drift and options.keep_features:
+        raise InputError(
+            "--drift: looks at every image, which --keep-features avoids; leave out one of the two"
+        )
     if options.threads is not None and options.threads < 1:
         raise InputError(f"--threads {options.threads}: use 1 or more")
     if options.batch_size is not None and not 1 <= options.batch_size <= 65536:

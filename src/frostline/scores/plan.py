@@ -88,6 +88,8 @@ def make(  # noqa: PLR0913  # what a job is made of
         features=opening.features,
         foreign=described,
     )
+    if options.drift:
+        session.give_features()
     return Plan(source, items, model, session, out, options, foreign=described)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from frostline.drift.looks import LOOKS, project
 from frostline.engine.work import Block
 
 SCHEMA = pa.schema(
@@ -21,12 +22,19 @@ SCHEMA = pa.schema(
     ]
 )
 FEATURES = pa.field("features", pa.list_(pa.float32()))  # flat, only where asked for
+DRIFT = [  # where a job is compared with its model's test images
+    ("height", pa.int32()),  # as a viewer shows it, as width
+    ("width", pa.int32()),
+    ("brightness", pa.float32()),
+    ("sharpness", pa.float32()),
+    ("embedding", pa.list_(pa.float32())),  # features on a few fixed directions; null where there are none
+]
 NOT_FINITE = "the model gave no finite probabilities"
 
 
-def schema(*, features: bool) -> pa.Schema:
+def schema(*, features: bool, drift: bool = False) -> pa.Schema:
     """The columns of an output."""
-    return SCHEMA.append(FEATURES) if features else SCHEMA
+    return pa.schema([*SCHEMA, *([FEATURES] if features else []), *(DRIFT if drift else [])])
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,7 @@ class Scorer:
     model: str
     min_confidence: float = 0.0
     features: bool = False
+    drift: bool = False
 
     def table(self, block: Block) -> pa.Table:
         """One row per item, in order; rows with an error hold null in place of scores."""
@@ -60,13 +69,28 @@ class Scorer:
         ]
         if self.features:
             columns.append(self._features(block, ok))
-        return pa.table(columns, schema=schema(features=self.features))
+        if self.drift:
+            columns += self._looks(block, ok)
+        return pa.table(columns, schema=schema(features=self.features, drift=self.drift))
 
     def _features(self, block: Block, ok: np.ndarray) -> pa.Array:
         """What the network saw at the frost line, one flat list a row."""
         values = block.outputs.get("features", np.zeros((len(ok), 0), np.float32))
         flat = values.reshape(len(ok), -1)[ok].astype(np.float32, copy=False)
         return _lists(pa.array(flat.ravel()), width=flat.shape[1], ok=ok)
+
+    def _looks(self, block: Block, ok: np.ndarray) -> list[pa.Array]:
+        """Columns height to embedding."""
+        nothing = np.zeros(len(ok), np.float32)
+        told = [
+            pa.array(block.outputs.get(name, nothing), mask=~ok).cast(kind)
+            for name, (_, kind) in zip(LOOKS, DRIFT, strict=False)
+        ]
+        features = block.outputs.get("features")
+        if features is None:
+            return [*told, pa.nulls(len(ok), DRIFT[-1][1])]
+        few = project(features[ok])
+        return [*told, _lists(pa.array(few.ravel()), width=few.shape[1], ok=ok)]
 
     def _probs(self, block: Block) -> np.ndarray:
         """(rows, C) float32; a block that never met the network has zeros."""

@@ -9,8 +9,9 @@ from collections.abc import Generator
 import pyarrow as pa
 
 from frostline import images
+from frostline.drift import looks
 from frostline.engine.local import stream
-from frostline.engine.work import Block, Decode
+from frostline.engine.work import Block, Decode, Look
 from frostline.progress import progress
 from frostline.scores.elsewhere import Elsewhere
 from frostline.scores.journal import MARK, Journal
@@ -47,10 +48,15 @@ def score(
     """
     options, session = plan.options, plan.session
     scorer = Scorer(
-        session.contract.classes, options.top_k, session.sha256, options.min_confidence, options.features
+        session.contract.classes,
+        options.top_k,
+        session.sha256,
+        options.min_confidence,
+        features=options.features,
+        drift=options.drift,
     )
     if elsewhere:
-        blocks = elsewhere.blocks(plan, decode=_decoder(plan), batch_size=batch_size)
+        blocks = elsewhere.blocks(plan, decode=_decoder(plan), look=_look(plan), batch_size=batch_size)
     else:
         blocks = _above(plan, kept) if kept else _whole(plan, batch_size)
     with contextlib.closing(blocks), progress(plan.source.count, "score", summary=False) as advance:
@@ -69,6 +75,7 @@ def _whole(plan: Plan, batch_size: int) -> Generator[Block, None, None]:
         batch_size=batch_size,
         workers=_workers(plan),
         streams=plan.session.streams,
+        look=_look(plan),
     )
 
 
@@ -80,6 +87,11 @@ def _decoder(plan: Plan) -> Decode:
     """A file's bytes to the pixels that the model wants."""
     wanted = plan.session.contract
     return functools.partial(images.decode, height=wanted.height, width=wanted.width, resize=wanted.resize)
+
+
+def _look(plan: Plan) -> Look | None:
+    """What is looked at for drift."""
+    return looks.look if plan.options.drift else None
 
 
 def _workers(plan: Plan) -> int:

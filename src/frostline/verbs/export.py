@@ -10,6 +10,7 @@ import numpy as np
 
 import frostline
 from frostline import files, images, paths
+from frostline.drift import baseline, looks
 from frostline.errors import FrostlineError
 from frostline.frost import features, joined, recipe, trained
 from frostline.frost.recipe import Recipe
@@ -38,6 +39,7 @@ def run(name: str) -> None:
         height=size.height,
         width=size.width,
         metadata=contract.to_json(_contract(inputs)),
+        more=_baseline(inputs, last, _said(inputs)),
     )
     proof = _prove(inputs, last, model, _said(inputs))
     written = {"model.onnx": model}
@@ -54,6 +56,44 @@ def run(name: str) -> None:
         f"{name}: {folder / 'model.onnx'}, {len(model) / 1e6:.1f} MB; differs from the trained network by at most "
         f"{max(proof['image_difference'], proof['feature_difference']):.1g} in any probability"
     )
+
+
+def _baseline(inputs: Recipe, last: Split, said: Predictions) -> dict[str, str]:
+    """How test images look and were answered, for the model's metadata; nothing without test images.
+
+    The features are those that training kept, whatever its precision: no image goes through the trunk again.
+    """
+    test, images = said.split("test"), inputs.images("test")
+    if not len(test):
+        return {}
+    _same_images(inputs, images, test)
+    chosen = np.unique(np.linspace(0, len(test) - 1, baseline.MOST).astype(int))
+    told = [looks.seen(each) for each in features.pixels(_some(images, chosen))[:]]
+    sizes = inputs.manifest.sizes("test")[chosen]
+    seen = {name: np.array([each[name] for each in told], np.float32) for name in told[0]}
+    found = looks.sample(
+        probs=test.probs[chosen],
+        looks={"height": sizes[:, 0], "width": sizes[:, 1], **seen},
+        embedding=_embedding(inputs, last, chosen),
+    )
+    return {baseline.KEY: baseline.to_json(baseline.make(found, classes=len(test.classes)))}
+
+
+def _embedding(inputs: Recipe, last: Split, chosen: Any) -> Any:
+    """Projections of the chosen test images' features; None where nothing is frozen."""
+    if last.trunk is None:
+        return None
+    as_trained = last if inputs.entry.precision == "float32" else trained.load(inputs)[1]
+    rows = inputs.rows(as_trained, "test")
+    parts = np.array_split(chosen, -(-len(chosen) // SCORED))
+    return np.concatenate([looks.project(np.asarray(rows[some])) for some in parts])
+
+
+def _same_images(inputs: Recipe, images: features.Images, said: Predictions) -> None:
+    if list(images.ids) != list(said.ids):
+        raise FrostlineError(
+            f"the predictions are of other images; run `dvc repro train@{inputs.name}` again"
+        )
 
 
 def _parts(inputs: Recipe, *, model: bytes, trunk: bytes, head: bytes) -> dict[str, Any]:
@@ -98,10 +138,7 @@ def _loss(inputs: Recipe, made: bytes, precision: str) -> variants.Loss:
     session = sessions.open_session(made, device="cpu", precision=precision)
     images, said = inputs.images("test"), _said(inputs).split("test")
     rows = features.pixels(images)
-    if list(images.ids) != list(said.ids):
-        raise FrostlineError(
-            f"the predictions are of other images; run `dvc repro train@{inputs.name}` again"
-        )
+    _same_images(inputs, images, said)
     probs = [session.run(rows[at : at + SCORED])["probs"] for at in range(0, len(rows), SCORED)]
     return variants.compared(said.probs, np.concatenate(probs), said.labels)
 
@@ -166,10 +203,15 @@ def _rounded(inputs: Recipe, exact: Any, probs: Any) -> dict[str, Any]:
 
 def _pixels(inputs: Recipe, said: Predictions, chosen: Any) -> Any:
     """The chosen images decoded, (n, H, W, 3) uint8."""
-    some = dataclasses.replace(
-        inputs.images("train"), paths=[said.paths[i] for i in chosen], ids=[said.ids[i] for i in chosen]
+    every = dataclasses.replace(inputs.images("train"), paths=said.paths, ids=said.ids)
+    return features.pixels(_some(every, chosen))[:]
+
+
+def _some(images: features.Images, chosen: Any) -> features.Images:
+    """These of some images."""
+    return dataclasses.replace(
+        images, paths=[images.paths[i] for i in chosen], ids=[images.ids[i] for i in chosen]
     )
-    return features.pixels(some)[:]
 
 
 def _features(inputs: Recipe, last: Split) -> Any:

@@ -2,15 +2,30 @@
 
 import contextlib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from frostline import files
+from frostline.drift.measure import Limits, Tally
 from frostline.files import printable
 from frostline.onnx import foreign
 from frostline.onnx.parts import Head
 from frostline.onnx.sessions import Session
-from frostline.scores import elsewhere, job, journal, models, places, plan, rows, sources, summary, work
+from frostline.results import drift_page
+from frostline.scores import (
+    drifting,
+    elsewhere,
+    job,
+    journal,
+    models,
+    places,
+    plan,
+    rows,
+    sources,
+    summary,
+    work,
+)
 from frostline.scores.elsewhere import Elsewhere
 from frostline.scores.job import Job
 from frostline.scores.kept import Kept, open_kept
@@ -34,12 +49,15 @@ def run(  # one argument an option of the command
     `source` are the words that `sources.open_images` takes, `model` is a file, an exported classifier's
     name or `models:/NAME@alias`; `contract` is the description of a model that frostline did not export;
     `options` are the fields of `Options`. Unreadable images become rows with an error. `resume` goes on
-    with an interrupted job. InputError for anything wrong in what was given, before work begins;
+    with an interrupted job. With the option `drift` the images are compared with the model's test images:
+    LimitError beyond a limit, once all is written.
+    InputError for anything wrong in what was given, before work begins;
     FrostlineError when not one image could be scored.
     """
     asked = Options(**options)
     require_possible(asked)
     places.require_writable(out, source)
+    limits = _limits(asked)
     described = foreign.read(contract) if contract else None
     watch = Watch()
     with contextlib.closing(sources.open_images(source)) as opened:
@@ -51,13 +69,37 @@ def run(  # one argument an option of the command
                 _tell(planned.session)
             if resume and job.finished(planned):
                 print(f"{printable(out)} is finished already; without --resume it is scored anew")
+                _tell_drift(out)
                 return
-            done = _work(planned, watch, resume=resume, others=others)
+            baseline = drifting.baseline_of(planned.session) if asked.drift else None
+            tally = Tally(baseline) if baseline else None
+            done = _work(planned, watch, resume=resume, others=others, tally=tally)
     print(*summary.lines(done), sep="\n")
+    if asked.drift and tally is None:
+        print(drifting.NO_BASELINE)
+    if tally:
+        said = drifting.values(tally.drift(limits), classes=planned.session.contract.classes)
+        drifting.write(said, out, page=partial(drift_page.page, scores=printable(out), model=model))
+        _tell_drift(out)
 
 
-def _work(planned: Plan, watch: Watch, *, resume: bool, others: Elsewhere | None) -> Job:
-    """Score what has no row yet, here or on `others`, merge, write the job file."""
+def _limits(options: Options) -> Limits:
+    """By question; nothing where drift is not asked for. What is missing for it is told before the work."""
+    if not options.drift:
+        return {}
+    drifting.require_packages()
+    return drifting.limits(options.drift_limit)
+
+
+def _tell_drift(out: Path) -> None:
+    """What the job file says of drift; LimitError beyond a limit."""
+    said = files.read_json(places.job_file(out), made_by="frostline score").get("drift")
+    if said:
+        drifting.tell(said, out)
+
+
+def _work(planned: Plan, watch: Watch, *, resume: bool, others: Elsewhere | None, tally: Tally | None) -> Job:
+    """Score what has no row yet, here or on `others`, merge, write the job file; all rows go into the tally."""
     out = planned.out
     with journal.open_journal(out, planned.identity, resume=resume) as shards:
         watch.lap("open")
@@ -71,7 +113,9 @@ def _work(planned: Plan, watch: Watch, *, resume: bool, others: Elsewhere | None
         size = pace.batch_size if pace else 0
         work.score(planned, shards, kept=kept, batch_size=size, elsewhere=others)
         watch.lap("score")
-        merged = merge(shards.tables(), out, rows.schema(features=planned.options.features))
+        tables = drifting.counted(shards.tables(), tally) if tally else shards.tables()
+        options = planned.options
+        merged = merge(tables, out, rows.schema(features=options.features, drift=options.drift))
         watch.lap("merge")
         done = Job(
             plan=planned,
