@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,11 @@ HEAVY = (
     "faiss",
     "jinja2",
 )
+# They read params, draw progress, count threads, or serve scoring alone: no stage's output holds what they did.
+NO_ARITHMETIC = {
+    "onnxruntime-ep-openvino", "pydantic", "pydantic_core", "rich", "ruamel.yaml", "ruamel.yaml.clib",
+    "threadpoolctl",
+}  # fmt: skip
 
 
 def room(path: Path) -> str:
@@ -118,6 +124,28 @@ def test_stages_list_the_rooms_they_import() -> None:
             for path in closure
         } - {"src/frostline/verbs/__init__.py"}
         assert {dep for dep in stage["deps"] if dep.startswith("src/")} == rooms, name
+
+
+def test_stages_name_the_packages_they_import() -> None:
+    """A package in a stage's closure is a parameter of it by its version, unless it decides no result."""
+    distributions = metadata.packages_distributions()
+    for name, stage in stages().items():
+        [versions] = [each[lineage.VERSIONS.as_posix()] for each in stage["params"] if isinstance(each, dict)]
+        trees = (ast.parse(path.read_text()) for path in lineage.closure(f"frostline.verbs.{name}"))
+        tops = {top for tree in trees for top in imported_packages(tree)} - {"frostline"}
+        found = {each.lower() for top in tops for each in distributions.get(top, ())}
+        assert found - NO_ARITHMETIC <= set(versions), name
+
+
+def imported_packages(tree: ast.AST) -> set[str]:
+    """Top names of all that a file imports, inside functions too."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(PACKAGE)))
