@@ -68,6 +68,17 @@ def test_only_what_is_new_is_decoded(tmp_path: Path, decoded: list[bytes]) -> No
     assert decoded[9:] == [encoded(100)]
 
 
+def test_copies_are_decoded_once(
+    tmp_path: Path, decoded: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However far apart they lie, in the first scan already; each has its row."""
+    monkeypatch.setattr(scanning, "_HELPING", 2)
+    files = {f"{n}.png": encoded(n % 3) for n in range(9)}
+    scans = scanned(folder(tmp_path / "x", files))[1]
+    assert sorted(decoded) == sorted(encoded(n) for n in range(3))
+    assert scans.sha256 == [sha256(content) for content in files.values()]
+
+
 def test_a_damaged_cache_costs_only_time(tmp_path: Path, decoded: list[bytes]) -> None:
     """A file cut off is as if it were not there."""
     root = folder(tmp_path / "x", {f"{n}.png": encoded(n) for n in range(5)})

@@ -5,7 +5,9 @@ dataset. Deleting the folder only costs looking again.
 """
 
 import secrets
+import time
 from collections.abc import Iterable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,11 @@ from frostline import files, paths
 from frostline.audit.look import HASH_BYTES, LOOK_VERSION, THUMB, Look
 from frostline.images import DECODE_VERSION
 
-ROWS = 4096  # looks gathered for one file: what a kill can cost
+# Looks gathered for one file, and for how long at most: what a kill can cost.
+ROWS = 4096
+SECONDS = 2.0
+# What measures are computed with: another version may give another last bit, and so another finding.
+_PACKAGES = ("numpy", "pillow", "scipy")
 
 FIELDS = [
     ("reason", pa.string()),
@@ -40,11 +46,13 @@ class Cache:
     """The looks of one kind (with or without measures) below the project's cache."""
 
     def __init__(self, *, measure: bool) -> None:
-        key = {"decode": DECODE_VERSION, "look": LOOK_VERSION, "measure": measure}
+        packages = {name: version(name) for name in _PACKAGES} if measure else {}
+        key = {"decode": DECODE_VERSION, "look": LOOK_VERSION, "measure": measure, "packages": packages}
         self._folder = paths.cache() / "looks" / files.digest(key)[:32]
         if not (self._folder / "key.json").exists():
             files.write_json(self._folder / "key.json", key)
         self._waiting: list[tuple[bytes, Look]] = []
+        self._flushed = time.monotonic()
         self.refresh()
 
     def refresh(self) -> None:
@@ -66,13 +74,14 @@ class Cache:
         return found
 
     def add(self, digests: Iterable[bytes], looks: Iterable[Look]) -> None:
-        """Take note; on disk when a file's worth has gathered, or at `flush`."""
+        """Take note; on disk when a file's worth has gathered, after two seconds, or at `flush`."""
         self._waiting.extend(zip(digests, looks, strict=True))
-        if len(self._waiting) >= ROWS:
+        if len(self._waiting) >= ROWS or time.monotonic() - self._flushed >= SECONDS:
             self.flush()
 
     def flush(self) -> None:
         """Write what waits as one file under a name of its own."""
+        self._flushed = time.monotonic()
         if not self._waiting:
             return
         columns = {name: [getattr(look, name) for _, look in self._waiting] for name, _ in FIELDS}

@@ -1,6 +1,9 @@
 """One image's bytes to all that the audit knows of it. Runs in worker processes: no state, no files."""
 
+import multiprocessing
+import os
 import struct
+import threading
 import warnings
 from dataclasses import dataclass
 
@@ -79,6 +82,17 @@ def look(content: bytes, *, measure: bool = True) -> Look:
 def look_all(contents: list[bytes], measure: bool) -> list[Look]:
     """A worker's helping."""
     return [look(content, measure=measure) for content in contents]
+
+
+def end_with_parent() -> None:
+    """Make this worker end as soon as the process that started it does: one that is killed tells nobody."""
+
+    def wait() -> None:
+        if parent := multiprocessing.parent_process():
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def perceptual_hashes(grey: Image.Image) -> npt.NDArray[np.bool_]:

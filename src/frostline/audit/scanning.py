@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from frostline import files
 from frostline.audit.cache import FIELDS, Cache, digests_of
-from frostline.audit.look import Look, look_all
+from frostline.audit.look import Look, end_with_parent, look_all
 from frostline.data.source import Source
 from frostline.errors import FrostlineError
 from frostline.images import ImageError
@@ -95,10 +95,12 @@ def _looked_at(source: Source, names: Sequence[str], cache: Cache, *, measure: b
     """Every image read, in order; those that the cache does not know are looked at and added."""
     workers = len(os.sched_getaffinity(0))
     waiting: deque[tuple[list[_Read], Future[list[Look]]]] = deque()
+    asked: set[str] = set()  # copies of what is under way
     with _Pool(workers if len(names) >= _WORTH_A_POOL else 0) as pool:
         for helping in _helpings(_read(source, name) for name in names):
-            fresh = _fresh(helping, cache)
+            fresh = [read for read in _fresh(helping, cache) if read.sha256 not in asked]
             if fresh:
+                asked.update(read.sha256 for read in fresh)
                 future = pool.submit([read.content for read in fresh], measure)
                 waiting.append((fresh, future))
             yield from helping
@@ -175,7 +177,7 @@ class _Pool:
             return future
         if self._executor is None:
             self._executor = ProcessPoolExecutor(
-                self._workers, mp_context=multiprocessing.get_context("spawn")
+                self._workers, mp_context=multiprocessing.get_context("spawn"), initializer=end_with_parent
             )
         try:
             return self._executor.submit(look_all, contents, measure)
