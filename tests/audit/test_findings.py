@@ -109,8 +109,16 @@ def test_outliers_are_few_and_know_no_order(values: list[float], order) -> None:
 
 
 def test_equal_images_have_no_outliers() -> None:
-    """No spread is no reason to divide by it."""
+    """No spread is no reason to divide by it, nor is a grey level more than all others have."""
     assert list(findings.outliers(scans(brightness=[7.0] * 9), range(9))) == []
+    assert list(findings.outliers(scans(brightness=[120.0] * 9 + [123.0]), range(10))) == []
+
+
+def test_black_and_white_are_outliers_among_any_photos() -> None:
+    """Where brightness differs so much that five deviations below the middle are less than black."""
+    seen = scans(brightness=[*np.linspace(60, 180, 41).tolist(), 4.0, 250.0])
+    found = findings.outliers(seen, range(43))
+    assert [(one.row, one.kind) for one in found] == [(41, "dark"), (42, "bright")]
 
 
 def test_imbalance() -> None:

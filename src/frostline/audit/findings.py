@@ -12,6 +12,7 @@ from frostline.errors import InputError
 TINY = 32  # pixels of the shorter side
 ELONGATED = 5.0  # longer side over shorter
 OUTLYING = 5.0  # robust standard deviations from the dataset's median
+NARROW = 0.05  # a spread of brightness or detail, 5 in 100, below which images count as alike
 IMBALANCED = 10.0  # images of the largest class over those of the smallest
 
 # Every kind of finding, in the order of reports, with its words in a message.
@@ -106,18 +107,21 @@ def _kind(reason: str) -> str:
 
 
 def outliers(scans: Scans, rows: Sequence[int]) -> Iterator[Finding]:
-    """Images far darker, brighter or less sharp than the rest, in robust standard deviations."""
+    """Images far darker, brighter or less sharp than the rest, in robust standard deviations.
+
+    Of scales without ends: five deviations below a mean grey of 115 would be less than black.
+    """
     if not rows:
         return
     brightness, sharpness = scans.column("brightness")[rows], scans.column("sharpness")[rows]
-    sharp = np.log1p(sharpness)
+    sharp, light = np.log1p(sharpness), np.log((brightness + 0.5) / (255.5 - brightness))
     for kind, values, shown, sign in (
         ("blurred", sharp, sharpness, -1),
-        ("dark", brightness, brightness, -1),
-        ("bright", brightness, brightness, 1),
+        ("dark", light, brightness, -1),
+        ("bright", light, brightness, 1),
     ):
         apart = sign * (values - np.median(values))
-        apart /= max(1.4826 * float(np.median(np.abs(apart))), 1e-3)  # the median of |normal| is 1/1.4826
+        apart /= max(1.4826 * float(np.median(np.abs(apart))), NARROW)  # the median of |normal| is 1/1.4826
         for place in np.flatnonzero(apart > OUTLYING).tolist():
             what = "detail" if kind == "blurred" else "mean grey"
             yield Finding(

@@ -14,7 +14,7 @@ from PIL import Image, ImageFilter, ImageStat
 from frostline.images import ImageError, overview
 
 # Changes whenever a look could: stands in the key of the cache.
-LOOK_VERSION = 1
+LOOK_VERSION = 2
 
 THUMB = 64
 _HASHED = 32  # side of what the perceptual hash sees
@@ -73,10 +73,16 @@ def look(content: bytes, *, measure: bool = True) -> Look:
         animated=seen.animated,
         brightness=_rounded(stat.mean[0]),
         contrast=_rounded(stat.stddev[0]),
-        sharpness=_rounded(ImageStat.Stat(grey.filter(_LAPLACIAN)).var[0]),
+        sharpness=_rounded(_sharpness(grey)),
         hashes=np.packbits(perceptual_hashes(grey), axis=-1).tobytes(),
         thumb=grey.resize((THUMB, THUMB), Image.Resampling.BILINEAR).tobytes(),
     )
+
+
+def _sharpness(grey: Image.Image) -> float:
+    """Variance of the Laplacian, without the outermost pixels: Pillow leaves those as they were."""
+    inner = (1, 1, grey.width - 1, grey.height - 1)
+    return float(ImageStat.Stat(grey.filter(_LAPLACIAN).crop(inner)).var[0])
 
 
 def look_all(contents: list[bytes], measure: bool) -> list[Look]:
