@@ -147,6 +147,14 @@ def test_the_command_reads_what_score_wrote(place: Path, capsys: pytest.CaptureF
     assert "how sure the answers are: " in capsys.readouterr().out
 
 
+def test_bins_are_named() -> None:
+    """Ranges; one number where many images share it."""
+    after = float(str(np.nextafter(np.float32(2), np.float32(np.inf))))
+    assert drifting._ranges((1.0, 1.5)) == ["below 1", "1 to 1.5", "from 1.5"]
+    assert drifting._ranges((2.0, after)) == ["below 2", "2", "above 2"]
+    assert drifting._ranges(()) == ["all"]
+
+
 def test_a_model_without_baseline(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One line; the rows are there, and nothing is an alarm. The command has nothing else to do: it refuses."""
     Path("model.onnx").write_bytes(model())

@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 from frostline import files, images, params, tracking
 from frostline.data import manifest
 from frostline.data.source import open_source
+from frostline.drift import baseline, looks
 from frostline.errors import FrostlineError, InputError
 from frostline.onnx import convert, parts, sessions, variants
 from frostline.records import history, predictions
@@ -284,6 +285,43 @@ def test_the_model_says_what_was_predicted(name: str) -> None:
     if name != "cnn":
         assert proof["parts_difference"] <= parts.TOLERANCE
         assert all(proof[part] == files.sha256_file(folder / f"{part}.onnx") for part in ("trunk", "head"))
+
+
+@pytest.mark.usefixtures("project")
+@pytest.mark.parametrize("name", NAMES)
+def test_the_model_carries_how_its_test_images_were(name: str) -> None:
+    """Counted from the archive by what scores: the same bins, but for a last digit of a feature at an edge."""
+    session = sessions.open_session(
+        Path(f"artifacts/models/{name}/model.onnx"), device="cpu", features=name != "cnn"
+    )
+    kept = baseline.from_json(session.metadata[baseline.KEY])
+    tested = said(name).split("test")
+    told, probs, embedding = [], [], []
+    with open_source(Path("data/shapes.zip")) as source:
+        for path in tested.paths:
+            content = source.read(path)
+            pixels = images.decode(content, height=32, width=40, resize=session.contract.resize)
+            told.append(looks.look(content, pixels))
+            outputs = session.run(pixels[None])
+            probs.append(outputs["probs"][0])
+            embedding.append(outputs.get("features"))
+    found = kept.count(
+        looks.sample(
+            probs=np.stack(probs),
+            looks={key: np.array([each[key] for each in told], np.float32) for key in looks.LOOKS},
+            embedding=None if name == "cnn" else looks.project(np.concatenate(embedding)),
+        )
+    )
+    assert kept.images == len(tested)
+    assert (
+        found.keys()
+        == kept.histograms.keys()
+        == baseline.QUESTIONS.keys() - ({"embedding"} if name == "cnn" else set())
+    )
+    for question, some in found.items():
+        for counts, histogram in zip(some, kept.histograms[question], strict=True):
+            moved = np.abs(counts - np.array(histogram.counts)).sum()
+            assert moved <= (4 if question in {"embedding", "confidence"} else 0), question
 
 
 @pytest.mark.usefixtures("project")

@@ -25,9 +25,23 @@ def preprocess(name: str) -> None:
 
 @command("frostline train digits-vgg19")
 @click.argument("name")
-def train(name: str) -> None:
+@click.option(
+    "--engine",
+    default="local",
+    show_default=True,
+    envvar="FROSTLINE_ENGINE",
+    type=click.Choice(["local", "ray"]),
+    help="Who computes features: this process, or actors on a Ray cluster; for dvc repro, $FROSTLINE_ENGINE.",
+)
+@click.option(
+    "--ray-address",
+    metavar="ADDRESS",
+    help="The cluster: HOST:PORT or auto, else $RAY_ADDRESS, else one of this machine's own.",
+)
+def train(name: str, engine: str, ray_address: str | None) -> None:
     """Train classifier NAME on cached features; predict every image once."""
-    stage("train", name, live=import_module("frostline.tracking").live)
+    live = import_module("frostline.tracking").live
+    stage("train", name, live=live, engine=engine, ray_address=ray_address)
 
 
 @command("frostline evaluate digits-vgg19")

@@ -18,8 +18,10 @@ from frostline import files, images, paths
 from frostline.cache import inventory
 from frostline.cache.store import Rows, Store, opened
 from frostline.data.source import Source, open_source
-from frostline.engine.local import Item, stream
+from frostline.engine.local import stream
+from frostline.engine.work import Block, Decode, Executor, Item, Network
 from frostline.errors import FrostlineError
+from frostline.frost.elsewhere import Forward
 from frostline.nets import augmentation
 from frostline.nets.backend import framework
 from frostline.params import Augmentation, Image
@@ -60,26 +62,40 @@ class View:
     number: int
 
 
-def pixels(of: Images, *, view: View | None = None) -> Rows:
+def pixels(of: Images, *, view: View | None = None, executor: Executor = stream) -> Rows:
     """Decoded images, rows of (H, W, 3) uint8, in the order of `of`; with a view, that rendering of each."""
     store = opened("pixels", of.decode_key, shape=of.shape, dtype="uint8", cache=paths.cache())
     return _rows(
-        of, store=store, network=lambda batch: batch, decode=_decode(of, view), row_ids=_row_ids(of, view)
-    )
+        of, store=store, network=_as_they_are, decode=_decode(of, view), row_ids=_row_ids(of, view),
+        executor=executor,
+    )  # fmt: skip
 
 
-def features(of: Images, *, trunk: Any, key: dict[str, Any], view: View | None = None) -> Rows:
+def _as_they_are(batch: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.uint8]]:
+    return {"rows": batch}
+
+
+def features(
+    of: Images,
+    *,
+    trunk: Any,
+    key: dict[str, Any],
+    view: View | None = None,
+    executor: Executor = stream,
+) -> Rows:
     """What a trunk (a Keras model from pixels) makes of images, in the order of `of`; rows of its dtype.
 
     `key` says what the trunk is (backbone, weights checksum, cut, ...): equal keys must mean equal
     functions. Rows of 16-bit floats are read as the equal float32. With a view, of that rendering of each image.
+    `executor` does the work: the local engine, or another one that gives the same rows.
     """
     full = {**of.decode_key, **key, "framework": framework()}
     shape, dtype = tuple(trunk.output.shape[1:]), str(trunk.output.dtype)
     store = opened("features", full, shape=shape, dtype=dtype, cache=paths.cache())
     return _rows(
-        of, store=store, network=trunk.predict_on_batch, decode=_decode(of, view), row_ids=_row_ids(of, view)
-    )
+        of, store=store, network=Forward(trunk), decode=_decode(of, view), row_ids=_row_ids(of, view),
+        executor=executor,
+    )  # fmt: skip
 
 
 def _row_ids(of: Images, view: View | None) -> Sequence[str]:
@@ -104,13 +120,14 @@ def _decode(of: Images, view: View | None) -> Callable[[bytes], npt.NDArray[np.u
     return rendered
 
 
-def _rows(
+def _rows(  # noqa: PLR0913  # what a pass over images has
     of: Images,
     *,
     store: Store,
-    network: Callable[[npt.NDArray[np.uint8]], Any],
-    decode: Callable[[bytes], npt.NDArray[np.uint8]],
+    network: Network,
+    decode: Decode,
     row_ids: Sequence[str],
+    executor: Executor,
 ) -> Rows:
     place = {each: index for index, each in reversed(list(enumerate(row_ids)))}
     todo = [place[each] for each in store.missing(row_ids)]
@@ -121,8 +138,13 @@ def _rows(
             store.appending() as append,
             progress(len(todo), store.folder.parent.name) as advance,
         ):
-            items = [Item(of.paths[index], partial(_read, source, of, index)) for index in todo]
-            for some, rows in _computed(items, ids, decode, network):
+            items = [
+                Item(of.paths[index], partial(_read, source, of.paths[index], of.ids[index]))
+                for index in todo
+            ]
+            for some, rows in _computed(
+                executor(items, decode=decode, network=network, batch_size=BATCH), ids
+            ):
                 append(some, rows)
                 advance(len(some))
     found = store.rows(row_ids)
@@ -132,14 +154,8 @@ def _rows(
 
 
 def _computed(
-    items: list[Item],
-    ids: list[str],
-    decode: Callable[[bytes], npt.NDArray[np.uint8]],
-    network: Callable[[npt.NDArray[np.uint8]], Any],
-) -> Iterator[tuple[list[str], npt.NDArray[Any]]]:
-    blocks = stream(
-        items, decode=decode, network=lambda batch: {"rows": np.asarray(network(batch))}, batch_size=BATCH
-    )
+    blocks: Iterator[Block], ids: Sequence[str]
+) -> Iterator[tuple[Sequence[str], npt.NDArray[Any]]]:
     for block in blocks:
         for name, error in zip(block.names, block.errors, strict=True):
             if error:
@@ -149,9 +165,9 @@ def _computed(
         yield ids[block.start : block.start + len(block.names)], block.outputs["rows"]
 
 
-def _read(source: Source, of: Images, index: int) -> bytes:
+def _read(source: Source, path: str, digest: str) -> bytes:
     """The bytes of one image, proven to be those that the manifest speaks of."""
-    content = source.read(of.paths[index])
-    if files.sha256(content) != of.ids[index]:
-        raise FrostlineError(f"{of.paths[index]} has changed since preprocess; run `dvc repro` again")
+    content = source.read(path)
+    if files.sha256(content) != digest:
+        raise FrostlineError(f"{path} has changed since preprocess; run `dvc repro` again")
     return content

@@ -7,6 +7,8 @@ from typing import Any
 from frostline import files, params, paths
 from frostline.data import manifest
 from frostline.data.manifest import Manifest
+from frostline.engine.local import stream
+from frostline.engine.work import Executor
 from frostline.errors import FrostlineError
 from frostline.frost import joined
 from frostline.frost.features import Images, View, features, pixels
@@ -29,6 +31,7 @@ class Recipe:
     manifest: Manifest
     weights: dict[str, Any]
     weights_file: Path | None
+    executor: Executor = stream  # of images through a decoder and a trunk
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -58,11 +61,13 @@ class Recipe:
         images = self.images(split)
         if view and view.augmentation.views == "live":
             forward = parts.trunk.predict_on_batch if parts.trunk is not None else None
-            return Live(pixels(images), images.ids, view.augmentation, view.number, forward)
+            return Live(
+                pixels(images, executor=self.executor), images.ids, view.augmentation, view.number, forward
+            )
         if parts.trunk is None:
-            return pixels(images, view=view)
+            return pixels(images, view=view, executor=self.executor)
         key = joined.trunk_key(self.entry, weights=self.weights, cut=str(parts.cut))
-        return features(images, trunk=parts.trunk, key=key, view=view)
+        return features(images, trunk=parts.trunk, key=key, view=view, executor=self.executor)
 
     def images(self, split: str) -> Images:
         """One split's images in manifest order."""
@@ -84,7 +89,7 @@ def _weights(name: str) -> dict[str, Any]:
     return said
 
 
-def read(name: str) -> Recipe:
+def read(name: str, *, executor: Executor = stream) -> Recipe:
     """Gather a classifier's inputs from params.yaml and the stages before; errors name what to run."""
     settings = params.load()
     entry = params.entry(settings.classifiers, name, what="classifier")
@@ -96,4 +101,5 @@ def read(name: str) -> Recipe:
         manifest=manifest.read(paths.dataset(entry.dataset) / "manifest.parquet"),
         weights=weights,
         weights_file=paths.weights(entry.weights) / paths.BACKBONE if weights["sha256"] else None,
+        executor=executor,
     )

@@ -23,10 +23,11 @@ _MAPS: dict[Transform, tuple[bool, list[float], list[float]]] = {
 }
 
 
-def transform_layer(name: Transform) -> Any:
+def transform_layer(name: Transform, *, dtype: Any = None) -> Any:
     """A Keras layer (N, H, W, 3) pixels 0-255 of any dtype → float32 network input of the same shape.
 
-    Its numbers are Python lists: Keras tensors captured by a model become extra inputs when exported.
+    `dtype` is Keras' policy for it, the one in force without. Its numbers are Python lists: Keras tensors that
+    a model captured become extra inputs when it is exported.
     """
     k = keras()
     reverse, scale, offset = _MAPS[name]
@@ -37,4 +38,16 @@ def transform_layer(name: Transform) -> Any:
             x = k.ops.flip(x, axis=-1) if reverse else x
             return x * k.ops.convert_to_tensor(scale, "float32") + k.ops.convert_to_tensor(offset, "float32")
 
-    return PixelTransform(name="transform", trainable=False)
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), "transform": name}
+
+        @classmethod
+        def from_config(cls, config: dict[str, Any]) -> Any:
+            return transform_layer(config["transform"], dtype=config["dtype"])
+
+    return PixelTransform(name="transform", trainable=False, dtype=dtype)
+
+
+def opening() -> Any:
+    """A block in which Keras opens saved models that have such a layer."""
+    return keras().saving.CustomObjectScope({"PixelTransform": type(transform_layer("none"))})

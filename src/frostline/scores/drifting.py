@@ -114,12 +114,15 @@ def _ranges(edges: tuple[float, ...]) -> list[str]:
     """Bins by name; where an edge follows the one before at once, the bin is that one number."""
     if not edges:
         return ["all"]
-    between = [
-        f"{low:.4g}" if np.nextafter(np.float32(low), np.float32(np.inf)) == np.float32(high)
-        else f"{low:.4g} to {high:.4g}"
-        for low, high in itertools.pairwise(edges)
-    ]  # fmt: skip
-    return [f"below {edges[0]:.4g}", *between, f"from {edges[-1]:.4g}"]
+    pairs = list(itertools.pairwise(edges))
+    between = [f"{low:.4g}" if _next(low, high) else f"{low:.4g} to {high:.4g}" for low, high in pairs]
+    last = "above" if pairs and _next(*pairs[-1]) else "from"
+    return [f"below {edges[0]:.4g}", *between, f"{last} {edges[-1]:.4g}"]
+
+
+def _next(low: float, high: float) -> bool:
+    """Whether no float32 lies between."""
+    return bool(np.nextafter(np.float32(low), np.float32(np.inf)) == np.float32(high))
 
 
 def _shares(counts: tuple[int, ...]) -> list[float]:

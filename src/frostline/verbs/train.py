@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from frostline import files, lineage, paths
-from frostline.frost import crossed, joined, recipe, training
+from frostline.frost import crossed, elsewhere, joined, recipe, training
 from frostline.frost import seen as seeing
 from frostline.frost.checkpoint import Checkpoint
 from frostline.frost.recipe import Recipe
@@ -24,13 +24,20 @@ HEATED = 12  # surest mistakes, and as many of the least sure answers
 Live = Callable[..., AbstractContextManager[Callable[[int, dict[str, float]], None]]]
 
 
-def run(name: str, *, live: Live) -> None:
+def run(name: str, *, live: Live, engine: str = "local", ray_address: str | None = None) -> None:
     """Train one classifier; write its weights, history, predictions and record.
 
     `live` watches the epochs (see `tracking.live`); it cannot change what is written. A training that was
-    killed goes on after the last epoch it kept, to the same outputs.
+    killed goes on after the last epoch it kept, to the same outputs. With `engine` ray the actors of a cluster,
+    the one at `ray_address` or one of this machine's own, decode images and send them through the trunk; what
+    is above it trains here.
     """
-    inputs = recipe.read(name)
+    with elsewhere.join(engine, ray_address) as executor:
+        _train(recipe.read(name, executor=executor), live)
+
+
+def _train(inputs: Recipe, live: Live) -> None:
+    name = inputs.name
     for remark in remarks(inputs.entry):
         print(f"{name}: {remark}")
     network = inputs.network()
