@@ -56,9 +56,9 @@ HEAVY = (
     "faiss",
     "jinja2",
 )
-# They read params, draw progress, count threads, or serve scoring alone: no stage's output holds what they did.
+# They read params, draw progress, count threads, move work, or serve scoring alone: no stage's output holds what they did.
 NO_ARITHMETIC = {
-    "onnxruntime-ep-openvino", "pydantic", "pydantic_core", "rich", "ruamel.yaml", "ruamel.yaml.clib",
+    "onnxruntime-ep-openvino", "pydantic", "pydantic_core", "ray", "rich", "ruamel.yaml", "ruamel.yaml.clib",
     "threadpoolctl",
 }  # fmt: skip
 
