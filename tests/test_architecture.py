@@ -56,7 +56,7 @@ HEAVY = (
     "faiss",
     "jinja2",
 )
-# They read params, draw progress, count threads, move work, or serve scoring alone: no stage's output holds what they did.
+# They read params, draw progress, count threads, move work, or serve scoring: no stage's output holds any of it.
 NO_ARITHMETIC = {
     "onnxruntime-ep-openvino", "pydantic", "pydantic_core", "ray", "rich", "ruamel.yaml", "ruamel.yaml.clib",
     "threadpoolctl",

@@ -1,0 +1,55 @@
+"""The flow scoring beside a model's test images: how a run ends and what is told, on Prefect's own short-lived API."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from making_drift import photos, with_baseline
+from making_models import model
+from making_params import WHOLE
+
+ROOT = Path(__file__).parents[2]
+CODE = """
+import json
+from flows.scoring import scoring
+from frostline.orchestration import states
+told = []
+states.notify = lambda block, **message: told.append((block, message))
+found = []
+for folder in ("same", "dark", "dark"):
+    state = scoring(folder, "model.onnx", notify="custom-webhook/told", return_state=True)
+    found.append((state.type.value, state.name, state.message))
+print("RESULT" + json.dumps({"states": found, "told": told}))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(290)
+def test_drift_marks_the_run(tmp_path: Path) -> None:
+    """Like the test images: Completed. Darker: Drift, told through the block, every row there, nothing again."""
+    content = with_baseline(photos(tmp_path / "tested", 300, seed=1), model(features=True))
+    (tmp_path / "model.onnx").write_bytes(content)
+    photos(tmp_path / "same", 60, seed=2)
+    photos(tmp_path / "dark", 60, seed=3, light=0.5)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(WHOLE))
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    done = subprocess.run(
+        [sys.executable, "-c", CODE], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=280,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PREFECT_HOME": str(tmp_path / "prefect"),
+             "PYTHONPATH": str(ROOT), "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("RESULT")]
+    found = json.loads(line.removeprefix("RESULT"))
+    names = [(kind, name) for kind, name, _ in found["states"]]
+    assert names == [("COMPLETED", "Completed"), ("COMPLETED", "Drift"), ("COMPLETED", "Nothing to do")]
+    [(block, message)] = found["told"]
+    assert block == "custom-webhook/told"
+    assert message["subject"] == "drift"
+    assert "how bright they are: " in message["body"]
+    assert message["body"] == found["states"][1][2]
