@@ -44,9 +44,11 @@ def test_rows_are_those_of_the_local_engine(
     place: Path, source: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Bit for bit on one machine; the job file names the actors, and the summary their processes."""
-    local = run(place, source)
+    how: dict[str, Any] = {"drift": True, "drift_limit": 1.0}  # its columns too
+    local = run(place, source, **how)
+    assert local["embedding"].null_count == len(BAD)
     capsys.readouterr()
-    assert run(place, source, engine="ray").equals(local)
+    assert run(place, source, engine="ray", **how).equals(local)
     said = read_json(place / "scores.parquet.job.json", made_by="score")["engine"]
     assert (said["name"], said["machines"]) == ("ray", 1)
     assert sum(each["images"] for each in said["workers"]) == len(PHOTOS) + len(BAD)

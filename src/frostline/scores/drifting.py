@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -129,11 +130,32 @@ def _shares(counts: tuple[int, ...]) -> list[float]:
     return [each / max(1, sum(counts)) for each in counts]
 
 
+@dataclass(frozen=True)
+class Watched:
+    """A job that is compared while its rows are merged; `page` makes the HTML of `values`."""
+
+    tally: Tally
+    limits: Limits
+    page: Page
+
+    def finish(self, out: Path, classes: Iterable[str]) -> dict[str, Any] | None:
+        """Write what was found beside the output, and give it for the job file; None without one scored image."""
+        if not self.tally.images:
+            return None
+        said = values(self.tally.drift(self.limits), classes=classes)
+        write(said, out, page=self.page)
+        return said
+
+
 def write(said: Mapping[str, Any], out: Path, *, page: Page) -> None:
-    """Write OUT.drift.json and OUT.drift.html, and the values into the job file, if there is one."""
+    """Write OUT.drift.json and OUT.drift.html."""
     files.write_json(json_file(out), dict(said))
     with files.writing(page_file(out)) as temporary:
         temporary.write_text(page(said), encoding="utf-8")
+
+
+def put_into_job(said: Mapping[str, Any], out: Path) -> None:
+    """The values into the job file, if there is one."""
     job = places.job_file(out)
     if job.is_file():
         before = files.read_json(job, made_by="frostline score")

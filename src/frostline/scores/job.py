@@ -36,6 +36,7 @@ class Job:
     resumed: int
     seconds: dict[str, float]
     elsewhere: Elsewhere | None = None
+    drift: dict[str, Any] | None = None  # None where it was not measured
 
     @property
     def rate(self) -> float:
@@ -82,6 +83,7 @@ class Job:
             "seconds": {step: round(spent, 3) for step, spent in self.seconds.items()},
             "images_per_second": self.rate,
             "host": host(),
+            **({"drift": self.drift} if self.drift else {}),
         }
 
 

@@ -42,6 +42,7 @@ def run(scores: Path, *, model: str, limit: float | None = None) -> None:
         raise InputError(f"{printable(scores)}: not one image in it was scored")
     said = drifting.values(tally.drift(limits), classes=session.contract.classes)
     drifting.write(said, scores, page=partial(drift_page.page, scores=printable(scores), model=model))
+    drifting.put_into_job(said, scores)
     drifting.tell(said, scores)
 
 

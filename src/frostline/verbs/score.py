@@ -26,6 +26,7 @@ from frostline.scores import (
     summary,
     work,
 )
+from frostline.scores.drifting import Watched
 from frostline.scores.elsewhere import Elsewhere
 from frostline.scores.job import Job
 from frostline.scores.kept import Kept, open_kept
@@ -71,16 +72,14 @@ def run(  # one argument an option of the command
                 print(f"{printable(out)} is finished already; without --resume it is scored anew")
                 _tell_drift(out)
                 return
+            page = partial(drift_page.page, scores=printable(out), model=model)
             baseline = drifting.baseline_of(planned.session) if asked.drift else None
-            tally = Tally(baseline) if baseline else None
-            done = _work(planned, watch, resume=resume, others=others, tally=tally)
+            watched = Watched(Tally(baseline), limits, page) if baseline else None
+            done = _work(planned, watch, resume=resume, others=others, watched=watched)
     print(*summary.lines(done), sep="\n")
-    if asked.drift and tally is None:
+    if asked.drift and watched is None:
         print(drifting.NO_BASELINE)
-    if tally:
-        said = drifting.values(tally.drift(limits), classes=planned.session.contract.classes)
-        drifting.write(said, out, page=partial(drift_page.page, scores=printable(out), model=model))
-        _tell_drift(out)
+    _tell_drift(out)
 
 
 def _limits(options: Options) -> Limits:
@@ -98,8 +97,10 @@ def _tell_drift(out: Path) -> None:
         drifting.tell(said, out)
 
 
-def _work(planned: Plan, watch: Watch, *, resume: bool, others: Elsewhere | None, tally: Tally | None) -> Job:
-    """Score what has no row yet, here or on `others`, merge, write the job file; all rows go into the tally."""
+def _work(
+    planned: Plan, watch: Watch, *, resume: bool, others: Elsewhere | None, watched: Watched | None
+) -> Job:
+    """Score what has no row yet, here or on `others`, merge, write the job file; all rows are `watched` for drift."""
     out = planned.out
     with journal.open_journal(out, planned.identity, resume=resume) as shards:
         watch.lap("open")
@@ -113,7 +114,7 @@ def _work(planned: Plan, watch: Watch, *, resume: bool, others: Elsewhere | None
         size = pace.batch_size if pace else 0
         work.score(planned, shards, kept=kept, batch_size=size, elsewhere=others)
         watch.lap("score")
-        tables = drifting.counted(shards.tables(), tally) if tally else shards.tables()
+        tables = drifting.counted(shards.tables(), watched.tally) if watched else shards.tables()
         options = planned.options
         merged = merge(tables, out, rows.schema(features=options.features, drift=options.drift))
         watch.lap("merge")
@@ -126,6 +127,7 @@ def _work(planned: Plan, watch: Watch, *, resume: bool, others: Elsewhere | None
             resumed=resumed,
             seconds=watch.laps,
             elsewhere=others,
+            drift=watched.finish(out, planned.session.contract.classes) if watched else None,
         )
         files.write_json(places.job_file(out), done.values())
         journal.discard(shards, out)
