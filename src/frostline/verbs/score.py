@@ -70,7 +70,8 @@ def run(  # one argument an option of the command
                 _tell(planned.session)
             if resume and job.finished(planned):
                 print(f"{printable(out)} is finished already; without --resume it is scored anew")
-                _tell_drift(out)
+                if asked.drift:
+                    _tell_drift(out)
                 return
             page = partial(drift_page.page, scores=printable(out), model=model)
             baseline = drifting.baseline_of(planned.session) if asked.drift else None
@@ -79,7 +80,8 @@ def run(  # one argument an option of the command
     print(*summary.lines(done), sep="\n")
     if asked.drift and watched is None:
         print(drifting.NO_BASELINE)
-    _tell_drift(out)
+    if watched:
+        _tell_drift(out)
 
 
 def _limits(options: Options) -> Limits:
