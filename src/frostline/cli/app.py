@@ -32,6 +32,13 @@ def command(example: str, **options: Any) -> Callable[[Any], Any]:
     return cli.command(epilog=f"\b\nExample: {example}", **options)  # \b: a command is not wrapped
 
 
+on_cluster = click.option(
+    "--ray-address",
+    metavar="ADDRESS",
+    help="The cluster: HOST:PORT or auto, else $RAY_ADDRESS, else one of this machine's own.",
+)
+
+
 def stage(name: str, *args: Any, **kwargs: Any) -> None:
     """Run a verb whose outputs DVC tracks: only with the package versions that dvc.lock will name."""
     with _packages(name):

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from frostline.cli.app import command, verb
+from frostline.cli.app import command, on_cluster, verb
 
 
 @command("frostline score data/digits.zip --model digits-vgg19 --out scores.parquet")
@@ -72,11 +72,7 @@ from frostline.cli.app import command, verb
     type=click.Choice(["local", "ray"]),
     help="Who works: this process, or actors on a Ray cluster (extra `ray`).",
 )
-@click.option(
-    "--ray-address",
-    metavar="ADDRESS",
-    help="The cluster: HOST:PORT or auto, else $RAY_ADDRESS, else one of this machine's own.",
-)
+@on_cluster
 def score(source: tuple[str, ...], listed: tuple[str, ...], **options: Any) -> None:
     """Score every image in SOURCE: one row per file.
 

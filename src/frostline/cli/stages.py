@@ -4,7 +4,7 @@ from importlib import import_module
 
 import click
 
-from frostline.cli.app import command, stage, verb
+from frostline.cli.app import command, on_cluster, stage, verb
 
 STAGES = ("weights", "preprocess", "train", "evaluate", "export", "compare")
 
@@ -33,11 +33,7 @@ def preprocess(name: str) -> None:
     type=click.Choice(["local", "ray"]),
     help="Who computes features: this process, or actors on a Ray cluster; for dvc repro, $FROSTLINE_ENGINE.",
 )
-@click.option(
-    "--ray-address",
-    metavar="ADDRESS",
-    help="The cluster: HOST:PORT or auto, else $RAY_ADDRESS, else one of this machine's own.",
-)
+@on_cluster
 def train(name: str, engine: str, ray_address: str | None) -> None:
     """Train classifier NAME on cached features; predict every image once."""
     live = import_module("frostline.tracking").live
