@@ -78,3 +78,11 @@ def cache() -> Path:
         return Path(chosen)
     root = os.environ.get("DVC_ROOT")
     return (Path(root) if root else find_root(Path.cwd())) / ".frostline" / "cache"
+
+
+def scoring_cache() -> Path:
+    """The project's cache; this user's own where a scorer runs outside any project."""
+    try:
+        return cache()
+    except InputError:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "frostline" / "cache"

@@ -7,7 +7,9 @@ import pytest
 
 from frostline import tracking
 from frostline.errors import FrostlineError, InputError
+from frostline.onnx import parts
 from frostline.scores import models
+from making_models import model
 
 
 @pytest.fixture
@@ -86,6 +88,29 @@ def test_the_registry_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracking, "download_model", download)
     assert models.resolve("models:/digits@champion") == Path("fetched.onnx")
     assert asked == ["models:/digits@champion"]
+
+
+def test_a_registered_model_is_cut_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `parts`: the files that `export` would have written, in the cache, and not again the second time."""
+    whole = model(features=True)
+    (tmp_path / "model.onnx").write_bytes(whole)
+    monkeypatch.setattr(tracking, "download_model", lambda _: tmp_path / "model.onnx")
+    assert not (models.resolve("models:/tiny@champion").parent / "head.onnx").exists()
+    models.resolve("models:/tiny@champion", parts=True)
+    assert [(tmp_path / name).read_bytes() for name in ("trunk.onnx", "head.onnx")] == list(parts.make(whole))
+    monkeypatch.setattr(parts, "make", lambda _: pytest.fail("cut again"))
+    models.resolve("models:/tiny@champion", parts=True)
+
+
+def test_a_registered_model_without_a_trunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is cut; what is missing is told by who wants it, and a scorer without onnx hears of the extra."""
+    (tmp_path / "model.onnx").write_bytes(model())
+    monkeypatch.setattr(tracking, "download_model", lambda _: tmp_path / "model.onnx")
+    models.resolve("models:/tiny@champion", parts=True)
+    assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
+    monkeypatch.setattr(parts, "find_spec", lambda _: None)
+    with pytest.raises(FrostlineError, match=r"pip install 'frostline\[registry\]'"):
+        models.resolve("models:/tiny@champion", parts=True)
 
 
 def test_without_mlflow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ it belongs to.
 import dataclasses
 import json
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from frostline.errors import FrostlineError, InputError
-from frostline.files import printable, sha256, sha256_file
+from frostline.files import printable, sha256, sha256_file, writing
 from frostline.onnx import canonical, contract, convert, opening, sessions
 from frostline.onnx.contract import FEATURES, KEY, PROBS
 from frostline.onnx.sessions import Session
@@ -42,6 +43,28 @@ def make(model: bytes) -> tuple[bytes, bytes]:
         onnx.load_from_string(convert.upper(model)), metadata={KEY: whole[KEY], PART: of}, taken=FEATURES
     )
     return trunk, head
+
+
+def lay_beside(model: Path) -> None:
+    """Cut trunk and head out of a model that came alone, into its folder; nothing where none of it is frozen.
+
+    FrostlineError where the package onnx is missing, which a scorer needs for nothing else.
+    """
+    if all(model.with_name(part).is_file() for part in (TRUNK, HEAD)):
+        return
+    if find_spec("onnx") is None:
+        raise FrostlineError(
+            "--keep-features: a model from the registry is cut with onnx, not installed here; "
+            "pip install 'frostline[registry]'"
+        )
+    import onnx
+
+    content = model.read_bytes()
+    if FEATURES not in {each.name for each in onnx.load_from_string(content).graph.output}:
+        return
+    for name, part in zip((TRUNK, HEAD), make(content), strict=True):
+        with writing(model.with_name(name)) as temporary:
+            temporary.write_bytes(part)
 
 
 def _told(**values: Any) -> str:

@@ -5,11 +5,9 @@ rule of decoding and resizing. An unchanged file is not even read (see `contents
 """
 
 import itertools
-import os
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +18,6 @@ from frostline.cache import store
 from frostline.cache.store import Store
 from frostline.engine.local import stream
 from frostline.engine.work import Block, Decode, Item
-from frostline.errors import InputError
 from frostline.files import printable
 from frostline.onnx.contract import FEATURES, PROBS
 from frostline.onnx.parts import Head
@@ -127,14 +124,6 @@ def open_kept(head: Head, opened: Callable[[], tuple[Session, int]]) -> Kept:
         "precision": head.session.precision,
         "backbone": head.session.contract.backbone,
     }
-    features = store.opened("features", key, shape=head.shape, dtype="float32", cache=cache())
-    return Kept(head, features, contents.opened(cache()), opened)
-
-
-def cache() -> Path:
-    """The project's cache, or this user's where there is no project."""
-    try:
-        return paths.cache()
-    except InputError:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        return Path(home) / "frostline" / "cache"
+    cache = paths.scoring_cache()
+    features = store.opened("features", key, shape=head.shape, dtype="float32", cache=cache)
+    return Kept(head, features, contents.opened(cache), opened)

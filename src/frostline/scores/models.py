@@ -6,18 +6,23 @@ from pathlib import Path
 from frostline import paths
 from frostline.errors import InputError
 from frostline.files import printable
+from frostline.onnx.parts import lay_beside
 
 
-def resolve(model: str) -> Path:
+def resolve(model: str, *, parts: bool = False) -> Path:
     """The ONNX file for `--model`; InputError names the nearest that exist.
 
     A file wins over a classifier of the same name. A name is looked up in the project around the
-    current folder; `models:/NAME@alias` is downloaded from MLflow's registry.
+    current folder; `models:/NAME@alias` is downloaded from MLflow's registry. With `parts` such a model
+    gets its trunk and head beside it, which `export` leaves beside others.
     """
     if model.startswith("models:/"):
         from frostline.tracking import download_model  # only here, a scorer may lack MLflow
 
-        return download_model(model)
+        path = download_model(model)
+        if parts:
+            lay_beside(path)
+        return path
     if _is_file(Path(model)):
         return Path(model)
     if "/" in model or model.endswith(".onnx"):

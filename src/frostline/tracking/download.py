@@ -33,7 +33,7 @@ def download_model(uri: str) -> Path:
     with session(store) as client:
         version = _version(client, uri, **match.groupdict())
         sha256 = version.tags.get(MODEL, "")
-        kept = _cache() / "models" / f"{sha256}.onnx"
+        kept = _place(sha256)
         if sha256 and kept.is_file() and files.sha256_file(kept) == sha256:
             return kept
         return _fetch(store, version, sha256=sha256)
@@ -80,15 +80,12 @@ def _fetch(store: str, version: "ModelVersion", *, sha256: str) -> Path:
     actual = files.sha256(content)
     if sha256 not in {actual, ""}:
         raise FrostlineError(f"{uri}: the file that arrived is not the one registered; run `frostline sync`")
-    path = _cache() / "models" / f"{actual}.onnx"
+    path = _place(actual)
     with files.writing(path) as temporary:
         temporary.write_bytes(content)
     return path
 
 
-def _cache() -> Path:
-    """The project's cache; the user's own where a scorer runs outside any project."""
-    try:
-        return paths.cache()
-    except InputError:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "frostline"
+def _place(sha256: str) -> Path:
+    """A folder for each model, so that what is cut out of it can lie beside it."""
+    return paths.scoring_cache() / "models" / sha256 / "model.onnx"

@@ -62,7 +62,7 @@ def run(  # one argument an option of the command
     described = foreign.read(contract) if contract else None
     watch = Watch()
     with contextlib.closing(sources.open_images(source)) as opened:
-        path = models.resolve(model)
+        path = models.resolve(model, parts=asked.keep_features)
         with elsewhere.join(asked) as others:
             here = others.here(asked) if others else None
             planned = plan.make(opened, path, described, out=out, options=asked, here=here)
