@@ -38,7 +38,7 @@ serve: $(READY)
 
 test: $(READY)
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 2 --dist loadfile
 
 test-slow: $(READY)
 	$(BIN)/pytest -q -m slow --timeout=1800
