@@ -45,6 +45,16 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert total.endswith("under 1 keys; no FROSTLINE_CACHE_LIMIT is set")
 
 
+def test_list_features_of_scored_images(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What `score --keep-features` keeps is named by its trunk: an exported model does not tell its cut."""
+    for backbone, expected in (("vgg19", "vgg19"), (None, "a network from scratch")):
+        key = {"backbone": backbone, "precision": "float32", "trunk": "0123456789abcdef"}
+        files.write_json(folder / "key.json", key)
+        run()
+        line, _ = capsys.readouterr().out.splitlines()
+        assert line.endswith(f"abcdef01  {expected}, trunk 01234567 of scored images, float32")
+
+
 def test_prune_by_age(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What was not used for 30 days goes."""
     run("prune", unused_days=30)

@@ -35,6 +35,8 @@ def download_model(uri: str) -> Path:
         sha256 = version.tags.get(MODEL, "")
         kept = _place(sha256)
         if sha256 and kept.is_file() and files.sha256_file(kept) == sha256:
+            for each in kept.parent.iterdir():
+                each.touch()  # `frostline cache prune` goes by last use
             return kept
         return _fetch(store, version, sha256=sha256)
 

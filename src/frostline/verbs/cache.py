@@ -39,11 +39,19 @@ def _what(made_of: dict[str, Any]) -> str:
     """A key in words: backbone and cut, precision, size of the images."""
     shape = made_of.get("shape")
     parts = [
-        f"{made_of['backbone']} up to {made_of['cut']}" if "backbone" in made_of else "",
+        _trunk(made_of),
         made_of.get("precision", ""),
         f"{shape[0]}x{shape[1]} {made_of.get('resize', '')}" if shape else "",
     ]
     return ", ".join(str(part) for part in parts if part)
+
+
+def _trunk(made_of: dict[str, Any]) -> str:
+    """Whose features they are: training names the cut, scoring the trunk of an exported model."""
+    backbone = made_of.get("backbone") or "a network from scratch"
+    if "cut" in made_of:
+        return f"{backbone} up to {made_of['cut']}"
+    return f"{backbone}, trunk {made_of['trunk'][:8]} of scored images" if "trunk" in made_of else ""
 
 
 def _prune(limit: str | None, unused_days: float | None) -> None:
