@@ -1,5 +1,7 @@
 """Registered models as files."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,21 @@ def test_the_second_time_nothing_is_downloaded(root: Path) -> None:
     first = download_model("models:/tiny/1")
     (root / ".frostline/mlflow/artifacts").rename(root / "gone")
     assert download_model("models:/tiny@challenger") == first
+
+
+def test_use_is_noted_where_it_can_be(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was used last is pruned last; a cache of somebody else's is read all the same."""
+    path = download_model("models:/tiny/1")
+    os.utime(path, (0, 0))
+    download_model("models:/tiny/1")
+    assert path.stat().st_mtime > 0
+
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "utime", refused)
+    assert download_model("models:/tiny/1") == path
+    assert root in path.parents
 
 
 def test_a_damaged_cache_is_downloaded_again(root: Path) -> None:

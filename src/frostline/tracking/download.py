@@ -1,5 +1,6 @@
 """A registered model as a file on this machine."""
 
+import contextlib
 import os
 import re
 import tempfile
@@ -35,8 +36,7 @@ def download_model(uri: str) -> Path:
         sha256 = version.tags.get(MODEL, "")
         kept = _place(sha256)
         if sha256 and kept.is_file() and files.sha256_file(kept) == sha256:
-            for each in kept.parent.iterdir():
-                each.touch()  # `frostline cache prune` goes by last use
+            _use(kept.parent)
             return kept
         return _fetch(store, version, sha256=sha256)
 
@@ -86,6 +86,13 @@ def _fetch(store: str, version: "ModelVersion", *, sha256: str) -> Path:
     with files.writing(path) as temporary:
         temporary.write_bytes(content)
     return path
+
+
+def _use(folder: Path) -> None:
+    """Say that a model and its parts were used just now: what was used last is pruned last."""
+    for each in folder.iterdir():
+        with contextlib.suppress(OSError):  # deleted meanwhile, or not ours to touch
+            os.utime(each)
 
 
 def _place(sha256: str) -> Path:
