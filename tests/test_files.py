@@ -238,3 +238,19 @@ def test_damaged_json(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(FrostlineError, match=r"a\.json is damaged; run `dvc repro x` again$"):
         files.read_json(tmp_path / "a.json", made_by="dvc repro x")
+
+
+def test_empty(tmp_path: Path) -> None:
+    """All files go, hidden ones too; the folder stays, and one that is missing is empty already."""
+    for name in ("a.json", ".0123abcd.a.json"):
+        (tmp_path / name).write_text("{}")
+    files.empty(tmp_path)
+    files.empty(tmp_path / "missing")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_removed_is_named(tmp_path: Path) -> None:
+    """A folder that someone put there is not ours to remove."""
+    (tmp_path / "notes").mkdir()
+    with pytest.raises(FrostlineError, match=r"^cannot empty .*; remove what is in it, then run"):
+        files.empty(tmp_path)

@@ -65,6 +65,18 @@ def writing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def empty(folder: Path) -> None:
+    """Remove what an earlier run left in a folder of outputs, also what it was writing when it was killed."""
+    try:
+        for path in folder.iterdir() if folder.is_dir() else ():
+            path.unlink()
+    except OSError as error:
+        raise FrostlineError(
+            f"cannot empty {printable(folder)}: {error.strerror or error}; "
+            "remove what is in it, then run the command again"
+        ) from error
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text under its final name, whole or not at all."""
     with writing(path) as temporary:

@@ -172,3 +172,22 @@ def test_every_backbone_builds_at_its_smallest_size(name: str) -> None:
     built = network.build(recipe, backbone=name, weights=None, classes=3)
     pixels = np.random.default_rng(5).integers(0, 256, (2, *size.values(), 3), dtype=np.uint8)
     assert built.head(built.body(pixels)).shape == (2, 3)
+
+
+def test_depthwise_is_the_same_network() -> None:
+    """ConvNeXt's grouped convolutions become depthwise ones: names, numbers of weights and outputs stay."""
+    grouped = backbones.build("convnexttiny", height=64, width=64)
+    same = backbones.depthwise(grouped)
+    kinds = [[type(each).__name__ for each in model.layers] for model in (grouped, same)]
+    assert [{"DepthwiseConv2D": "Conv2D"}.get(each, each) for each in kinds[1]] == kinds[0]
+    assert kinds[1].count("DepthwiseConv2D") == 18
+    assert [each.name for each in same.layers] == [each.name for each in grouped.layers]
+    assert same.count_params() == grouped.count_params()
+    pixels = np.random.default_rng(5).uniform(0, 255, (2, 64, 64, 3)).astype(np.float32)
+    np.testing.assert_allclose(np.asarray(same(pixels)), np.asarray(grouped(pixels)), rtol=1e-4, atol=1e-5)
+
+
+def test_depthwise_leaves_others_alone() -> None:
+    """A network without grouped convolutions is not copied."""
+    model = backbones.build("mobilenet", height=64, width=64)
+    assert backbones.depthwise(model) is model

@@ -32,6 +32,10 @@ def _balanced(labels: np.ndarray, probs: np.ndarray) -> Estimate:
     return metrics.mean_of_shares(shares)
 
 
+def _macro(labels: np.ndarray, probs: np.ndarray) -> Estimate:
+    return metrics.macro_f1(_matrix(labels, probs))
+
+
 def _top(labels: np.ndarray, probs: np.ndarray) -> Estimate:
     found = metrics.top(labels, probs, 3)
     assert found
@@ -64,6 +68,7 @@ def _specificity(labels: np.ndarray, probs: np.ndarray) -> Estimate:
 FIGURES: dict[str, Figure] = {
     "accuracy": _accuracy,
     "balanced_accuracy": _balanced,
+    "macro_f1": _macro,
     "precision": partial(_share, "precision"),
     "recall": partial(_share, "recall"),
     "f1": partial(_share, "f1"),

@@ -53,6 +53,7 @@ def test_measured_against_scikit_learn(seed: int, classes: int) -> None:
     expected = {
         "accuracy": reference.accuracy_score(labels, predicted),
         "balanced_accuracy": reference.balanced_accuracy_score(labels, predicted),
+        "macro_f1": reference.f1_score(labels, predicted, average="macro"),
         "loss": reference.log_loss(labels, exact),
         "brier": ((exact - one_hot) ** 2).sum(axis=1).mean(),
         "roc_auc": reference.roc_auc_score(one_hot, exact, average="macro"),
@@ -70,6 +71,7 @@ def test_by_hand() -> None:
     dog, moose = measured.per_class["dog"], measured.per_class["élan"]
     assert measured.accuracy == Estimate(0.75, wilson(3, 4).low, wilson(3, 4).high)
     assert measured.figures["balanced_accuracy"].value == pytest.approx(2 / 3)
+    assert measured.figures["macro_f1"].value == pytest.approx((1 + 0.8 + 0) / 3)
     assert [each and each.value for each in (dog.precision, dog.recall, dog.f1)] == [2 / 3, 1.0, 0.8]
     assert (dog.images, moose.images, moose.precision) == (2, 1, None)
     assert [each and each.value for each in (moose.recall, moose.f1)] == [0.0, 0.0]
@@ -79,6 +81,7 @@ def test_perfect() -> None:
     """All right: every share is 1, the interval ends on 1, the loss is above 0."""
     measured = measure(rows([0, 1, 2], [0, 1, 2]))
     assert measured.accuracy.value == measured.accuracy.high == 1.0
+    assert 0.4 < measured.figures["macro_f1"].low < measured.figures["macro_f1"].value == 1.0
     shares = [getattr(c, key) for c in measured.per_class.values() for key in ("precision", "recall", "f1")]
     assert all(share.value == 1 for share in shares)
     assert 0 < measured.loss.value < 0.4
@@ -91,6 +94,7 @@ def test_class_without_images_has_no_recall() -> None:
     assert (absent.precision, absent.recall, absent.f1, absent.images) == (None, None, None, 0)
     assert metrics.class_rows(measured.per_class)[2] == ("élan", 0, *[None] * 9)
     assert measured.figures["balanced_accuracy"].value == 0.5
+    assert measured.figures["macro_f1"].value == pytest.approx(1 / 3)  # of two classes: one is nowhere
     assert "roc_auc" not in measured.figures
 
 
@@ -130,6 +134,7 @@ def test_json_keys_and_precision() -> None:
     names = (
         "accuracy",
         "balanced_accuracy",
+        "macro_f1",
         "loss",
         "brier",
         "calibration_error",

@@ -32,7 +32,7 @@ OUTPUTS = {
 }  # fmt: skip
 REPORT = {"coverage.csv", "reliability.csv", "report.html", "slices.csv"}
 FIGURES = (
-    "accuracy", "balanced_accuracy", "loss", "brier", "calibration_error", "roc_auc", "average_precision",
+    "accuracy", "balanced_accuracy", "macro_f1", "loss", "brier", "calibration_error", "roc_auc", "average_precision",
 )  # fmt: skip
 
 

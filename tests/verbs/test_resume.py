@@ -119,6 +119,14 @@ def test_interrupted_in_either_phase_and_between(
     assert not list(Path(".frostline/cache/checkpoints").iterdir())
 
 
+def test_nothing_of_an_earlier_training_is_left(expected: dict[str, str]) -> None:
+    """What a killed run was writing, and what an earlier recipe wrote and this one does not, go."""
+    for name in (".0123abcd.trained.weights.h5", "of_another_recipe.parquet"):
+        (OUT / name).write_bytes(b"half")
+    train.run("it", live=unwatched)
+    assert hashes() == expected
+
+
 def test_another_recipe_does_not_go_on(expected: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint belongs to its recipe: a changed one trains from the beginning, and back again too."""
     monkeypatch.setattr(checkpoint, "SECONDS", 0.0)
@@ -155,16 +163,16 @@ train.run("it", live=live)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_killed_twenty_times(expected: dict[str, str]) -> None:
     """kill -9 at twenty random moments, after the start of training or before: the same bytes in the end."""
     rng = random.Random(8)
     for _ in range(20):
-        process = subprocess.Popen([sys.executable, "-c", RUN], stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        process.stdout.readline()  # an epoch is done, or was done before
-        time.sleep(rng.uniform(0, 2.5))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        with subprocess.Popen([sys.executable, "-c", RUN], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline()  # an epoch is done, or was done before
+            time.sleep(rng.uniform(0, 2.5))
+            process.send_signal(signal.SIGKILL)
     subprocess.run([sys.executable, "-c", RUN], check=True, stdout=subprocess.DEVNULL)
     assert hashes() == expected
 

@@ -32,6 +32,45 @@ def build(name: str, *, height: int = 224, width: int = 224, transform: Transfor
     return getattr(k.applications, row.constructor)(include_top=False, weights=None, input_tensor=inputs)
 
 
+def depthwise(model: Any) -> Any:
+    """The same network, a convolution whose groups are single channels as the depthwise convolution that it is.
+
+    ConvNeXt's are written as grouped ones, which Keras runs on a processor in a compiled function of its own:
+    slower, and not to be exported. Names, weights and outputs stay; a model without such is returned itself.
+    """
+    k = keras()
+
+    def single(layer: Any) -> bool:
+        return isinstance(layer, k.layers.Conv2D) and layer.groups == layer.filters > 1
+
+    def rewritten(layer: Any) -> Any:
+        said = layer.get_config()
+        if not single(layer):
+            return type(layer).from_config(said)
+        kept = (
+            "name",
+            "trainable",
+            "dtype",
+            "kernel_size",
+            "strides",
+            "padding",
+            "dilation_rate",
+            "activation",
+            "use_bias",
+        )
+        return k.layers.DepthwiseConv2D(**{key: said[key] for key in kept})
+
+    if not any(single(layer) for layer in model.layers):
+        return model
+    same = k.models.clone_model(model, clone_function=rewritten)
+    for old, new in zip(model.layers, same.layers, strict=True):
+        weights = old.get_weights()
+        if single(old):  # (height, width, 1, channels) → (height, width, channels, 1)
+            weights[0] = weights[0].swapaxes(2, 3)
+        new.set_weights(weights)
+    return same
+
+
 def imagenet(name: str) -> Any:
     """The backbone with ImageNet weights, downloaded by Keras (or found in its cache).
 

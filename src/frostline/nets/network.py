@@ -65,7 +65,7 @@ def _backbone(classifier: Classifier, name: str, weights: Path | None) -> Any:
                 f"{weights} does not hold weights of {name} ({reason}); "
                 f"run `dvc repro --force weights@{weights.parent.name}`"
             ) from None
-    return model
+    return backbones.depthwise(model)
 
 
 def layer(model: Any, name: str) -> Any:

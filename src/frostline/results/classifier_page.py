@@ -16,6 +16,7 @@ from frostline.results.pages import Tile
 _FIGURES = (
     ("accuracy", "accuracy", "share"),
     ("balanced_accuracy", "balanced accuracy (mean recall of the classes)", "share"),
+    ("macro_f1", "macro F1 (mean F1 of the classes)", "share"),
     *((f"top_{k}", f"right class among the {k} most probable", "share") for k in TOP),
     ("loss", "log loss (nats)", "number"),
     ("brier", "Brier score (0 best, 2 worst)", "number"),

@@ -9,7 +9,7 @@ import numpy as np
 
 from frostline.records.predictions import Predictions
 from frostline.results import areas, calibration
-from frostline.results.statistics import Estimate, f1, mean, mean_of_shares, proportion
+from frostline.results.statistics import Estimate, f1, in_logits, mean, mean_of_shares, proportion
 
 EPSILON = 1e-7  # Keras's own clip: a certain mistake costs ln(1e7) = 16.1, not infinity
 TOP = (3, 5)
@@ -37,7 +37,7 @@ class ClassMetrics:
 class Metrics:
     """One split: figures by name, each with its 95% interval, and each class by name.
 
-    accuracy, balanced_accuracy, top_3 and top_5 (where there are more classes), loss (mean log loss in
+    accuracy, balanced_accuracy, macro_f1, top_3 and top_5 (where there are more classes), loss (mean log loss in
     nats), brier, calibration_error, roc_auc and average_precision (where there are two classes).
     """
 
@@ -75,6 +75,7 @@ def measure(predictions: Predictions) -> Metrics:
     shares = {
         "accuracy": proportion(int(np.trace(matrix)), len(predictions)),
         "balanced_accuracy": mean_of_shares([each.recall for each in classes if each.recall]),
+        "macro_f1": macro_f1(matrix),
         **{f"top_{k}": top(labels, probs, k) for k in TOP if k < len(predictions.classes)},
     }
     return Metrics(
@@ -104,6 +105,27 @@ def confusion(labels: np.ndarray, predicted: np.ndarray, *, classes: int) -> np.
     """
     cells = labels.astype(np.int64) * classes + predicted
     return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
+
+
+def macro_f1(matrix: np.ndarray) -> Estimate:
+    """The mean F1 of the classes that are anywhere in a (C, C) confusion matrix with at least one image.
+
+    F1 of class c is 2 n_cc / s_c, s_c the sum of its row and its column; so an image in cell (i, j) moves the
+    mean by (2 [i = j] - F1_i) / s_i and (- F1_j) / s_j, and the squares of these sum to the variance (the delta
+    method: K. Takahashi et al., "Confidence interval for micro-averaged F1 and macro-averaged F1 scores",
+    Applied Intelligence 52 (2022) 4961-4972), here in logits. Where all is right or all is wrong, the
+    intervals of the classes are all there is to go by.
+    """
+    hits, sums = np.diag(matrix), matrix.sum(axis=0) + matrix.sum(axis=1)
+    there = sums > 0
+    per_image = 1 / np.maximum(sums, 1)
+    each = 2 * hits * per_image
+    moved = np.diag(2 * per_image) - (each * per_image)[:, None] - (each * per_image)[None, :]
+    variance = float((matrix * (moved / there.sum()) ** 2).sum())
+    value = float(each[there].mean())
+    if 0 < value < 1:
+        return in_logits(value, variance, images=int(matrix.sum()))
+    return mean_of_shares([found.f1 for found in per_class(matrix) if found.f1])
 
 
 def losses(labels: np.ndarray, probs: np.ndarray) -> np.ndarray:

@@ -98,6 +98,7 @@ def _write(
     epochs: list[tuple[str, Any]],
 ) -> None:
     folder = paths.classifier(inputs.name)
+    files.empty(folder)
     joined.save(last.upper, folder / "trained.weights.h5")
     figures = {name: np.array([getattr(epoch, name) for _, epoch in epochs]) for name in history.FIGURES}
     history.write(
