@@ -220,6 +220,8 @@ def test_views(model: Any, root: Path) -> None:
     assert [forwarded(model, these, view=View(more, number)) for number in range(3)] == [0, 0, 40]
     other = TURNED.model_copy(update={"rotation": 31})
     assert forwarded(model, these, view=View(other, 0)) == 40
+    (root / "07.png").write_bytes(encoded(777))
+    assert [forwarded(model, of(root), view=View(more, number)) for number in range(3)] == [1, 1, 1]
 
 
 def test_pixels(root: Path) -> None:
