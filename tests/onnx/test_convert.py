@@ -266,3 +266,21 @@ def test_metadata_is_carried_unchanged() -> None:
     )
     text = session(content).get_modelmeta().custom_metadata_map["frostline"]
     assert from_json(text) == promised
+
+
+def test_exact_gelu() -> None:
+    """Keras writes it with erfc, which ONNX has not; the same numbers come of erf, also far from 0."""
+    import tensorflow as tf
+
+    def below(pixels):
+        return tf.nn.gelu(tf.cast(pixels, tf.float32) / 12 - 10)
+
+    def above(features):
+        return tf.nn.softmax(tf.reduce_mean(features, [1, 2]))
+
+    content = convert.convert(below, above, height=5, width=6, metadata=METADATA)
+    images = pictures(4, seed=2, height=5, width=6)
+    features = session(content).run(["features"], {"image": images})[0]
+    np.testing.assert_allclose(features, below(images).numpy(), atol=2e-6)
+    assert features.min() < -0.1
+    assert features.max() > 5

@@ -52,7 +52,9 @@ def _graph(function: Function, taken: str, given: str, *, shape: tuple[int, ...]
 
     signature = [tf.TensorSpec((None, *shape), dtype, name=taken)]
     traced = tf.function(named, autograph=False)
-    model, _ = tf2onnx.convert.from_function(traced, input_signature=signature, opset=OPSET)
+    model, _ = tf2onnx.convert.from_function(
+        traced, input_signature=signature, opset=OPSET, custom_op_handlers={"Erfc": (_erfc, [])}
+    )
     _keep_constants(model, traced.get_concrete_function(*signature))
     return model
 
@@ -74,6 +76,17 @@ def _stacked(lower: Any, upper: Any) -> Any:
     model = onnx.compose.merge_models(lower, upper, io_map=[(features.name, upper.graph.input[0].name)])
     model.graph.output.append(features)
     return model
+
+
+def _erfc(graph: Any, node: Any, *_: Any) -> None:
+    """1 - erf(x): ONNX has no operator for erfc(x), which is in Keras' exact GELU."""
+    from tf2onnx.utils import map_onnx_to_numpy_type
+
+    dtype, shape = graph.get_dtype(node.output[0]), graph.get_shape(node.output[0])
+    graph.remove_node(node.name)
+    one = graph.make_const(f"{node.name}_one", map_onnx_to_numpy_type(dtype)(1)).output[0]
+    erf = graph.make_node("Erf", node.input, shapes=[shape], dtypes=[dtype]).output[0]
+    graph.make_node("Sub", [one, erf], outputs=node.output, shapes=[shape], dtypes=[dtype])
 
 
 def _keep_constants(model: Any, traced: Any) -> None:
