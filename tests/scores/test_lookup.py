@@ -59,3 +59,14 @@ def test_other_files(content: bytes, ending: str, tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(InputError, match="is no score file"):
         lookup.models(path)
+
+
+def test_long_rows(tmp_path: Path) -> None:
+    """Features that are longer than a field of the csv module may be by itself."""
+    path = tmp_path / "scores.csv"
+    long = json.dumps([0.1] * 40_000)
+    path.write_text(f'path,status,error,label,prob,model,features\na.png,ok,,cat,0.75,{"1" * 64},"{long}"\n')
+    assert lookup.find(path, "a.png")["label"] == "cat"
+    [table] = lookup.tables(path, ["features", "height"], needed=[])
+    assert table.column_names == ["features"]
+    assert len(table["features"][0]) == 40_000

@@ -11,7 +11,7 @@ import yaml
 
 from frostline.drift import baseline
 from frostline.errors import InputError, LimitError
-from frostline.scores import drifting
+from frostline.scores import drifting, lookup
 from frostline.verbs import drift, score
 from making_drift import photos, with_baseline
 from making_models import CLASSES, model
@@ -96,16 +96,21 @@ def test_another_mix_is_an_alarm(place: Path) -> None:
     assert not scored(new)["alarm"]
 
 
-def test_the_command_reads_what_score_wrote(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The same figures; without the columns of --drift only answers and confidence are compared."""
+@pytest.mark.parametrize("ending", [".parquet", ".jsonl", ".csv", ".CSV"])
+def test_the_command_reads_what_score_wrote(
+    place: Path, ending: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same figures in every format; without the columns of --drift only answers and confidence are compared."""
+    monkeypatch.setattr(lookup, "ROWS", 40)  # several tables
     new = photos(place / "new", 100, seed=2)
-    before = scored(new)
-    drift.run(Path("scores.parquet"), model="model.onnx")
-    assert said() == before
-    score.run([str(new)], model="model.onnx", out=Path("plain.parquet"), **OPTIONS)
+    (new / "bad.png").write_bytes(b"<html>")
+    before = scored(new, f"scores{ending}")
+    drift.run(Path(f"scores{ending}"), model="model.onnx")
+    assert said(f"scores{ending}") == before
+    score.run([str(new)], model="model.onnx", out=Path(f"plain{ending}"), **OPTIONS)
     capsys.readouterr()
-    drift.run(Path("plain.parquet"), model="model.onnx", limit=0.3)
-    assert said("plain.parquet")["questions"].keys() == {"answers", "confidence"}
+    drift.run(Path(f"plain{ending}"), model="model.onnx", limit=0.3)
+    assert said(f"plain{ending}")["questions"].keys() == {"answers", "confidence"}
     assert "how sure the answers are: " in capsys.readouterr().out
 
 
@@ -130,12 +135,13 @@ def test_a_model_without_baseline(place: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_bad_input_is_one_line(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No such file, no Parquet, another model's scores, no limits, options that exclude each other."""
-    with pytest.raises(InputError, match="cannot be read"):
-        drift.run(Path("none.parquet"), model="model.onnx")
-    Path("x.parquet").write_text("no")
-    with pytest.raises(InputError, match=r"name a \.parquet output"):
-        drift.run(Path("x.parquet"), model="model.onnx")
+    """No such file, no score file, another model's scores, no limits, options that exclude each other."""
+    for ending in (".parquet", ".jsonl", ".csv", ".txt"):
+        with pytest.raises(InputError, match="is no score file"):
+            drift.run(Path(f"none{ending}"), model="model.onnx")
+        Path(f"x{ending}").write_text("no\n1\n")
+        with pytest.raises(InputError, match="name what `frostline score` wrote"):
+            drift.run(Path(f"x{ending}"), model="model.onnx")
     new = photos(place / "new", 2, seed=2)
     score.run([str(new)], model="model.onnx", out=Path("s.parquet"), **OPTIONS)
     Path("other.onnx").write_bytes(Path("model.onnx").read_bytes() + b"")

@@ -1,11 +1,14 @@
 """score --engine ray: the local engine's rows, on a cluster of this machine's own."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from frostline.engine import cluster
 from frostline.errors import FrostlineError, InputError
 from frostline.files import read_json
 from frostline.scores import journal
@@ -95,6 +98,40 @@ def test_what_cannot_be(place: Path, changes: dict[str, Any], line: str) -> None
         run(place, "photos", **changes)
     assert str(caught.value).startswith(line)
     assert not list(place.glob("scores*"))
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "changes", "line"),
+    [
+        ("nowhere", "model.onnx", {}, "no such file or folder"),
+        ("empty", "model.onnx", {}, "no images in"),
+        ("photos", "none.onnx", {}, "no model file"),
+        ("photos", "broken.onnx", {}, r"broken\.onnx: ONNX Runtime cannot load it"),
+        ("photos", "model.onnx", {"precision": "int8"}, r"int8: there is no .*model\.int8\.onnx"),
+        ("photos", "model.onnx", {"precision": "int8", "device": "cuda"}, "int8: cuda has fp32, fp16"),
+        ("photos", "model.onnx", {"out": "begun.parquet"}, "holds 3 finished rows of a job"),
+    ],
+)
+def test_what_is_wrong_is_said_before_a_cluster_is_joined(
+    place: Path, source: str, name: str, changes: dict[str, Any], line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Source, model, options and output: to start a cluster takes many seconds."""
+    (place / "empty").mkdir()
+    (place / "broken.onnx").write_bytes(b"no")
+    with contextlib.suppress(KeyboardInterrupt):
+        interrupted(place / "begun.parquet")
+    options = OPTIONS | {"engine": "ray", "out": "scores.parquet"} | changes
+    out = place / options.pop("out")
+    monkeypatch.setattr(cluster, "join", lambda _: pytest.fail("a cluster was joined"))
+    with pytest.raises(InputError, match=line):
+        score.run([str(place / source)], model=str(place / name), out=out, **options)
+
+
+def interrupted(out: Path) -> None:
+    """A job of three rows that was stopped."""
+    with journal.open_journal(out, {}, resume=False) as shards:
+        shards.add(pa.table({"path": ["a", "b", "c"]}))
+        raise KeyboardInterrupt
 
 
 def test_nobody_answers(place: Path) -> None:

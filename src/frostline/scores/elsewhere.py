@@ -14,6 +14,7 @@ from frostline.engine.actors import Actor
 from frostline.engine.cluster import Cluster, Pool
 from frostline.engine.work import Block, Decode, Look
 from frostline.errors import FrostlineError
+from frostline.onnx import providers
 from frostline.onnx.contract import FEATURES
 from frostline.onnx.foreign import Foreign
 from frostline.onnx.sessions import Session, open_session
@@ -77,11 +78,6 @@ class Elsewhere:
     finished: Counter[tuple[int, str]] = field(default_factory=Counter)  # by process and machine
     about: dict[tuple[int, str], dict[str, str]] = field(default_factory=dict)
 
-    def here(self, options: Options) -> Options:
-        """How this process opens the network, which it needs for the contract and a batch size alone."""
-        device = "cpu" if self.pool.gpus and options.precision != "bf16" else options.device
-        return dataclasses.replace(options, device=device, threads=self.pool.cpus)
-
     def blocks(
         self, plan: Plan, *, decode: Decode, batch_size: int, look: Look | None = None
     ) -> Generator[Block, None, None]:
@@ -129,6 +125,21 @@ class Elsewhere:
             "actors": self.pool.size,
             "workers": workers,
         }
+
+
+def here(options: Options) -> Options:
+    """How this process opens the network: as it is asked to, or, where others work, for the contract and a batch
+    size alone, on no GPU, which is an actor's. InputError where a GPU asked for does not compute in the precision.
+    """
+    if options.engine == "local":
+        return options
+    device = options.device
+    if device in {"cuda", "tensorrt"}:
+        providers.require_precision(device, "fp32" if options.precision == "auto" else options.precision)
+        device = "cpu"
+    elif device == "auto" and options.precision != "bf16" and providers.gpus():
+        device = "cpu"
+    return dataclasses.replace(options, device=device, threads=options.threads or 1)
 
 
 @contextlib.contextmanager

@@ -66,7 +66,7 @@ def make(  # noqa: PLR0913  # what a job is made of
     options: Options,
     here: Options | None = None,
 ) -> Plan:
-    """Open the network as the options want it, or as `here` does where they speak of other machines.
+    """Open the network as `here` wants it, else as the options do.
 
     InputError where the source has no image.
     """

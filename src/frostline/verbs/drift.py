@@ -5,7 +5,6 @@ from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from frostline import files
 from frostline.drift.measure import Tally
@@ -14,16 +13,15 @@ from frostline.files import printable
 from frostline.onnx.providers import VARIANTS
 from frostline.onnx.sessions import open_session, variant
 from frostline.results import drift_page
-from frostline.scores import drifting, models
+from frostline.scores import drifting, lookup, models
 
 COLUMNS = ("probs", "model", "height", "width", "brightness", "sharpness", "embedding")
-ROWS = 8192  # read at once
 
 
 def run(scores: Path, *, model: str, limit: float | None = None) -> None:
     """Write SCORES.drift.json and .html, put the figures into the job file; LimitError beyond a limit.
 
-    `scores` is a Parquet output of `frostline score` by `model`, whose test images are the baseline; what they
+    `scores` is an output of `frostline score` by `model`, whose test images are the baseline; what they
     look like is compared where it was scored with `--drift`. `limit` is one for every question, else params.yaml
     names them. InputError for scores that cannot be read, of another model, or without one image, and for a
     model without baseline.
@@ -48,23 +46,13 @@ def run(scores: Path, *, model: str, limit: float | None = None) -> None:
 
 def _tables(scores: Path, model: str, hashes: set[str]) -> Iterator[pa.Table]:
     """Some rows after another of what is compared."""
-    try:
-        with pq.ParquetFile(scores) as file:
-            here = [name for name in COLUMNS if name in file.schema_arrow.names]
-            for batch in file.iter_batches(ROWS, columns=here):
-                table = pa.Table.from_batches([batch])
-                good = table.filter(table["probs"].is_valid())
-                if strange := set(good["model"].to_pylist()) - hashes:
-                    raise InputError(
-                        f"{printable(scores)}: scored by another model ({min(strange)[:12]}) than {model} is now; "
-                        "score again"
-                    )
-                yield good
-    except (OSError, pa.ArrowException, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"{printable(scores)}: cannot be read ({reason}); name a .parquet output of frostline score"
-        ) from None
+    for table in lookup.tables(scores, COLUMNS, needed=("probs", "model")):
+        good = table.filter(table["probs"].is_valid())
+        if strange := set(good["model"].to_pylist()) - hashes:
+            raise InputError(
+                f"{printable(scores)}: scored by another model ({min(strange)[:12]}) than {model} is now; score again"
+            )
+        yield good
 
 
 def _hashes(model: Path) -> set[str]:

@@ -14,6 +14,7 @@ from frostline.onnx.parts import Head
 from frostline.onnx.sessions import Session
 from frostline.results import drift_page
 from frostline.scores import (
+    arrow,
     drifting,
     elsewhere,
     job,
@@ -27,7 +28,6 @@ from frostline.scores import (
     work,
 )
 from frostline.scores.drifting import Watched
-from frostline.scores.elsewhere import Elsewhere
 from frostline.scores.job import Job
 from frostline.scores.kept import Kept, open_kept
 from frostline.scores.merge import merge
@@ -55,6 +55,7 @@ def run(  # one argument an option of the command
     InputError for anything wrong in what was given, before work begins;
     FrostlineError when not one image could be scored.
     """
+    arrow.spare_pandas()
     asked = Options(**options)
     require_possible(asked)
     places.require_writable(out, source)
@@ -63,20 +64,18 @@ def run(  # one argument an option of the command
     watch = Watch()
     with contextlib.closing(sources.open_images(source)) as opened:
         path = models.resolve(model, parts=asked.keep_features)
-        with elsewhere.join(asked) as others:
-            here = others.here(asked) if others else None
-            planned = plan.make(opened, path, described, out=out, options=asked, here=here)
-            if planned.head is None and others is None:
-                _tell(planned.session)
-            if resume and job.finished(planned):
-                print(f"{printable(out)} is finished already; without --resume it is scored anew")
-                if asked.drift:
-                    _tell_drift(out)
-                return
-            page = partial(drift_page.page, scores=printable(out), model=model)
-            baseline = drifting.baseline_of(planned.session) if asked.drift else None
-            watched = Watched(Tally(baseline), limits, page) if baseline else None
-            done = _work(planned, watch, resume=resume, others=others, watched=watched)
+        planned = plan.make(opened, path, described, out=out, options=asked, here=elsewhere.here(asked))
+        if planned.head is None and asked.engine == "local":
+            _tell(planned.session)
+        if resume and job.finished(planned):
+            print(f"{printable(out)} is finished already; without --resume it is scored anew")
+            if asked.drift:
+                _tell_drift(out)
+            return
+        page = partial(drift_page.page, scores=printable(out), model=model)
+        baseline = drifting.baseline_of(planned.session) if asked.drift else None
+        watched = Watched(Tally(baseline), limits, page) if baseline else None
+        done = _work(planned, watch, resume=resume, watched=watched)
     print(*summary.lines(done), sep="\n")
     if asked.drift and watched is None:
         print(drifting.NO_BASELINE)
@@ -99,12 +98,14 @@ def _tell_drift(out: Path) -> None:
         drifting.tell(said, out)
 
 
-def _work(
-    planned: Plan, watch: Watch, *, resume: bool, others: Elsewhere | None, watched: Watched | None
-) -> Job:
-    """Score what has no row yet, here or on `others`, merge, write the job file; all rows are `watched` for drift."""
+def _work(planned: Plan, watch: Watch, *, resume: bool, watched: Watched | None) -> Job:
+    """Score what has no row yet, merge, write the job file; all rows are `watched` for drift."""
     out = planned.out
-    with journal.open_journal(out, planned.identity, resume=resume) as shards:
+    # Source, model and output have been looked at before a cluster is joined or started.
+    with (
+        journal.open_journal(out, planned.identity, resume=resume) as shards,
+        elsewhere.join(planned.options) as others,
+    ):
         watch.lap("open")
         kept = _kept(planned, planned.head) if planned.head else None
         gpus = others is not None and others.pool.gpus > 0

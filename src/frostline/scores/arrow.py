@@ -1,0 +1,33 @@
+"""pyarrow as rows need it: without pandas."""
+
+import sys
+from importlib.abc import MetaPathFinder
+from typing import Any
+
+import pyarrow as pa
+
+
+def spare_pandas() -> None:
+    """Let pyarrow take its one look for pandas now, and find none.
+
+    At its first array it would import pandas, more than half of the time that a job takes to its first batch,
+    and rows never meet a data frame. Where pandas is loaded already it is found, for nothing; where somebody
+    wants a data frame later, pyarrow imports it then.
+    """
+    if "pandas" in sys.modules:
+        return
+    hiding = _Hiding()
+    sys.meta_path.insert(0, hiding)
+    try:
+        pa.array([])
+    finally:
+        sys.meta_path.remove(hiding)
+
+
+class _Hiding(MetaPathFinder):
+    """An import system in which pandas is not installed."""
+
+    def find_spec(self, fullname: str, *_: Any) -> None:
+        """Nothing is found here, and pandas nowhere."""
+        if fullname == "pandas":
+            raise ModuleNotFoundError(fullname, name=fullname)

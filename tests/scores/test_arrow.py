@@ -1,0 +1,36 @@
+"""pyarrow without pandas: not at the first array, and there when somebody asks for a data frame."""
+
+import subprocess
+import sys
+
+CODE = """
+import sys
+import pyarrow as pa
+from frostline.scores import arrow
+
+{before}
+arrow.spare_pandas()
+column = pa.array([1.5, None])
+assert ("pandas" in sys.modules) == {loaded}, "pandas"
+assert len(pa.table([column], ["a"]).to_pandas()) == 2
+import pandas as pd
+
+arrow.spare_pandas()
+assert pa.array(pd.Series([1.5, float("nan")])).null_count == 1
+"""
+
+
+def run(before: str, *, loaded: bool) -> None:
+    """The code above, in a process of its own: pyarrow looks for pandas once in each."""
+    code = CODE.format(before=before, loaded=loaded)
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_pandas_waits_until_it_is_wanted() -> None:
+    """Arrays come without it, data frames bring it."""
+    run("", loaded=False)
+
+
+def test_pandas_that_is_there_is_found() -> None:
+    """Whoever loaded it before keeps it."""
+    run("import pandas", loaded=True)
