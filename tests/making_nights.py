@@ -63,6 +63,7 @@ class Nights:
     api: str
     mlflow: str
     process: "subprocess.Popen[bytes]"
+    again: Callable[[], "subprocess.Popen[bytes]"]  # starts another `frostline serve` like the first
     messages: list[dict[str, Any]] = field(default_factory=list)
 
     def ask(self, path: str, **body: Any) -> Any:
@@ -158,6 +159,12 @@ class Nights:
         ]
         return found[0]
 
+    def restart(self) -> None:
+        """All of `frostline serve` ends, whatever runs, and starts again."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(120)
+        self.process = self.again()
+
     def epochs(self, count: int) -> None:
         """Change how long the one classifier trains, and commit it."""
         path = self.root / "params.yaml"
@@ -211,26 +218,38 @@ def served(
     command = [BIN / "frostline", "serve", "--api-port", str(prefect), "--mlflow-port", str(mlflow)]
     # PYTHONPATH: a copy runs its own code. A start_new_session: the caller may go, the nights go on.
     settings = {"PYTHONPATH": str(root / "src"), "MLFLOW_TRACKING_PASSWORD": SECRET, **environment}
-    with (folder / "serve.log").open("wb") as log:
-        process = subprocess.Popen(
-            command, cwd=root, start_new_session=True, stdout=log, stderr=log, env={**outside(), **settings}
-        )
-    found = Nights(root, f"http://127.0.0.1:{prefect}/api", f"http://127.0.0.1:{mlflow}", process)
+
+    def start() -> "subprocess.Popen[bytes]":
+        with (folder / "serve.log").open("wb") as log:
+            begun = subprocess.Popen(
+                command,
+                cwd=root,
+                start_new_session=True,
+                stdout=log,
+                stderr=log,
+                env={**outside(), **settings},
+            )
+        try:
+            wait(
+                lambda: "ready;" in (folder / "serve.log").read_text() or begun.poll(), why="frostline serve"
+            )
+        except BaseException:
+            begun.terminate()
+            raise
+        assert begun.poll() is None, (folder / "serve.log").read_text()
+        return begun
+
+    found = Nights(root, f"http://127.0.0.1:{prefect}/api", f"http://127.0.0.1:{mlflow}", start(), start)
     handler = type("Here", (Receiver,), {"messages": found.messages})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as webhook:
         threading.Thread(target=webhook.serve_forever, daemon=True).start()
         try:
-            wait(
-                lambda: "ready;" in (folder / "serve.log").read_text() or process.poll(),
-                why="frostline serve",
-            )
-            assert process.poll() is None, (folder / "serve.log").read_text()
             _save_block(found, webhook.server_address[1])
             yield found
         finally:
             webhook.shutdown()
-            process.send_signal(signal.SIGTERM)
-            process.wait(120)
+            found.process.send_signal(signal.SIGTERM)
+            found.process.wait(120)
 
 
 def _save_block(nights: Nights, port: int) -> None:

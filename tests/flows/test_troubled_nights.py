@@ -56,6 +56,19 @@ def test_killed_in_the_middle(nights: Nights) -> None:
     assert nights.clean()
 
 
+def test_stopped_in_the_middle(nights: Nights) -> None:
+    """A run that ended with its servers is a crash once they are back, and keeps no later one waiting."""
+    nights.epochs(LONG)
+    run = nights.start("training/training")
+    wait(nights.training, why="the stage that trains")
+    nights.restart()
+    assert nights.run(run)["state_type"] == "CRASHED"
+    assert nights.training() is None
+    nights.epochs(8)
+    nights.became(nights.start("training/training"), "COMPLETED")
+    assert nights.clean()
+
+
 def test_a_failure_is_told(nights: Nights) -> None:
     """One line says what failed."""
     nights.epochs(-1)

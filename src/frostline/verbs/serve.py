@@ -10,7 +10,7 @@ from pathlib import Path
 
 from frostline import tracking
 from frostline.errors import FrostlineError, InputError
-from frostline.orchestration import processes, servers
+from frostline.orchestration import cut_off, processes, servers
 from frostline.orchestration.processes import Service
 
 LOGS = Path(".frostline/logs")
@@ -33,6 +33,8 @@ def run(*, api_port: int, mlflow_port: int) -> None:
             print(f"starting {service.name} …", flush=True)
             up[service.name] = stack.enter_context(processes.running(service, environment=shared, logs=LOGS))
         _set_up(shared)
+        for name in cut_off.end_cut_off(shared["PREFECT_API_URL"], POOL):
+            print(f"run {name} had been cut off when all was stopped, and is marked as crashed")
         up["worker"] = stack.enter_context(
             processes.running(servers.worker(pool=POOL), environment=shared, logs=LOGS)
         )
