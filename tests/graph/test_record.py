@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from frostline import graph
 from frostline.errors import InputError
 from frostline.graph import Author
+from making_projects import call
 from making_repositories import PIPELINE, git, repository
 
 AUTHOR = Author("Nightly", "nightly@example.invalid")
@@ -53,6 +54,24 @@ def test_data_that_was_added_is_in_it(project: Path) -> None:
         graph.reproduce(step)
     recorded()
     assert git("show", "--format=", "--name-only", "HEAD").split() == ["data.dvc", "dvc.lock"]
+
+
+def test_weights_that_were_replaced_are_in_it(project: Path) -> None:
+    """`dvc repro` rewrites the file that tracks them; it keeps no later night from beginning."""
+    weights = project / "pretrained/own.h5"
+    weights.parent.mkdir()
+    weights.write_text("one")
+    call("dvc", "add", "-q", "pretrained/own.h5", cwd=project)
+    recorded()
+    assert "pretrained/own.h5.dvc" in git("show", "--format=", "--name-only", "HEAD").split()
+    weights.write_text("two")
+    [step] = [step for step in graph.steps() if step.name == "pretrained/own.h5.dvc"]
+    assert graph.reproduce(step).result == "ran"
+    assert graph.own_changes() == []
+    assert graph.require_clean(set_aside=True) == ""
+    recorded()
+    assert git("show", "--format=", "--name-only", "HEAD").split() == ["pretrained/own.h5.dvc"]
+    assert graph.changes() == []
 
 
 def test_a_kill_between_commit_and_tag(project: Path) -> None:

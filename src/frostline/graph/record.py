@@ -10,9 +10,11 @@ from frostline.errors import FrostlineError, InputError
 from frostline.graph.programs import RemoteError, run
 from frostline.graph.tree import changes
 
-# What DVC writes by itself. Between a stage and the commit these differ from git, and nobody's work is lost
-# when they are committed: an interrupted retraining, or photos that were added, left them so.
-WRITTEN = ("dvc.lock", "data.dvc", ".gitignore")
+# What DVC writes by itself, and files that end in .dvc. Between a stage and the commit these differ from git, and
+# nobody's work is lost when they are committed: an interrupted retraining, or photos or weights that were put in
+# the place of others, left them so.
+WRITTEN = ("dvc.lock", ".gitignore")
+TRACKS = ".dvc"
 TAG = "retraining-"
 
 
@@ -51,7 +53,7 @@ class Author:
 
 def own_changes() -> list[str]:
     """Tracked files that somebody changed and did not commit: all but those that DVC writes."""
-    return [line[3:] for line in changes() if line[3:] not in WRITTEN]
+    return [line[3:] for line in changes() if not (line[3:] in WRITTEN or line.endswith(TRACKS))]
 
 
 def committer() -> str:
@@ -73,7 +75,7 @@ def require_clean(*, set_aside: bool) -> str:
         raise InputError(
             f"uncommitted changes ({shown}): commit them, or let the flow put them into git's stash (set_aside)"
         )
-    outside = [f":(exclude){name}" for name in WRITTEN]
+    outside = [f":(exclude){name}" for name in (*WRITTEN, f"*{TRACKS}")]
     run("git", "stash", "push", "--message", "set aside before a retraining", "--", ".", *outside)
     commit = run("git", "rev-parse", "refs/stash").strip()
     return f"uncommitted changes ({shown}) were set aside; back with `git stash apply {commit[:12]}`"
@@ -85,7 +87,9 @@ def record(message: str, *, author: Author, day: date) -> Record | None:
     The tag's name holds the day and a digest of dvc.lock. It may be called again after a kill: a commit
     without its tag gets it then.
     """
-    written = [name for name in WRITTEN if Path(name).is_file()]
+    # A file that `dvc add` made and nobody committed too: without it no other clone finds the weights.
+    tracking = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "--", f"*{TRACKS}")
+    written = [name for name in (*WRITTEN, *dict.fromkeys(tracking.splitlines())) if Path(name).is_file()]
     tag = f"{TAG}{day.isoformat()}-{files.sha256_file(Path('dvc.lock'))[:8]}"
     run("git", "add", "--", *written)
     if run("git", "diff", "--cached", "--name-only", "--", *written):
