@@ -36,14 +36,17 @@ def nightly(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks f
     `training/POOL`; "" retrains here. The other parameters are those of scoring and training.
     """
     orchestration.drop_missed()
-    seen = scoring(folder, model, ray_address=ray_address, notify=notify) if folder else None
+    scored: Any = None
+    if folder:
+        scored = scoring(folder, model, ray_address=ray_address, notify=notify, return_state=True)
+    seen = scored.result() if scored else None
     ages = {} if champion_days is None else {
         name: tracking.champion_days(name, uri=tracking.store()) for name in params.load().classifiers
     }  # fmt: skip
     facts = Facts(stale=graph.stale(), champion_days=ages, drift=seen)
     why = reasons(facts, Limits(champion_days, drift))
     if not why:
-        return orchestration.nothing_to_do("data, params and code are as they were")
+        return orchestration.nothing_more("data, params and code are as they were", after=scored)
     print("\n".join(["retraining, because", *why]))
     orchestration.show_text("reasons", wording.reasons(why))
     how: dict[str, Any] = {

@@ -6,14 +6,14 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows import tasks
-from frostline import orchestration
+from frostline import orchestration, params
 from frostline.nightly import inbox, outputs
 
 
 @flow(name="scoring", **tasks.WATCHED)
 def scoring(  # noqa: PLR0913  # as nightly
     folder: str,
-    model: str,
+    model: str = "",
     out: str = "scores",
     device: str = "auto",
     ray_address: str = "",
@@ -21,7 +21,8 @@ def scoring(  # noqa: PLR0913  # as nightly
 ) -> State:
     """Score what is new in a folder into a Parquet file of its own; the next run begins after it.
 
-    folder: where images arrive. model: models:/NAME@champion, a classifier's name or a file. out: a folder.
+    folder: where images arrive. model: models:/NAME@champion, a classifier's name or a file; "" is the champion
+    where there is one classifier. out: a folder.
     ray_address: a Ray cluster that does the work, HOST:PORT or auto; "" works here.
     notify: a notification block for failures and drift, such as custom-webhook/frostline.
 
@@ -32,7 +33,8 @@ def scoring(  # noqa: PLR0913  # as nightly
     batch = inbox.batch(Path(folder), out=Path(out))
     if batch is None:
         return orchestration.nothing_to_do(f"no new images in {folder}")
-    job = tasks.score(batch, model=model, device=device, ray_address=ray_address)
+    scorer = model or inbox.champion(params.load().classifiers)
+    job = tasks.score(batch, model=scorer, device=device, ray_address=ray_address)
     inbox.settle(batch)
     orchestration.show_table("scores", outputs.scores(job), text=f"{batch.images} new images of {folder}")
     orchestration.show_table("drift", outputs.questions(job), text=f"{batch.out} beside the test images")

@@ -54,8 +54,9 @@ def training(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks 
             print(tasks.share(record, remote=push_to))
     tag = record.tag if record else ""
     if record or gate.promoted(verdicts):
-        orchestration.notify(notify, subject="retrained", body=wording.notice(verdicts, rows, tag=tag))
-    return wording.counts(done) + (f"; recorded as {tag}" if tag else "; nothing to record")
+        what = "retrained" if record else "promoted"
+        orchestration.notify(notify, subject=what, body=wording.notice(verdicts, rows, tag=tag))
+    return wording.closing(done, verdicts, tag=tag)
 
 
 if __name__ == "__main__":

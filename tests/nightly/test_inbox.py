@@ -30,6 +30,13 @@ def taken(arrivals: Path) -> inbox.Batch:
     return found
 
 
+def test_a_model_that_is_not_named() -> None:
+    """The one classifier's champion; of several a person has to choose, among names that can be copied."""
+    assert inbox.champion({"cats": None}) == "models:/cats@champion"
+    with pytest.raises(InputError, match="model to one of models:/a@champion, models:/b@champion"):
+        inbox.champion(["b", "a"])
+
+
 def test_each_image_once(arrivals: Path) -> None:
     """All the first time, then only what came or changed; nothing when nothing did."""
     first = taken(arrivals)

@@ -49,6 +49,16 @@ def test_messages() -> None:
     ]  # fmt: skip
 
 
+def test_how_it_ended() -> None:
+    """Who is champion now stands in the line that Prefect shows first."""
+    verdicts = [Verdict("a", "promoted", version=2), Verdict("b", "no challenger", "nothing new")]
+    assert wording.closing(DONE, verdicts, tag="") == (
+        "2 ran, 1 skipped; a: version 2 promoted; nothing to record"
+    )
+    refused = [Verdict("a", "refused", "margin", version=3)]
+    assert wording.closing(DONE, refused, tag="t").endswith("; a: version 3 refused; recorded as t")
+
+
 def test_long_reasons_may_break() -> None:
     """DVC names whole paths; on a phone they break at their slashes."""
     assert wording.reasons(["train@a: src/x modified"]).splitlines()[2] == "- train@a: src/\u200bx modified"
@@ -70,6 +80,10 @@ def test_what_stages_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert outputs.drift(job) is None
     assert outputs.metrics(["a"]) == []
     assert outputs.links({"a": "http://127.0.0.1/x", "b": ""}) == "- [a in MLflow](http://127.0.0.1/x)"
+    (tmp_path / "reports/comparison").mkdir(parents=True)
+    (tmp_path / "reports/comparison/comparison.md").write_text("# Title\n\n![accuracies](comparison.png)\n")
+    (tmp_path / "reports/comparison/comparison.png").write_bytes(b"PNG")
+    assert "![accuracies](data:image/png;base64,UE5H)" in outputs.links({})
 
 
 def test_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """Which images of a folder are new since last time, remembered by path, size and time of change."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +57,14 @@ def remember(path: Path, seen: Seen) -> None:
 def new(now: Seen, before: Seen) -> list[str]:
     """Paths that were not there, or have another size or time: in order."""
     return [name for name, stamp in now.items() if before.get(name) != stamp]
+
+
+def champion(classifiers: Collection[str]) -> str:
+    """The one classifier's champion, as the registry names it; InputError where there are several."""
+    names = [f"models:/{name}@champion" for name in sorted(classifiers)]
+    if len(names) != 1:
+        raise InputError(f"which model is to score? Set the parameter model to one of {', '.join(names)}")
+    return names[0]
 
 
 @dataclass(frozen=True)

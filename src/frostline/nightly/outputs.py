@@ -31,7 +31,10 @@ def links(pages: Mapping[str, str]) -> str:
     """Markdown: each classifier's run in MLflow, and where the reports lie."""
     lines = [f"- [{name} in MLflow]({address})" for name, address in pages.items() if address]
     if (report := paths.COMPARISON / "comparison.md").is_file():
-        lines += ["", report.read_text(encoding="utf-8")]
+        text = report.read_text(encoding="utf-8")
+        if (beside := report.with_suffix(".png")).is_file():  # a name beside the report is nothing on a page
+            text = text.replace(f"]({beside.name})", f"]({picture(beside)})")
+        lines += ["", text]
     return "\n".join(lines)
 
 

@@ -81,6 +81,12 @@ def checks(verdict: Verdict) -> Rows:
     return rows or [{"check": verdict.result, "passed": "", "figures": verdict.why}]
 
 
+def closing(outcomes: Iterable[Outcome], verdicts: Iterable[Verdict], *, tag: str) -> str:
+    """How a retraining ended, in one line: stages, champions, and where it is in git."""
+    said = [f"{each.classifier}: version {each.version} {each.result}" for each in verdicts if each.version]
+    return "; ".join([counts(outcomes), *said, f"recorded as {tag}" if tag else "nothing to record"])
+
+
 def notice(verdicts: Sequence[Verdict], rows: Rows, *, tag: str) -> str:
     """A message after a retraining."""
     lines = [ruling(each) for each in verdicts]

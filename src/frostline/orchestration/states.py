@@ -12,11 +12,23 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
 
 
+NOTHING = "Nothing to do"
+
+
 def nothing_to_do(why: str) -> "State[Any]":
     """A good end that says on Prefect's page that no work was needed."""
     from prefect.states import Completed
 
-    return Completed(name="Nothing to do", message=f"nothing to do: {why}")
+    return Completed(name=NOTHING, message=f"nothing to do: {why}")
+
+
+def nothing_more(why: str, *, after: "State[Any] | None") -> "State[Any]":
+    """Nothing to do; where work went before that did something, its end, with its name and its words."""
+    if after is None or after.name == NOTHING:
+        return nothing_to_do(why)
+    from prefect.states import Completed
+
+    return Completed(name=after.name, message=f"{after.message}; no retraining: {why}")
 
 
 def done(what: str, *, data: Any = None) -> "State[Any]":
