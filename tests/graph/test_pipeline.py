@@ -107,6 +107,17 @@ def test_data_that_was_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert list(graph.stale()) == ["first"]
 
 
+def test_changed_params_are_told_by_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reason is read by people: words, no mapping of DVC's."""
+    project = repository(tmp_path / "project", monkeypatch)
+    (project / "params.yaml").write_text("seed: {first: 1}\n")
+    (project / "dvc.yaml").write_text("stages: {one: {cmd: touch out, params: [seed.first], outs: [out]}}")
+    [one] = [step for step in graph.steps() if step.name == "one"]
+    graph.reproduce(one)
+    (project / "params.yaml").write_text("seed: {first: 2}\n")
+    assert graph.stale()["one"] == ["params.yaml seed.first modified"]
+
+
 def test_a_failing_stage(project: Path) -> None:
     """One line with the command that failed."""
     (project / "dvc.yaml").write_text("stages: {bad: {cmd: exit 3, outs: [x]}}")

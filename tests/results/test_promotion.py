@@ -110,6 +110,15 @@ def test_the_first_model_must_beat_the_commonest_class() -> None:
     }
 
 
+def test_a_first_model_with_few_test_images_says_so() -> None:
+    """Later ones meet it on these images alone: whoever has too few learns it before it is champion."""
+    few = dataclasses.replace(evidence(1, set()), test=said(set(), images=range(50)))
+    [told] = [each.figures for each in checks(few, None, LIMITS) if each.name == "better than nothing"]
+    assert told.endswith(
+        "; a later one that is as good needs 180 in common, or a wider margin, to replace it"
+    )
+
+
 def test_images_are_paired_by_content_and_only_within_the_test_split() -> None:
     """Order, names and other images make no difference."""
     one = said({0, 5}, images=range(10))

@@ -103,9 +103,14 @@ def _changes(parts: list[object]) -> "list[str]":
         if isinstance(part, str):  # "changed command", "always changed"
             found.append(part)
         elif isinstance(part, dict):
-            found += [
-                f"{path} {how}"
-                for changed in part.values()
-                for path, how in (changed.items() if isinstance(changed, dict) else [])
-            ]
+            for changed in part.values():
+                found += _told(changed)
     return found
+
+
+def _told(changed: object) -> list[str]:
+    """`{"data": "modified", "params.yaml": {"seed": "modified"}}` as `data modified`, `params.yaml seed modified`."""
+    told: list[str] = []
+    for path, how in changed.items() if isinstance(changed, dict) else []:
+        told += [f"{path} {line}" for line in _told(how)] if isinstance(how, dict) else [f"{path} {how}"]
+    return told

@@ -74,7 +74,7 @@ def paired(one: Predictions, other: Predictions) -> tuple[np.ndarray, np.ndarray
 def checks(challenger: Evidence, anchor: Evidence | None, limits: Limits) -> Iterator[Check]:
     """Every check, in the order in which people ask; `anchor` is None for the first model ever."""
     if anchor is None:
-        yield _better_than_nothing(challenger.test)
+        yield _better_than_nothing(challenger.test, limits)
     else:
         yield _not_worse(challenger, anchor, limits)
     yield _agreement(challenger)
@@ -116,14 +116,19 @@ def _too_few(verdict: Verdict) -> str:
     return f"; fewer than {least} images cannot prove it" if verdict.images < least else ""
 
 
-def _better_than_nothing(test: Predictions) -> Check:
-    """The first model ever has nobody to be compared with but the answer that needs no image."""
+def _better_than_nothing(test: Predictions, limits: Limits) -> Check:
+    """The first model ever has nobody to be compared with but the answer that needs no image.
+
+    Later ones are compared with it on the test images that both have, so that too few now are too few for good.
+    """
     commonest = float(np.bincount(test.labels).max() / len(test)) if len(test) else 1.0
     accuracy = float(test.right.mean()) if len(test) else 0.0
     figures = (
         f"first model: {accuracy:.2%} of {len(test):,} test images, the commonest class alone {commonest:.2%}"
     )
-    return Check("better than nothing", accuracy > commonest, figures)
+    least = needed(margin=limits.margin, level=limits.level)
+    later = f"; a later one that is as good needs {least} in common, or a wider margin, to replace it"
+    return Check("better than nothing", accuracy > commonest, figures + (later if len(test) < least else ""))
 
 
 def _agreement(challenger: Evidence) -> Check:
