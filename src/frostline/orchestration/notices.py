@@ -14,7 +14,8 @@ def notify(block: str, *, subject: str, body: str) -> str:
 
     try:
         sender: Any = Block.load(block)
-        sender.notify(body, subject=subject)
+        with sender.raise_on_failure():  # else a block of Apprise's tells nobody that nothing went out
+            sender.notify(body, subject=subject)
     except Exception as error:  # whatever a block of whatever kind raises
         problem = str(error).splitlines()[0] if isinstance(error, ValueError) else type(error).__name__
         said = f"no message could be sent through {block}: {problem}"
