@@ -29,6 +29,16 @@ def test_trouble_is_told(told: list[tuple[Any, ...]], *, named: bool) -> None:
     assert told == [("custom-webhook/here", "training: Cancelled", "calm-owl: by hand")]
 
 
+def test_a_part_leaves_it_to_the_whole(told: list[tuple[Any, ...]]) -> None:
+    """One failure is one message, of the run that somebody asked for, in the error's own words."""
+    part = SimpleNamespace(**vars(RUN), parent_task_run_id="1")
+    failed = SimpleNamespace(name="Failed", message="Flow run encountered an exception: InputError: no")
+    notices.on_trouble(FLOW, part, failed)
+    assert told == []
+    notices.on_trouble(FLOW, RUN, failed)
+    assert told == [("custom-webhook/here", "training: Failed", "calm-owl: InputError: no")]
+
+
 def test_a_silent_state_and_no_block(told: list[tuple[Any, ...]]) -> None:
     """Without parameters nobody is told by name, and a state without words says so."""
     silent = SimpleNamespace(name="calm-owl", parameters=None)

@@ -41,17 +41,17 @@ def recall(path: Path) -> Seen:
     if not path.is_file():
         return {}
     try:
-        rows = pq.read_table(path, schema=SCHEMA).to_pylist()
+        paths, sizes, times = (column.to_pylist() for column in pq.read_table(path, schema=SCHEMA).columns)
     except (pa.ArrowInvalid, OSError) as error:
         raise FrostlineError(f"{path} cannot be read ({error}); remove it, and all images are new") from None
-    return {row["path"]: (row["bytes"], row["changed_ns"]) for row in rows}
+    return dict(zip(paths, zip(sizes, times, strict=True), strict=True))
 
 
 def remember(path: Path, seen: Seen) -> None:
     """Write down what has been scored; only after it has been, so that a kill loses none."""
-    rows = [{"path": name, "bytes": size, "changed_ns": when} for name, (size, when) in seen.items()]
+    sizes, times = ([stamp[part] for stamp in seen.values()] for part in (0, 1))
     with files.writing(path) as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, SCHEMA), temporary)
+        pq.write_table(pa.table([list(seen), sizes, times], schema=SCHEMA), temporary)
 
 
 def new(now: Seen, before: Seen) -> list[str]:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+PREFACE = "Flow run encountered an exception: "  # Prefect's, before each reason
+
 
 def notify(block: str, *, subject: str, body: str) -> str:
     """Send a message through a saved block (`custom-webhook/frostline`); "" or why it did not go.
@@ -27,10 +29,13 @@ def notify(block: str, *, subject: str, body: str) -> str:
 def on_trouble(flow: Any, flow_run: Any, state: Any) -> None:
     """Prefect calls it when a run failed, crashed or was cancelled: it tells through the run's own block.
 
-    A worker names the arguments, a run itself gives them in this order: the names are Prefect's.
+    A worker names the arguments, a run itself gives them in this order: the names are Prefect's. What goes wrong
+    in a part of a run goes wrong in the whole, which tells it, once.
     """
+    if getattr(flow_run, "parent_task_run_id", None):
+        return
     block = (flow_run.parameters or {}).get("notify", "")
     # A worker tells while the run is still about to end.
     what = "Cancelled" if state.name == "Cancelling" else state.name
-    reason = (state.message or "").strip() or "no reason was given"
+    reason = (state.message or "").removeprefix(PREFACE).strip() or "no reason was given"
     notify(block, subject=f"{flow.name}: {what}", body=f"{flow_run.name}: {reason}")
