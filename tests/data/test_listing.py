@@ -28,6 +28,10 @@ from making import folder
         ("Thumbs.db", False),
         ("a.jpg.txt", False),
         ("jpg", False),
+        ("a.jpg/..", False),
+        ("./a..jpg", True),
+        ("a.", False),
+        ("", False),
     ],
 )
 def test_what_is_an_image(name: str, kept: bool) -> None:

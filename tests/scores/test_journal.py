@@ -66,6 +66,16 @@ def test_rows_come_back_in_order_whatever_the_shards(
             assert names(shards) == [f"{number}.png" for number in range(at)]
 
 
+def test_a_shard_is_one_batch(tmp_path: Path) -> None:
+    """However few rows came at once: a batch of a few rows costs more to read than to hold."""
+    with open_journal(tmp_path / "scores.csv", SAME, resume=False) as shards:
+        for at in range(0, 40, 4):
+            shards.add(table(at, 4))
+        shards.flush()
+        [read] = shards.tables()
+        assert (len(read), read["path"].num_chunks) == (40, 1)
+
+
 def test_a_second_job_is_refused_and_the_lock_dies_with_its_holder(tmp_path: Path) -> None:
     """While one process holds the output, another is told which; a killed one holds nothing."""
     out = tmp_path / "scores.csv"

@@ -134,14 +134,18 @@ def test_a_vanished_folder_ends_the_job(place: Path, monkeypatch: pytest.MonkeyP
 def test_a_finished_job_is_not_scored_again(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`--resume` on a finished output says so; another model on it begins anew."""
+    """`--resume` on a finished output says so, and removes what a kill left of its shards; another model on it begins
+    anew.
+    """
     run(place, "scores.parquet")
+    (place / ".0123abcd.scores.parquet.done").mkdir()
     opened = open_session(place / "tiny.onnx", device="cpu")
     with monkeypatch.context() as patch:
         failing_after(0, patch, AssertionError("scored again"))
         patch.setattr(plan, "open_session", lambda *_, **__: opened)
         run(place, "scores.parquet", resume=True)
     assert "is finished already; without --resume it is scored anew" in capsys.readouterr().out
+    assert not list(place.glob(".*"))
     (place / "tiny.onnx").write_bytes(model(contract(classifier="another")))
     run(place, "scores.parquet", resume=True)
     assert "40 images scored" in capsys.readouterr().out

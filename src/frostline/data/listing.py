@@ -3,7 +3,7 @@
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
@@ -25,9 +25,12 @@ T = TypeVar("T")
 
 def is_image(name: str) -> bool:
     """Whether a relative '/'-separated name looks like an image that somebody meant to keep."""
-    path = PurePosixPath(name)
-    kept = not any(part in _LITTER or part.startswith(".") for part in path.parts if part != "..")
-    return kept and path.suffix.lower() in EXTENSIONS
+    # Not by pathlib, which would be most of the time that a listing takes.
+    parts = [part for part in name.split("/") if part not in {"", "."}]
+    if not parts or any(part in _LITTER or (part[0] == "." and part != "..") for part in parts):
+        return False
+    _, dot, ending = parts[-1].rpartition(".")
+    return f"{dot}{ending}".lower() in EXTENSIONS
 
 
 def find_images(folder: Path) -> list[str]:
@@ -98,11 +101,11 @@ def in_order(names: Iterable[str]) -> Iterator[str]:
     source = (os.fsencode(name) for name in names)
     chunks = iter(lambda: list(itertools.islice(source, _CHUNK)), [])
     column = pa.chunked_array([pa.array(chunk, pa.binary()) for chunk in chunks], pa.binary())
-    order = pc.sort_indices(column)
+    ordered = column.take(pc.sort_indices(column))
     return (
         os.fsdecode(name)
-        for start in range(0, len(order), _CHUNK)
-        for name in column.take(order[start : start + _CHUNK]).to_pylist()
+        for start in range(0, len(ordered), _CHUNK)
+        for name in ordered.slice(start, _CHUNK).to_pylist()
     )
 
 

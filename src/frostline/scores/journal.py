@@ -25,8 +25,7 @@ from frostline.errors import FrostlineError, InputError
 from frostline.files import printable, write_json, writing
 
 MARK = "mark"  # a shard's column beside those of the output
-SHARD_ROWS = 4096
-SHARD_SECONDS = 10.0  # what a kill can cost
+SHARD_ROWS, SHARD_SECONDS = 1024, 10.0  # what a kill can cost
 _IDENTITY, _LOCK = "identity.json", "lock"
 
 
@@ -54,13 +53,14 @@ class Journal:
     def flush(self) -> None:
         """Write what is held as one shard."""
         if self._held:
-            table = pa.concat_tables(self._held)
+            # One batch of rows in the shard, not one for every few images that came together.
+            table = pa.concat_tables(self._held).combine_chunks()
             name = f"{self.done:012d}-{len(table)}.arrow"  # where it begins, how many rows: known unopened
             with (
                 writing(self.folder / name) as temporary,
                 temporary.open("wb") as sink,
                 pa.ipc.new_file(
-                    sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")
+                    sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
                 ) as file,
             ):
                 file.write_table(table)
@@ -128,10 +128,16 @@ def discard(journal: Journal, out: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
+def sweep_finished(out: Path) -> None:
+    """Remove shards of finished jobs, which a kill left moved aside: nobody needs them, so no lock is held."""
+    for left in out.parent.glob(f".????????.{glob.escape(out.name)}.done"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
 def _sweep(out: Path, folder: Path) -> None:
     """What kills left of this output: files half written, folders of finished jobs, shards after a gap."""
-    name = glob.escape(out.name)
-    for left in (*out.parent.glob(f".????????.{name}"), *out.parent.glob(f".????????.{name}.done")):
+    sweep_finished(out)
+    for left in out.parent.glob(f".????????.{glob.escape(out.name)}"):
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
         else:
@@ -229,4 +235,4 @@ def _is_whole(path: Path) -> bool:
 
 def _read(path: Path) -> pa.Table:
     with pa.memory_map(os.fsencode(path)) as file:
-        return pa.ipc.open_file(file).read_all()
+        return pa.ipc.open_file(file, options=pa.ipc.IpcReadOptions(use_threads=False)).read_all()

@@ -58,10 +58,10 @@ class Local:
         """Nothing is held open."""
 
 
-def mark(path: Path) -> str:
+def mark(path: str | Path) -> str:
     """Size and time of change of a file; "" where there is none."""
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116 - of a text, which is much less work than of a Path
     except OSError:
         return ""
     return f"{status.st_size}-{status.st_mtime_ns}"
@@ -103,6 +103,7 @@ class Folder(Local):
     def items(self) -> Iterator[Item]:
         """Images in the order of their names' bytes; InputError where two names print alike."""
         self.others, odd, root = 0, set(), printable(self._absolute)
+        folder = f"{self._absolute}/"
         for raw in walk_images(self.root, other=self._count_other):
             name = printable(raw)
             if "\\x" in name:  # only such names can be another's escaped form
@@ -111,7 +112,7 @@ class Folder(Local):
                         f"{self.where}: two different files print as {name!r}; rename one of them"
                     )
                 odd.add(name)
-            path = self._absolute / raw
+            path = folder + raw
             yield Item(
                 name, functools.partial(self._read, path), functools.partial(mark, path), f"{root}/{name}"
             )
@@ -128,9 +129,9 @@ class Folder(Local):
         if _kept(name):
             self.others = (self.others or 0) + 1
 
-    def _read(self, path: Path) -> bytes:
+    def _read(self, path: str) -> bytes:
         try:
-            return _read(path)
+            return _read(Path(path))
         except OSError:
             # A missing file is a row; a missing disk is not a million rows.
             if _identity(self._absolute) != self._identity:

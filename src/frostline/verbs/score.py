@@ -68,6 +68,7 @@ def run(  # one argument an option of the command
         if planned.head is None and asked.engine == "local":
             _tell(planned.session)
         if resume and job.finished(planned):
+            journal.sweep_finished(out)  # of one that was killed in its last moment
             print(f"{printable(out)} is finished already; without --resume it is scored anew")
             if asked.drift:
                 _tell_drift(out)
