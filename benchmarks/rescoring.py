@@ -73,6 +73,7 @@ def score(folder: Path, model: str, *more: str) -> Timed:
     words = ["score", folder / "photos", "--model", folder / model / "model.onnx", "--out", out, *more]
     command = [sys.executable, "-m", "frostline.cli", *map(str, words)]
     environment = os.environ | {"FROSTLINE_CACHE": str(folder / "cache")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package is compiled
     started = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment)
     spent = time.perf_counter() - started
