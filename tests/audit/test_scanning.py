@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from frostline.audit import cache, scanning
@@ -87,6 +89,26 @@ def test_a_damaged_cache_costs_only_time(tmp_path: Path, decoded: list[bytes]) -
     os.truncate(file, file.stat().st_size // 2)
     assert scanned(root)[1].table == first.table
     assert len(decoded) == 10
+
+
+def test_a_thumb_is_read_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else the cache holds, and in however many files: one thumb costs one thumb's memory."""
+    monkeypatch.setattr(cache, "ROWS", 512)
+    store = cache.Cache(measure=True)
+    digests = [bytes.fromhex(sha256(b"%d" % number)) for number in range(4096)]
+    for number, digest in enumerate(digests):
+        store.add([digest], [Look(thumb=bytes([number % 256]) * 64 * 64)])
+    store.flush()
+    store.refresh()
+    usual, counted = pa.default_memory_pool(), pa.proxy_memory_pool(pa.default_memory_pool())
+    pa.set_memory_pool(counted)
+    try:
+        shown = store.thumbs(np.array([digests[700], digests[3]], "S32"))
+    finally:
+        pa.set_memory_pool(usual)
+    assert shown.shape == (2, 64, 64)
+    assert shown[:, 0, 0].tolist() == [700 % 256, 3]
+    assert counted.max_memory() < 2**20
 
 
 def test_what_was_written_before_a_kill_counts(

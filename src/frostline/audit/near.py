@@ -23,9 +23,10 @@ MIN_SIDE = 32  # pixels; smaller images have no detail to compare
 MIN_CONTRAST = 4.0  # grey levels; flat images have none either
 
 _NEIGHBOURS = 32  # nearest hashes that are looked at: of a thousand frames of one film, each meets these
-_QUERIES = 4096
+_QUERIES = 1024
 _BANDS, _BAND_BITS, _FLIPS = 4, 16, 1  # two of 64 bits in each of four bands: every pair within 7 bits
 _FRAMES = 8  # different pictures of one and the same hash that are told apart
+_VIEWED = 64  # images whose views are held, 0.3 MB each
 _SIDE = 48
 _GRID = (0.0, 0.0125, 0.025, 0.0375, 0.05)
 _VIEWS: list[Window] = [
@@ -112,7 +113,7 @@ class _Comparison:
     def __init__(self, scans: Scans, rows: list[int]) -> None:
         self.same: dict[Pair, float] = {}
         self._seen: set[Pair] = set()
-        self._views = lru_cache(512)(lambda position: views(scans.thumbs([rows[position]])[0]))
+        self._views = lru_cache(_VIEWED)(lambda position: views(scans.thumbs([rows[position]])[0]))
 
     def __call__(self, one: int, other: int) -> bool:
         pair = (min(one, other), max(one, other))
