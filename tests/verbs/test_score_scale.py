@@ -41,7 +41,7 @@ def peak(place: Path, count: int) -> float:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path) -> None:
-    """Twenty times as many, at most a twentieth more."""
+    """Twenty times as many, at most 3% more."""
     (tmp_path / "one.png").write_bytes(encoded(1))
     (tmp_path / "model.onnx").write_bytes(model())
-    assert peak(tmp_path, MANY) <= 1.05 * peak(tmp_path, SEVERAL)
+    assert peak(tmp_path, MANY) <= 1.03 * peak(tmp_path, SEVERAL)
