@@ -203,6 +203,29 @@ def test_one_damaged_entry_is_one_damaged_image(tmp_path: Path) -> None:
         assert source.read("cats/b.png") == b"fine"
 
 
+def test_an_entry_that_cannot_be_unpacked(tmp_path: Path) -> None:
+    """Deflate64, with which Windows packs what is large, costs that image and says what to do."""
+    path = archive(tmp_path / "a.zip", {"cats/a.png": b"real", "cats/b.png": b"fine"})
+    content = bytearray(path.read_bytes())
+    local, central = content.index(b"PK\3\4"), content.index(b"PK\1\2")
+    content[local + 8] = content[central + 10] = 9
+    path.write_bytes(content)
+    with open_source(path) as source:
+        with pytest.raises(ImageError, match=r"^cannot be unpacked; make the archive again as a plain zip$"):
+            source.read("cats/a.png")
+        assert source.read("cats/b.png") == b"fine"
+
+
+def test_a_zip_of_an_unknown_version(tmp_path: Path) -> None:
+    """A wrong byte in the directory is a damaged archive, in one line."""
+    path = archive(tmp_path / "a.zip", {"cats/a.png": b"real"})
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\1\2") + 6] = 171
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.zip is a damaged or half-copied archive; copy it again$"):
+        open_source(path)
+
+
 def test_reasons_hold_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes into manifests is the same on every machine."""
     folder(tmp_path, {"cats/gone.png": b"x", "cats/locked.png": b"x", "cats/large.png": bytes(50)})

@@ -25,7 +25,15 @@ MAX_BYTES = 256 * 2**20  # of one image file; a 200-megapixel JPEG has some 100 
 MAX_RATIO = 200  # of a whole .tar.gz that unpacks to more than _UNSUSPICIOUS: images hardly compress
 _UNSUSPICIOUS = 2**30
 
-_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, UnicodeError)
+_DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    UnicodeError,
+    NotImplementedError,  # zipfile's, of a version of the format that is none
+)
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK"
 
@@ -86,7 +94,9 @@ def _open_zip(path: Path) -> Opened:
             finally:
                 with lock:
                     member.close()
-        except (*_DAMAGED, NotImplementedError) as error:
+        except NotImplementedError as error:  # Deflate64, as Windows packs what is large, or damage
+            raise ImageError("cannot be unpacked; make the archive again as a plain zip") from error
+        except _DAMAGED as error:
             raise ImageError("damaged archive entry") from error
 
     return list(entries), read, archive.close
