@@ -132,9 +132,12 @@ def test_views_that_cannot_be(name: str, views: str, said: str, tmp_path: Path) 
         sweep_views.run(name, views=views, out=tmp_path)
 
 
-def test_curves(tmp_path: Path) -> None:
+def test_curves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A band a classifier, a row a seed; the first seed is the recipe's own training."""
     curves.run(("cnn", "frozen"), seeds=2, out=tmp_path)
+    said = capsys.readouterr().out
+    assert said.count(" after 2 epochs") == 4
+    assert said.count("asymptote") == 2
     found = json.loads((tmp_path / "curves.json").read_text())
     assert [each["classifier"] for each in found] == ["cnn", "frozen"]
     for each in found:

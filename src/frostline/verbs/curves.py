@@ -19,7 +19,7 @@ from frostline.tracking import Child
 def run(names: tuple[str, ...], *, seeds: int, out: Path) -> None:
     """Train each classifier with `seeds` seeds, counted up from the recipe's; write `curves.json` and `.png`.
 
-    Start, slope and asymptote of each mean curve are printed. Classifiers must share a dataset.
+    A line a training; then start, slope and asymptote of each mean curve. Classifiers must share a dataset.
     """
     inputs = [recipe.read(name) for name in names]
     if len({each.entry.dataset for each in inputs}) > 1:
@@ -54,6 +54,9 @@ def _band(inputs: Recipe, seeds: int, *, children: list[Child]) -> Band:
         epochs = _epochs(there)
         courses.append([epoch.val_accuracy for epoch in epochs])
         children.append(_child(there, epochs))
+        print(
+            f"{inputs.name}, seed {there.seed}: {courses[-1][-1]:.1%} after {len(epochs)} epochs", flush=True
+        )
     shortest = min(map(len, courses))  # early stopping may end some before others
     band = Band(inputs.name, np.array([course[:shortest] for course in courses]))
     figures = band.lecture()
