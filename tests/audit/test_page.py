@@ -152,3 +152,4 @@ def test_histograms(values: list[float], heights: list[float]) -> None:
     assert all(bar["y"] + bar["height"] == pytest.approx(113) for bar in drawn["bars"])
     assert (drawn["low"], drawn["high"]) == (f"{min(values):.0f}", f"{max(values):.0f}")
     assert max(bar["x"] + bar["width"] for bar in drawn["bars"]) <= 318
+    assert drawn["alike"] == (len(set(values)) == 1)

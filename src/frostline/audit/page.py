@@ -110,9 +110,9 @@ def _charts(manifest: Manifest) -> list[dict[str, Any]]:
 
 
 def _histogram(title: str, values: npt.NDArray[np.float64], form: str) -> dict[str, Any]:
-    """Bars on a drawing of 320x130, the tallest 100 high."""
+    """Bars on a drawing of 320x130, the tallest 100 high; values that are all alike are one in the middle."""
     low, high = float(values.min()), float(values.max())
-    counts, edges = np.histogram(values, bins=_BINS, range=(low, high if high > low else low + 1))
+    counts, edges = np.histogram(values, bins=_BINS)
     width = 316 / _BINS
     bars = [
         {
@@ -127,7 +127,7 @@ def _histogram(title: str, values: npt.NDArray[np.float64], form: str) -> dict[s
     ]
     return {
         "title": title, "bars": bars, "low": form.format(low), "high": form.format(high),
-        "top": f"{counts.max():,} images",
+        "alike": low == high, "top": f"{counts.max():,} images",
     }  # fmt: skip
 
 
