@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from frostline.results.style import MUTED, RIGHT, WRONG, canvas, names, styled
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_LINES = ("-", "-", "--", ":")
 _COLOURS = (RIGHT, WRONG, "#009e73", "#e69f00", "#56b4e9", "#cc79a7")
 
 
@@ -171,9 +173,10 @@ def bands(found: Sequence[Band], *, title: str, note: str) -> "Figure":
         note=note,
     )
     axes = figure.add_subplot()
-    for band, colour in zip(found, _COLOURS, strict=False):
+    # Frozen and thawed share their first epochs: through the gaps of the one line the other is seen.
+    for band, colour, line in zip(found, cycle(_COLOURS), cycle(_LINES), strict=False):
         epochs = np.arange(1, len(band.mean) + 1)
-        axes.plot(epochs, band.mean, color=colour, label=band.name)
+        axes.plot(epochs, band.mean, color=colour, linestyle=line, label=band.name)
         if seeds > 1:
             low, high = band.mean - band.half_width, band.mean + band.half_width
             axes.fill_between(epochs, low, np.minimum(high, 1), color=colour, alpha=0.2, linewidth=0)
