@@ -109,6 +109,18 @@ def test_new_images_are_scored_once(nights: Nights) -> None:
     assert pq.read_table(later)["label"].to_pylist() == ["blue"]
 
 
+def test_a_night_that_only_scores(nights: Nights) -> None:
+    """It ends with the scoring's name and words, not as if nothing had been done; without new images it says so."""
+    idle = nights.became(nights.start("nightly/nightly", folder="inbox"), "COMPLETED")
+    assert idle["state_name"] == "Nothing to do"
+    (nights.root / "inbox/tonight.png").write_bytes(photo("blue", 951))
+    night = nights.became(nights.start("nightly/nightly", folder="inbox"), "COMPLETED")
+    assert night["state_name"] != "Nothing to do"
+    said = night["state"]["message"]
+    assert said.startswith("1 images scored into scores/")
+    assert said.endswith("no retraining: data, params and code are as they were")
+
+
 def test_no_secret_is_anywhere(nights: Nights) -> None:
     """Neither the token of the block nor the password of the environment: logs, params, MLflow, git."""
     logs = json.dumps(nights.ask("/logs/filter", limit=200))
