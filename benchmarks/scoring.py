@@ -10,6 +10,7 @@ shared processors allow.
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -153,7 +154,11 @@ def _script(photos: Path, network: Callable[[np.ndarray], np.ndarray]) -> float:
 def frostline(
     folder: Path, photos: Path, network: str, *, device: str = "cpu", precision: str = "fp32"
 ) -> float:
-    """The command itself; its job file says how long rows and output took."""
+    """The command itself; its job file says how long rows and output took. NaN where the device cannot be used."""
+    from frostline.onnx import providers
+
+    if providers.missing(device):
+        return math.nan
     out = folder / "scores.parquet"
     words = ["score", photos, "--model", folder / f"{network}.onnx", "--out", out, "--device", device]
     words += ["--precision", precision]
@@ -227,7 +232,12 @@ def run(photos: Path, networks: list[str], images: int) -> None:
             rates = {who: float(_child(who, folder, network)) for who in CONTESTANTS}
             print(f"| {network}, {images} photos | images/s | of Keras |\n|:--|--:|--:|")
             for who, rate in rates.items():
-                print(f"| {who} | {rate:.1f} | {rate / rates['Keras predict']:.2f} |", flush=True)
+                shown = (
+                    "| not here | |"
+                    if math.isnan(rate)
+                    else f"| {rate:.1f} | {rate / rates['Keras predict']:.2f} |"
+                )
+                print(f"| {who} {shown}", flush=True)
 
 
 def _child(what: str, folder: Path, network: str) -> str:

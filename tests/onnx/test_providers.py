@@ -48,9 +48,21 @@ def test_tensorrt_keeps_its_engines(precision: str, fp16: str, int8: str) -> Non
     assert options["trt_engine_cache_path"] == options["trt_timing_cache_path"] == "/cache"
 
 
-@pytest.mark.parametrize(("precision", "hint"), [("fp32", "f32"), ("int8", "f32"), ("bf16", "bf16")])
-def test_openvino_is_told_its_arithmetic(precision: str, hint: str) -> None:
-    """On AMX it would choose bfloat16 by itself."""
+@pytest.mark.parametrize(
+    ("precision", "flags", "hint"),
+    [
+        ("fp32", "avx512_bf16 amx_bf16", "f32"),
+        ("bf16", "avx512_bf16", "bf16"),
+        ("int8", "avx2", "f32"),
+        ("int8", "avx512_bf16", "bf16"),
+        ("int8", "amx_bf16", "bf16"),
+    ],
+)
+def test_openvino_is_told_its_arithmetic(
+    monkeypatch: pytest.MonkeyPatch, precision: str, flags: str, hint: str
+) -> None:
+    """On AMX it would choose bfloat16 by itself; what int8 leaves in floats may be that."""
+    monkeypatch.setattr(openvino, "_field", lambda _: flags)
     options = providers.openvino_options(precision=precision, threads=2, cache=CACHE)
     device = json.loads(options["load_config"])["CPU"]
     assert device["INFERENCE_PRECISION_HINT"] == hint

@@ -12,7 +12,7 @@ from onnx import TensorProto
 
 from frostline.errors import FrostlineError, InputError
 from frostline.files import sha256
-from frostline.onnx import providers, sessions
+from frostline.onnx import opening, providers, sessions
 from frostline.onnx.contract import to_json
 from frostline.onnx.sessions import open_session
 from making_models import contract, model
@@ -226,3 +226,22 @@ def test_importing_sessions_loads_no_runtime() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
     assert sessions.DEVICES == ("auto", "cpu", "openvino", "cuda", "tensorrt")
+
+
+def test_openvino_settles_an_int8_network_on_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read anew for the batch and still takes fewer images and more; other precisions stay as they are."""
+    load = opening._load
+    monkeypatch.setattr(
+        opening, "_load", lambda content, _, *rest, **more: load(content, "cpu", *rest, **more)
+    )
+    batch = np.random.default_rng(3).integers(0, 256, (11, 20, 28, 3), np.uint8)
+    for precision, sizes in (("int8", 4), ("fp32", "N")):
+        opened = opening.start(model(), "cpu", "fp32", threads=None)
+        opened.device, opened.precision, opened.names = "openvino", precision, ("probs",)
+        before = opened.run(batch)["probs"]
+        opened.bind((4, 20, 28, 3))
+        assert opened.runtime.get_inputs()[0].shape[0] == sizes
+        for count in (1, 4, 11):
+            np.testing.assert_allclose(opened.run(batch[:count])["probs"], before[:count], atol=1e-6)
+        opened.bind((4, 20, 28, 3))
+        assert opened.run(batch)["probs"].shape == before.shape
