@@ -78,7 +78,17 @@ def test_copies_are_decoded_once(
     files = {f"{n}.png": encoded(n % 3) for n in range(9)}
     scans = scanned(folder(tmp_path / "x", files))[1]
     assert sorted(decoded) == sorted(encoded(n) for n in range(3))
-    assert scans.sha256 == [sha256(content) for content in files.values()]
+    assert list(scans.sha256) == [sha256(content) for content in files.values()]
+
+
+def test_digests_read_as_their_text() -> None:
+    """Zeros at the end are theirs; nothing is no text; what is left out is nothing, in the copy only."""
+    some = [bytes(range(32)), b"\x01" + bytes(31), b"", b"\xff" * 32]
+    hexes = cache.Hexes(np.array(some, "S32"))
+    wanted = [each.hex() for each in some]
+    assert [list(hexes), len(hexes), list(hexes[1:3])] == [wanted, 4, wanted[1:3]]
+    assert list(hexes.without({0, 3})) == ["", wanted[1], "", ""]
+    assert list(hexes) == wanted
 
 
 def test_a_damaged_cache_costs_only_time(tmp_path: Path, decoded: list[bytes]) -> None:

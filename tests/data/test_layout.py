@@ -2,7 +2,7 @@
 
 import pytest
 
-from frostline.data.layout import place, split_word
+from frostline.data.layout import Placed, Placing, place, split_word
 from frostline.errors import InputError
 
 
@@ -103,3 +103,10 @@ def test_layouts_that_cannot_be_read(names: list[str], message: str) -> None:
         place(names, where="data/x")
     assert message in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def test_a_placing_is_a_sequence() -> None:
+    """Made of columns, read as the images themselves; a slice is one too."""
+    images = [Placed("a", "x", "train"), Placed("b", "y", "", "film", 2), Placed("c", "x", "train")]
+    placing = Placing(["a", "b", "c"], [("x", "train", "", 0), ("y", "", "film", 2)], [0, 1, 0])
+    assert [list(placing), len(placing), placing[-1], list(placing[1:])] == [images, 3, images[2], images[1:]]

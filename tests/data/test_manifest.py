@@ -1,6 +1,8 @@
 """The manifest: what it holds, its digest, its bytes, and reading it back."""
 
 import dataclasses
+import json
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from frostline.data.layout import Placed
 from frostline.data.manifest import SCHEMA, Manifest
 from frostline.data.summary import report, summarize
 from frostline.errors import FrostlineError
+from frostline.files import sha256
 
 PLACED = [
     Placed("cats/a\nb.png", "cats", ""),
@@ -159,3 +162,23 @@ def test_summary_counts_what_is_there() -> None:
         "x: 3 images, 2 classes\n  train 1, validation 1, test 1\n  quarantined 1: truncated PNG 1\n"
         "  kept with a finding: blurred 1, tiny 2"
     )
+
+
+def test_columns_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Built and read a few rows at once: rows, counts, digest and bytes of a file do not tell."""
+    whole = small()
+    monkeypatch.setattr(manifests, "_CHUNK", 2)
+    parts = small()
+    assert parts.table["path"].num_chunks > 1
+    assert (parts.table, parts.digest) == (whole.table, whole.digest)
+    joined = ("\0".join(map(str, whole.table[name].to_pylist())) + "\0\n" for name in manifests._CONTENT)
+    about = json.dumps([whole.classes, whole.decode, whole.table.num_rows])
+    assert parts.digest == sha256((about + "".join(joined)).encode())
+    assert [parts.row(row) for row in range(parts.table.num_rows)] == whole.table.to_pylist()
+    rows = Counter((row["split"], row["label"]) for row in whole.table.to_pylist())
+    for split, counts in parts.counts().items():
+        assert counts == [rows[split, label] for label in range(len(parts.classes))]
+    assert parts.usable.tolist() == [row["status"] == "ok" for row in whole.table.to_pylist()]
+    assert list(manifests.texts(parts.table["label"])) == [
+        str(row["label"]) for row in whole.table.to_pylist()
+    ]

@@ -17,7 +17,7 @@ from making import archive, folder
 def placed(path: Path) -> list[Placed]:
     """Every image of a source with its place."""
     with open_source(path) as source:
-        return placing.placed(source, path)
+        return list(placing.placed(source, path))
 
 
 def images(*labels: str) -> list[Placed]:

@@ -1,6 +1,7 @@
 """Splits: leak-free before stable before stratified; deterministic, in any order of rows."""
 
 import contextlib
+import random
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from frostline.data.layout import Placed
-from frostline.data.splits import Assignment, assign
+from frostline.data.splits import Assignment, assign, repeats
 from frostline.errors import InputError
 from frostline.files import sha256
 
@@ -258,3 +259,11 @@ def test_classes_too_small(ids: list[str], given_rows: list[str], message: str) 
     with pytest.raises(InputError) as told:
         assign([*ids, *dogs], placed(["cat"] * len(ids) + ["dog"] * 30, filled), shares=SHARES, seed=7)
     assert str(told.value).startswith(message)
+
+
+@given(st.lists(st.sampled_from(["", "a", "b", "c"]), max_size=12), st.randoms())
+def test_repeats(values: list[str], chance: random.Random) -> None:
+    """Rows of each value that several of the given rows have, in their order."""
+    rows = chance.sample(range(len(values)), chance.randint(0, len(values)))
+    groups = ([row for row in rows if values[row] == value] for value in "abc")
+    assert sorted(repeats(values, rows)) == sorted(group for group in groups if len(group) > 1)

@@ -45,7 +45,7 @@ def test_label_split_and_group(tmp_path: Path) -> None:
         tmp_path,
         'group,path,label,split,note\nfilm 1,"b, c/3.png",cat,Val,x\n,./a/1.png,dog,,y\n',
     )
-    assert tables.place(path, NAMES) == [
+    assert list(tables.place(path, NAMES)) == [
         Placed("a/1.png", "dog", ""),
         Placed("b, c/3.png", "cat", "validation", "film 1"),
     ]
@@ -62,7 +62,7 @@ def test_numbers_and_gaps_in_parquet(tmp_path: Path) -> None:
     path = tmp_path / "labels.parquet"
     columns = {"path": NAMES, "label": [3, 1, 2], "split": [None, "train", None], "group": [7, None, 7]}
     pa.parquet.write_table(pa.table(columns), path)
-    assert tables.place(path, NAMES) == [
+    assert list(tables.place(path, NAMES)) == [
         Placed(NAMES[0], "3", "", "7"),
         Placed(NAMES[1], "1", "train", ""),
         Placed(NAMES[2], "2", "", "7"),
@@ -97,7 +97,7 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, rows,
         pa.csv.write_csv(table, path)
     else:
         pa.parquet.write_table(table, path)
-    assert tables.place(path, [image.name for image in wanted]) == wanted
+    assert list(tables.place(path, [image.name for image in wanted])) == wanted
 
 
 @pytest.mark.parametrize(

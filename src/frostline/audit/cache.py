@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from frostline.audit.look import HASH_BYTES, LOOK_VERSION, THUMB, Look
 from frostline.images import DECODE_VERSION
 
 # Looks gathered for one file, and for how long at most: what a kill can cost.
-ROWS = 4096
+ROWS = 1024
 SECONDS = 2.0
 # What measures are computed with: another version may give another last bit, and so another finding.
 _PACKAGES = ("numpy", "pillow", "scipy")
@@ -38,8 +39,6 @@ FIELDS = [
     ("thumb", pa.binary(THUMB * THUMB)),
 ]
 SCHEMA = pa.schema([("id", pa.binary(32)), *FIELDS])
-_BESIDE = ("id", "thumb")  # columns that stay on disk
-
 Digests = npt.NDArray[np.bytes_]  # (n,) S32
 
 
@@ -59,12 +58,14 @@ class Cache:
     def refresh(self) -> None:
         """See the files that are there now."""
         found = [_opened(path) for path in sorted(self._folder.glob("*.arrow")) if path.name[0] != "."]
-        opened = [each for each in found if each is not None]
-        self._maps = [mapped for mapped, _ in opened]
-        self._table = pa.concat_tables([table for _, table in opened] or [SCHEMA.empty_table()])
+        self._files = [each for each in found if each is not None]
+        self._starts = np.cumsum([0, *(table.num_rows for _, table in self._files)])
+        tables = [table for _, table in self._files] or [SCHEMA.empty_table()]
+        self._table = pa.concat_tables(tables).drop_columns("thumb")
         keys = _keys(self._table["id"])
-        self._order = np.argsort(keys, kind="stable")
+        self._order = np.argsort(keys, kind="stable").astype(np.int32)
         self._keys = keys[self._order]
+        self._give_back()
 
     def knows(self, digests: Digests) -> npt.NDArray[np.bool_]:
         """(n,) whether each digest was looked at when the files were last seen."""
@@ -97,26 +98,57 @@ class Cache:
 
     def looks(self, digests: Digests) -> pa.Table:
         """The columns of FIELDS without the thumbs, a row for each digest, in order."""
-        return self._table.drop_columns(list(_BESIDE)).take(pa.array(self._rows(digests)))
+        found = self._table.drop_columns("id").take(pa.array(self._rows(digests)))
+        self._give_back()
+        return found
 
     def thumbs(self, digests: Digests) -> npt.NDArray[np.uint8]:
         """(n, 64, 64) uint8 grey."""
-        if not len(digests):
-            return np.zeros((0, THUMB, THUMB), np.uint8)
-        column = self._table["thumb"]  # one by one: `take` would first copy the thumbs of all files into one
-        found = [column[row].as_py() for row in self._rows(digests).tolist()]
-        for mapped in self._maps:  # around each thumb the system maps far more than it
-            mapped.madvise(mmap.MADV_DONTNEED)
-        return np.frombuffer(b"".join(found), np.uint8).reshape(-1, THUMB, THUMB)
+        thumbs = [self._thumb(row) for row in self._rows(digests).tolist()]
+        return np.array(thumbs, np.uint8).reshape(-1, THUMB, THUMB)
 
-    def _rows(self, digests: Digests) -> npt.NDArray[np.int64]:
-        rows: npt.NDArray[np.int64] = self._order[np.searchsorted(self._keys, digests)]
+    def _thumb(self, row: int) -> npt.NDArray[np.uint8]:
+        """One by one: Arrow's `take` would first copy the thumbs of all files into one."""
+        number = int(np.searchsorted(self._starts, row, side="right")) - 1
+        mapped, table = self._files[number]
+        thumb = np.frombuffer(table["thumb"][row - self._starts[number]].as_py(), np.uint8)
+        mapped.madvise(mmap.MADV_DONTNEED)
+        return thumb
+
+    def _give_back(self) -> None:
+        """Around what was read the system maps far more than it."""
+        for mapped, _ in self._files:
+            mapped.madvise(mmap.MADV_DONTNEED)
+
+    def _rows(self, digests: Digests) -> npt.NDArray[np.int32]:
+        rows: npt.NDArray[np.int32] = self._order[np.searchsorted(self._keys, digests)]
         return rows
 
 
-def digests_of(hexes: Sequence[str]) -> Digests:
-    """Hex SHA-256 as the cache's keys."""
-    return np.array([bytes.fromhex(each) for each in hexes], dtype="S32")
+class Hexes(Sequence[str]):
+    """Hex SHA-256 in a quarter of the memory of their text, "" for those that are all zero: there is none."""
+
+    def __init__(self, digests: Digests) -> None:
+        self.digests = digests
+
+    def __len__(self) -> int:
+        return len(self.digests)
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> "Hexes": ...
+    def __getitem__(self, row: int | slice) -> "str | Hexes":
+        if isinstance(row, slice):
+            return Hexes(self.digests[row])
+        digest = bytes(self.digests[row])
+        return digest.ljust(32, b"\0").hex() if digest else ""  # NumPy drops zeros at the end
+
+    def without(self, rows: Iterable[int]) -> "Hexes":
+        """The same, "" in some rows."""
+        digests = self.digests.copy()
+        digests[list(rows)] = b""
+        return Hexes(digests)
 
 
 def _opened(path: Path) -> tuple[mmap.mmap, pa.Table] | None:

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from frostline.audit.scanning import Scans
+from frostline.data.manifest import texts
 from frostline.errors import InputError
 
 TINY = 32  # pixels of the shorter side
@@ -83,16 +84,16 @@ class Policies:
 
 def of_files(scans: Scans, names: Sequence[str]) -> Iterator[Finding]:
     """What is wrong or odd with single files."""
-    reasons, kinds = scans.table["reason"].to_pylist(), scans.table["format"].to_pylist()
+    kinds, reasons = scans.table["format"], scans.table["reason"]
     heights, widths = scans.column("height"), scans.column("width")
     for row in np.flatnonzero(scans.column("animated")).tolist():
-        yield Finding(row, "animated", f"animated {kinds[row]}: its first frame counts")
-    for row, (name, reason) in enumerate(zip(names, reasons, strict=True)):
+        yield Finding(row, "animated", f"animated {kinds[row].as_py()}: its first frame counts")
+    for row, (name, reason, kind) in enumerate(zip(names, texts(reasons), texts(kinds), strict=True)):
         if reason:
             yield Finding(row, _kind(reason), reason)
             continue
-        if PurePosixPath(name).suffix.lower() not in _ENDINGS[kinds[row]]:
-            yield Finding(row, "misnamed", f"misnamed: it is a {kinds[row]}")
+        if PurePosixPath(name).suffix.lower() not in _ENDINGS[kind]:
+            yield Finding(row, "misnamed", f"misnamed: it is a {kind}")
         short, long = sorted((int(heights[row]), int(widths[row])))
         if short < TINY:
             yield Finding(row, "tiny", f"tiny: {widths[row]}x{heights[row]} pixels")

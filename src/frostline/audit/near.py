@@ -5,7 +5,6 @@ faiss' multi-hash index; pixels then decide. A hash knows light and dark areas o
 sunsets may share one: what must agree is the detail that is left when the coarse light is taken away.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from frostline.audit.look import WINDOWS, Window, scaled
+from frostline.audit.look import HASH_BYTES, WINDOWS, Window, scaled
 from frostline.audit.scanning import Scans
 
 RADIUS = 8  # bits of 64 in which a candidate's hash may differ; random photos differ in 32
@@ -26,7 +25,7 @@ _NEIGHBOURS = 32  # nearest hashes that are looked at: of a thousand frames of o
 _QUERIES = 1024
 _BANDS, _BAND_BITS, _FLIPS = 4, 16, 1  # two of 64 bits in each of four bands: every pair within 7 bits
 _FRAMES = 8  # different pictures of one and the same hash that are told apart
-_VIEWED = 64  # images whose views are held, 0.3 MB each
+_VIEWED = 32  # images whose views are held, 0.3 MB each
 _SIDE = 48
 _GRID = (0.0, 0.0125, 0.025, 0.0375, 0.05)
 _VIEWS: list[Window] = [
@@ -46,59 +45,80 @@ def pairs(scans: Scans, rows: Sequence[int]) -> list[tuple[int, int, float]]:
     """
     chosen = _comparable(scans, rows)
     hashes = _hashes(scans, chosen)
-    compare = _Comparison(scans, chosen)
-    buckets = _buckets(hashes, compare)
-    found = dict(compare.same)
-    for one, other in _candidates(hashes, sorted(buckets)):
-        for a in buckets[one]:
-            for b in buckets[other]:
-                if compare(a, b):
-                    found = compare.same
-    return sorted((chosen[a], chosen[b], likeness) for (a, b), likeness in found.items())
+    alike = _Comparison(scans, chosen)
+    firsts, frames = _frames(hashes[:, 0], alike)
+    for one, other in _candidates(hashes, firsts):
+        for a in frames.get(one, (one,)):
+            for b in frames.get(other, (other,)):
+                alike(a, b)
+    found = ((int(chosen[a]), int(chosen[b]), likeness) for (a, b), likeness in alike.same.items())
+    return sorted(found)
 
 
-def _comparable(scans: Scans, rows: Sequence[int]) -> list[int]:
-    side = np.minimum(scans.column("height"), scans.column("width"))
-    contrast = scans.column("contrast")
-    return [row for row in rows if side[row] >= MIN_SIDE and contrast[row] >= MIN_CONTRAST]
+def _comparable(scans: Scans, rows: Sequence[int]) -> npt.NDArray[np.int64]:
+    some = np.asarray(rows, np.int64)
+    side = np.minimum(scans.column("height"), scans.column("width"))[some]
+    comparable: npt.NDArray[np.bool_] = (side >= MIN_SIDE) & (scans.column("contrast")[some] >= MIN_CONTRAST)
+    return some[comparable]
 
 
-def _hashes(scans: Scans, rows: list[int]) -> npt.NDArray[np.uint8]:
+def _hashes(scans: Scans, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
     """(n, windows, 8) packed bits."""
-    column = scans.table["hashes"].take(np.array(rows, np.int64))
-    return np.frombuffer(b"".join(column.to_pylist()), np.uint8).reshape(len(rows), len(WINDOWS), 8)
+    column = scans.table["hashes"].combine_chunks()
+    every = np.frombuffer(column.buffers()[1], np.uint8)[column.offset * HASH_BYTES :]
+    return every[: len(column) * HASH_BYTES].reshape(-1, len(WINDOWS), 8)[rows]
 
 
-def _buckets(hashes: npt.NDArray[np.uint8], compare: "_Comparison") -> dict[int, list[int]]:
-    """First position of each hash → positions of the different pictures that have it.
+def _frames(
+    hashes: npt.NDArray[np.uint8], alike: "_Comparison"
+) -> tuple[npt.NDArray[np.int64], dict[int, list[int]]]:
+    """First positions of the (n, 8) hashes; and, where several have one, those of different pictures with it.
 
-    Within a bucket each image is compared with those few only, so that a thousand copies cost a
-    thousand comparisons.
+    Each image is compared with those few only, so that a thousand copies cost a thousand comparisons.
     """
-    buckets: dict[bytes, list[int]] = defaultdict(list)
-    for position, whole in enumerate(hashes[:, 0]):
-        frames = buckets[whole.tobytes()]
-        if not any(compare(frame, position) for frame in frames) and len(frames) < _FRAMES:
-            frames.append(position)
-    return {frames[0]: frames for frames in buckets.values()}
+    _, firsts, of = np.unique(hashes.view(np.uint64).ravel(), return_index=True, return_inverse=True)
+    frames: dict[int, list[int]] = {}
+    for position in np.flatnonzero(firsts[of] != np.arange(len(of))).tolist():
+        first = int(firsts[of[position]])
+        kept = frames.setdefault(first, [first])
+        if not any(alike(frame, position) for frame in kept) and len(kept) < _FRAMES:
+            kept.append(position)
+    return np.sort(firsts), frames
 
 
-def _candidates(hashes: npt.NDArray[np.uint8], firsts: list[int]) -> Iterator[Pair]:
-    """Pairs of buckets within RADIUS, by any window of the one and the whole of the other; each once."""
-    import faiss
+def _candidates(hashes: npt.NDArray[np.uint8], firsts: npt.NDArray[np.int64]) -> Iterator[Pair]:
+    """Pairs of first positions within RADIUS, by any window of the one and the whole of the other; each once.
 
+    The index of one band at a time is in memory: all of them would be most of what the audit needs.
+    """
     if len(firsts) < 2:
         return
-    index = faiss.IndexBinaryMultiHash(64, _BANDS, _BAND_BITS)
+    ends = [_within(hashes, firsts, band=band) for band in range(_BANDS)]
+    for code in np.unique(np.concatenate(ends)).tolist():
+        one, other = divmod(code, len(firsts))
+        yield int(firsts[one]), int(firsts[other])
+
+
+def _within(
+    hashes: npt.NDArray[np.uint8], firsts: npt.NDArray[np.int64], *, band: int
+) -> npt.NDArray[np.int64]:
+    """Pairs (a, b), a < b, of places in `firsts` whose hashes nearly agree in one band, as a * their number + b."""
+    import faiss
+
+    count, found = len(firsts), [np.zeros(0, np.int64)]
+    turned = np.roll(np.arange(8), -band * _BAND_BITS // 8)  # the index takes the first bits
+    index = faiss.IndexBinaryMultiHash(64, 1, _BAND_BITS)
     index.nflip = _FLIPS
-    index.add(np.ascontiguousarray(hashes[firsts, 0]))
-    for start in range(0, len(firsts), _QUERIES):
-        some = firsts[start : start + _QUERIES]
-        distances, others = _nearest(index, hashes[some].reshape(-1, 8), count=len(firsts))
-        queries, columns = np.nonzero((distances <= RADIUS) & (others >= 0))
-        ends = np.stack([start + queries // len(WINDOWS), others[queries, columns]], axis=1)
-        ends = np.unique(np.sort(ends[ends[:, 0] != ends[:, 1]], axis=1), axis=0)
-        yield from ((firsts[a], firsts[b]) for a, b in ends.tolist())
+    for start in range(0, count, _QUERIES):
+        index.add(np.ascontiguousarray(hashes[firsts[start : start + _QUERIES], 0][:, turned]))
+    for start in range(0, count, _QUERIES):
+        queries = hashes[firsts[start : start + _QUERIES]].reshape(-1, 8)[:, turned]
+        distances, others = _nearest(index, queries, count=count)
+        rows, columns = np.nonzero((distances <= RADIUS) & (others >= 0))
+        ends = np.stack([start + rows // len(WINDOWS), others[rows, columns]])
+        ends = np.sort(ends[:, ends[0] != ends[1]], axis=0)
+        found.append(np.unique(ends[0] * count + ends[1]))
+    return np.unique(np.concatenate(found))
 
 
 def _nearest(index: Any, queries: npt.NDArray[np.uint8], *, count: int) -> tuple[Any, Any]:
@@ -108,21 +128,18 @@ def _nearest(index: Any, queries: npt.NDArray[np.uint8], *, count: int) -> tuple
 
 
 class _Comparison:
-    """Whether two images show the same picture, by pixels; each pair is compared once."""
+    """Whether two images show the same picture, by pixels; `same` are the pairs that do, with their likeness."""
 
-    def __init__(self, scans: Scans, rows: list[int]) -> None:
+    def __init__(self, scans: Scans, rows: npt.NDArray[np.int64]) -> None:
         self.same: dict[Pair, float] = {}
-        self._seen: set[Pair] = set()
-        self._views = lru_cache(_VIEWED)(lambda position: views(scans.thumbs([rows[position]])[0]))
+        self._views = lru_cache(_VIEWED)(lambda position: views(scans.thumbs([int(rows[position])])[0]))
 
     def __call__(self, one: int, other: int) -> bool:
-        pair = (min(one, other), max(one, other))
-        if pair not in self._seen:
-            self._seen.add(pair)
-            alike = likeness(self._views(pair[0]), self._views(pair[1]))
-            if alike >= SAME:
-                self.same[pair] = round(alike, 3)
-        return pair in self.same
+        """Two positions in the rows."""
+        alike = likeness(self._views(one), self._views(other))
+        if alike >= SAME:
+            self.same[min(one, other), max(one, other)] = round(alike, 3)
+        return alike >= SAME
 
 
 def views(thumb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:

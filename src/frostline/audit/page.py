@@ -2,7 +2,6 @@
 
 import base64
 import io
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.compute as pc
 from PIL import Image
 
 from frostline.audit.findings import KINDS, Finding
@@ -44,22 +44,21 @@ def render(report: Report, source: Source) -> str:
     import jinja2
 
     picture = _pictures(source)
-    rows = report.manifest.table.select(["path", "label", "split", "status"]).to_pylist()
     template = resources("frostline.audit").joinpath("page.html.j2").read_text(encoding="utf-8")
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
     )
-    usable = [row for row in rows if row["status"] == "ok"]
+    usable = int(report.manifest.usable.sum())
     return environment.from_string(template).render(
         name=report.name,
-        images=len(usable),
-        quarantined=len(rows) - len(usable),
+        images=usable,
+        quarantined=report.manifest.table.num_rows - usable,
         decode=report.manifest.decode,
         audited=report.audited,
         splits=SPLITS,
-        classes=_classes(report.manifest, rows),
+        classes=_classes(report.manifest),
         charts=_charts(report.manifest),
-        kinds=_kinds(report, rows, picture),
+        kinds=_kinds(report, picture),
         sheets=_sheets(report.manifest, picture),
     )
 
@@ -80,15 +79,15 @@ def _pictures(source: Source) -> Callable[[str], str]:
     return picture
 
 
-def _classes(manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _classes(manifest: Manifest) -> list[dict[str, Any]]:
     """A line a class: images in each split, left out, and its share of the largest class in percent."""
-    counts = Counter((row["label"], row["split"]) for row in rows)
-    totals = [sum(counts[label, split] for split in SPLITS) for label in range(len(manifest.classes))]
+    counts = manifest.counts()
+    totals = [sum(counts[split][label] for split in SPLITS) for label in range(len(manifest.classes))]
     return [
         {
             "name": name,
-            "counts": [counts[label, split] for split in SPLITS],
-            "out": counts[label, ""],
+            "counts": [counts[split][label] for split in SPLITS],
+            "out": counts[""][label],
             "share": round(100 * totals[label] / max(totals), 1),
         }
         for label, name in enumerate(manifest.classes)
@@ -97,7 +96,7 @@ def _classes(manifest: Manifest, rows: Sequence[Mapping[str, Any]]) -> list[dict
 
 def _charts(manifest: Manifest) -> list[dict[str, Any]]:
     """Histograms of usable images: width, height, aspect ratio, file size."""
-    usable = np.asarray(manifest.table["status"].to_pylist()) == "ok"
+    usable = manifest.usable
     height, width, size = (
         manifest.table[name].to_numpy()[usable].astype(float) for name in ("height", "width", "bytes")
     )
@@ -131,15 +130,13 @@ def _histogram(title: str, values: npt.NDArray[np.float64], form: str) -> dict[s
     }  # fmt: skip
 
 
-def _kinds(
-    report: Report, rows: Sequence[Mapping[str, Any]], picture: Callable[[str], str]
-) -> list[dict[str, Any]]:
+def _kinds(report: Report, picture: Callable[[str], str]) -> list[dict[str, Any]]:
     """Each kind of finding with its first images, the one beside the other."""
-    found = []
+    found, usable = [], report.manifest.usable
     for kind in KINDS:
         of = sorted(finding for finding in report.findings if finding.kind == kind)
         if of:
-            out = len({one.row for one in of if rows[one.row]["status"] != "ok"})
+            out = len({one.row for one in of if not usable[one.row]})
             found.append(
                 {
                     "name": kind,
@@ -147,18 +144,17 @@ def _kinds(
                     "images": len({one.row for one in of}),
                     "out": out,
                     "policy": report.policies.get(kind, "keep"),
-                    "shown": [_shown(one, report.manifest, rows, picture) for one in of[:_SHOWN]],
+                    "shown": [_shown(one, report.manifest, picture) for one in of[:_SHOWN]],
                 }
             )
     return found
 
 
-def _shown(
-    finding: Finding, manifest: Manifest, rows: Sequence[Mapping[str, Any]], picture: Callable[[str], str]
-) -> dict[str, Any]:
-    row = rows[finding.row]
+def _shown(finding: Finding, manifest: Manifest, picture: Callable[[str], str]) -> dict[str, Any]:
+    row = manifest.row(finding.row)
+    names = [row["path"], *(manifest.row(other)["path"] for other in finding.others[:_OTHERS])]
     return {
-        "pictures": [picture(rows[each]["path"]) for each in (finding.row, *finding.others[:_OTHERS])],
+        "pictures": [picture(name) for name in names],
         "name": row["path"],
         "label": manifest.classes[row["label"]],
         "split": row["split"],
@@ -171,11 +167,11 @@ def _sheets(manifest: Manifest, picture: Callable[[str], str]) -> list[dict[str,
     """Images of each class and split, evenly spread over its names; fewer each where there are many classes."""
     each = max(2, min(_SHEET, _SHEETS // (len(SPLITS) * len(manifest.classes))))
     sheets = []
+    of = {split: manifest.table.filter(pc.equal(manifest.table["split"], split)) for split in SPLITS}
     for label, name in list(enumerate(manifest.classes))[: _SHEETS // (2 * len(SPLITS))]:
         for split in SPLITS:
-            images = manifest.split(split)
-            paths = [images.paths[place] for place in np.flatnonzero(images.labels == label)]
-            chosen = np.unique(np.linspace(0, len(paths) - 1, min(each, len(paths))).astype(int))
-            shown = [picture(paths[place]) for place in chosen.tolist()]
-            sheets.append({"label": name, "split": split, "count": len(paths), "shown": shown})
+            rows = np.flatnonzero(of[split]["label"].to_numpy() == label)
+            chosen = np.unique(np.linspace(0, len(rows) - 1, min(each, len(rows))).astype(int))
+            shown = [picture(of[split]["path"][row].as_py()) for row in rows[chosen].tolist()]
+            sheets.append({"label": name, "split": split, "count": len(rows), "shown": shown})
     return sheets

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from frostline.audit.findings import Finding, Policies
 from frostline.data.layout import Placed
+from frostline.data.splits import repeats
 
 # Of copies in several given splits the test one stays: the test set must not shrink because of what
 # somebody put into train, and what is known from training must not be tested on. Same for validation.
@@ -30,11 +31,8 @@ def rank(image: Placed) -> tuple[int, int, str]:
 
 
 def copies(sha256: Sequence[str], placed: Sequence[Placed], rows: Sequence[int]) -> list[list[int]]:
-    """Rows by content, each group by rank; most groups have one row."""
-    same = defaultdict(list)
-    for row in rows:
-        same[sha256[row]].append(row)
-    return [sorted(group, key=lambda row: rank(placed[row])) for group in same.values()]
+    """Rows of one content, where there are several, each group by rank."""
+    return [sorted(group, key=lambda row: rank(placed[row])) for group in repeats(sha256, rows)]
 
 
 def groups(placed: Sequence[Placed], rows: Sequence[int]) -> list[list[int]]:

@@ -5,6 +5,7 @@ because it needs both cores (half the work is Python's), and because a file that
 then costs a row and not the run.
 """
 
+import hashlib
 import itertools
 import multiprocessing
 import os
@@ -19,8 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from frostline import files
-from frostline.audit.cache import FIELDS, Cache, digests_of
+from frostline.audit.cache import FIELDS, Cache, Digests, Hexes
 from frostline.audit.look import Look, end_with_parent, look_all
 from frostline.data.source import Source
 from frostline.errors import FrostlineError
@@ -40,7 +40,7 @@ class Scans:
     but the thumb. thumbs: from row numbers to (n, 64, 64) uint8.
     """
 
-    sha256: list[str]
+    sha256: Hexes
     bytes: npt.NDArray[np.int64]
     table: pa.Table
     thumbs: Callable[[Sequence[int]], npt.NDArray[np.uint8]]
@@ -53,7 +53,7 @@ class Scans:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    sha256: str
+    digest: bytes
     content: bytes
     reason: str
 
@@ -61,31 +61,26 @@ class _Read:
 def scan(source: Source, names: Sequence[str], *, measure: bool) -> Scans:
     """Look at the named images; one that cannot be read has a reason and no digest."""
     cache = Cache(measure=measure)
-    sha256, sizes, unread = [], np.zeros(len(names), np.int64), {}
+    digests, sizes, unread = np.zeros(len(names), "S32"), np.zeros(len(names), np.int64), {}
     with progress(len(names), "checked") as advance:
         for row, read in enumerate(_looked_at(source, names, cache, measure=measure)):
-            sha256.append(read.sha256)
-            sizes[row] = len(read.content)
-            if not read.sha256:
+            digests[row], sizes[row] = read.digest, len(read.content)
+            if not read.digest:
                 unread[row] = read.reason
             advance(1)
     cache.flush()
     cache.refresh()
-    return Scans(
-        sha256,
-        sizes,
-        _table(cache, sha256, unread),
-        lambda rows: cache.thumbs(digests_of([sha256[row] for row in rows])),
-    )
+    table = _table(cache, digests, unread)
+    return Scans(Hexes(digests), sizes, table, lambda rows: cache.thumbs(digests[list(rows)]))
 
 
-def _table(cache: Cache, sha256: list[str], unread: dict[int, str]) -> pa.Table:
+def _table(cache: Cache, digests: Digests, unread: dict[int, str]) -> pa.Table:
     """All rows in order: those that were read from the cache, the others with their reason alone."""
     if not unread:
-        return cache.looks(digests_of(sha256))
-    read = [row for row, digest in enumerate(sha256) if digest]
+        return cache.looks(digests)
+    read = np.flatnonzero(digests != b"")
     blank = {name: [getattr(Look(), name)] * len(unread) for name, _ in FIELDS if name != "thumb"}
-    table = cache.looks(digests_of([sha256[row] for row in read]))
+    table = cache.looks(digests[read])
     others = pa.table({**blank, "reason": list(unread.values())}, schema=table.schema)
     order = np.argsort(np.array([*read, *unread]), kind="stable")
     return pa.concat_tables([table, others]).take(pa.array(order))
@@ -95,12 +90,12 @@ def _looked_at(source: Source, names: Sequence[str], cache: Cache, *, measure: b
     """Every image read, in order; those that the cache does not know are looked at and added."""
     workers = len(os.sched_getaffinity(0))
     waiting: deque[tuple[list[_Read], Future[list[Look]]]] = deque()
-    asked: set[str] = set()  # copies of what is under way
+    asked: set[bytes] = set()  # copies of what is under way
     with _Pool(workers if len(names) >= _WORTH_A_POOL else 0) as pool:
         for helping in _helpings(_read(source, name) for name in names):
-            fresh = [read for read in _fresh(helping, cache) if read.sha256 not in asked]
+            fresh = [read for read in _fresh(helping, cache) if read.digest not in asked]
             if fresh:
-                asked.update(read.sha256 for read in fresh)
+                asked.update(read.digest for read in fresh)
                 future = pool.submit([read.content for read in fresh], measure)
                 waiting.append((fresh, future))
             yield from helping
@@ -114,8 +109,8 @@ def _read(source: Source, name: str) -> _Read:
     try:
         content = source.read(name)
     except ImageError as error:
-        return _Read("", b"", str(error))
-    return _Read(files.sha256(content), content, "")
+        return _Read(b"", b"", str(error))
+    return _Read(hashlib.sha256(content).digest(), content, "")
 
 
 def _helpings(reads: Iterator[_Read]) -> Iterator[list[_Read]]:
@@ -129,10 +124,10 @@ def _helpings(reads: Iterator[_Read]) -> Iterator[list[_Read]]:
 
 
 def _fresh(helping: list[_Read], cache: Cache) -> list[_Read]:
-    read = list({each.sha256: each for each in helping if each.sha256}.values())
+    read = list({each.digest: each for each in helping if each.digest}.values())
     if not read:
         return []
-    known = cache.knows(digests_of([each.sha256 for each in read]))
+    known = cache.knows(np.array([each.digest for each in read], "S32"))
     return [each for each, seen in zip(read, known, strict=True) if not seen]
 
 
@@ -141,7 +136,7 @@ def _settle(fresh: list[_Read], future: Future[list[Look]], cache: Cache, measur
         looks = future.result()
     except BrokenProcessPool:
         looks = [_alone(read.content, measure) for read in fresh]
-    cache.add([bytes.fromhex(read.sha256) for read in fresh], looks)
+    cache.add([read.digest for read in fresh], looks)
 
 
 def _alone(content: bytes, measure: bool) -> Look:

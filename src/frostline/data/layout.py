@@ -1,9 +1,11 @@
 """From names to labels: class folders, split folders, and what people wrap around them."""
 
 import re
-import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, overload
+
+import numpy as np
 
 from frostline.errors import InputError
 
@@ -31,7 +33,28 @@ class Placed:
     wave: int = 0
 
 
-def place(names: Sequence[str], *, where: str, shards: Sequence[str] = ()) -> list[Placed]:
+class Placing(Sequence[Placed]):
+    """Many images in a few bytes each: their names, and for each the number of a place that many share."""
+
+    def __init__(self, names: Sequence[str], places: Sequence[tuple[Any, ...]], of: Iterable[int]) -> None:
+        """`places` are (label, split, group, wave); `of` has the place's number for each name."""
+        self._names, self._places = names, places
+        self._of = np.fromiter(of, np.int32, len(names))
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, row: int) -> Placed: ...
+    @overload
+    def __getitem__(self, row: slice) -> "Placing": ...
+    def __getitem__(self, row: int | slice) -> "Placed | Placing":
+        if isinstance(row, slice):
+            return Placing(self._names[row], self._places, self._of[row])
+        return Placed(self._names[row], *self._places[self._of[row]])
+
+
+def place(names: Sequence[str], *, where: str, shards: Sequence[str] = ()) -> Placing:
     """The class and given split of every image, in the order of `names`.
 
     Reads ``class/image``, ``split/class/image``, any folder wrapped around either (``photos/cats/…``)
@@ -41,22 +64,31 @@ def place(names: Sequence[str], *, where: str, shards: Sequence[str] = ()) -> li
     """
     if not names:
         raise InputError(f"{where}: no images found; put jpg or png files there, one folder a class")
-    inside = [tuple(name.split("/"))[bool(shards) :] for name in names]
+    # One image stands for all of its folder.
+    firsts: dict[str, int] = {}
+    of = np.fromiter((firsts.setdefault(_folder(name), len(firsts)) for name in names), np.int32, len(names))
+    inside = [tuple(names[row].split("/")) for row in np.unique(of, return_index=True)[1]]
     waves = {shard: number for number, shard in enumerate(shards)}
-    parts = _unwrapped(inside)
+    parts = _unwrapped([part[bool(shards) :] for part in inside])
     given = _given_splits(parts, where=where)
     if any(given):
         parts = _unnested([part[1:] for part in parts], given)
-    loose = [name for name, part in zip(names, parts, strict=True) if len(part) < 2]
+    loose = [number for number, part in enumerate(parts) if len(part) < 2]
     if loose:
+        rows = np.flatnonzero(np.isin(of, loose))
         raise InputError(
-            f"{where}: {len(loose)} images lie in no class folder, the first {loose[0]!r}; "
+            f"{where}: {len(rows)} images lie in no class folder, the first {names[rows[0]]!r}; "
             "move each into the folder of its class"
         )
-    return [
-        Placed(name, sys.intern(part[0]), split, wave=waves[name.split("/")[0]] if shards else 0)
-        for name, part, split in zip(names, parts, given, strict=True)
+    places = [
+        (part[0], split, "", waves[whole[0]] if shards else 0)
+        for whole, part, split in zip(inside, parts, given, strict=True)
     ]
+    return Placing(names, places, of)
+
+
+def _folder(name: str) -> str:
+    return name.rpartition("/")[0]
 
 
 def split_word(folder: str) -> str:

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -32,6 +33,7 @@ SCHEMA = pa.schema(
         ("flags", pa.string()),
     ]
 )
+_CHUNK = 4096  # values turned into Python's at once
 _CONTENT = ("path", "sha256", "label", "split", "status")
 
 
@@ -79,8 +81,31 @@ class Manifest:
         state = hashlib.sha256(json.dumps([self.classes, self.decode, self.table.num_rows]).encode())
         for column in _CONTENT:
             # Paths hold no NUL and the other columns are ours, so that joining is unambiguous.
-            state.update("\0".join(map(str, self.table[column].to_pylist())).encode() + b"\0\n")
+            for text in texts(self.table[column]):
+                state.update(text.encode() + b"\0")
+            state.update(b"\0" * (not self.table.num_rows) + b"\n")
         return state.hexdigest()
+
+    def row(self, number: int) -> dict[str, Any]:
+        """One row by column names."""
+        row: dict[str, Any] = self.table.slice(number, 1).to_pylist()[0]
+        return row
+
+    @property
+    def usable(self) -> npt.NDArray[np.bool_]:
+        """(N,) whether each row may be used."""
+        usable: npt.NDArray[np.bool_] = pc.equal(self.table["status"], "ok").to_numpy(zero_copy_only=False)
+        return usable
+
+    def counts(self) -> dict[str, list[int]]:
+        """Split, and "" for rows in none → how many rows of each class, in the order of classes."""
+        labels, splits = self.table["label"].to_numpy(), self.table["split"]
+        return {
+            split: np.bincount(
+                labels[pc.equal(splits, split).to_numpy(zero_copy_only=False)], minlength=len(self.classes)
+            ).tolist()
+            for split in (*SPLITS, "")
+        }
 
 
 def build(
@@ -96,17 +121,33 @@ def build(
     columns: sha256, height, width, bytes, split, and flags (kinds of findings, joined by blanks).
     """
     labels = {name: index for index, name in enumerate(classes)}
-    whole = {
-        **columns,
-        "path": [image.name for image in placed],
-        "label": [labels[image.label] for image in placed],
-        "split": ["" if reason else split for split, reason in zip(columns["split"], reasons, strict=True)],
-        "status": ["quarantined" if reason else "ok" for reason in reasons],
-        "reason": list(reasons),
-    }
-    return Manifest(
-        root, tuple(classes), pa.table({name: whole[name] for name in SCHEMA.names}, schema=SCHEMA)
-    )
+
+    def rows(start: int) -> pa.Table:
+        some = slice(start, start + _CHUNK)
+        whole = {name: column[some] for name, column in columns.items()}
+        whole["path"] = [image.name for image in placed[some]]
+        whole["label"] = [labels[image.label] for image in placed[some]]
+        whole["reason"] = list(reasons[some])
+        whole["split"] = [
+            "" if why else split for split, why in zip(whole["split"], whole["reason"], strict=True)
+        ]
+        whole["status"] = ["quarantined" if why else "ok" for why in whole["reason"]]
+        return pa.table({name: _column(whole[name], name) for name in SCHEMA.names}, schema=SCHEMA)
+
+    chunks = [rows(start) for start in range(0, len(placed), _CHUNK)]
+    return Manifest(root, tuple(classes), pa.concat_tables(chunks or [SCHEMA.empty_table()]))
+
+
+def _column(values: Any, name: str) -> Any:
+    """Part of a column as Arrow takes it."""
+    as_they_are = isinstance(values, pa.ChunkedArray | np.ndarray)
+    return values if as_they_are else pa.array(list(values), SCHEMA.field(name).type)
+
+
+def texts(column: pa.ChunkedArray) -> Iterator[str]:
+    """The values of a column as text, one by one: all of them at once would be many times the column."""
+    for start in range(0, len(column), _CHUNK):
+        yield from map(str, column.slice(start, _CHUNK).to_pylist())
 
 
 def write(manifest: Manifest, path: Path) -> None:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from frostline.data import layout, tables
-from frostline.data.layout import Placed
+from frostline.data.layout import Placed, Placing
 from frostline.data.source import Source
 from frostline.errors import InputError
 from frostline.files import printable
 
 
-def placed(source: Source, path: Path) -> list[Placed]:
+def placed(source: Source, path: Path) -> Placing:
     """Class, given split, group and wave of the images of a dataset at `path`; InputError if unclear."""
     table = tables.find(path) if path.is_dir() else None
     if table:

@@ -88,8 +88,10 @@ def _open_folder(folder: Path) -> Source:
     if not real and (shards := _shards(folder)):
         return _open_shards(folder, shards)
 
+    odd = {name: raw for name, raw in real.items() if name != raw}  # names that are not UTF-8
+
     def read(name: str) -> bytes:
-        path = folder / real[name]
+        path = folder / odd.get(name, name)
         archives.check_size(path.stat().st_size)
         return path.read_bytes()
 

@@ -9,9 +9,12 @@ A newcomer that is linked to older images in two splits cannot be put anywhere: 
 Only in a class too small to appear in every split is the cluster nearest to the border moved.
 """
 
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from frostline.data.layout import SPLITS, Placed
 from frostline.errors import InputError
@@ -22,14 +25,35 @@ _DRAWN = ("test", "validation")  # in this order; what is left trains
 Cuts = Mapping[str, tuple[float, float]]  # split → where on the unit line it lies
 
 
-@dataclass
-class _Cluster:
-    """Images that lie in one split; `place` on the unit line decides, where `cuts` says what is drawn."""
+class _Clusters:
+    """Sets of images that lie in one split, by number; `home` has each image's, -1 for those in none yet.
 
-    split: str
-    rows: list[int]
-    place: float
-    cuts: Cuts
+    A cluster's place on the unit line decides its split, where its cuts say what is drawn. Columns, not
+    objects: most clusters are one image.
+    """
+
+    def __init__(self, images: int) -> None:
+        self.home = np.full(images, -1, np.int32)
+        self.splits: list[str] = []
+        self.places = array("d")
+        self.cuts: list[Cuts] = []
+
+    def born(self, split: str, place: float, cuts: Cuts) -> int:
+        """An empty cluster."""
+        self.splits.append(split)
+        self.places.append(place)
+        self.cuts.append(cuts)
+        return len(self.splits) - 1
+
+    def join(self, members: Sequence[int], older: Sequence[int]) -> None:
+        """Put newcomers and the older clusters that they connect into the first of these, to move as one."""
+        for other in set(older[1:]) - {older[0]}:
+            self.home[self.home == other] = older[0]
+        self.home[members] = older[0]
+
+    def split(self, row: int) -> str:
+        """An image's, "" for one in no cluster."""
+        return self.splits[self.home[row]] if self.home[row] >= 0 else ""
 
 
 @dataclass(frozen=True)
@@ -65,22 +89,34 @@ def assign(
     fixed = {split for split in SPLITS if split != "train" or not missing}
     late = [0 if image.split in fixed else 1 + image.wave for image in placed]
     near = _neighbours(ids, links)
-    home: dict[int, _Cluster] = {}
-    bridges: dict[int, tuple[str, ...]] = {}
+    clusters, bridges = _Clusters(len(ids)), {}
     for wave in sorted(set(late)):
         rows = [row for row, when in enumerate(late) if when == wave and ids[row]]
         for members in _components(rows, near):
-            older = _older(members, near, home)
-            if len(splits := sorted({cluster.split for cluster in older})) > 1:
+            older = _older(members, near, clusters)
+            if len(splits := sorted({clusters.splits[one] for one in older})) > 1:
                 bridges.update(dict.fromkeys(members, tuple(splits)))
                 continue
-            cuts = {} if not wave else partial if any(given[row] for row in members) else whole
-            cluster = older[0] if older else _born(members, ids, given, cuts, seed)
-            _join(cluster, members, older, home)
-    _complete(list({id(cluster): cluster for cluster in home.values()}.values()), labels, missing)
-    splits = [home[row].split if row in home else "" for row in range(len(ids))]
-    _check_present(labels, splits)
-    return Assignment(splits, bridges)
+            if not older:
+                cuts = {} if not wave else partial if any(given[row] for row in members) else whole
+                place = _place(ids[members[0]], seed)
+                drawn = next((split for split, (start, end) in cuts.items() if start <= place < end), "train")
+                older = [clusters.born(drawn if cuts else given[members[0]], place, cuts)]
+            clusters.join(members, older)
+    _complete(clusters, labels, missing)
+    drawn_splits = [clusters.split(row) for row in range(len(ids))]
+    _check_present(labels, drawn_splits)
+    return Assignment(drawn_splits, bridges)
+
+
+def repeats(values: Sequence[str], rows: Sequence[int]) -> list[list[int]]:
+    """Those of the rows that have one value, where several have it; "" is no value."""
+    hashes = np.fromiter((hash(values[row]) for row in rows), np.int64, len(rows))
+    _, of, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    same: dict[str, list[int]] = defaultdict(list)
+    for place in np.flatnonzero(counts[of] > 1).tolist():
+        same[values[rows[place]]].append(rows[place])
+    return [group for value, group in same.items() if value and len(group) > 1]
 
 
 def _cuts(shares: Mapping[str, float], among: Iterable[str]) -> Cuts:
@@ -96,8 +132,7 @@ def _cuts(shares: Mapping[str, float], among: Iterable[str]) -> Cuts:
 def _neighbours(ids: Sequence[str], links: Iterable[tuple[int, int]]) -> dict[int, list[int]]:
     """Row → rows it is linked to, among used ones; copies hang on the first of their content."""
     near: dict[int, list[int]] = defaultdict(list)
-    first: dict[str, int] = {}
-    same = ((first.setdefault(content, row), row) for row, content in enumerate(ids) if content)
+    same = ((group[0], row) for group in repeats(ids, range(len(ids))) for row in group)
     for one, other in [*same, *links]:
         if one != other and ids[one] and ids[other]:
             near[one].append(other)
@@ -107,67 +142,59 @@ def _neighbours(ids: Sequence[str], links: Iterable[tuple[int, int]]) -> dict[in
 
 def _components(rows: Sequence[int], near: Mapping[int, Sequence[int]]) -> Iterator[list[int]]:
     """Rows that links within these rows connect, each set in order."""
-    left = dict.fromkeys(rows)
+    left = {row for row in rows if row in near}
     for row in rows:
-        if row not in left:
-            continue
-        del left[row]
-        members, waiting = [row], [row]
-        while waiting:
-            for other in near.get(waiting.pop(), ()):
-                if other in left:
-                    del left[other]
-                    members.append(other)
-                    waiting.append(other)
-        yield sorted(members)
+        if row not in near:
+            yield [row]
+        elif row in left:
+            left.remove(row)
+            members, waiting = [row], [row]
+            while waiting:
+                found = [other for other in near[waiting.pop()] if other in left]
+                left.difference_update(found)
+                found = list(dict.fromkeys(found))
+                members += found
+                waiting += found
+            yield sorted(members)
 
 
-def _older(
-    members: Sequence[int], near: Mapping[int, Sequence[int]], home: Mapping[int, _Cluster]
-) -> list[_Cluster]:
+def _older(members: Sequence[int], near: Mapping[int, Sequence[int]], clusters: _Clusters) -> list[int]:
     """Clusters of earlier images that these are linked to; first what was given or drawn among fewer splits."""
-    found = [home[other] for row in members for other in near.get(row, ()) if other in home]
-    return sorted(found, key=lambda cluster: len(cluster.cuts))
+    linked = (other for row in members for other in near.get(row, ()))
+    found = [int(clusters.home[other]) for other in linked if clusters.home[other] >= 0]
+    return sorted(found, key=lambda cluster: len(clusters.cuts[cluster]))
 
 
-def _join(
-    cluster: _Cluster, members: Sequence[int], older: Sequence[_Cluster], home: dict[int, _Cluster]
-) -> None:
-    """Put newcomers and what they connect into one cluster, which is then moved whole or not at all."""
-    connected = (row for one in older if one is not cluster for row in one.rows)
-    rows = dict.fromkeys([*members, *connected])
-    cluster.rows += rows
-    home.update(dict.fromkeys(rows, cluster))
+def _place(content: str, seed: int) -> float:
+    """Where on the unit line a cluster lies whose first member has that content."""
+    return int(sha256(f"{seed}:{content}".encode())[:13], 16) / 16**13
 
 
-def _born(members: list[int], ids: Sequence[str], given: Sequence[str], cuts: Cuts, seed: int) -> _Cluster:
-    """An empty cluster drawn by its first member, or where that was given to be."""
-    place = int(sha256(f"{seed}:{ids[members[0]]}".encode())[:13], 16) / 16**13
-    drawn = next((split for split, (start, end) in cuts.items() if start <= place < end), "train")
-    return _Cluster(drawn if cuts else given[members[0]], [], place, cuts)
-
-
-def _complete(clusters: Sequence[_Cluster], labels: Sequence[str], missing: Sequence[str]) -> None:
+def _complete(clusters: _Clusters, labels: Sequence[str], missing: Sequence[str]) -> None:
     """Give every class an image in every split that is drawn, from where it has more than one."""
-    of: dict[str, list[_Cluster]] = defaultdict(list)
-    for cluster in clusters:
-        for label in {labels[row] for row in cluster.rows}:
-            of[label].append(cluster)
-    for label, members in sorted(of.items()):
-        drawn = [cluster for cluster in members if cluster.cuts]
+    names = sorted(set(labels))
+    numbers = {name: number for number, name in enumerate(names)}
+    codes = np.fromiter((numbers[label] for label in labels), np.int32, len(labels))
+    for number, label in enumerate(names):
+        homes = clusters.home[codes == number]
+        members = np.unique(homes[homes >= 0]).tolist()
+        drawn = [one for one in members if clusters.cuts[one]]
         if drawn:
             _check_enough(label, len(drawn), missing)
         for split in (*_DRAWN, "train"):
-            counts = Counter(cluster.split for cluster in members)
-            free = [one for one in drawn if split in one.cuts and counts[one.split] > 1]
-            if not counts[split] and free:
-                min(free, key=lambda one: (_apart(one, split), one.place)).split = split
+            counts = Counter(clusters.splits[one] for one in members)
+            if counts[split]:
+                continue
+            free = [one for one in drawn if split in clusters.cuts[one] and counts[clusters.splits[one]] > 1]
+            if free:
+                moved = min(free, key=lambda one: (_apart(clusters, one, split), clusters.places[one]))
+                clusters.splits[moved] = split
 
 
-def _apart(cluster: _Cluster, split: str) -> float:
+def _apart(clusters: _Clusters, one: int, split: str) -> float:
     """How far a cluster's place lies from a split's part of the unit line."""
-    start, end = cluster.cuts[split]
-    return max(start - cluster.place, cluster.place - end, 0.0)
+    start, end = clusters.cuts[one][split]
+    return max(start - clusters.places[one], clusters.places[one] - end, 0.0)
 
 
 def _check_enough(label: str, count: int, drawn: Sequence[str]) -> None:

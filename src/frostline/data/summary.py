@@ -4,16 +4,18 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from frostline.data.layout import SPLITS
-from frostline.data.manifest import Manifest
+from frostline.data.manifest import Manifest, texts
 
 _LISTED = 100  # quarantined files named; the manifest has them all
 
 
 def summarize(manifest: Manifest) -> dict[str, Any]:
     """Plain values for JSON: usable images by split and class, quarantined ones by reason, sizes."""
-    splits = {name: _by_class(manifest, name) for name in SPLITS}
+    counts = manifest.counts()
+    splits = {name: _by_class(manifest, counts[name]) for name in SPLITS}
     return {
         "images": sum(split["images"] for split in splits.values()),
         "classes": list(manifest.classes),
@@ -39,24 +41,22 @@ def report(name: str, summary: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _by_class(manifest: Manifest, split: str) -> dict[str, Any]:
-    labels = manifest.split(split).labels
-    counts = np.bincount(labels, minlength=len(manifest.classes)).tolist()
-    return {"images": len(labels), "classes": dict(zip(manifest.classes, counts, strict=True))}
+def _by_class(manifest: Manifest, counts: list[int]) -> dict[str, Any]:
+    return {"images": sum(counts), "classes": dict(zip(manifest.classes, counts, strict=True))}
 
 
 def _quarantined(manifest: Manifest) -> dict[str, Any]:
     """Reasons are counted by what stands before the colon: the rest differs from file to file."""
-    rows = manifest.table.select(["path", "reason"]).to_pylist()
-    out = [row for row in rows if row["reason"]]
-    kinds = Counter(row["reason"].split(": ")[0] for row in out)
-    return {"images": len(out), "reasons": dict(sorted(kinds.items())), "first": out[:_LISTED]}
+    out = manifest.table.filter(pc.not_equal(manifest.table["reason"], "")).select(["path", "reason"])
+    kinds = Counter(reason.split(": ")[0] for reason in texts(out["reason"]))
+    first = out.slice(0, _LISTED).to_pylist()
+    return {"images": len(out), "reasons": dict(sorted(kinds.items())), "first": first}
 
 
 def _findings(manifest: Manifest) -> dict[str, dict[str, int]]:
     """Kind → how many images it is about, and how many of those are quarantined."""
-    rows = manifest.table.select(["flags", "status"]).to_pylist()
-    flagged = [(kind, row["status"]) for row in rows for kind in row["flags"].split()]
+    rows = manifest.table.filter(pc.not_equal(manifest.table["flags"], "")).select(["flags", "status"])
+    flagged = [(kind, row["status"]) for row in rows.to_pylist() for kind in row["flags"].split()]
     counts, out = (
         Counter(kind for kind, _ in flagged),
         Counter(kind for kind, status in flagged if status != "ok"),
@@ -66,7 +66,7 @@ def _findings(manifest: Manifest) -> dict[str, dict[str, int]]:
 
 def _sizes(manifest: Manifest) -> dict[str, dict[str, int]]:
     """Smallest, median and largest height and width in pixels and file size in bytes, of usable images."""
-    usable = np.asarray(manifest.table["status"].to_pylist()) == "ok"
+    usable = manifest.usable
     columns = {name: manifest.table[name].to_numpy()[usable] for name in ("height", "width", "bytes")}
     return {
         name: {"min": int(values.min()), "median": int(np.median(values)), "max": int(values.max())}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from frostline.data.layout import SPLITS, Placed, split_word
+from frostline.data.layout import SPLITS, Placing, split_word
 from frostline.errors import InputError
 from frostline.files import printable
 
@@ -23,7 +23,7 @@ def find(folder: Path) -> Path | None:
     return found[0] if found else None
 
 
-def place(path: Path, names: Sequence[str], *, shards: Sequence[str] = ()) -> list[Placed]:
+def place(path: Path, names: Sequence[str], *, shards: Sequence[str] = ()) -> Placing:
     """Label, split and group of every image in the table, in the order of `names`.
 
     Raises InputError for a table that cannot be read, lacks a column, names an image twice or one
@@ -38,11 +38,16 @@ def place(path: Path, names: Sequence[str], *, shards: Sequence[str] = ()) -> li
             "paths start at the table's own folder"
         )
     waves = {shard: number for number, shard in enumerate(shards)}
-    return [
-        Placed(name, row["label"], row["split"], row["group"], waves.get(name.split("/")[0], 0))
-        for name in names
-        if (row := rows.get(name))
-    ]
+    named = [name for name in names if name in rows]
+    places: dict[tuple[str, str, str, int], int] = {}
+
+    def place_of(name: str) -> int:
+        row = rows[name]
+        wave = waves.get(name.partition("/")[0], 0)
+        return places.setdefault((row["label"], row["split"], row["group"], wave), len(places))
+
+    of = [place_of(name) for name in named]
+    return Placing(named, list(places), of)
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from frostline.audit.scanning import Scans
 from frostline.data import manifest as manifests
 from frostline.data import placing, splits
 from frostline.data.layout import Placed
-from frostline.data.manifest import Manifest
+from frostline.data.manifest import Manifest, texts
 from frostline.data.source import Source, open_source
 from frostline.data.summary import report, summarize
 from frostline.errors import InputError
@@ -95,7 +95,7 @@ def _alone(scans: Scans, names: Sequence[str], *, audited: bool) -> list[Finding
     found = list(findings.of_files(scans, names))
     if not audited:
         return [finding for finding in found if finding.kind in BARE]
-    usable = [row for row, reason in enumerate(scans.table["reason"].to_pylist()) if not reason]
+    usable = [row for row, reason in enumerate(texts(scans.table["reason"])) if not reason]
     return found + list(findings.outliers(scans, usable))
 
 
@@ -104,7 +104,8 @@ def _together(seen: _Seen, out: Mapping[int, str], policies: Policies, *, audite
     placed = seen.placed
     rows = [row for row in range(len(placed)) if row not in out]
     exact = relations.copies(seen.scans.sha256, placed, rows)
-    alike = near.pairs(seen.scans, sorted(group[0] for group in exact)) if audited else []
+    copied = {row for group in exact for row in group[1:]}
+    alike = near.pairs(seen.scans, [row for row in rows if row not in copied]) if audited else []
     return relations.settle(
         placed, exact=exact, near=alike, grouped=relations.groups(placed, rows), policies=policies
     )
@@ -113,7 +114,7 @@ def _together(seen: _Seen, out: Mapping[int, str], policies: Policies, *, audite
 def _drawn(
     seen: _Seen, out: Mapping[int, str], links: Sequence[tuple[int, int]], dataset: params.Dataset, seed: int
 ) -> splits.Assignment:
-    ids = ["" if row in out else digest for row, digest in enumerate(seen.scans.sha256)]
+    ids = seen.scans.sha256.without(out)
     try:
         return splits.assign(ids, seen.placed, shares=dataset.splits.model_dump(), seed=seed, links=links)
     except InputError as error:
