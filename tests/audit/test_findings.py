@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline.audit import findings
+from frostline.audit.cache import Hexes
 from frostline.audit.findings import KINDS, Finding, Policies
 from frostline.audit.scanning import Scans
 from frostline.errors import InputError
@@ -23,7 +24,10 @@ def scans(**columns: list[object]) -> Scans:
         "brightness": 120.0, "contrast": 50.0, "sharpness": 300.0,
     }  # fmt: skip
     table = pa.table({name: columns.get(name, [value] * count) for name, value in ordinary.items()})
-    return Scans([""] * count, np.zeros(count, np.int64), table, lambda _: np.zeros((0, 64, 64), np.uint8))
+    nothing = np.zeros(0, np.uint8)
+    return Scans(
+        Hexes(np.zeros(count, "S32")), np.zeros(count, np.int64), table, lambda _: nothing, lambda _: nothing
+    )
 
 
 def texts(seen: Scans, names: list[str]) -> list[tuple[int, str, str]]:

@@ -39,6 +39,8 @@ FIELDS = [
     ("thumb", pa.binary(THUMB * THUMB)),
 ]
 SCHEMA = pa.schema([("id", pa.binary(32)), *FIELDS])
+_LARGE = ("thumb", "hashes")  # columns that stay on disk until somebody asks
+
 Digests = npt.NDArray[np.bytes_]  # (n,) S32
 
 
@@ -59,9 +61,9 @@ class Cache:
         """See the files that are there now."""
         found = [_opened(path) for path in sorted(self._folder.glob("*.arrow")) if path.name[0] != "."]
         self._files = [each for each in found if each is not None]
-        self._starts = np.cumsum([0, *(table.num_rows for _, table in self._files)])
-        tables = [table for _, table in self._files] or [SCHEMA.empty_table()]
-        self._table = pa.concat_tables(tables).drop_columns("thumb")
+        self._starts = np.cumsum([0, *(batch.num_rows for _, batch in self._files)])
+        batches = [batch for _, batch in self._files]
+        self._table = pa.Table.from_batches(batches, SCHEMA).drop_columns(list(_LARGE))
         keys = _keys(self._table["id"])
         self._order = np.argsort(keys, kind="stable").astype(np.int32)
         self._keys = keys[self._order]
@@ -97,23 +99,31 @@ class Cache:
             writer.write_table(table)
 
     def looks(self, digests: Digests) -> pa.Table:
-        """The columns of FIELDS without the thumbs, a row for each digest, in order."""
+        """The columns of FIELDS but the large ones, a row for each digest, in order."""
         found = self._table.drop_columns("id").take(pa.array(self._rows(digests)))
         self._give_back()
         return found
 
     def thumbs(self, digests: Digests) -> npt.NDArray[np.uint8]:
         """(n, 64, 64) uint8 grey."""
-        thumbs = [self._thumb(row) for row in self._rows(digests).tolist()]
-        return np.array(thumbs, np.uint8).reshape(-1, THUMB, THUMB)
+        return self._large("thumb", digests).reshape(-1, THUMB, THUMB)
 
-    def _thumb(self, row: int) -> npt.NDArray[np.uint8]:
-        """One by one: Arrow's `take` would first copy the thumbs of all files into one."""
-        number = int(np.searchsorted(self._starts, row, side="right")) - 1
-        mapped, table = self._files[number]
-        thumb = np.frombuffer(table["thumb"][row - self._starts[number]].as_py(), np.uint8)
-        mapped.madvise(mmap.MADV_DONTNEED)
-        return thumb
+    def hashes(self, digests: Digests) -> npt.NDArray[np.uint8]:
+        """(n, windows, 8) bits of the perceptual hashes, packed."""
+        return self._large("hashes", digests).reshape(-1, HASH_BYTES // 8, 8)
+
+    def _large(self, name: str, digests: Digests) -> npt.NDArray[np.uint8]:
+        """(n, bytes), file by file: Arrow's `take` would first copy the columns of all files into one."""
+        rows = self._rows(digests)
+        found = np.empty((len(rows), SCHEMA.field(name).type.byte_width), np.uint8)
+        of = np.searchsorted(self._starts, rows, side="right") - 1
+        for number in np.unique(of).tolist():
+            mapped, batch = self._files[number]
+            column = batch.column(name)
+            every = np.frombuffer(column.buffers()[1], np.uint8).reshape(-1, found.shape[1])[column.offset :]
+            found[of == number] = every[rows[of == number] - self._starts[number]]
+            mapped.madvise(mmap.MADV_DONTNEED)
+        return found
 
     def _give_back(self) -> None:
         """Around what was read the system maps far more than it."""
@@ -151,15 +161,16 @@ class Hexes(Sequence[str]):
         return Hexes(digests)
 
 
-def _opened(path: Path) -> tuple[mmap.mmap, pa.Table] | None:
-    """A file's mapped memory and the table in it; None for one that is damaged or of another shape."""
+def _opened(path: Path) -> tuple[mmap.mmap, pa.RecordBatch] | None:
+    """A file's mapped memory and the rows in it; None for one that is damaged or of another shape."""
     try:
         with path.open("rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        table = pa.ipc.open_file(pa.py_buffer(mapped)).read_all()
-    except (pa.ArrowException, OSError, ValueError):  # ValueError: nothing to map
+        reader = pa.ipc.open_file(pa.py_buffer(mapped))
+        batch = reader.get_batch(0)
+    except (pa.ArrowException, OSError, ValueError):  # ValueError: nothing to map, or no rows
         return None
-    return (mapped, table) if table.schema.equals(SCHEMA) else None
+    return (mapped, batch) if reader.num_record_batches == 1 and batch.schema.equals(SCHEMA) else None
 
 
 def _keys(column: pa.ChunkedArray) -> Digests:

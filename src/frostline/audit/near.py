@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from frostline.audit.look import HASH_BYTES, WINDOWS, Window, scaled
+from frostline.audit.look import WINDOWS, Window, scaled
 from frostline.audit.scanning import Scans
 
 RADIUS = 8  # bits of 64 in which a candidate's hash may differ; random photos differ in 32
@@ -22,10 +22,10 @@ MIN_SIDE = 32  # pixels; smaller images have no detail to compare
 MIN_CONTRAST = 4.0  # grey levels; flat images have none either
 
 _NEIGHBOURS = 32  # nearest hashes that are looked at: of a thousand frames of one film, each meets these
-_QUERIES = 1024
+_QUERIES = 256
 _BANDS, _BAND_BITS, _FLIPS = 4, 16, 1  # two of 64 bits in each of four bands: every pair within 7 bits
 _FRAMES = 8  # different pictures of one and the same hash that are told apart
-_VIEWED = 32  # images whose views are held, 0.3 MB each
+_VIEWED = 12  # images whose views are held, 0.3 MB each
 _SIDE = 48
 _GRID = (0.0, 0.0125, 0.025, 0.0375, 0.05)
 _VIEWS: list[Window] = [
@@ -44,7 +44,7 @@ def pairs(scans: Scans, rows: Sequence[int]) -> list[tuple[int, int, float]]:
     `rows` are usable images, one of each content. Small and flat ones match nothing.
     """
     chosen = _comparable(scans, rows)
-    hashes = _hashes(scans, chosen)
+    hashes = scans.hashes(chosen)
     alike = _Comparison(scans, chosen)
     firsts, frames = _frames(hashes[:, 0], alike)
     for one, other in _candidates(hashes, firsts):
@@ -60,13 +60,6 @@ def _comparable(scans: Scans, rows: Sequence[int]) -> npt.NDArray[np.int64]:
     side = np.minimum(scans.column("height"), scans.column("width"))[some]
     comparable: npt.NDArray[np.bool_] = (side >= MIN_SIDE) & (scans.column("contrast")[some] >= MIN_CONTRAST)
     return some[comparable]
-
-
-def _hashes(scans: Scans, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-    """(n, windows, 8) packed bits."""
-    column = scans.table["hashes"].combine_chunks()
-    every = np.frombuffer(column.buffers()[1], np.uint8)[column.offset * HASH_BYTES :]
-    return every[: len(column) * HASH_BYTES].reshape(-1, len(WINDOWS), 8)[rows]
 
 
 def _frames(

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from frostline.audit.cache import FIELDS, Cache, Digests, Hexes
+from frostline.audit.cache import Cache, Digests, Hexes
 from frostline.audit.look import Look, end_with_parent, look_all
 from frostline.data.source import Source
 from frostline.errors import FrostlineError
@@ -31,19 +31,22 @@ _HELPING = 32  # images given to a process at once
 _HELPING_BYTES = 4 * 2**20
 _WORTH_A_POOL = 256  # fewer are looked at in this process: starting others takes half a second
 
+Rows = Sequence[int] | npt.NDArray[np.int64]
+
 
 @dataclass(frozen=True)
 class Scans:
     """A row an image, in the source's order.
 
     sha256: hex, "" where there are no bytes to be had. bytes: file sizes. table: the columns of a Look
-    but the thumb. thumbs: from row numbers to (n, 64, 64) uint8.
+    but thumb and hashes. thumbs, hashes: from row numbers to (n, 64, 64) and to (n, windows, 8) uint8.
     """
 
     sha256: Hexes
     bytes: npt.NDArray[np.int64]
     table: pa.Table
-    thumbs: Callable[[Sequence[int]], npt.NDArray[np.uint8]]
+    thumbs: Callable[[Rows], npt.NDArray[np.uint8]]
+    hashes: Callable[[Rows], npt.NDArray[np.uint8]]
 
     def column(self, name: str) -> npt.NDArray[Any]:
         """One column as an array."""
@@ -71,7 +74,13 @@ def scan(source: Source, names: Sequence[str], *, measure: bool) -> Scans:
     cache.flush()
     cache.refresh()
     table = _table(cache, digests, unread)
-    return Scans(Hexes(digests), sizes, table, lambda rows: cache.thumbs(digests[list(rows)]))
+    return Scans(
+        Hexes(digests),
+        sizes,
+        table,
+        thumbs=lambda rows: cache.thumbs(digests[np.asarray(rows)]),
+        hashes=lambda rows: cache.hashes(digests[np.asarray(rows)]),
+    )
 
 
 def _table(cache: Cache, digests: Digests, unread: dict[int, str]) -> pa.Table:
@@ -79,8 +88,8 @@ def _table(cache: Cache, digests: Digests, unread: dict[int, str]) -> pa.Table:
     if not unread:
         return cache.looks(digests)
     read = np.flatnonzero(digests != b"")
-    blank = {name: [getattr(Look(), name)] * len(unread) for name, _ in FIELDS if name != "thumb"}
     table = cache.looks(digests[read])
+    blank = {name: [getattr(Look(), name)] * len(unread) for name in table.column_names}
     others = pa.table({**blank, "reason": list(unread.values())}, schema=table.schema)
     order = np.argsort(np.array([*read, *unread]), kind="stable")
     return pa.concat_tables([table, others]).take(pa.array(order))

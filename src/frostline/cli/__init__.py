@@ -33,6 +33,8 @@ def main() -> None:
     _settle_streams()
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # libraries' remarks to developers are no news for users
+    # Arrow's own allocators hold many times what rows need, and more as a job grows.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     try:
         cli(standalone_mode=False)
     except click.exceptions.Abort:  # what click makes of Ctrl-C

@@ -1,6 +1,5 @@
 """Commands that use an exported model."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +79,6 @@ def score(source: tuple[str, ...], listed: tuple[str, ...], **options: Any) -> N
     SOURCE is a folder, an archive, an image, a pattern in quotes, an address such as s3://bucket/photos,
     @FILE for a file of paths, or - for paths on standard input; several are scored one after the other.
     """
-    # Arrow's own allocators hold many times what rows need, and more as a job grows.
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     verb("score", [*source, *(f"@{name}" for name in listed)], **options)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +25,7 @@ class Source:
     def __init__(self, opened: archives.Opened, *, path: Path, shards: Sequence[str] = ()) -> None:
         self._names, self._read, self._close = opened
         self._path = path
-        self._known = frozenset(self._names)
+        self._sorted = sorted(self._names)  # shards' order is another
         # A folder's archives in order; images are then named `shard/name`.
         self.shards = tuple(shards)
 
@@ -34,7 +35,8 @@ class Source:
 
     def read(self, name: str) -> bytes:
         """The bytes of one image; ImageError with a short reason where they cannot be had."""
-        if name not in self._known:
+        place = bisect_left(self._sorted, name)
+        if self._sorted[place : place + 1] != [name]:
             raise ImageError("cannot be read: no such file")
         try:
             return self._read(name)
