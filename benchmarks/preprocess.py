@@ -1,7 +1,8 @@
-"""What `frostline preprocess` costs as datasets grow: memory, one new image in a hundred, decoding, archives.
+"""What `frostline preprocess` costs as datasets grow: memory, new images, near duplicates, decoding, archives.
 
     python benchmarks/preprocess.py memory ~/photos/cats_dogs [--images 1000 10000 100000]
     python benchmarks/preprocess.py grown ~/photos/cats_dogs [--images 20000]
+    python benchmarks/preprocess.py alike ~/photos/cats_dogs [--images 10000 20000 40000 80000]
     python benchmarks/preprocess.py decoding ~/photos/cats_dogs [--images 50000] [--whole]
     python benchmarks/preprocess.py archive ~/photos/cats_dogs [--images 100000]
 
@@ -32,11 +33,19 @@ import pyarrow.parquet as pq
 import yaml
 from PIL import Image
 
+from frostline.audit import near, scanning
+from frostline.data.source import open_source
 from frostline.images import overview
 
 REPOSITORY = Path(__file__).parents[1]
 ACROSS, DOWN, WIDTH, HEIGHT = 6, 5, 80, 72
-MODES = {"memory": [1000, 10_000, 100_000], "grown": [20_000], "decoding": [50_000], "archive": [100_000]}
+MODES = {
+    "memory": [1000, 10_000, 100_000],
+    "grown": [20_000],
+    "alike": [10_000, 20_000, 40_000, 80_000],
+    "decoding": [50_000],
+    "archive": [100_000],
+}
 
 
 def windows(photo: Path, places: list[int]) -> Iterator[bytes]:
@@ -118,6 +127,25 @@ def grown(place: Path, photos: list[Path], counts: list[int], *, whole: bool) ->
         rows, first = sum(pa.ipc.open_file(shard).read_all().num_rows for shard in shards), first or seconds
         print(f"| {count:,} | {count - last:,} | {rows - known:,} | {seconds:.1f} | {seconds / first:.1%} |")
         last, known = count, rows
+
+
+def alike(place: Path, photos: list[Path], counts: list[int], *, whole: bool) -> None:
+    """The search for near duplicates among the first images of a folder, and what a square would be."""
+    make(place / "photos", photos, 0, counts[-1], whole=whole)
+    os.environ["FROSTLINE_CACHE"] = str(place / "cache")
+    with open_source(place / "photos") as source:
+        names = source.names()
+        scans = scanning.scan(source, names, measure=True)
+    print("| images | pairs found | s | of the first | of the first, squared |\n|--:|--:|--:|--:|--:|")
+    first = 0.0
+    for count in counts:
+        rows = [row for row, name in enumerate(names) if int(Path(name).stem) < count]
+        started = time.perf_counter()
+        found = len(near.pairs(scans, rows))
+        seconds = time.perf_counter() - started
+        first = first or seconds
+        square = (count / counts[0]) ** 2
+        print(f"| {count:,} | {found:,} | {seconds:.1f} | {seconds / first:.1f} | {square:.0f} |", flush=True)
 
 
 def decoding(place: Path, photos: list[Path], counts: list[int], *, whole: bool) -> None:
