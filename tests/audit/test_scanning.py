@@ -113,7 +113,7 @@ def test_a_thumb_is_read_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     usual, counted = pa.default_memory_pool(), pa.proxy_memory_pool(pa.default_memory_pool())
     pa.set_memory_pool(counted)
     try:
-        shown = store.thumbs(np.array([digests[700], digests[3]], "S32"))
+        shown = store.thumbs(store.find(np.array([digests[700], digests[3]], "S32")))
     finally:
         pa.set_memory_pool(usual)
     assert shown.shape == (2, 64, 64)

@@ -42,6 +42,7 @@ SCHEMA = pa.schema([("id", pa.binary(32)), *FIELDS])
 _LARGE = ("thumb", "hashes")  # columns that stay on disk until somebody asks
 
 Digests = npt.NDArray[np.bytes_]  # (n,) S32
+Places = npt.NDArray[np.int32]  # (n,) rows of the cache's files, one after the other
 
 
 class Cache:
@@ -68,6 +69,13 @@ class Cache:
         self._order = np.argsort(keys, kind="stable").astype(np.int32)
         self._keys = keys[self._order]
         self._give_back()
+
+    def find(self, digests: Digests) -> Places:
+        """Where the looks of digests are that were looked at; of others it is nowhere in particular."""
+        places: Places = self._order[
+            np.searchsorted(self._keys, digests).clip(max=max(0, len(self._keys) - 1))
+        ]
+        return places
 
     def knows(self, digests: Digests) -> npt.NDArray[np.bool_]:
         """(n,) whether each digest was looked at when the files were last seen."""
@@ -98,41 +106,40 @@ class Cache:
         ):
             writer.write_table(table)
 
-    def looks(self, digests: Digests) -> pa.Table:
-        """The columns of FIELDS but the large ones, a row for each digest, in order."""
-        found = self._table.drop_columns("id").take(pa.array(self._rows(digests)))
+    def looks(self, places: Places) -> pa.Table:
+        """The columns of FIELDS but the large ones, a row for each place, in order."""
+        found = self._table.drop_columns("id").take(pa.array(places))
         self._give_back()
         return found
 
-    def thumbs(self, digests: Digests) -> npt.NDArray[np.uint8]:
+    def thumbs(self, places: Places) -> npt.NDArray[np.uint8]:
         """(n, 64, 64) uint8 grey."""
-        return self._large("thumb", digests).reshape(-1, THUMB, THUMB)
+        return self._large("thumb", places).reshape(-1, THUMB, THUMB)
 
-    def hashes(self, digests: Digests) -> npt.NDArray[np.uint8]:
+    def hashes(self, places: Places) -> npt.NDArray[np.uint8]:
         """(n, windows, 8) bits of the perceptual hashes, packed."""
-        return self._large("hashes", digests).reshape(-1, HASH_BYTES // 8, 8)
+        return self._large("hashes", places).reshape(-1, HASH_BYTES // 8, 8)
 
-    def _large(self, name: str, digests: Digests) -> npt.NDArray[np.uint8]:
+    def _large(self, name: str, places: Places) -> npt.NDArray[np.uint8]:
         """(n, bytes), file by file: Arrow's `take` would first copy the columns of all files into one."""
-        rows = self._rows(digests)
-        found = np.empty((len(rows), SCHEMA.field(name).type.byte_width), np.uint8)
-        of = np.searchsorted(self._starts, rows, side="right") - 1
+        found = np.empty((len(places), SCHEMA.field(name).type.byte_width), np.uint8)
+        of = np.searchsorted(self._starts, places, side="right") - 1
         for number in np.unique(of).tolist():
             mapped, batch = self._files[number]
             column = batch.column(name)
             every = np.frombuffer(column.buffers()[1], np.uint8).reshape(-1, found.shape[1])[column.offset :]
-            found[of == number] = every[rows[of == number] - self._starts[number]]
+            found[of == number] = every[places[of == number] - self._starts[number]]
             mapped.madvise(mmap.MADV_DONTNEED)
         return found
+
+    def close(self) -> None:
+        """No digest will be asked for any more, places will."""
+        self._keys, self._order = np.zeros(0, "S32"), np.zeros(0, np.int32)
 
     def _give_back(self) -> None:
         """Around what was read the system maps far more than it."""
         for mapped, _ in self._files:
             mapped.madvise(mmap.MADV_DONTNEED)
-
-    def _rows(self, digests: Digests) -> npt.NDArray[np.int32]:
-        rows: npt.NDArray[np.int32] = self._order[np.searchsorted(self._keys, digests)]
-        return rows
 
 
 class Hexes(Sequence[str]):

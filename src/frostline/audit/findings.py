@@ -8,6 +8,7 @@ import numpy as np
 
 from frostline.audit.scanning import Scans
 from frostline.data.manifest import texts
+from frostline.data.splits import Rows
 from frostline.errors import InputError
 
 TINY = 32  # pixels of the shorter side
@@ -107,12 +108,12 @@ def _kind(reason: str) -> str:
     return "oversized" if reason.startswith("too large") else "unreadable"
 
 
-def outliers(scans: Scans, rows: Sequence[int]) -> Iterator[Finding]:
+def outliers(scans: Scans, rows: Rows) -> Iterator[Finding]:
     """Images far darker, brighter or less sharp than the rest, in robust standard deviations.
 
     Of scales without ends: five deviations below a mean grey of 115 would be less than black.
     """
-    if not rows:
+    if not len(rows):
         return
     brightness, sharpness = scans.column("brightness")[rows], scans.column("sharpness")[rows]
     sharp, light = np.log1p(sharpness), np.log((brightness + 0.5) / (255.5 - brightness))
@@ -126,7 +127,7 @@ def outliers(scans: Scans, rows: Sequence[int]) -> Iterator[Finding]:
         for place in np.flatnonzero(apart > OUTLYING).tolist():
             what = "detail" if kind == "blurred" else "mean grey"
             yield Finding(
-                rows[place],
+                int(rows[place]),
                 kind,
                 f"{kind}: {what} {shown[place]:.0f}, of all in the middle {np.median(shown):.0f}",
             )

@@ -5,7 +5,7 @@ faiss' multi-hash index; pixels then decide. A hash knows light and dark areas o
 sunsets may share one: what must agree is the detail that is left when the coarse light is taken away.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +15,7 @@ from PIL import Image
 
 from frostline.audit.look import WINDOWS, Window, scaled
 from frostline.audit.scanning import Scans
+from frostline.data.splits import Rows
 
 RADIUS = 8  # bits of 64 in which a candidate's hash may differ; random photos differ in 32
 SAME = 0.7  # correlation of detail: copies reach 0.9, the most alike of other photos 0.44
@@ -22,7 +23,7 @@ MIN_SIDE = 32  # pixels; smaller images have no detail to compare
 MIN_CONTRAST = 4.0  # grey levels; flat images have none either
 
 _NEIGHBOURS = 32  # nearest hashes that are looked at: of a thousand frames of one film, each meets these
-_QUERIES = 256
+_QUERIES = 512
 _BANDS, _BAND_BITS, _FLIPS = 4, 16, 1  # two of 64 bits in each of four bands: every pair within 7 bits
 _FRAMES = 8  # different pictures of one and the same hash that are told apart
 _VIEWED = 12  # images whose views are held, 0.3 MB each
@@ -38,16 +39,15 @@ _VIEWS: list[Window] = [
 Pair = tuple[int, int]
 
 
-def pairs(scans: Scans, rows: Sequence[int]) -> list[tuple[int, int, float]]:
+def pairs(scans: Scans, rows: Rows) -> list[tuple[int, int, float]]:
     """Pairs (a, b, likeness) of the given rows that show the same picture, a < b, in order.
 
     `rows` are usable images, one of each content. Small and flat ones match nothing.
     """
     chosen = _comparable(scans, rows)
-    hashes = scans.hashes(chosen)
     alike = _Comparison(scans, chosen)
-    firsts, frames = _frames(hashes[:, 0], alike)
-    for one, other in _candidates(hashes, firsts):
+    firsts, frames = _frames(_whole(scans, chosen), alike)
+    for one, other in _candidates(scans, chosen, firsts):
         for a in frames.get(one, (one,)):
             for b in frames.get(other, (other,)):
                 alike(a, b)
@@ -55,11 +55,17 @@ def pairs(scans: Scans, rows: Sequence[int]) -> list[tuple[int, int, float]]:
     return sorted(found)
 
 
-def _comparable(scans: Scans, rows: Sequence[int]) -> npt.NDArray[np.int64]:
+def _comparable(scans: Scans, rows: Rows) -> npt.NDArray[np.int64]:
     some = np.asarray(rows, np.int64)
     side = np.minimum(scans.column("height"), scans.column("width"))[some]
     comparable: npt.NDArray[np.bool_] = (side >= MIN_SIDE) & (scans.column("contrast")[some] >= MIN_CONTRAST)
     return some[comparable]
+
+
+def _whole(scans: Scans, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+    """(n, 8) hashes of whole images."""
+    parts = (scans.hashes(rows[start : start + _QUERIES])[:, 0] for start in range(0, len(rows), _QUERIES))
+    return np.concatenate([np.zeros((0, 8), np.uint8), *parts])
 
 
 def _frames(
@@ -79,36 +85,33 @@ def _frames(
     return np.sort(firsts), frames
 
 
-def _candidates(hashes: npt.NDArray[np.uint8], firsts: npt.NDArray[np.int64]) -> Iterator[Pair]:
+def _candidates(scans: Scans, chosen: npt.NDArray[np.int64], firsts: npt.NDArray[np.int64]) -> Iterator[Pair]:
     """Pairs of first positions within RADIUS, by any window of the one and the whole of the other; each once.
 
     The index of one band at a time is in memory: all of them would be most of what the audit needs.
     """
     if len(firsts) < 2:
         return
-    ends = [_within(hashes, firsts, band=band) for band in range(_BANDS)]
+    ends = [_within(scans, chosen[firsts], band=band) for band in range(_BANDS)]
     for code in np.unique(np.concatenate(ends)).tolist():
         one, other = divmod(code, len(firsts))
         yield int(firsts[one]), int(firsts[other])
 
 
-def _within(
-    hashes: npt.NDArray[np.uint8], firsts: npt.NDArray[np.int64], *, band: int
-) -> npt.NDArray[np.int64]:
-    """Pairs (a, b), a < b, of places in `firsts` whose hashes nearly agree in one band, as a * their number + b."""
+def _within(scans: Scans, rows: npt.NDArray[np.int64], *, band: int) -> npt.NDArray[np.int64]:
+    """Pairs (a, b), a < b, of places in `rows` whose hashes nearly agree in one band, as a * their number + b."""
     import faiss
 
-    count, found = len(firsts), [np.zeros(0, np.int64)]
+    count, found = len(rows), [np.zeros(0, np.int64)]
     turned = np.roll(np.arange(8), -band * _BAND_BITS // 8)  # the index takes the first bits
     index = faiss.IndexBinaryMultiHash(64, 1, _BAND_BITS)
     index.nflip = _FLIPS
+    index.add(np.ascontiguousarray(_whole(scans, rows)[:, turned]))
     for start in range(0, count, _QUERIES):
-        index.add(np.ascontiguousarray(hashes[firsts[start : start + _QUERIES], 0][:, turned]))
-    for start in range(0, count, _QUERIES):
-        queries = hashes[firsts[start : start + _QUERIES]].reshape(-1, 8)[:, turned]
+        queries = scans.hashes(rows[start : start + _QUERIES]).reshape(-1, 8)[:, turned]
         distances, others = _nearest(index, queries, count=count)
-        rows, columns = np.nonzero((distances <= RADIUS) & (others >= 0))
-        ends = np.stack([start + rows // len(WINDOWS), others[rows, columns]])
+        asked, columns = np.nonzero((distances <= RADIUS) & (others >= 0))
+        ends = np.stack([start + asked // len(WINDOWS), others[asked, columns]])
         ends = np.sort(ends[:, ends[0] != ends[1]], axis=0)
         found.append(np.unique(ends[0] * count + ends[1]))
     return np.unique(np.concatenate(found))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from frostline.audit.findings import Finding, Policies
 from frostline.data.layout import Placed
-from frostline.data.splits import repeats
+from frostline.data.splits import Rows, repeats
 
 # Of copies in several given splits the test one stays: the test set must not shrink because of what
 # somebody put into train, and what is known from training must not be tested on. Same for validation.
@@ -30,17 +30,17 @@ def rank(image: Placed) -> tuple[int, int, str]:
     return (_PRIORITY[image.split], image.wave, image.name)
 
 
-def copies(sha256: Sequence[str], placed: Sequence[Placed], rows: Sequence[int]) -> list[list[int]]:
+def copies(sha256: Sequence[str], placed: Sequence[Placed], rows: Rows) -> list[list[int]]:
     """Rows of one content, where there are several, each group by rank."""
     return [sorted(group, key=lambda row: rank(placed[row])) for group in repeats(sha256, rows)]
 
 
-def groups(placed: Sequence[Placed], rows: Sequence[int]) -> list[list[int]]:
+def groups(placed: Sequence[Placed], rows: Rows) -> list[list[int]]:
     """Rows that share their group, those with more than one."""
     same = defaultdict(list)
     for row in rows:
-        if placed[row].group:
-            same[placed[row].group].append(row)
+        if group := placed[row].group:
+            same[group].append(int(row))
     return [group for group in same.values() if len(group) > 1]
 
 

@@ -23,6 +23,7 @@ import pyarrow as pa
 from frostline.audit.cache import Cache, Digests, Hexes
 from frostline.audit.look import Look, end_with_parent, look_all
 from frostline.data.source import Source
+from frostline.data.splits import Rows
 from frostline.errors import FrostlineError
 from frostline.images import ImageError
 from frostline.progress import progress
@@ -30,8 +31,6 @@ from frostline.progress import progress
 _HELPING = 32  # images given to a process at once
 _HELPING_BYTES = 4 * 2**20
 _WORTH_A_POOL = 256  # fewer are looked at in this process: starting others takes half a second
-
-Rows = Sequence[int] | npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -73,22 +72,23 @@ def scan(source: Source, names: Sequence[str], *, measure: bool) -> Scans:
             advance(1)
     cache.flush()
     cache.refresh()
-    table = _table(cache, digests, unread)
+    table, places = _table(cache, digests, unread), cache.find(digests)
+    cache.close()
     return Scans(
         Hexes(digests),
         sizes,
         table,
-        thumbs=lambda rows: cache.thumbs(digests[np.asarray(rows)]),
-        hashes=lambda rows: cache.hashes(digests[np.asarray(rows)]),
+        thumbs=lambda rows: cache.thumbs(places[np.asarray(rows)]),
+        hashes=lambda rows: cache.hashes(places[np.asarray(rows)]),
     )
 
 
 def _table(cache: Cache, digests: Digests, unread: dict[int, str]) -> pa.Table:
     """All rows in order: those that were read from the cache, the others with their reason alone."""
     if not unread:
-        return cache.looks(digests)
+        return cache.looks(cache.find(digests))
     read = np.flatnonzero(digests != b"")
-    table = cache.looks(digests[read])
+    table = cache.looks(cache.find(digests[read]))
     blank = {name: [getattr(Look(), name)] * len(unread) for name in table.column_names}
     others = pa.table({**blank, "reason": list(unread.values())}, schema=table.schema)
     order = np.argsort(np.array([*read, *unread]), kind="stable")

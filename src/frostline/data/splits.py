@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from frostline.data.layout import SPLITS, Placed
 from frostline.errors import InputError
@@ -22,6 +23,7 @@ from frostline.files import sha256
 
 _DRAWN = ("test", "validation")  # in this order; what is left trains
 
+Rows = Sequence[int] | npt.NDArray[np.int64]
 Cuts = Mapping[str, tuple[float, float]]  # split → where on the unit line it lies
 
 
@@ -109,13 +111,13 @@ def assign(
     return Assignment(drawn_splits, bridges)
 
 
-def repeats(values: Sequence[str], rows: Sequence[int]) -> list[list[int]]:
+def repeats(values: Sequence[str], rows: Rows) -> list[list[int]]:
     """Those of the rows that have one value, where several have it; "" is no value."""
     hashes = np.fromiter((hash(values[row]) for row in rows), np.int64, len(rows))
     _, of, counts = np.unique(hashes, return_inverse=True, return_counts=True)
     same: dict[str, list[int]] = defaultdict(list)
     for place in np.flatnonzero(counts[of] > 1).tolist():
-        same[values[rows[place]]].append(rows[place])
+        same[values[rows[place]]].append(int(rows[place]))
     return [group for value, group in same.items() if value and len(group) > 1]
 
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from frostline import files, params, paths
 from frostline.audit import findings, near, page, relations, scanning
 from frostline.audit.findings import BARE, Finding, Policies
@@ -12,7 +14,7 @@ from frostline.audit.scanning import Scans
 from frostline.data import manifest as manifests
 from frostline.data import placing, splits
 from frostline.data.layout import Placed
-from frostline.data.manifest import Manifest, texts
+from frostline.data.manifest import Manifest
 from frostline.data.source import Source, open_source
 from frostline.data.summary import report, summarize
 from frostline.errors import InputError
@@ -95,17 +97,17 @@ def _alone(scans: Scans, names: Sequence[str], *, audited: bool) -> list[Finding
     found = list(findings.of_files(scans, names))
     if not audited:
         return [finding for finding in found if finding.kind in BARE]
-    usable = [row for row, reason in enumerate(texts(scans.table["reason"])) if not reason]
+    usable = np.flatnonzero(scans.column("reason") == "")
     return found + list(findings.outliers(scans, usable))
 
 
 def _together(seen: _Seen, out: Mapping[int, str], policies: Policies, *, audited: bool) -> relations.Settled:
     """Findings about images that are related to others, among those still in."""
     placed = seen.placed
-    rows = [row for row in range(len(placed)) if row not in out]
+    rows = np.setdiff1d(np.arange(len(placed)), np.fromiter(out, np.int64, len(out)))
     exact = relations.copies(seen.scans.sha256, placed, rows)
-    copied = {row for group in exact for row in group[1:]}
-    alike = near.pairs(seen.scans, [row for row in rows if row not in copied]) if audited else []
+    copied = [row for group in exact for row in group[1:]]
+    alike = near.pairs(seen.scans, np.setdiff1d(rows, np.array(copied, np.int64))) if audited else []
     return relations.settle(
         placed, exact=exact, near=alike, grouped=relations.groups(placed, rows), policies=policies
     )
