@@ -5,7 +5,10 @@ import random
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from frostline.data import listing
 from frostline.data.listing import find_images, index, is_image
 from frostline.errors import InputError
 from making import folder
@@ -106,3 +109,21 @@ def test_index_refuses(names: list[str], message: str) -> None:
         index([(name, 0) for name in names], where="data.zip")
     assert message in str(told.value)
     assert "\n" not in str(told.value)
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=12), st.integers(1, 5))
+def test_names_are_a_list_in_fewer_bytes(names: list[str], size: int) -> None:
+    """Places, parts and order; equal to a list of the same and to nothing else."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(listing, "_CHUNK", size)
+        held = listing.Names(iter(names))
+        assert (list(held), len(held), held == names, held[1:] == names[1:]) == (
+            names,
+            len(names),
+            True,
+            True,
+        )
+        assert [held[place] for place in range(-len(names), len(names))] == names * 2
+        assert held != [*names, "one more"]
+        assert held != [f"{name}." for name in names] or not names
+        assert hash(held) == hash(listing.Names(names))

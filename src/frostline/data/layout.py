@@ -38,11 +38,11 @@ class Placing(Sequence[Placed]):
 
     def __init__(self, names: Sequence[str], places: Sequence[tuple[Any, ...]], of: Iterable[int]) -> None:
         """`places` are (label, split, group, wave); `of` has the place's number for each name."""
-        self._names, self._places = names, places
+        self.names, self._places = names, places
         self._of = np.fromiter(of, np.int32, len(names))
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self.names)
 
     @overload
     def __getitem__(self, row: int) -> Placed: ...
@@ -50,8 +50,8 @@ class Placing(Sequence[Placed]):
     def __getitem__(self, row: slice) -> "Placing": ...
     def __getitem__(self, row: int | slice) -> "Placed | Placing":
         if isinstance(row, slice):
-            return Placing(self._names[row], self._places, self._of[row])
-        return Placed(self._names[row], *self._places[self._of[row]])
+            return Placing(self.names[row], self._places, self._of[row])
+        return Placed(self.names[row], *self._places[self._of[row]])
 
 
 def place(names: Sequence[str], *, where: str, shards: Sequence[str] = ()) -> Placing:

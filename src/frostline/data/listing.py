@@ -2,9 +2,10 @@
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import eq
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, overload
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +22,37 @@ _LITTER = frozenset({"__MACOSX", "@eaDir"})
 _CHUNK = 4096  # names turned at once between Python and Arrow
 
 T = TypeVar("T")
+
+
+class Names(Sequence[str]):
+    """Many names in the bytes of their text, a third of what a list of them takes; equal to a list of the same."""
+
+    def __init__(self, names: Iterable[str] | pa.StringArray) -> None:
+        if not isinstance(names, pa.StringArray):
+            chunks = (pa.array(chunk, pa.string()) for chunk in _chunks(names))
+            names = pa.concat_arrays([pa.array([], pa.string()), *chunks])
+        self._column = names
+
+    def __len__(self) -> int:
+        return len(self._column)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Names": ...
+    def __getitem__(self, place: int | slice) -> "str | Names":
+        found = self._column[place]
+        return Names(found) if isinstance(place, slice) else str(found.as_py())
+
+    def __iter__(self) -> Iterator[str]:
+        for start in range(0, len(self), _CHUNK):
+            yield from self._column.slice(start, _CHUNK).to_pylist()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and len(self) == len(other) and all(map(eq, self, other))
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
 
 
 def is_image(name: str) -> bool:
@@ -98,8 +130,7 @@ def _readable(entry: os.DirEntry[str]) -> bool:
 
 def in_order(names: Iterable[str]) -> Iterator[str]:
     """Names sorted by their bytes. They are held in an Arrow column, at a third of the memory of a list."""
-    source = (os.fsencode(name) for name in names)
-    chunks = iter(lambda: list(itertools.islice(source, _CHUNK)), [])
+    chunks = _chunks(os.fsencode(name) for name in names)
     column = pa.chunked_array([pa.array(chunk, pa.binary()) for chunk in chunks], pa.binary())
     ordered = column.take(pc.sort_indices(column))
     return (
@@ -107,6 +138,12 @@ def in_order(names: Iterable[str]) -> Iterator[str]:
         for start in range(0, len(ordered), _CHUNK)
         for name in ordered.slice(start, _CHUNK).to_pylist()
     )
+
+
+def _chunks(values: Iterable[T]) -> Iterator[list[T]]:
+    """Some values at once, in order."""
+    source = iter(values)
+    return iter(lambda: list(itertools.islice(source, _CHUNK)), [])
 
 
 def index(entries: Iterable[tuple[str, T]], *, where: str) -> dict[str, T]:

@@ -2,13 +2,14 @@
 
 import contextlib
 import functools
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+
 from frostline.data import archives
-from frostline.data.listing import find_images, index
+from frostline.data.listing import Names, find_images, index
 from frostline.errors import InputError
 from frostline.files import printable
 from frostline.images import ImageError
@@ -23,20 +24,20 @@ class Source:
     """
 
     def __init__(self, opened: archives.Opened, *, path: Path, shards: Sequence[str] = ()) -> None:
-        self._names, self._read, self._close = opened
-        self._path = path
-        self._sorted = sorted(self._names)  # shards' order is another
+        names, self._read, self._close = opened
+        self._path, self._names = path, Names(names)
+        self._known = np.sort(np.fromiter(map(hash, names), np.int64, len(names)))
         # A folder's archives in order; images are then named `shard/name`.
         self.shards = tuple(shards)
 
-    def names(self) -> list[str]:
+    def names(self) -> Names:
         """Relative '/'-separated names of all images in stable order, valid Unicode."""
-        return list(self._names)
+        return self._names
 
     def read(self, name: str) -> bytes:
         """The bytes of one image; ImageError with a short reason where they cannot be had."""
-        place = bisect_left(self._sorted, name)
-        if self._sorted[place : place + 1] != [name]:
+        place = np.searchsorted(self._known, hash(name))
+        if place == len(self._known) or self._known[place] != hash(name):
             raise ImageError("cannot be read: no such file")
         try:
             return self._read(name)

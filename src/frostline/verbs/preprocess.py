@@ -61,7 +61,7 @@ def examine(source: Source, dataset: params.Dataset, *, key: str, seed: int) -> 
     policies = _policies(dataset, key)
     placed = placing.placed(source, Path(dataset.path))
     classes = placing.classes(placed, dataset.classes, where=dataset.path, key=key)
-    names = [image.name for image in placed]
+    names = placed.names
     audited = dataset.audit is not None
     seen = _Seen(placed, classes, scanning.scan(source, names, measure=audited))
     found = _alone(seen.scans, names, audited=audited)
