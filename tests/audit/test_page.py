@@ -136,7 +136,7 @@ def test_contact_sheets(source: Source) -> None:
 def test_few_of_many_are_spread(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the first to the last name."""
     monkeypatch.setattr(page, "_SHEET", 2)
-    monkeypatch.setattr(page, "_pictures", lambda _: lambda name: name)
+    monkeypatch.setattr(page, "_pictures", lambda _, names: {name: name for name in names})
     html = page.render(report(), source)
     assert re.findall(r"<img alt=\"cat\" src=\"(.*?)\"", html)[:2] == ["cat/0.png", "cat/3.png"]
 

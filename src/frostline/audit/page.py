@@ -2,9 +2,11 @@
 
 import base64
 import io
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 from importlib.resources import files as resources
 from typing import Any
 
@@ -43,7 +45,9 @@ def render(report: Report, source: Source) -> str:
     """The page as HTML; pictures are read from the source."""
     import jinja2
 
-    picture = _pictures(source)
+    kinds, sheets = _kinds(report), _sheets(report.manifest)
+    shown = [one["pictures"] for kind in kinds for one in kind["shown"]] + [each["shown"] for each in sheets]
+    pictures = _pictures(source, dict.fromkeys(name for names in shown for name in names))
     template = resources("frostline.audit").joinpath("page.html.j2").read_text(encoding="utf-8")
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
@@ -58,25 +62,26 @@ def render(report: Report, source: Source) -> str:
         splits=SPLITS,
         classes=_classes(report.manifest),
         charts=_charts(report.manifest),
-        kinds=_kinds(report, picture),
-        sheets=_sheets(report.manifest, picture),
+        kinds=kinds,
+        sheets=sheets,
+        pictures=pictures,
     )
 
 
-def _pictures(source: Source) -> Callable[[str], str]:
-    """From a name to a small JPEG as a data address, "" where there is none to be had."""
+def _pictures(source: Source, names: Iterable[str]) -> dict[str, str]:
+    """Name → a small JPEG as a data address, "" where there is none to be had."""
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        return dict(zip(names, pool.map(partial(_picture, source), names), strict=True))
 
-    @cache
-    def picture(name: str) -> str:
-        try:
-            pixels = decode(source.read(name), height=_SIDE, width=_SIDE, resize="pad")
-        except ImageError:
-            return ""
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, "JPEG", quality=_QUALITY)
-        return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
-    return picture
+def _picture(source: Source, name: str) -> str:
+    try:
+        pixels = decode(source.read(name), height=_SIDE, width=_SIDE, resize="pad")
+    except ImageError:
+        return ""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=_QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def _classes(manifest: Manifest) -> list[dict[str, Any]]:
@@ -130,7 +135,7 @@ def _histogram(title: str, values: npt.NDArray[np.float64], form: str) -> dict[s
     }  # fmt: skip
 
 
-def _kinds(report: Report, picture: Callable[[str], str]) -> list[dict[str, Any]]:
+def _kinds(report: Report) -> list[dict[str, Any]]:
     """Each kind of finding with its first images, the one beside the other."""
     found, usable = [], report.manifest.usable
     for kind in KINDS:
@@ -144,17 +149,17 @@ def _kinds(report: Report, picture: Callable[[str], str]) -> list[dict[str, Any]
                     "images": len({one.row for one in of}),
                     "out": out,
                     "policy": report.policies.get(kind, "keep"),
-                    "shown": [_shown(one, report.manifest, picture) for one in of[:_SHOWN]],
+                    "shown": [_shown(one, report.manifest) for one in of[:_SHOWN]],
                 }
             )
     return found
 
 
-def _shown(finding: Finding, manifest: Manifest, picture: Callable[[str], str]) -> dict[str, Any]:
+def _shown(finding: Finding, manifest: Manifest) -> dict[str, Any]:
     row = manifest.row(finding.row)
     names = [row["path"], *(manifest.row(other)["path"] for other in finding.others[:_OTHERS])]
     return {
-        "pictures": [picture(name) for name in names],
+        "pictures": names,
         "name": row["path"],
         "label": manifest.classes[row["label"]],
         "split": row["split"],
@@ -163,7 +168,7 @@ def _shown(finding: Finding, manifest: Manifest, picture: Callable[[str], str]) 
     }
 
 
-def _sheets(manifest: Manifest, picture: Callable[[str], str]) -> list[dict[str, Any]]:
+def _sheets(manifest: Manifest) -> list[dict[str, Any]]:
     """Images of each class and split, evenly spread over its names; fewer each where there are many classes."""
     each = max(2, min(_SHEET, _SHEETS // (len(SPLITS) * len(manifest.classes))))
     sheets = []
@@ -172,6 +177,6 @@ def _sheets(manifest: Manifest, picture: Callable[[str], str]) -> list[dict[str,
         for split in SPLITS:
             rows = np.flatnonzero(of[split]["label"].to_numpy() == label)
             chosen = np.unique(np.linspace(0, len(rows) - 1, min(each, len(rows))).astype(int))
-            shown = [picture(of[split]["path"][row].as_py()) for row in rows[chosen].tolist()]
+            shown = [of[split]["path"][row].as_py() for row in rows[chosen].tolist()]
             sheets.append({"label": name, "split": split, "count": len(rows), "shown": shown})
     return sheets

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from frostline import files, params, paths
+from frostline import arrow, files, params, paths
 from frostline.audit import findings, near, page, relations, scanning
 from frostline.audit.findings import BARE, Finding, Policies
 from frostline.audit.scanning import Scans
@@ -39,6 +39,7 @@ class _Seen:
 
 def run(name: str) -> None:
     """Write manifest, summary and page of the dataset named in params.yaml."""
+    arrow.spare_pandas()
     settings = params.load()
     dataset = params.entry(settings.datasets, name, what="dataset")
     key = f"datasets.{name}"

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from frostline import files
+from frostline import arrow, files
 from frostline.drift.measure import Limits, Tally
 from frostline.files import printable
 from frostline.onnx import foreign
@@ -14,7 +14,6 @@ from frostline.onnx.parts import Head
 from frostline.onnx.sessions import Session
 from frostline.results import drift_page
 from frostline.scores import (
-    arrow,
     drifting,
     elsewhere,
     job,

@@ -6,7 +6,7 @@ import sys
 CODE = """
 import sys
 import pyarrow as pa
-from frostline.scores import arrow
+from frostline import arrow
 
 {before}
 arrow.spare_pandas()
