@@ -89,12 +89,14 @@ def assign(
     partial = _cuts(shares, ["train", *missing])
     whole = _cuts(shares, SPLITS)
     fixed = {split for split in SPLITS if split != "train" or not missing}
-    late = [0 if image.split in fixed else 1 + image.wave for image in placed]
+    late = np.fromiter(
+        (0 if image.split in fixed else 1 + image.wave for image in placed), np.int32, len(placed)
+    )
+    used = np.fromiter(map(bool, ids), bool, len(ids))
     near = _neighbours(ids, links)
     clusters, bridges = _Clusters(len(ids)), {}
-    for wave in sorted(set(late)):
-        rows = [row for row, when in enumerate(late) if when == wave and ids[row]]
-        for members in _components(rows, near):
+    for wave in np.unique(late).tolist():
+        for members in _components((late == wave) & used, near):
             older = _older(members, near, clusters)
             if len(splits := sorted({clusters.splits[one] for one in older})) > 1:
                 bridges.update(dict.fromkeys(members, tuple(splits)))
@@ -142,10 +144,10 @@ def _neighbours(ids: Sequence[str], links: Iterable[tuple[int, int]]) -> dict[in
     return near
 
 
-def _components(rows: Sequence[int], near: Mapping[int, Sequence[int]]) -> Iterator[list[int]]:
-    """Rows that links within these rows connect, each set in order."""
-    left = {row for row in rows if row in near}
-    for row in rows:
+def _components(among: npt.NDArray[np.bool_], near: Mapping[int, Sequence[int]]) -> Iterator[list[int]]:
+    """Sets of rows, each in order, that links connect within those that are `among`."""
+    left = {row for row in near if among[row]}
+    for row in map(int, np.flatnonzero(among)):
         if row not in near:
             yield [row]
         elif row in left:
