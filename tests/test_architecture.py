@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "frostline"
 
 # Each room may import itself and the rooms named; the order is the order of the house, top to bottom.
-COMMON = {"arrow", "errors", "files", "paths", "notes", "progress", "__init__"}
+COMMON = {"errors", "files", "memory", "paths", "notes", "progress", "__init__"}
 ARROWS = {
     "cli": {"verbs", "tracking", "lineage"},
     "verbs": {

@@ -23,10 +23,10 @@ MIN_SIDE = 32  # pixels; smaller images have no detail to compare
 MIN_CONTRAST = 4.0  # grey levels; flat images have none either
 
 _NEIGHBOURS = 32  # nearest hashes that are looked at: of a thousand frames of one film, each meets these
-_QUERIES = 512
+_QUERIES = 256
 _BANDS, _BAND_BITS, _FLIPS = 4, 16, 1  # two of 64 bits in each of four bands: every pair within 7 bits
 _FRAMES = 8  # different pictures of one and the same hash that are told apart
-_VIEWED = 12  # images whose views are held, 0.3 MB each
+_VIEWED = 8  # images whose views are held, 0.3 MB each
 _SIDE = 48
 _GRID = (0.0, 0.0125, 0.025, 0.0375, 0.05)
 _VIEWS: list[Window] = [

@@ -5,8 +5,6 @@ because it needs both cores (half the work is Python's), and because a file that
 then costs a row and not the run.
 """
 
-import contextlib
-import ctypes
 import hashlib
 import itertools
 import multiprocessing
@@ -22,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from frostline import memory
 from frostline.audit.cache import Cache, Digests, Hexes
 from frostline.audit.look import Look, end_with_parent, look_all
 from frostline.data.source import Source
@@ -74,7 +73,7 @@ def scan(source: Source, names: Sequence[str], *, measure: bool) -> Scans:
             advance(1)
     cache.flush()
     cache.refresh()
-    _give_back()
+    memory.give_back()  # what bytes and pictures of images took, between what stays
     table, places = _table(cache, digests, unread), cache.find(digests)
     cache.close()
     return Scans(
@@ -84,12 +83,6 @@ def scan(source: Source, names: Sequence[str], *, measure: bool) -> Scans:
         thumbs=lambda rows: cache.thumbs(places[np.asarray(rows)]),
         hashes=lambda rows: cache.hashes(places[np.asarray(rows)]),
     )
-
-
-def _give_back() -> None:
-    """What bytes and pictures of images took, between what stays: glibc keeps it unless it is told."""
-    with contextlib.suppress(OSError, AttributeError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _table(cache: Cache, digests: Digests, unread: dict[int, str]) -> pa.Table:

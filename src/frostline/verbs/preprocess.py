@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from frostline import arrow, files, params, paths
+from frostline import files, memory, params, paths
 from frostline.audit import findings, near, page, relations, scanning
 from frostline.audit.findings import BARE, Finding, Policies
 from frostline.audit.scanning import Scans
@@ -39,7 +39,7 @@ class _Seen:
 
 def run(name: str) -> None:
     """Write manifest, summary and page of the dataset named in params.yaml."""
-    arrow.spare_pandas()
+    memory.spare_pandas()
     settings = params.load()
     dataset = params.entry(settings.datasets, name, what="dataset")
     key = f"datasets.{name}"
@@ -61,6 +61,7 @@ def examine(source: Source, dataset: params.Dataset, *, key: str, seed: int) -> 
     """Read, check and split a dataset; `key` is its dotted params key. InputError as its policies say."""
     policies = _policies(dataset, key)
     placed = placing.placed(source, Path(dataset.path))
+    memory.give_back()
     classes = placing.classes(placed, dataset.classes, where=dataset.path, key=key)
     names = placed.names
     audited = dataset.audit is not None
@@ -72,6 +73,7 @@ def examine(source: Source, dataset: params.Dataset, *, key: str, seed: int) -> 
     policies.refuse(settled.findings, names)
     out |= settled.out
     drawn = _drawn(seen, out, settled.links, dataset, seed)
+    memory.give_back()
     late = [_bridge(row, between) for row, between in sorted(drawn.bridges.items())]
     late += _imbalance(placed, drawn.splits) if audited else []
     policies.refuse(late, names)
@@ -109,6 +111,7 @@ def _together(seen: _Seen, out: Mapping[int, str], policies: Policies, *, audite
     exact = relations.copies(seen.scans.sha256, placed, rows)
     copied = [row for group in exact for row in group[1:]]
     alike = near.pairs(seen.scans, np.setdiff1d(rows, np.array(copied, np.int64))) if audited else []
+    memory.give_back()
     return relations.settle(
         placed, exact=exact, near=alike, grouped=relations.groups(placed, rows), policies=policies
     )

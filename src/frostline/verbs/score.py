@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from frostline import arrow, files
+from frostline import files, memory
 from frostline.drift.measure import Limits, Tally
 from frostline.files import printable
 from frostline.onnx import foreign
@@ -54,7 +54,7 @@ def run(  # one argument an option of the command
     InputError for anything wrong in what was given, before work begins;
     FrostlineError when not one image could be scored.
     """
-    arrow.spare_pandas()
+    memory.spare_pandas()
     asked = Options(**options)
     require_possible(asked)
     places.require_writable(out, source)

@@ -6,16 +6,16 @@ import sys
 CODE = """
 import sys
 import pyarrow as pa
-from frostline import arrow
+from frostline import memory
 
 {before}
-arrow.spare_pandas()
+memory.spare_pandas()
 column = pa.array([1.5, None])
 assert ("pandas" in sys.modules) == {loaded}, "pandas"
 assert len(pa.table([column], ["a"]).to_pandas()) == 2
 import pandas as pd
 
-arrow.spare_pandas()
+memory.spare_pandas()
 assert pa.array(pd.Series([1.5, float("nan")])).null_count == 1
 """
 
@@ -34,3 +34,27 @@ def test_pandas_waits_until_it_is_wanted() -> None:
 def test_pandas_that_is_there_is_found() -> None:
     """Whoever loaded it before keeps it."""
     run("import pandas", loaded=True)
+
+
+GIVING = """
+import re
+from pathlib import Path
+from frostline import memory
+
+def own():
+    return int(re.search(r"RssAnon:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+kept, gone = [], []
+for number in range(40_000):
+    (gone if number % 100 else kept).append(bytes(2000 + number % 7))
+full = own()
+gone.clear()
+between = own()
+memory.give_back()
+assert own() < full - 30_000, (full, between, own())
+"""
+
+
+def test_what_is_free_between_what_is_not_is_given_back() -> None:
+    """Of 80 MB in small pieces one piece in a hundred stays, here and there."""
+    subprocess.run([sys.executable, "-c", GIVING], check=True)

@@ -1,5 +1,7 @@
-"""pyarrow as rows and manifests need it: without pandas."""
+"""Less memory for much data: pyarrow without pandas, and what is free given back."""
 
+import contextlib
+import ctypes
 import sys
 from importlib.abc import MetaPathFinder
 from typing import Any
@@ -22,6 +24,12 @@ def spare_pandas() -> None:
         pa.array([])
     finally:
         sys.meta_path.remove(hiding)
+
+
+def give_back() -> None:
+    """Let the system have what is free between what is not: glibc keeps it unless it is told."""
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class _Hiding(MetaPathFinder):
