@@ -70,14 +70,16 @@ def test_only_what_is_new_is_decoded(tmp_path: Path, decoded: list[bytes]) -> No
     assert decoded[9:] == [encoded(100)]
 
 
+@pytest.mark.parametrize("remembered", [1, 2, 100])
 def test_copies_are_decoded_once(
-    tmp_path: Path, decoded: list[bytes], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, decoded: list[bytes], monkeypatch: pytest.MonkeyPatch, remembered: int
 ) -> None:
-    """However far apart they lie, in the first scan already; each has its row."""
+    """However far apart they lie, in the first scan already, with the cache in between; each has its row."""
     monkeypatch.setattr(scanning, "_HELPING", 2)
-    files = {f"{n}.png": encoded(n % 3) for n in range(9)}
+    monkeypatch.setattr(scanning, "_ASKED", remembered)
+    files = {f"{n:02}.png": encoded(n % 9) for n in range(27)}
     scans = scanned(folder(tmp_path / "x", files))[1]
-    assert sorted(decoded) == sorted(encoded(n) for n in range(3))
+    assert sorted(decoded) == sorted(encoded(n) for n in range(9))
     assert list(scans.sha256) == [sha256(content) for content in files.values()]
 
 

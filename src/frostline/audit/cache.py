@@ -70,6 +70,10 @@ class Cache:
         self._keys = keys[self._order]
         self._give_back()
 
+    def __len__(self) -> int:
+        """How many looks there were when the files were last seen."""
+        return len(self._keys)
+
     def find(self, digests: Digests) -> Places:
         """Where the looks of digests are that were looked at; of others it is nowhere in particular."""
         places: Places = self._order[

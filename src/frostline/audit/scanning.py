@@ -31,6 +31,7 @@ from frostline.progress import progress
 
 _HELPING = 32  # images given to a process at once
 _HELPING_BYTES = 4 * 2**20
+_ASKED = 8192  # images looked at that are remembered before the cache is asked again
 _WORTH_A_POOL = 256  # fewer are looked at in this process: starting others takes half a second
 
 
@@ -101,7 +102,7 @@ def _looked_at(source: Source, names: Sequence[str], cache: Cache, *, measure: b
     """Every image read, in order; those that the cache does not know are looked at and added."""
     workers = len(os.sched_getaffinity(0))
     waiting: deque[tuple[list[_Read], Future[list[Look]]]] = deque()
-    asked: set[bytes] = set()  # copies of what is under way
+    asked: set[bytes] = set()  # what the cache does not know yet, so that copies of it are not looked at
     with _Pool(workers if len(names) >= _WORTH_A_POOL else 0) as pool:
         for helping in _helpings(_read(source, name) for name in names):
             fresh = [read for read in _fresh(helping, cache) if read.digest not in asked]
@@ -112,6 +113,10 @@ def _looked_at(source: Source, names: Sequence[str], cache: Cache, *, measure: b
             yield from helping
             while len(waiting) > 2 * workers:
                 _settle(*waiting.popleft(), cache, measure)
+            if len(asked) > max(_ASKED, len(cache) // 4):  # it has to be read as a whole: seldom, then
+                cache.flush()
+                cache.refresh()
+                asked = {read.digest for fresh, _ in waiting for read in fresh}
         while waiting:
             _settle(*waiting.popleft(), cache, measure)
 
