@@ -63,7 +63,7 @@ def root(tmp_path: Path) -> Path:
 def of(root: Path, names: list[str] | None = None) -> Images:
     """Images of a folder by name, with the ids of what is there now."""
     with source.open_source(root) as opened:
-        chosen = opened.names() if names is None else names
+        chosen = list(opened.names()) if names is None else names
         return Images(
             root=root, paths=chosen, ids=[files.sha256(opened.read(name)) for name in chosen], rule=RULE
         )
