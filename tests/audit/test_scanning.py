@@ -83,6 +83,17 @@ def test_copies_are_decoded_once(
     assert list(scans.sha256) == [sha256(content) for content in files.values()]
 
 
+def test_nothing_can_be_read(tmp_path: Path) -> None:
+    """All links lead to a disk that is not there, and the cache is empty: every row has its reason."""
+    root = folder(tmp_path / "x", {})
+    root.mkdir(exist_ok=True)
+    for name in ("a.png", "b.png"):
+        (root / name).symlink_to("nowhere")
+    scans = scanned(root)[1]
+    assert scans.table["reason"].to_pylist() == ["cannot be read: No such file or directory"] * 2
+    assert list(scans.sha256) == ["", ""]
+
+
 def test_digests_read_as_their_text() -> None:
     """Zeros at the end are theirs; nothing is no text; what is left out is nothing, in the copy only."""
     some = [bytes(range(32)), b"\x01" + bytes(31), b"", b"\xff" * 32]

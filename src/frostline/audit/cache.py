@@ -76,9 +76,9 @@ class Cache:
 
     def find(self, digests: Digests) -> Places:
         """Where the looks of digests are that were looked at; of others it is nowhere in particular."""
-        places: Places = self._order[
-            np.searchsorted(self._keys, digests).clip(max=max(0, len(self._keys) - 1))
-        ]
+        if not len(self):
+            return np.zeros(len(digests), np.int32)
+        places: Places = self._order[np.searchsorted(self._keys, digests).clip(max=len(self) - 1)]
         return places
 
     def knows(self, digests: Digests) -> npt.NDArray[np.bool_]:
