@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 CODE = """
 import sys
 import pyarrow as pa
@@ -58,3 +60,32 @@ assert own() < full - 30_000, (full, between, own())
 def test_what_is_free_between_what_is_not_is_given_back() -> None:
     """Of 80 MB in small pieces one piece in a hundred stays, here and there."""
     subprocess.run([sys.executable, "-c", GIVING], check=True)
+
+
+MAPPING = """
+import re
+from pathlib import Path
+import numpy as np
+from frostline import memory
+
+def own():
+    return int(re.search(r"RssAnon:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+
+{told}
+large = np.ones(2**24, np.uint8)
+del large  # from now on glibc, untold, takes smaller arrays from its heap
+several = [np.ones(2**20, np.uint8) for _ in range(20)]
+pin = bytes(2**17)
+before = own()
+del several
+print(before - own())
+"""
+
+
+@pytest.mark.parametrize(("told", "goes"), [("memory.map_large()", True), ("", False)])
+def test_large_arrays_go_back_at_once(told: str, goes: bool) -> None:
+    """Also after a larger one was freed, and with something small behind them."""
+    done = subprocess.run(
+        [sys.executable, "-c", MAPPING.format(told=told)], check=True, capture_output=True, text=True
+    )
+    assert (int(done.stdout) > 15_000) == goes

@@ -8,6 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
+_MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of malloc.h
+
 
 def spare_pandas() -> None:
     """Let pyarrow take its one look for pandas now, and find none.
@@ -24,6 +26,16 @@ def spare_pandas() -> None:
         pa.array([])
     finally:
         sys.meta_path.remove(hiding)
+
+
+def map_large() -> None:
+    """Let arrays of half a megabyte and more be mapped each for itself, so that they go back once they are freed.
+
+    Unless it is told, glibc raises that size to the largest array that it ever freed; all below leave holes
+    between what stays.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 2**19)
 
 
 def give_back() -> None:

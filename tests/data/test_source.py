@@ -229,21 +229,15 @@ def test_a_zip_of_an_unknown_version(tmp_path: Path) -> None:
 
 def test_reasons_hold_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What goes into manifests is the same on every machine."""
-    folder(tmp_path, {"cats/gone.png": b"x", "cats/locked.png": b"x", "cats/large.png": bytes(50)})
+    folder(tmp_path, {"cats/gone.png": b"x", "cats/now_a_folder.png": b"x", "cats/large.png": bytes(50)})
     source = open_source(tmp_path)
     (tmp_path / "cats/gone.png").unlink()
-    read_bytes = Path.read_bytes
-
-    def locked(path: Path) -> bytes:
-        if path.name == "locked.png":
-            raise PermissionError(13, "Permission denied", str(path))
-        return read_bytes(path)
-
-    monkeypatch.setattr(Path, "read_bytes", locked)
+    (tmp_path / "cats/now_a_folder.png").unlink()
+    (tmp_path / "cats/now_a_folder.png").mkdir()
     monkeypatch.setattr(archives, "MAX_BYTES", 49)
     for name, reason in {
         "cats/gone.png": "cannot be read: No such file or directory",
-        "cats/locked.png": "cannot be read: Permission denied",
+        "cats/now_a_folder.png": "cannot be read: Is a directory",
         "cats/large.png": "too large: 50 bytes is over the limit of 49 for one image",
         "cats/never.png": "cannot be read: no such file",
     }.items():

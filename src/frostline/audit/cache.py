@@ -65,10 +65,9 @@ class Cache:
         self._starts = np.cumsum([0, *(batch.num_rows for _, batch in self._files)])
         batches = [batch for _, batch in self._files]
         self._table = pa.Table.from_batches(batches, SCHEMA).drop_columns(list(_LARGE))
-        keys = _keys(self._table["id"])
+        keys = _keys(self._files)
         self._order = np.argsort(keys, kind="stable").astype(np.int32)
         self._keys = keys[self._order]
-        self._give_back()
 
     def __len__(self) -> int:
         """How many looks there were when the files were last seen."""
@@ -141,7 +140,7 @@ class Cache:
         self._keys, self._order = np.zeros(0, "S32"), np.zeros(0, np.int32)
 
     def _give_back(self) -> None:
-        """Around what was read the system maps far more than it."""
+        """Around what was read the system mapped far more than it."""
         for mapped, _ in self._files:
             mapped.madvise(mmap.MADV_DONTNEED)
 
@@ -181,14 +180,15 @@ def _opened(path: Path) -> tuple[mmap.mmap, pa.RecordBatch] | None:
         batch = reader.get_batch(0)
     except (pa.ArrowException, OSError, ValueError):  # ValueError: nothing to map, or no rows
         return None
+    mapped.madvise(mmap.MADV_DONTNEED)
     return (mapped, batch) if reader.num_record_batches == 1 and batch.schema.equals(SCHEMA) else None
 
 
-def _keys(column: pa.ChunkedArray) -> Digests:
-    if not len(column):
-        return np.zeros(0, "S32")
-    parts = [
-        np.frombuffer(chunk.buffers()[1], "S32", count=len(chunk), offset=32 * chunk.offset)
-        for chunk in column.chunks
-    ]
+def _keys(opened: Sequence[tuple[mmap.mmap, pa.RecordBatch]]) -> Digests:
+    """The ids in all files; around what was read of one the system maps far more, which goes before the next."""
+    parts = [np.zeros(0, "S32")]
+    for mapped, batch in opened:
+        ids = batch.column("id")
+        parts.append(np.frombuffer(ids.buffers()[1], "S32", count=len(ids), offset=32 * ids.offset).copy())
+        mapped.madvise(mmap.MADV_DONTNEED)
     return np.concatenate(parts)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from frostline import memory
 from frostline.audit.look import WINDOWS, Window, scaled
 from frostline.audit.scanning import Scans
 from frostline.data.splits import Rows
@@ -39,6 +40,14 @@ _VIEWS: list[Window] = [
 Pair = tuple[int, int]
 
 
+def load() -> None:
+    """Import what the search runs on: that takes 30 MB more for a moment, which are there while nothing else is."""
+    import faiss  # noqa: F401
+    import scipy.ndimage  # noqa: F401
+
+    memory.give_back()
+
+
 def pairs(scans: Scans, rows: Rows) -> list[tuple[int, int, float]]:
     """Pairs (a, b, likeness) of the given rows that show the same picture, a < b, in order.
 
@@ -47,6 +56,7 @@ def pairs(scans: Scans, rows: Rows) -> list[tuple[int, int, float]]:
     chosen = _comparable(scans, rows)
     alike = _Comparison(scans, chosen)
     firsts, frames = _frames(_whole(scans, chosen), alike)
+    memory.give_back()
     for one, other in _candidates(scans, chosen, firsts):
         for a in frames.get(one, (one,)):
             for b in frames.get(other, (other,)):

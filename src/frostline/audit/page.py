@@ -172,11 +172,12 @@ def _sheets(manifest: Manifest) -> list[dict[str, Any]]:
     """Images of each class and split, evenly spread over its names; fewer each where there are many classes."""
     each = max(2, min(_SHEET, _SHEETS // (len(SPLITS) * len(manifest.classes))))
     sheets = []
-    of = {split: manifest.table.filter(pc.equal(manifest.table["split"], split)) for split in SPLITS}
+    labels, names = manifest.table["label"].to_numpy(), manifest.table["path"]
+    splits = {split: pc.equal(manifest.table["split"], split).to_numpy() for split in SPLITS}
     for label, name in list(enumerate(manifest.classes))[: _SHEETS // (2 * len(SPLITS))]:
         for split in SPLITS:
-            rows = np.flatnonzero(of[split]["label"].to_numpy() == label)
+            rows = np.flatnonzero(splits[split] & (labels == label))
             chosen = np.unique(np.linspace(0, len(rows) - 1, min(each, len(rows))).astype(int))
-            shown = [of[split]["path"][row].as_py() for row in rows[chosen].tolist()]
+            shown = [names[row].as_py() for row in rows[chosen].tolist()]
             sheets.append({"label": name, "split": split, "count": len(rows), "shown": shown})
     return sheets

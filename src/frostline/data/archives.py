@@ -12,7 +12,7 @@ import tempfile
 import threading
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -38,7 +38,7 @@ _GZIP = b"\x1f\x8b"
 _ZIP = b"PK"
 
 Reader = Callable[[str], bytes]
-Opened = tuple[list[str], Reader, Callable[[], None]]
+Opened = tuple[Sequence[str], Reader, Callable[[], None]]
 
 
 def open_archive(path: Path) -> Opened:

@@ -35,6 +35,9 @@ SCHEMA = pa.schema(
 )
 _CHUNK = 4096  # values turned into Python's at once
 _CONTENT = ("path", "sha256", "label", "split", "status")
+# Columns of few values, written as a dictionary: of the others it would be as large as the column.
+_REPEATED = ["split", "status", "reason", "flags"]
+_GROUP = 16_384  # rows that are encoded at once
 
 
 @dataclass(frozen=True)
@@ -155,7 +158,7 @@ def write(manifest: Manifest, path: Path) -> None:
     about = {"root": manifest.root, "classes": list(manifest.classes), "decode": manifest.decode}
     table = manifest.table.replace_schema_metadata({"frostline": json.dumps(about, sort_keys=True)})
     with writing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd", use_dictionary=_REPEATED, row_group_size=_GROUP)
 
 
 def read(path: Path, *, content: bytes | None = None) -> Manifest:

@@ -2,14 +2,15 @@
 
 import contextlib
 import functools
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
 from frostline.data import archives
-from frostline.data.listing import Names, find_images, index
+from frostline.data.listing import Names, index, walk_images
 from frostline.errors import InputError
 from frostline.files import printable
 from frostline.images import ImageError
@@ -25,7 +26,7 @@ class Source:
 
     def __init__(self, opened: archives.Opened, *, path: Path, shards: Sequence[str] = ()) -> None:
         names, self._read, self._close = opened
-        self._path, self._names = path, Names(names)
+        self._path, self._names = path, names if isinstance(names, Names) else Names(names)
         self._known = np.sort(np.fromiter(map(hash, names), np.int64, len(names)))
         # A folder's archives in order; images are then named `shard/name`.
         self.shards = tuple(shards)
@@ -87,18 +88,34 @@ def _again(path: Path) -> Source:
 
 
 def _open_folder(folder: Path) -> Source:
-    real = index(((name, name) for name in find_images(folder)), where=printable(folder))
-    if not real and (shards := _shards(folder)):
+    names, odd = _listed(folder)
+    if not names and (shards := _shards(folder)):
         return _open_shards(folder, shards)
 
-    odd = {name: raw for name, raw in real.items() if name != raw}  # names that are not UTF-8
-
     def read(name: str) -> bytes:
-        path = folder / odd.get(name, name)
-        archives.check_size(path.stat().st_size)
-        return path.read_bytes()
+        # Not by pathlib, which keeps a table of all names it ever saw.
+        with open(f"{folder}/{odd.get(name, name)}", "rb") as file:  # noqa: PTH123
+            archives.check_size(os.fstat(file.fileno()).st_size)
+            return file.read()
 
-    return Source((list(real), read, lambda: None), path=folder)
+    return Source((names, read, lambda: None), path=folder)
+
+
+def _listed(folder: Path) -> tuple[Names, dict[str, str]]:
+    """A folder's images by printable name; and, of names that are not UTF-8, what they really are."""
+    odd: dict[str, str] = {}
+
+    def shown() -> Iterator[str]:
+        for real in walk_images(folder):
+            name = printable(real)
+            if name != real:
+                odd[name] = real
+            yield name
+
+    names = Names(shown())
+    if odd:  # these may be out of order, or print as another does
+        names = Names(index(((real, real) for real in walk_images(folder)), where=printable(folder)))
+    return names, odd
 
 
 def _shards(folder: Path) -> dict[str, Path]:

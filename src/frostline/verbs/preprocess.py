@@ -40,17 +40,22 @@ class _Seen:
 def run(name: str) -> None:
     """Write manifest, summary and page of the dataset named in params.yaml."""
     memory.spare_pandas()
+    memory.map_large()
     settings = params.load()
     dataset = params.entry(settings.datasets, name, what="dataset")
     key = f"datasets.{name}"
     policies = _policies(dataset, key)
+    if dataset.audit is not None:
+        near.load()
     with _open(dataset.path) as source:
         seen = examine(source, dataset, key=key, seed=settings.seed)
+        memory.give_back()
         html = page.render(
             page.Report(name, seen.manifest, seen.findings, policies.of, dataset.audit is not None), source
         )
     folder = paths.dataset(name)
     summary = summarize(seen.manifest)
+    memory.give_back()
     manifests.write(seen.manifest, folder / "manifest.parquet")
     files.write_json(folder / "summary.json", {"dataset": name, **summary})
     files.write_text(paths.data_report(name), html)
