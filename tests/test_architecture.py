@@ -23,7 +23,7 @@ ARROWS = {
         "tracking", "graph", "lineage", "scores", "drift", "orchestration", "progress", "sweeps",
     },
     "sweeps": {"frost", "nets", "results", "tracking", "graph"},
-    "frost": {"nets", "engine", "cache", "data", "images", "params"},
+    "frost": {"nets", "onnx", "engine", "cache", "data", "images", "params"},
     "nets": {"params"},
     "engine": {"data", "images"},
     "scores": {"engine", "cache", "data", "drift", "images", "onnx", "params", "tracking"},
@@ -56,10 +56,11 @@ HEAVY = (
     "faiss",
     "jinja2",
 )
-# They read params, draw progress, count threads, move work, or serve scoring: no stage's output holds any of it.
+# They read params, draw progress, count threads or move work: no stage's output holds any of it. OpenVINO's plugin is
+# an extra: the key of the features that it computed names its version.
 NO_ARITHMETIC = {
-    "onnxruntime-ep-openvino", "pydantic", "pydantic_core", "ray", "rich", "ruamel.yaml", "ruamel.yaml.clib",
-    "threadpoolctl",
+    "ml_dtypes", "onnxruntime-ep-openvino", "pydantic", "pydantic_core", "ray", "rich", "ruamel.yaml",
+    "ruamel.yaml.clib", "threadpoolctl",
 }  # fmt: skip
 
 

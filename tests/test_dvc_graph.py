@@ -280,14 +280,14 @@ PACKAGES = {
     "keras": all_of("weights", "train", "export"),
     "matplotlib": all_of("evaluate", "compare"),
     "numpy": all_of("weights", "preprocess", "train", "evaluate", "export", "compare"),
-    "onnx": all_of("export"),
-    "onnxruntime-gpu": all_of("export"),
+    "onnx": all_of("train", "export"),
+    "onnxruntime-gpu": all_of("train", "export"),
     "pillow": all_of("preprocess", "train", "evaluate", "export", "compare"),
     "pyarrow": all_of("preprocess", "train", "evaluate", "export", "compare"),
     "scikit-learn": all_of("train", "evaluate", "compare"),
     "scipy": all_of("preprocess", "train", "evaluate", "compare"),
     "tensorflow": all_of("weights", "train", "export"),
-    "tf2onnx": all_of("export"),
+    "tf2onnx": all_of("train", "export"),
 }
 
 
@@ -307,7 +307,7 @@ def test_a_version_reruns_exactly(clean: Path, package: str) -> None:
         ("nets/fitting.py", ("weights", "train", "export")),
         ("cache/store.py", ("train", "export")),
         ("engine/local.py", ("train", "export")),
-        ("onnx/canonical.py", ("export",)),
+        ("onnx/canonical.py", ("train", "export")),
         ("results/plots.py", ("evaluate", "compare")),
         ("params/schema.py", ("weights", "preprocess", "train", "export", "compare")),
         ("verbs/train.py", ("train",)),

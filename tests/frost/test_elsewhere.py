@@ -15,6 +15,7 @@ from frostline.errors import InputError
 from frostline.files import sha256
 from frostline.frost import elsewhere, features, trunk
 from frostline.frost.features import Images, View
+from frostline.frost.forward import Forward
 from frostline.nets import network
 from frostline.params import Augmentation, parse
 from making import archive, encoded
@@ -85,7 +86,7 @@ def test_features_are_equal_to_the_bit(
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_trunk_travels(precision: str) -> None:
     """Pickled and opened again it gives the same bits."""
-    forward = elsewhere.Forward(frozen(precision))
+    forward = Forward(frozen(precision))
     batch = np.random.default_rng(0).integers(0, 256, (4, 32, 40, 3), np.uint8)
     assert np.array_equal(pickle.loads(pickle.dumps(forward))(batch)["rows"], forward(batch)["rows"])
 

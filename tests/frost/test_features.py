@@ -12,7 +12,7 @@ from frostline import files, images
 from frostline.data import source
 from frostline.errors import FrostlineError, InputError
 from frostline.frost import features as room
-from frostline.frost import trunk
+from frostline.frost import forward, trunk
 from frostline.frost.features import Images, View, features, pixels
 from frostline.nets import augmentation
 from frostline.params import Image
@@ -183,7 +183,7 @@ def test_other_software_is_another_row(
     """Another framework or another decoder makes new rows, never mixes with old ones."""
     assert forwarded(model, of(root)) == 40
     if name == "framework":
-        monkeypatch.setattr(room, "framework", lambda: "keras 9 on tensorflow 9")
+        monkeypatch.setattr(forward, "framework", lambda: "keras 9 on tensorflow 9")
     else:
         monkeypatch.setattr(images, "DECODE_VERSION", "frostline-9/pillow-99")
     assert forwarded(model, of(root)) == 40

@@ -8,6 +8,7 @@ import pytest
 from frostline import files
 from frostline.frost import trunk
 from frostline.frost.features import Images, View, features, pixels
+from frostline.frost.forward import Forward
 from frostline.frost.live import Live
 from frostline.params import Image
 from making import encoded, folder
@@ -43,7 +44,7 @@ def test_pictures_are_the_cached_views(of: Images, number: int, chosen: object) 
 def test_rows_are_the_cached_features(of: Images) -> None:
     """Through a trunk too: same rows as from the cache."""
     model = trunk.split(residual(), "pool").trunk
-    live = Live(pixels(of), of.ids, TURNED, 2, model.predict_on_batch)
+    live = Live(pixels(of), of.ids, TURNED, 2, Forward(model))
     expected = features(of, trunk=model, key=KEY, view=View(TURNED, 2))
     np.testing.assert_array_equal(live[:], expected[:])
     np.testing.assert_array_equal(live[np.array([33, 1])], expected[np.array([33, 1])])

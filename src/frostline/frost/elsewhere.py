@@ -1,38 +1,12 @@
-"""Images through a trunk elsewhere: the executor that a Ray cluster is, and a trunk that can travel there."""
+"""Images through a trunk elsewhere: the executor that a Ray cluster is."""
 
 import contextlib
-import pickle
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from frostline.engine import cluster, local
 from frostline.engine.work import Executor
 from frostline.errors import InputError
-from frostline.nets import transform
-
-
-class Forward:
-    """What a trunk (a Keras model from pixels) makes of a batch; pickled, it opens again where it arrives."""
-
-    def __init__(self, trunk: Any) -> None:
-        self._trunk = trunk
-
-    def __call__(self, batch: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
-        """(N, H, W, 3) uint8 to `rows` in the trunk's own precision."""
-        return {"rows": np.asarray(self._trunk.predict_on_batch(batch))}
-
-    def __reduce__(self) -> tuple[Any, tuple[bytes]]:
-        return _arrived, (pickle.dumps(self._trunk),)
-
-
-def _arrived(content: bytes) -> Forward:
-    """In another process: Keras comes up there as it does here, deterministic, before the trunk is read."""
-    with transform.opening():
-        return Forward(pickle.loads(content))
 
 
 @contextlib.contextmanager

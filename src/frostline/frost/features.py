@@ -3,6 +3,7 @@
 Both are one loop over the engine; only what is not stored yet is read, decoded and computed.
 """
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,9 +22,8 @@ from frostline.data.source import Source, open_source
 from frostline.engine.local import stream
 from frostline.engine.work import Block, Decode, Executor, Item, Network
 from frostline.errors import FrostlineError
-from frostline.frost.elsewhere import Forward
+from frostline.frost import forward
 from frostline.nets import augmentation
-from frostline.nets.backend import framework
 from frostline.params import Augmentation, Image
 from frostline.progress import progress
 
@@ -66,7 +66,7 @@ def pixels(of: Images, *, view: View | None = None, executor: Executor = stream)
     """Decoded images, rows of (H, W, 3) uint8, in the order of `of`; with a view, that rendering of each."""
     store = opened("pixels", of.decode_key, shape=of.shape, dtype="uint8", cache=paths.cache())
     return _rows(
-        of, store=store, network=_as_they_are, decode=_decode(of, view), row_ids=_row_ids(of, view),
+        of, store=store, begin=lambda: _as_they_are, decode=_decode(of, view), row_ids=_row_ids(of, view),
         executor=executor,
     )  # fmt: skip
 
@@ -89,13 +89,16 @@ def features(
     functions. Rows of 16-bit floats are read as the equal float32. With a view, of that rendering of each image.
     `executor` does the work: the local engine, or another one that gives the same rows.
     """
-    full = {**of.decode_key, **key, "framework": framework()}
     shape, dtype = tuple(trunk.output.shape[1:]), str(trunk.output.dtype)
-    store = opened("features", full, shape=shape, dtype=dtype, cache=paths.cache())
-    return _rows(
-        of, store=store, network=Forward(trunk), decode=_decode(of, view), row_ids=_row_ids(of, view),
-        executor=executor,
-    )  # fmt: skip
+    for way in forward.ways(trunk):
+        full = {**of.decode_key, **key, "framework": way.name}
+        store = opened("features", full, shape=shape, dtype=dtype, cache=paths.cache())
+        with contextlib.suppress(forward.UnfitError):
+            return _rows(
+                of, store=store, begin=partial(way.begin, store.folder), decode=_decode(of, view),
+                row_ids=_row_ids(of, view), executor=executor,
+            )  # fmt: skip
+    raise RuntimeError("Keras runs every trunk")
 
 
 def _row_ids(of: Images, view: View | None) -> Sequence[str]:
@@ -124,7 +127,7 @@ def _rows(  # noqa: PLR0913  # what a pass over images has
     of: Images,
     *,
     store: Store,
-    network: Network,
+    begin: Callable[[], Network],
     decode: Decode,
     row_ids: Sequence[str],
     executor: Executor,
@@ -132,6 +135,7 @@ def _rows(  # noqa: PLR0913  # what a pass over images has
     place = {each: index for index, each in reversed(list(enumerate(row_ids)))}
     todo = [place[each] for each in store.missing(row_ids)]
     if todo:
+        network = begin()
         ids = [row_ids[index] for index in todo]
         with (
             open_source(of.root) as source,

@@ -1,7 +1,7 @@
 """Rows that are made when they are asked for: renderings that are shown once and never kept."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from frostline.cache.store import Rows
+from frostline.engine.work import Network
 from frostline.nets import augmentation
 from frostline.params import Augmentation
-
-Forward = Callable[[npt.NDArray[np.uint8]], Any]
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Live:
     ids: Sequence[str]
     augmentation: Augmentation
     number: int
-    forward: Forward | None
+    network: Network | None
     batch: int = 32
 
     def __len__(self) -> int:
@@ -39,7 +38,7 @@ class Live:
         plain = self.pixels[places]
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             rendered = np.stack(list(pool.map(self._render, plain, places)))
-        return rendered if self.forward is None else self._forward(rendered)
+        return rendered if self.network is None else self._forward(rendered)
 
     def _render(self, pixels: npt.NDArray[np.uint8], place: int) -> npt.NDArray[np.uint8]:
         return augmentation.render(pixels, self.augmentation, content=self.ids[place], view=self.number)
@@ -51,5 +50,5 @@ class Live:
             some = rendered[start : start + self.batch]
             padded = np.zeros((self.batch, *some.shape[1:]), np.uint8)
             padded[: len(some)] = some
-            rows.append(np.asarray(self.forward(padded))[: len(some)].astype(np.float32))  # type: ignore[misc]
+            rows.append(self.network(padded)["rows"][: len(some)].astype(np.float32))  # type: ignore[misc]
         return np.concatenate(rows)

@@ -10,7 +10,7 @@ from frostline.data.manifest import Manifest
 from frostline.engine.local import stream
 from frostline.engine.work import Executor
 from frostline.errors import FrostlineError
-from frostline.frost import joined
+from frostline.frost import forward, joined
 from frostline.frost.features import Images, View, features, pixels
 from frostline.frost.live import Live
 from frostline.frost.trunk import Split
@@ -60,9 +60,9 @@ class Recipe:
         """What the upper part of a split network takes, for one split's images in manifest order."""
         images = self.images(split)
         if view and view.augmentation.views == "live":
-            forward = parts.trunk.predict_on_batch if parts.trunk is not None else None
+            through = forward.fastest(parts.trunk) if parts.trunk is not None else None
             return Live(
-                pixels(images, executor=self.executor), images.ids, view.augmentation, view.number, forward
+                pixels(images, executor=self.executor), images.ids, view.augmentation, view.number, through
             )
         if parts.trunk is None:
             return pixels(images, view=view, executor=self.executor)

@@ -77,6 +77,20 @@ def computing(precision: str) -> Iterator[None]:
         config.set_dtype_policy(before)
 
 
+@contextlib.contextmanager
+def in_float32(model: Any) -> Iterator[None]:
+    """All layers of a model compute in float32, as their weights are, for as long as this block traces it."""
+    layers = model._flatten_layers()  # nested ones too: there is no public name for them
+    before = [(layer, layer.dtype_policy) for layer in layers]
+    try:
+        for layer, _ in before:
+            layer.dtype_policy = "float32"
+        yield
+    finally:
+        for layer, policy in before:
+            layer.dtype_policy = policy
+
+
 @cache
 def strategy() -> Any:
     """How a training is spread: over one device, or over the first $FROSTLINE_DEVICES of the machine.

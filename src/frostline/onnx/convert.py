@@ -42,6 +42,14 @@ def convert(  # noqa: PLR0913  # two functions, their pixels, and what is said o
     return canonical.form(model, metadata={KEY: metadata, **(more or {})})
 
 
+def trunk(below: Function, *, shape: tuple[int, ...]) -> bytes:
+    """Convert a function of pixels alone, `image` (N, *shape) uint8 → `features`, for this machine's own use."""
+    with _quiet():
+        model = _graph(below, INPUT, FEATURES, shape=shape, dtype="uint8")
+    _keep_zeros(model)
+    return canonical.form(model, metadata={})
+
+
 def _graph(function: Function, taken: str, given: str, *, shape: tuple[int, ...], dtype: str) -> Any:
     """An ONNX model of a function of one tensor (N, *shape)."""
     import tensorflow as tf

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 NAME = "OpenVINOExecutionProvider"
+PACKAGE = "onnxruntime-ep-openvino"
 
 
 @functools.cache
@@ -26,7 +27,7 @@ def missing() -> str:
     try:
         found = devices()
     except ImportError:
-        return "the package onnxruntime-ep-openvino is not installed"
+        return f"the package {PACKAGE} is not installed"
     except Exception as error:  # ONNX Runtime's exceptions share no base
         return f"its plugin does not load ({str(error).splitlines()[0]})"
     return "" if found else f"its plugin takes Intel processors only, this one is {processor()}"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from frostline import files, lineage, paths
-from frostline.frost import crossed, elsewhere, joined, recipe, training
+from frostline.frost import crossed, elsewhere, forward, joined, recipe, training
 from frostline.frost import seen as seeing
 from frostline.frost.checkpoint import Checkpoint
 from frostline.frost.recipe import Recipe
@@ -66,6 +66,7 @@ def _line(inputs: Recipe, number: int, phase: str, epoch: fitting.Epoch) -> str:
 
 def _record(inputs: Recipe, network: Network, last: Split) -> dict[str, Any]:
     """All that this training is, by content: equal records, equal results."""
+    more = () if last.trunk is None else forward.packages(last.trunk)
     content = {
         "classifier": inputs.name,
         "dataset": inputs.entry.dataset,
@@ -74,7 +75,7 @@ def _record(inputs: Recipe, network: Network, last: Split) -> dict[str, Any]:
         "weights": inputs.weights,
         "recipe": inputs.plain,
         "code": lineage.code("frostline.verbs.train"),
-        "packages": lineage.packages(PACKAGES),
+        "packages": lineage.packages((*PACKAGES, *more)),
     }
     return {"key": lineage.key(content), **content, "parameters": _parameters(inputs, network, last)}
 
