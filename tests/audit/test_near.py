@@ -8,6 +8,7 @@ import imagehash
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 
 from frostline.audit import near, scanning
 from frostline.audit.look import WINDOWS, look, perceptual_hashes
@@ -90,3 +91,17 @@ def test_hashes_are_those_of_imagehash() -> None:
     ours = perceptual_hashes(grey)
     assert ours.shape == (len(WINDOWS), 64)
     assert (ours[0] == imagehash.phash(small).hash.ravel()).all()
+
+
+@pytest.mark.parametrize("number", [0, 1, 9, 27, 31])
+def test_views_are_what_pillow_and_scipy_make(number: int) -> None:
+    """A window resized, less its blur, of mean 0 and length 1: the matrices do nothing else."""
+    thumb = np.random.default_rng(number).integers(0, 256, (64, 64), np.uint8)
+    across, down = near._VIEWS[number]
+    (left, right), (top, bottom) = near._STRIPS[across], near._STRIPS[down]
+    whole = Image.fromarray(thumb.astype(np.float32))
+    box = (64 * left, 64 * top, 64 * right, 64 * bottom)
+    cut = np.asarray(whole.resize((48, 48), Image.Resampling.BILINEAR, box=box))
+    detail = cut - gaussian_filter(cut, 2.5, mode="nearest")
+    detail = (detail - detail.mean()) / np.linalg.norm(detail - detail.mean())
+    np.testing.assert_allclose(near.views(thumb)[number], detail.ravel(), atol=1e-5)
