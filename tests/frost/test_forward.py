@@ -114,8 +114,10 @@ def test_openvino_first_in_bfloat16(monkeypatch: pytest.MonkeyPatch, halved: Any
     assert packages(residual().body) == ()
 
 
-def test_one_conversion_for_all_views(of: Images, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The trunk is exported once; what is cached asks for nothing; Keras' features lie elsewhere."""
+def test_one_conversion_for_all_views(
+    of: Images, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """The trunk is exported once, and said to be; what is cached asks for nothing; Keras' features lie elsewhere."""
     net, made = frozen("bfloat16"), []
     real = convert.trunk
 
@@ -132,6 +134,7 @@ def test_one_conversion_for_all_views(of: Images, monkeypatch: pytest.MonkeyPatc
     fresh = features(of, trunk=net, key={})[:]
     features(of, trunk=net, key={}, view=view)
     assert made == [1]
+    assert capsys.readouterr().err.count("trunk: on cpu in fp32\n") == 1
     monkeypatch.setattr(forward, "ways", lambda _: [Way("exported", lambda _: pytest.fail("computed again"))])
     assert np.array_equal(features(of, trunk=net, key={})[:], fresh)
     assert not np.array_equal(fresh, plain)

@@ -93,6 +93,11 @@ class Exported:
         self._opened = opening.start(content, device, precision, threads=None)
         self._opened.names = (FEATURES,)
 
+    @property
+    def proof(self) -> str:
+        """What a profile showed of where its nodes run, in brackets; "" on the CPU's own provider."""
+        return f" ({self._opened.proof})" if self._opened.proof else ""
+
     def __call__(self, batch: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
         """(N, H, W, 3) uint8 to `rows` in the trunk's own precision."""
         import ml_dtypes  # noqa: F401  # NumPy knows bfloat16 by it
@@ -116,13 +121,15 @@ def exported(trunk: Any, folder: Path | None = None, *, device: str, precision: 
 
 @lru_cache(maxsize=4)
 def _tried(trunk: Any, folder: Path | None, device: str, precision: str) -> Exported | str:
-    """The exported trunk, or why there is none; a note says so, once."""
+    """The exported trunk, or why there is none; a line says which, once."""
     try:
-        return Exported(_converted(trunk, folder), device, precision, str(trunk.output.dtype))
+        found = Exported(_converted(trunk, folder), device, precision, str(trunk.output.dtype))
     except Exception as error:  # the converter's have no base
         reason = opening.line(error)
         print(f"note: {device} cannot run this trunk ({reason}); Keras does", file=sys.stderr, flush=True)
         return reason
+    print(f"trunk: on {device} in {precision}{found.proof}", file=sys.stderr, flush=True)
+    return found
 
 
 def _converted(trunk: Any, folder: Path | None) -> bytes:
