@@ -73,18 +73,19 @@ def test_code_is_independent_of_the_checkouts_place(package: Path, monkeypatch: 
 
 
 def test_the_stages_code_is_found() -> None:
-    """The training's closure reaches the networks, the cache and the decoder, but not the scorer."""
+    """The training's closure reaches the networks, the cache, the decoder and what opens a trunk, not the scorer."""
     found = {
         path.relative_to(lineage.PACKAGE).as_posix() for path in lineage.closure("frostline.verbs.train")
     }
     assert {
         "nets/fitting.py",
+        "onnx/opening.py",
         "cache/store.py",
         "images.py",
         "params/schema.py",
         "params/__init__.py",
     } <= found
-    assert not {path for path in found if path.startswith(("scores/", "onnx/", "cli"))}
+    assert not {path for path in found if path.startswith(("scores/", "onnx/sessions", "cli"))}
 
 
 def test_the_package_imports_by_full_name() -> None:
