@@ -9,24 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from frostline import files
 from frostline.frost import forward, trunk
 from frostline.frost.features import Images, View, features
 from frostline.frost.forward import Exported, Forward, Way, exported, fastest, packages, ways
 from frostline.nets import network
 from frostline.nets.backend import framework
 from frostline.onnx import convert, openvino
-from frostline.params import Image
-from making import encoded, folder
 from making_networks import HEIGHT, KERAS_COPIES, WIDTH, augmentation, classifier, residual
 
 pytestmark = KERAS_COPIES
 PICTURES = np.random.default_rng(4).integers(0, 256, (5, HEIGHT, WIDTH, 3), np.uint8)
 HERE = {"device": "cpu", "precision": "fp32"}  # ONNX Runtime's own provider stands in for OpenVINO's
-RULE = Image.model_validate(
-    {"size": {"height": HEIGHT, "width": WIDTH}, "resize": "squash", "transform": "rescale"}
-)
-CONTENTS = {f"{number:02}.png": encoded(number, height=20 + number, width=33) for number in range(35)}
 
 
 def frozen(precision: str, backbone: str = "mobilenet") -> Any:
@@ -39,15 +32,6 @@ def frozen(precision: str, backbone: str = "mobilenet") -> Any:
 def halved() -> Any:
     """A trunk in bfloat16."""
     return frozen("bfloat16")
-
-
-@pytest.fixture
-def of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Images:
-    """Thirty-five images and an empty cache."""
-    monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "cache"))
-    root = folder(tmp_path / "photos", CONTENTS)
-    ids = [files.sha256(content) for content in CONTENTS.values()]
-    return Images(root=root, paths=list(CONTENTS), ids=ids, rule=RULE)
 
 
 def processor(monkeypatch: pytest.MonkeyPatch, *, bf16: bool, missing: str = "") -> None:

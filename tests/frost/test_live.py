@@ -5,30 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from frostline import files
 from frostline.frost import trunk
 from frostline.frost.features import Images, View, features, pixels
 from frostline.frost.forward import Forward
 from frostline.frost.live import Live
-from frostline.params import Image
-from making import encoded, folder
-from making_networks import HEIGHT, WIDTH, augmentation, residual
+from making_networks import augmentation, residual
 
 KEY = {"backbone": "small", "weights": "0" * 64}
-RULE = Image.model_validate(
-    {"size": {"height": HEIGHT, "width": WIDTH}, "resize": "squash", "transform": "rescale"}
-)
 TURNED = augmentation(rotation=30, zoom=0.2, horizontal_flip=True, views=5)
-CONTENTS = {f"{number:02}.png": encoded(number, height=20 + number, width=33) for number in range(35)}
-
-
-@pytest.fixture
-def of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Images:
-    """Thirty-five images and an empty cache."""
-    monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "cache"))
-    root = folder(tmp_path / "photos", CONTENTS)
-    ids = [files.sha256(content) for content in CONTENTS.values()]
-    return Images(root=root, paths=list(CONTENTS), ids=ids, rule=RULE)
 
 
 @pytest.mark.parametrize("number", [0, 3])
