@@ -134,6 +134,19 @@ def test_a_thumb_is_read_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert counted.max_memory() < 2**20
 
 
+def test_without_measures_no_pictures_are_kept() -> None:
+    """A look that has no thumb costs the disk a line, not an empty thumb."""
+    store = cache.Cache(measure=False)
+    digests = [bytes.fromhex(sha256(b"%d" % number)) for number in range(1000)]
+    store.add(digests, [Look(height=number, format="PNG") for number in range(1000)])
+    store.flush()
+    store.refresh()
+    [file] = cache.paths.cache().glob("looks/*/*.arrow")
+    assert file.stat().st_size < 100 * 1000
+    wanted = np.array([digests[7], digests[3]], "S32")
+    assert store.looks(store.find(wanted))["height"].to_pylist() == [7, 3]
+
+
 def test_what_was_written_before_a_kill_counts(
     tmp_path: Path, decoded: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:

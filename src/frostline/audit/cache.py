@@ -7,7 +7,7 @@ dataset. Deleting the folder only costs looking again.
 import mmap
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import overload
@@ -40,6 +40,7 @@ FIELDS = [
 ]
 SCHEMA = pa.schema([("id", pa.binary(32)), *FIELDS])
 _LARGE = ("thumb", "hashes")  # columns that stay on disk until somebody asks
+_UNMEASURED = pa.schema([field for field in SCHEMA if field.name not in _LARGE])  # of a look that has none
 
 Digests = npt.NDArray[np.bytes_]  # (n,) S32
 Places = npt.NDArray[np.int32]  # (n,) rows of the cache's files, one after the other
@@ -50,6 +51,7 @@ class Cache:
 
     def __init__(self, *, measure: bool) -> None:
         packages = {name: version(name) for name in _PACKAGES} if measure else {}
+        self._schema = SCHEMA if measure else _UNMEASURED
         key = {"decode": DECODE_VERSION, "look": LOOK_VERSION, "measure": measure, "packages": packages}
         self._folder = paths.cache() / "looks" / files.digest(key)[:32]
         if not (self._folder / "key.json").exists():
@@ -60,11 +62,12 @@ class Cache:
 
     def refresh(self) -> None:
         """See the files that are there now."""
-        found = [_opened(path) for path in sorted(self._folder.glob("*.arrow")) if path.name[0] != "."]
+        there = (path for path in sorted(self._folder.glob("*.arrow")) if path.name[0] != ".")
+        found = [_opened(path, self._schema) for path in there]
         self._files = [each for each in found if each is not None]
         self._starts = np.cumsum([0, *(batch.num_rows for _, batch in self._files)])
         batches = [batch for _, batch in self._files]
-        self._table = pa.Table.from_batches(batches, SCHEMA).drop_columns(list(_LARGE))
+        self._table = pa.Table.from_batches(batches, self._schema).select(_UNMEASURED.names)
         keys = _keys(self._files)
         self._order = np.argsort(keys, kind="stable").astype(np.int32)
         self._keys = keys[self._order]
@@ -99,13 +102,14 @@ class Cache:
         self._flushed = time.monotonic()
         if not self._waiting:
             return
-        columns = {name: [getattr(look, name) for _, look in self._waiting] for name, _ in FIELDS}
-        table = pa.table({"id": [digest for digest, _ in self._waiting], **columns}, schema=SCHEMA)
+        digests, looks = zip(*self._waiting, strict=True)
+        columns = {name: [getattr(look, name) for look in looks] for name in self._schema.names[1:]}
+        table = pa.table({"id": list(digests), **columns}, schema=self._schema)
         self._waiting.clear()
         with (
             files.writing(self._folder / f"{secrets.token_hex(8)}.arrow") as temporary,
             pa.OSFile(str(temporary), "wb") as sink,
-            pa.ipc.new_file(sink, SCHEMA) as writer,
+            pa.ipc.new_file(sink, self._schema) as writer,
         ):
             writer.write_table(table)
 
@@ -159,10 +163,10 @@ class Hexes(Sequence[str]):
     @overload
     def __getitem__(self, row: slice) -> "Hexes": ...
     def __getitem__(self, row: int | slice) -> "str | Hexes":
-        if isinstance(row, slice):
-            return Hexes(self.digests[row])
-        digest = bytes(self.digests[row])
-        return digest.ljust(32, b"\0").hex() if digest else ""  # NumPy drops zeros at the end
+        return Hexes(self.digests[row]) if isinstance(row, slice) else _hex(self.digests[row])
+
+    def __iter__(self) -> Iterator[str]:
+        return map(_hex, self.digests)
 
     def without(self, rows: Iterable[int]) -> "Hexes":
         """The same, "" in some rows."""
@@ -171,7 +175,11 @@ class Hexes(Sequence[str]):
         return Hexes(digests)
 
 
-def _opened(path: Path) -> tuple[mmap.mmap, pa.RecordBatch] | None:
+def _hex(digest: bytes) -> str:
+    return digest.ljust(32, b"\0").hex() if digest else ""  # NumPy drops zeros at the end
+
+
+def _opened(path: Path, schema: pa.Schema) -> tuple[mmap.mmap, pa.RecordBatch] | None:
     """A file's mapped memory and the rows in it; None for one that is damaged or of another shape."""
     try:
         with path.open("rb") as file:
@@ -181,7 +189,7 @@ def _opened(path: Path) -> tuple[mmap.mmap, pa.RecordBatch] | None:
     except (pa.ArrowException, OSError, ValueError):  # ValueError: nothing to map, or no rows
         return None
     mapped.madvise(mmap.MADV_DONTNEED)
-    return (mapped, batch) if reader.num_record_batches == 1 and batch.schema.equals(SCHEMA) else None
+    return (mapped, batch) if reader.num_record_batches == 1 and batch.schema.equals(schema) else None
 
 
 def _keys(opened: Sequence[tuple[mmap.mmap, pa.RecordBatch]]) -> Digests:

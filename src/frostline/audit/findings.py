@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from posixpath import splitext
 
 import numpy as np
 
@@ -93,7 +93,7 @@ def of_files(scans: Scans, names: Sequence[str]) -> Iterator[Finding]:
         if reason:
             yield Finding(row, _kind(reason), reason)
             continue
-        if PurePosixPath(name).suffix.lower() not in _ENDINGS[kind]:
+        if splitext(name)[1].lower() not in _ENDINGS[kind]:
             yield Finding(row, "misnamed", f"misnamed: it is a {kind}")
         short, long = sorted((int(heights[row]), int(widths[row])))
         if short < TINY:

@@ -40,7 +40,8 @@ class Scans:
     """A row an image, in the source's order.
 
     sha256: hex, "" where there are no bytes to be had. bytes: file sizes. table: the columns of a Look
-    but thumb and hashes. thumbs, hashes: from row numbers to (n, 64, 64) and to (n, windows, 8) uint8.
+    but thumb and hashes. thumbs, hashes: from row numbers to (n, 64, 64) and to (n, windows, 8) uint8,
+    where they were measured.
     """
 
     sha256: Hexes

@@ -1,9 +1,8 @@
 """From names to labels: class folders, split folders, and what people wrap around them."""
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, overload
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -18,8 +17,7 @@ _WORDS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(NamedTuple):
     """One image: its name in the source, its class, and the split that its folder gives ("" for none).
 
     group: images of one group never straddle splits; "" for none. wave: images of a later one came
@@ -52,6 +50,10 @@ class Placing(Sequence[Placed]):
         if isinstance(row, slice):
             return Placing(self.names[row], self._places, self._of[row])
         return Placed(self.names[row], *self._places[self._of[row]])
+
+    def __iter__(self) -> Iterator[Placed]:
+        for name, place in zip(self.names, self._of, strict=True):
+            yield Placed(name, *self._places[place])
 
 
 def place(names: Sequence[str], *, where: str, shards: Sequence[str] = ()) -> Placing:
