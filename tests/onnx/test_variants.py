@@ -45,6 +45,40 @@ def test_int8_weights_are_integers() -> None:
     assert {"QuantizeLinear", "DequantizeLinear"} <= {node.op_type for node in made.graph.node}
 
 
+def convolutional() -> bytes:
+    """A convolution, a depthwise one, one of single pixels, and the mean."""
+    draw, node = np.random.default_rng(1), onnx.helper.make_node
+    shapes = {"first": (4, 3, 3, 3), "depthwise": (4, 1, 3, 3), "pixelwise": (3, 4, 1, 1)}
+    weights = [
+        onnx.numpy_helper.from_array(draw.normal(0, 0.1, shape).astype(np.float32), name)
+        for name, shape in shapes.items()
+    ]
+    nodes = [
+        node("Cast", ["image"], ["floats"], to=onnx.TensorProto.FLOAT),
+        node("Transpose", ["floats"], ["planes"], perm=[0, 3, 1, 2]),
+        node("Conv", ["planes", "first"], ["a"], name="first"),
+        node("Conv", ["a", "depthwise"], ["b"], name="depthwise", group=4),
+        node("Conv", ["b", "pixelwise"], ["c"], name="pixelwise"),
+        node("ReduceMean", ["c"], ["d"], axes=[2, 3], keepdims=0),
+        node("Softmax", ["d"], ["probs"]),
+    ]
+    image = onnx.helper.make_tensor_value_info("image", onnx.TensorProto.UINT8, ["N", 20, 28, 3])
+    probs = onnx.helper.make_tensor_value_info("probs", onnx.TensorProto.FLOAT, ["N", 3])
+    graph = onnx.helper.make_graph(nodes, "tiny", [image], [probs], weights)
+    operators = [onnx.helper.make_opsetid("", 17)]
+    whole: bytes = onnx.helper.make_model(graph, ir_version=8, opset_imports=operators).SerializeToString()
+    return whole
+
+
+def test_what_loses_most_and_gains_nothing_stays_in_floats() -> None:
+    """Depthwise convolutions keep their weights; what another takes is rounded there and nowhere else."""
+    graph = onnx.load_from_string(variants.make("int8", convolutional(), calibration=calibration)).graph
+    floats = {each.name for each in graph.initializer if each.data_type == onnx.TensorProto.FLOAT}
+    assert {"first", "depthwise", "pixelwise"} & floats == {"depthwise"}
+    rounded = {node.input[0] for node in graph.node if node.op_type == "QuantizeLinear"}
+    assert rounded == {"planes", "b"}
+
+
 def test_rows_of_a_variant_do_not_depend_on_the_batch() -> None:
     """Ranges are static: an image's neighbours do not change its answer."""
     made = variants.make("int8", MODEL, calibration=calibration)
