@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "frostline"
 
 # Each room may import itself and the rooms named; the order is the order of the house, top to bottom.
-COMMON = {"errors", "files", "memory", "paths", "notes", "progress", "__init__"}
+COMMON = {"errors", "files", "memory", "parquet", "paths", "notes", "progress", "__init__"}
 ARROWS = {
     "cli": {"verbs", "tracking", "lineage"},
     "verbs": {
@@ -156,6 +156,11 @@ def test_no_heavy_import_at_the_top(path: Path) -> None:
     names = {alias.name for node in top if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module or "" for node in top if isinstance(node, ast.ImportFrom)}
     assert not {name for name in names if name.split(".")[0] in HEAVY}
+
+
+def test_parquet_is_read_in_one_place() -> None:
+    """The one that says why not by Arrow's `read_table`."""
+    assert [path.name for path in files() if "read_table(" in path.read_text()] == []
 
 
 def test_importing_every_room_does_nothing() -> None:

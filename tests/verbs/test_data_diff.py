@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,4 +106,20 @@ def test_content_that_is_not_here(root: Path, tmp_path: Path, monkeypatch: pytes
     shutil.copytree(root, tmp_path / "x", ignore=shutil.ignore_patterns("cache"))
     monkeypatch.chdir(tmp_path / "x")
     with pytest.raises(FrostlineError, match="dvc fetch --all-commits"):
+        data_diff.run("old", "new")
+
+
+def test_a_remote_that_does_not_let_us_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its library raises is one line, whatever its class."""
+
+    class NoCredentialsError(Exception):
+        pass
+
+    def refuses(*_: Any, **__: Any) -> bytes:
+        raise NoCredentialsError("Unable to locate credentials")
+
+    monkeypatch.setattr("dvc.api.read", refuses)
+    with pytest.raises(
+        FrostlineError, match=r"no manifest of pets at old .*: Unable to locate credentials; "
+    ):
         data_diff.run("old", "new")

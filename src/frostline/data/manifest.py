@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from frostline import parquet
 from frostline.data.layout import SPLITS, Placed
 from frostline.errors import FrostlineError
 from frostline.files import printable, writing
@@ -168,7 +169,7 @@ def read(path: Path, *, content: bytes | None = None) -> Manifest:
     """
     again = f"run `dvc repro preprocess@{path.parent.name}`"
     try:
-        table = pq.read_table(path if content is None else pa.BufferReader(content))
+        table = parquet.read(path if content is None else content)
         about = json.loads(table.schema.metadata[b"frostline"])
         table = table.replace_schema_metadata(None).cast(SCHEMA)
         return Manifest(about["root"], tuple(about["classes"]), table, about["decode"])

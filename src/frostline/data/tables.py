@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from frostline import parquet
 from frostline.data.layout import SPLITS, Placing, split_word
 from frostline.errors import InputError
 from frostline.files import printable
@@ -54,15 +55,15 @@ def _read(path: Path) -> list[dict[str, Any]]:
     """Rows as text, None and missing columns as ""."""
     import pyarrow as pa
     import pyarrow.csv
-    import pyarrow.parquet
 
     where = printable(path)
     try:
         if path.suffix == ".csv":
             types = pa.csv.ConvertOptions(column_types=dict.fromkeys(_ALLOWED, pa.string()))
-            table = pa.csv.read_csv(path, convert_options=types)
+            alone = pa.csv.ReadOptions(use_threads=False)  # as `parquet.read` says
+            table = pa.csv.read_csv(path, read_options=alone, convert_options=types)
         else:
-            table = pa.parquet.read_table(path)
+            table = parquet.read(path)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{where} cannot be read: {str(error).splitlines()[0]}") from None
     if lacking := [name for name in _NEEDED if name not in table.column_names]:

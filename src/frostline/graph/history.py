@@ -15,14 +15,11 @@ def content(path: Path, *, revision: str) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # DVC's own libraries warn each other
         from dvc.api import read
-        from dvc.exceptions import DvcException
-        from dvc_data.index import DataIndexDirError
-        from scmrepo.exceptions import SCMError
 
     try:
         return bytes(read(path.as_posix(), rev=revision, mode="rb"))
-    except (DvcException, DataIndexDirError, SCMError, OSError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
+    except Exception as error:  # what the libraries of remotes raise shares no base
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise FrostlineError(
             f"{path} at {revision}: {reason}; `git log` and `dvc exp list` name revisions, "
             "`dvc fetch --all-commits` brings their files"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from frostline import files
+from frostline import files, parquet
 from frostline.data.listing import is_image
 from frostline.errors import FrostlineError, InputError
 
@@ -41,8 +41,9 @@ def recall(path: Path) -> Seen:
     if not path.is_file():
         return {}
     try:
-        paths, sizes, times = (column.to_pylist() for column in pq.read_table(path, schema=SCHEMA).columns)
-    except (pa.ArrowInvalid, OSError) as error:
+        table = parquet.read(path).cast(SCHEMA)
+        paths, sizes, times = (column.to_pylist() for column in table.columns)
+    except (pa.ArrowException, ValueError, OSError) as error:
         raise FrostlineError(f"{path} cannot be read ({error}); remove it, and all images are new") from None
     return dict(zip(paths, zip(sizes, times, strict=True), strict=True))
 

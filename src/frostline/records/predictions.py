@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from frostline import parquet
 from frostline.errors import FrostlineError
 from frostline.files import writing
 
@@ -108,10 +109,7 @@ def read(path: Path, *, made_by: str, content: bytes | None = None) -> Predictio
     With `content`, of those bytes, which stood at `path` elsewhere.
     """
     try:
-        with pq.ParquetFile(
-            path if content is None else pa.BufferReader(content)
-        ) as file:  # `read_table` would import pandas where it is installed
-            return _from_table(file.read())
+        return _from_table(parquet.read(path if content is None else content))
     except FileNotFoundError:
         raise FrostlineError(f"{path} is missing; run `{made_by}`") from None
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:

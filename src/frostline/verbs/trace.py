@@ -1,12 +1,11 @@
 """trace: from a row, a model, figures or a report back to the commit, the data and the image it came from."""
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from frostline import files, graph, tracking
+from frostline import files, graph, parquet, tracking
 from frostline.data.source import open_source
 from frostline.errors import FrostlineError, InputError
 from frostline.graph import Origin
@@ -165,9 +164,7 @@ def _content(file: Path, path: str) -> str:
 
 
 def _manifest(content: bytes) -> list[dict[str, Any]]:
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(io.BytesIO(content), columns=["path", "sha256", "split", "status"])
+    table = parquet.read(content, columns=["path", "sha256", "split", "status"])
     return list(table.to_pylist())
 
 
