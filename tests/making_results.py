@@ -130,12 +130,12 @@ def record(
     }
 
 
-def sights(manifest: manifests.Manifest, test: Predictions) -> seen.Seen:
+def sights(test: Predictions) -> seen.Seen:
     """Heat in one corner of every test image, and two views of a training image."""
     heat = np.zeros((len(test), 3, 4), np.uint8)
     heat[:, 0, 0] = 255
     views = np.stack([pixels(number, height=24, width=32) for number in (1, 2)])
-    return seen.Seen("last_conv", test.paths, heat, next(iter(manifest.split("train").paths), ""), views)
+    return seen.Seen("last_conv", test.paths, heat, views)
 
 
 def trained(
@@ -151,6 +151,6 @@ def trained(
     files.write_json(place / "record.json", record(name, manifest, dataset=dataset, weights=weights))
     predicted = guesses(manifest, wrong=wrong)
     predictions.write(predicted, place / "predictions.parquet")
-    seen.write(sights(manifest, predicted.split("test")), place / "seen.npz")
+    seen.write(sights(predicted.split("test")), place / "seen.npz")
     history.write(course(phases=("head", "head", "head", "thaw", "thaw")), place / "history.csv")
     return place

@@ -14,10 +14,9 @@ SEEN = seen.Seen(
     layer="block5_pool",
     paths=("cat/ä.png", "dog/b.png"),
     heat=np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4),
-    viewed="cat/c.png",
     views=np.stack([pixels(number, height=5, width=6) for number in range(3)]),
 )
-EMPTY = seen.Seen("", (), np.zeros((0, 1, 1), np.uint8), "", np.zeros((0, 5, 6, 3), np.uint8))
+EMPTY = seen.Seen("", (), np.zeros((0, 1, 1), np.uint8), np.zeros((0, 5, 6, 3), np.uint8))
 
 
 @pytest.mark.parametrize("given", [SEEN, EMPTY])
@@ -28,7 +27,7 @@ def test_read_what_was_written(given: seen.Seen, tmp_path: Path) -> None:
     seen.write(given, second)
     assert first.read_bytes() == second.read_bytes()
     found = seen.read(first, made_by="")
-    assert (found.layer, found.paths, found.viewed) == (given.layer, given.paths, given.viewed)
+    assert (found.layer, found.paths) == (given.layer, given.paths)
     np.testing.assert_array_equal(found.heat, given.heat)
     np.testing.assert_array_equal(found.views, given.views)
 

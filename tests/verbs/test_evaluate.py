@@ -166,15 +166,15 @@ def test_page_shows_heat_and_views() -> None:
     page = (paths.report("pets-cnn") / "report.html").read_text("utf-8")
     assert page.count('alt="Grad-CAM of ') == 2 + COUNTS["test"]
     assert "Grad-CAM at last_conv" in page
-    assert page.count("<figcaption>view ") == 2
-    assert "its first 2 of 2 views" in page
+    assert page.count("<figcaption>as it is<") == page.count("<figcaption>view ") == 1
+    assert "One training image in its 2 views;" in page
 
 
 @pytest.mark.usefixtures("project")
 def test_page_without_maps_and_augmentation() -> None:
     """A dense network without augmentation: no heat, no views, not a word of them."""
     path = paths.classifier("pets-cnn") / "seen.npz"
-    seen.write(seen.Seen("", (), np.zeros((0, 1, 1), np.uint8), "", np.zeros((0, 24, 32, 3), np.uint8)), path)
+    seen.write(seen.Seen("", (), np.zeros((0, 1, 1), np.uint8), np.zeros((0, 24, 32, 3), np.uint8)), path)
     evaluate.run("pets-cnn")
     page = (paths.report("pets-cnn") / "report.html").read_text("utf-8")
     assert "Grad-CAM" not in page

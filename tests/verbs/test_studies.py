@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from ruamel.yaml import YAML
 
 from frostline import tracking
 from frostline.errors import InputError
-from frostline.frost import features
+from frostline.frost import features, recipe, trial
+from frostline.params import Augmentation
 from frostline.tracking.session import session
 from frostline.verbs import curves, preprocess, sweep_freeze, sweep_views, weights
 from making import archive, classes
@@ -94,23 +95,45 @@ def test_nothing_to_freeze(tmp_path: Path) -> None:
 
 def test_sweep_views(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
     """A row a number of views; no more renderings than epochs; only live ones are computed again."""
-    sweep_views.run("viewed", views="none,1,2, 16,live", out=tmp_path)
+    sweep_views.run("viewed", views="1,2, 16,live", out=tmp_path)
     found = json.loads((tmp_path / "viewed" / "views.json").read_text())
     assert [(each["views"], each["renderings"]) for each in found] == [
-        ("none", 1), ("1", 1), ("2", 2), ("16", 3), ("live", 3),
+        ("1", 1), ("2", 2), ("16", 3), ("live", 3),
     ]  # fmt: skip
     for each in found:
         assert 0 <= each["accuracy_low"] <= each["accuracy"] <= each["accuracy_high"] <= 1
     # 16 views over 3 epochs are 3 renderings, the very ones that live epochs show.
-    assert found[3]["accuracy"] == found[4]["accuracy"]
+    assert found[2]["accuracy"] == found[3]["accuracy"]
     rows = list(csv.DictReader((tmp_path / "viewed" / "views.csv").read_text().splitlines()))
     assert [row["views"] for row in rows] == [each["views"] for each in found]
     assert width(tmp_path / "viewed" / "views.png") > 500
-    assert capsys.readouterr().out.count("each training image through the trunk") == 5
-    ways = ("1", "16", "2", "live", "none")
+    assert capsys.readouterr().out.count("each training image through the trunk") == 4
+    ways = ("1", "16", "2", "live")
     assert in_mlflow("viewed: views") == [f"viewed: views {each}" for each in ways]
     monkeypatch.setattr(features, "_computed", lambda *_: pytest.fail("computed again"))
     sweep_views.run("viewed", views="1,2", out=tmp_path)
+
+
+def test_the_first_view_is_the_image_itself(monkeypatch: Any) -> None:
+    """One view trains as no augmentation does, on the same cached rows; two add one rendering of each image."""
+    inputs = recipe.read("viewed")
+    plain = trial.trial(inputs.changed(augmentation=None))
+    seen: list[int] = []
+    computed = features._computed
+
+    def counted(blocks: Any, ids: Sequence[str]) -> Any:
+        seen.append(len(ids))
+        return computed(blocks, ids)
+
+    monkeypatch.setattr(features, "_computed", counted)
+    turned = Augmentation(**{**VIEWS, "rotation": 21.0})
+    one, two = (
+        trial.trial(inputs.changed(augmentation=turned.model_copy(update={"views": views})))
+        for views in (1, 2)
+    )
+    assert one.epochs == plain.epochs
+    assert two.epochs != plain.epochs
+    assert seen == [len(inputs.manifest.split("train").ids)]
 
 
 @pytest.mark.parametrize(
@@ -123,6 +146,7 @@ def test_sweep_views(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
         ),
         ("viewed", "1,many", r"^--views: 'many' is none of 1, 2, 3"),
         ("viewed", "0", r"^--views: '0' is none of 1, 2, 3"),
+        ("viewed", "none", r"^--views: 'none' is none of 1, 2, 3"),
         ("viewed", "", r"^--views: '' is none of 1, 2, 3"),
     ],
 )

@@ -355,8 +355,8 @@ def stored_rows(cache: Path) -> dict[str, list[int]]:
         ("cnn", []),
         # The whole body's features, which only fitting reads, and those at the second phase's cut.
         ("thawed", [("train", "validation"), ("train", "validation", "test")]),
-        # Epochs 1 and 3 share a view: two views of each training image, and every image as it is.
-        ("viewed", [("train", "train", "train", "validation", "test")]),
+        # Epochs 1 and 3 show each image as it is, epoch 2 a rendering: two views, one of them all predictions'.
+        ("viewed", [("train", "train", "validation", "test")]),
     ],
 )
 def test_cold_cache_in_the_same_process(
@@ -454,17 +454,20 @@ def test_export_refuses_a_model_that_disagrees(
 
 @pytest.mark.usefixtures("project")
 def test_export_makes_the_variants_that_are_named(tmp_path: Path) -> None:
-    """Files beside the model, what each costs on the test split, and the model itself unchanged."""
-    folder = Path("artifacts/models/viewed")
+    """Files beside the model, what each costs on the test split, and the model itself unchanged.
+
+    Not of `viewed`: maxima of noise are some of them so nearly constant that float16 cannot tell them apart.
+    """
+    folder = Path("artifacts/models/thawed")
     shutil.copytree(folder, tmp_path / "kept")
-    settle(changed(SETTINGS, {"classifiers.viewed.variants": {"fp16": 100.0, "int8": 100.0}}))
-    export.run("viewed")
+    settle(changed(SETTINGS, {"classifiers.thawed.variants": {"fp16": 100.0, "int8": 100.0}}))
+    export.run("thawed")
     names = {"model.onnx", "trunk.onnx", "head.onnx", "agreement.json"}
     names |= {"model.fp16.onnx", "model.int8.onnx", "variants.json"}
     assert {path.name for path in folder.iterdir()} == names
     assert (folder / "model.onnx").read_bytes() == (tmp_path / "kept/model.onnx").read_bytes()
     costs = json.loads((folder / "variants.json").read_text())
-    tested = said("viewed").split("test")
+    tested = said("thawed").split("test")
     for precision, cost in costs.items():
         session = sessions.open_session(folder / "model.onnx", device="cpu", precision=precision)
         assert cost["model"] == session.sha256
@@ -482,17 +485,17 @@ def test_export_refuses_a_variant_that_costs_too_much(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Beyond its limit there is no file, and the line says what was lost, on how many images, and what to do."""
-    shutil.copytree("artifacts/models/viewed", tmp_path / "kept")
-    settle(changed(SETTINGS, {"classifiers.viewed.variants": {"int8": 0.5}}))
+    shutil.copytree("artifacts/models/thawed", tmp_path / "kept")
+    settle(changed(SETTINGS, {"classifiers.thawed.variants": {"int8": 0.5}}))
     cost = variants.Loss(9, 11.1, only_exact=2, only_variant=1, agree=0.6, largest_difference=0.4)
     monkeypatch.setattr(variants, "compared", lambda *_: cost)
     with pytest.raises(
         FrostlineError, match=r"in int8 the model loses 11.1 points of accuracy on 9 test images"
     ):
-        export.run("viewed")
-    assert not list(Path("artifacts/models/viewed").glob("*int8*"))
-    shutil.rmtree("artifacts/models/viewed")
-    shutil.copytree(tmp_path / "kept", "artifacts/models/viewed")
+        export.run("thawed")
+    assert not list(Path("artifacts/models/thawed").glob("*int8*"))
+    shutil.rmtree("artifacts/models/thawed")
+    shutil.copytree(tmp_path / "kept", "artifacts/models/thawed")
 
 
 @pytest.mark.usefixtures("project")

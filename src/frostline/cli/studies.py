@@ -22,13 +22,13 @@ def sweep_freeze(classifier: str, cuts: str | None, most: int, out: Path) -> Non
     verb("sweep_freeze", classifier, cuts=cuts, most=most, out=out)
 
 
-@command("frostline sweep-views cats-dogs-vgg19 --views none,1,4,live")
+@command("frostline sweep-views cats-dogs-vgg19 --views 1,4,live")
 @click.argument("classifier")
 @click.option(
     "--views",
     default="1,4,16,live",
     show_default=True,
-    help="Numbers of views, live and none (no augmentation), separated by commas.",
+    help="Numbers of views (1: images as they are) and live, separated by commas.",
 )
 @click.option(
     "--out", default="reports/sweep-views", show_default=True, type=click.Path(path_type=Path),

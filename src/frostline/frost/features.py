@@ -56,7 +56,7 @@ class Images:
 
 @dataclass(frozen=True)
 class View:
-    """The `number`-th random rendering under an augmentation."""
+    """The `number`-th random rendering under an augmentation; training counts them from 1, as 0 is the image itself."""
 
     augmentation: Augmentation
     number: int

@@ -41,17 +41,14 @@ def heat(
     return layer, np.round(np.concatenate(found) * 255).astype(np.uint8)
 
 
-def views(inputs: Recipe) -> tuple[str, npt.NDArray[np.uint8]]:
-    """The first training image's path and its first renderings (V, H, W, 3) uint8, as epochs show them.
-
-    ("", (0, H, W, 3)) without augmentation.
-    """
+def views(inputs: Recipe) -> npt.NDArray[np.uint8]:
+    """The first training image (V, H, W, 3) uint8 as the first epochs show it; V is 0 without augmentation."""
     chosen, images = inputs.entry.augmentation, inputs.images("train")
     if chosen is None:
-        return "", np.zeros((0, *images.shape), np.uint8)
+        return np.zeros((0, *images.shape), np.uint8)
     plain = pixels(replace(images, paths=images.paths[:1], ids=images.ids[:1]))[:1][0]
     count = VIEWS if chosen.views == "live" else min(VIEWS, chosen.views)
     drawn = [
-        augmentation.render(plain, chosen, content=images.ids[0], view=number) for number in range(count)
+        augmentation.render(plain, chosen, content=images.ids[0], view=number) for number in range(1, count)
     ]
-    return images.paths[0], np.stack(drawn)
+    return np.stack([plain, *drawn])

@@ -48,10 +48,10 @@ def train(
 def extract(inputs: Recipe, network: Network, parts: dict[str, Split]) -> None:
     """Cache all that training will read, but for live views."""
     augmentation = inputs.entry.augmentation
-    views = 0 if augmentation and augmentation.views == "live" else getattr(augmentation, "views", 1)
+    kept = 1 if augmentation is None or augmentation.views == "live" else augmentation.views
     _pooled(inputs, network)
     for each in parts.values():
-        for number in range(views):
+        for number in range(kept):
             inputs.rows(each, "train", view=_view(inputs, number))
         inputs.rows(each, "validation")
 
@@ -92,17 +92,21 @@ def _put(model: Any, values: list[Any]) -> bool:
 
 
 def _pooled(inputs: Recipe, network: Network) -> RowsLike:
-    """The whole body's features of the training images, before anything has trained."""
+    """The whole body's features of the training images as they are, before anything has trained."""
     whole = Split(trunk=network.body, upper=network.head, cut="pool")
-    return inputs.rows(whole, "train", view=_view(inputs, 0))
+    return inputs.rows(whole, "train")
 
 
 def _view(inputs: Recipe, epoch: int) -> View | None:
-    """Epochs, counted over all phases, rotate through the views, or see a new one each (`live`)."""
+    """Epochs, counted over all phases, rotate through the views, or see a new one each (`live`).
+
+    The first view is the image as it is: its features are needed for predictions anyway.
+    """
     augmentation = inputs.entry.augmentation
     if augmentation is None:
         return None
-    return View(augmentation, epoch if augmentation.views == "live" else epoch % augmentation.views)
+    number = epoch if augmentation.views == "live" else epoch % augmentation.views
+    return View(augmentation, number) if number else None
 
 
 def _views(inputs: Recipe, parts: Split, before: int) -> Callable[[int], RowsLike]:

@@ -13,16 +13,15 @@ from frostline.files import writing
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """Heat of N test images at one layer, and V renderings of one training image.
+    """Heat of N test images at one layer, and V views of one training image, the first of them as it is.
 
     `heat`: (N, h, w) uint8, 255 where the image speaks most for the class that was predicted; `layer` is ""
-    and N is 0 for a network without maps. `views`: (V, H, W, 3) uint8; V is 0 and `viewed` "" without augmentation.
+    and N is 0 for a network without maps. `views`: (V, H, W, 3) uint8; V is 0 without augmentation.
     """
 
     layer: str
     paths: tuple[str, ...]
     heat: np.ndarray
-    viewed: str
     views: np.ndarray
 
 
@@ -34,7 +33,6 @@ def write(seen: Seen, path: Path) -> None:
         layer=np.array(seen.layer),
         paths=np.array(seen.paths, dtype=str),
         heat=seen.heat,
-        viewed=np.array(seen.viewed),
         views=seen.views,
     )
     with writing(path) as temporary:
@@ -49,7 +47,6 @@ def read(path: Path, *, made_by: str) -> Seen:
                 layer=str(found["layer"]),
                 paths=tuple(map(str, found["paths"])),
                 heat=found["heat"],
-                viewed=str(found["viewed"]),
                 views=found["views"],
             )
     except FileNotFoundError:

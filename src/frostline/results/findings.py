@@ -22,7 +22,7 @@ class Findings:
 
     `doubts` is None where labels were not checked, `checked` counts the images that were. `warm` holds photos
     as the network takes them, covered by heat where they speak for the class predicted; `views` one training
-    image as it is, and as epochs show it.
+    image as epochs show it.
     """
 
     record: Mapping[str, Any]

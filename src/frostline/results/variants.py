@@ -119,13 +119,13 @@ def cuts(points: Sequence[AtCut], *, classifier: str, note: str) -> "Figure":
 def views(points: Sequence[AtViews], *, classifier: str, note: str) -> "Figure":
     """Validation accuracy with its interval, and seconds of training, for each number of views."""
     best = max(points, key=lambda point: point.accuracy.value)
-    kind = {"none": "without augmentation", "live": "with live views"}.get(
-        best.views, f"with {best.views} view{'s' * (best.views != '1')} of each image"
+    kind = {"1": "with images as they are", "live": "with live views"}.get(
+        best.views, f"with {best.views} views of each image"
     )
     return _rated(
         points,
         title=f"{classifier}: {best.accuracy.value:.1%} on validation {kind}",
-        subtitle="renderings of each training image that epochs rotate through; live: a new one each epoch",
+        subtitle="views of each training image that epochs rotate through; live: a new one each epoch",
         cost="seconds of training; cached views were extracted before",
         note=note,
     )

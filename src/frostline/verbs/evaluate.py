@@ -62,7 +62,7 @@ def _find(name: str, every: Predictions, *, record: Mapping[str, Any], manifest:
         photos=dict(zip(photos, thumbnails.thumbnails(manifest, photos), strict=True)),
         warm=_warm(sights, record=record, manifest=manifest),
         layer=sights.layer,
-        views=_views(sights, record=record, manifest=manifest),
+        views=list(sights.views),
         hashes={"predictions (SHA-256)": files.sha256_file(folder / "predictions.parquet")},
     )
 
@@ -72,16 +72,6 @@ def _warm(sights: Seen, *, record: Mapping[str, Any], manifest: Manifest) -> dic
     taken = thumbnails.taken(manifest, sights.paths, rule=record["recipe"]["image"])
     pairs = zip(sights.paths, taken, sights.heat, strict=True)
     return {path: heat.laid_over(photo, warmth / 255) for path, photo, warmth in pairs}
-
-
-def _views(sights: Seen, *, record: Mapping[str, Any], manifest: Manifest) -> list[np.ndarray]:
-    """The training image as it is, then its views; [] without augmentation."""
-    if not len(sights.views):
-        return []
-    return [
-        *thumbnails.taken(manifest, [sights.viewed], rule=record["recipe"]["image"]),
-        *sights.views,
-    ]
 
 
 def _write(name: str, found: Findings) -> None:

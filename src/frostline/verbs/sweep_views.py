@@ -14,7 +14,7 @@ from frostline.tracking import Child
 def run(name: str, *, views: str, out: Path) -> None:
     """Train with each number of views, print a line each, write `views.csv`, `.json` and `.png` into `out/NAME`.
 
-    `views`: numbers, `live` and `none`, separated by commas. Figures are those of validation.
+    `views`: numbers and `live`, separated by commas. Figures are those of validation.
     """
     inputs = recipe.read(name)
     if inputs.entry.augmentation is None:
@@ -36,25 +36,24 @@ def run(name: str, *, views: str, out: Path) -> None:
 
 
 def _number(word: str) -> int | str:
-    if word in {"live", "none"}:
+    if word == "live":
         return word
     if word.isdecimal() and int(word) > 0:
         return int(word)
-    raise InputError(f"--views: '{word}' is none of 1, 2, 3, ..., live and none; for example 1,4,16,live")
+    raise InputError(f"--views: '{word}' is none of 1, 2, 3, ... and live; for example 1,4,16,live")
 
 
 def _at(inputs: Recipe, views: int | str) -> tuple[AtViews, Child]:
     """One training. Cached views are extracted before the clock starts, live ones while it runs."""
     settings = inputs.entry.augmentation
-    chosen = None if views == "none" or settings is None else settings.model_copy(update={"views": views})
+    chosen = settings and settings.model_copy(update={"views": views})
     there = inputs.changed(augmentation=chosen)
     done = trial.trial(there)
     epochs = sum(phase.epochs for phase in inputs.entry.phases.values())
-    shown = {"none": 1, "live": epochs}.get(str(views), views)
     point = AtViews(
         views=str(views),
         accuracy=variants.measured(done.accuracy, images=done.images),
-        renderings=min(int(shown), epochs),
+        renderings=epochs if views == "live" else min(int(views), epochs),
         seconds=done.seconds,
     )
     figures = {"renderings": point.renderings, "seconds": done.seconds}

@@ -132,8 +132,7 @@ def _seen(inputs: Recipe, network: Network, test: predictions.Predictions) -> se
     rows = np.unique(np.concatenate([test.surest_mistakes(HEATED), test.least_sure(HEATED)]))
     some = test.take(rows)
     layer, heat = seeing.heat(inputs, network, paths=some.paths, ids=some.ids, said=some.predicted)
-    viewed, views = seeing.views(inputs)
-    return seen.Seen(layer, some.paths if layer else (), heat, viewed, views)
+    return seen.Seen(layer, some.paths if layer else (), heat, seeing.views(inputs))
 
 
 def _unseen(inputs: Recipe, last: Split, predicted: predictions.Predictions) -> Any:
