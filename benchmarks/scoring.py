@@ -4,8 +4,8 @@
 
 Every contestant is a process of its own, reads the same files from disk, and is timed from the first
 file to the last probability, after one batch to warm up. Weights are random: speed does not depend on
-them. With `--bound`, decoding and the network are timed alone too: 1 / (1 / decode + 1 / network) is what
-shared processors allow.
+them. Decoding and the network are timed alone too: 1 / (1 / decode + 1 / network) is what shared processors
+allow; and a matrix product, by whose rate the network's operations alone would take the time that is left.
 """
 
 import argparse
@@ -207,12 +207,35 @@ def bound(folder: Path, photos: Path, network: str) -> float:
     return 1 / (1 / decoding + 1 / network_alone)
 
 
+def ceiling(folder: Path, photos: Path, network: str) -> float:  # noqa: ARG001  # a contestant like the others
+    """Images per second if the network were nothing but one large float32 matrix product, by NumPy."""
+    import keras
+
+    from frostline.nets import layers
+
+    operations = sum(
+        each.operations for each in layers.read(keras.models.load_model(folder / f"{network}.keras"))
+    )
+    side, times = 4096, []
+    one, other = np.random.default_rng(0).random((2, side, side), np.float32)
+    for _ in range(6):
+        started = time.perf_counter()
+        one @ other
+        times.append(time.perf_counter() - started)
+    rate = 2 * side**3 / min(times)
+    print(
+        f"    matrix product {rate / 1e9:.0f}, an image {operations / 1e9:.1f} G operations", file=sys.stderr
+    )
+    return float(rate / operations)
+
+
 CONTESTANTS = {
     "Keras predict": keras_predict,
     "ONNX Runtime script": ort_script,
     "OpenVINO script": openvino_script,
     "OpenVINO script, bf16": openvino_bf16,
     "OpenVINO script, int8": openvino_int8,
+    "a float32 matrix product": ceiling,
     "bound of decoding and network": bound,
     "frostline, cpu": frostline,
     "frostline, openvino, bf16": frostline_bf16,
