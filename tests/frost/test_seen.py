@@ -27,7 +27,8 @@ VIEWS = {
 ENTRIES: dict[str, Any] = {
     "plain": CNN,
     "viewed": changed(CNN, {"augmentation": VIEWS}),
-    "live": changed(CNN, {"augmentation": {**VIEWS, "views": "live"}}),
+    "live": changed(CNN, {"augmentation": {**VIEWS, "views": "live"}, "phases.all.epochs": 9}),
+    "brief": changed(CNN, {"augmentation": {**VIEWS, "views": "live"}, "phases.all.epochs": 2}),
 }
 
 
@@ -83,7 +84,7 @@ def test_nothing_to_look_at() -> None:
     assert (layer, found.shape) == ("", (0, 1, 1))
 
 
-@pytest.mark.parametrize(("name", "count"), [("viewed", 3), ("live", seen.VIEWS)])
+@pytest.mark.parametrize(("name", "count"), [("viewed", 3), ("live", seen.VIEWS), ("brief", 2)])
 def test_views_are_what_epochs_show(name: str, count: int) -> None:
     """View n of the picture is what epoch n trains on, the first of them the image as it is."""
     inputs = recipe.read(name)

@@ -115,7 +115,10 @@ def test_sweep_views(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
 
 
 def test_the_first_view_is_the_image_itself(monkeypatch: Any) -> None:
-    """One view trains as no augmentation does, on the same cached rows; two add one rendering of each image."""
+    """One view trains as no augmentation does, on the same cached rows; two and three add one rendering each.
+
+    More views than the three epochs are not drawn.
+    """
     inputs = recipe.read("viewed")
     plain = trial.trial(inputs.changed(augmentation=None))
     seen: list[int] = []
@@ -127,13 +130,13 @@ def test_the_first_view_is_the_image_itself(monkeypatch: Any) -> None:
 
     monkeypatch.setattr(features, "_computed", counted)
     turned = Augmentation(**{**VIEWS, "rotation": 21.0})
-    one, two = (
+    one, two, _ = (
         trial.trial(inputs.changed(augmentation=turned.model_copy(update={"views": views})))
-        for views in (1, 2)
+        for views in (1, 2, 16)
     )
     assert one.epochs == plain.epochs
     assert two.epochs != plain.epochs
-    assert seen == [len(inputs.manifest.split("train").ids)]
+    assert seen == [len(inputs.manifest.split("train").ids)] * 2
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,8 @@ def views(inputs: Recipe) -> npt.NDArray[np.uint8]:
     if chosen is None:
         return np.zeros((0, *images.shape), np.uint8)
     plain = pixels(replace(images, paths=images.paths[:1], ids=images.ids[:1]))[:1][0]
-    count = VIEWS if chosen.views == "live" else min(VIEWS, chosen.views)
+    epochs = sum(phase.epochs for phase in inputs.entry.phases.values())
+    count = min(VIEWS, epochs if chosen.views == "live" else chosen.views)
     drawn = [
         augmentation.render(plain, chosen, content=images.ids[0], view=number) for number in range(1, count)
     ]

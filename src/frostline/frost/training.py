@@ -47,12 +47,11 @@ def train(
 
 def extract(inputs: Recipe, network: Network, parts: dict[str, Split]) -> None:
     """Cache all that training will read, but for live views."""
-    augmentation = inputs.entry.augmentation
-    kept = 1 if augmentation is None or augmentation.views == "live" else augmentation.views
     _pooled(inputs, network)
-    for each in parts.values():
-        for number in range(kept):
-            inputs.rows(each, "train", view=_view(inputs, number))
+    for name, each in parts.items():
+        for view in dict.fromkeys(_view(inputs, epoch) for epoch in _epochs(inputs, name)):
+            if view is None or view.augmentation.views != "live":
+                inputs.rows(each, "train", view=view)
         inputs.rows(each, "validation")
 
 
@@ -63,17 +62,23 @@ def _resumed(last: Any, checkpoint: Checkpoint | None) -> Standing | None:
 
 
 def _fit(inputs: Recipe, parts: Split, name: str) -> Fit:
-    index = list(inputs.entry.phases).index(name)
-    before = [0, *accumulate(phase.epochs for phase in inputs.entry.phases.values())][index]
     labels = {split: inputs.manifest.split(split).labels for split in ("train", "validation")}
     return Fit(
         parts.upper,
         inputs.entry.phases[name],
-        Labelled(_views(inputs, parts, before), labels["train"]),
+        Labelled(_views(inputs, parts, _epochs(inputs, name)), labels["train"]),
         Labelled(_plain(inputs, parts, "validation"), labels["validation"]),
-        [inputs.seed, index],
+        [inputs.seed, list(inputs.entry.phases).index(name)],
         inputs.entry.training,
     )
+
+
+def _epochs(inputs: Recipe, name: str) -> range:
+    """A phase's epochs, counted over all phases."""
+    ends = dict(
+        zip(inputs.entry.phases, accumulate(p.epochs for p in inputs.entry.phases.values()), strict=True)
+    )
+    return range(ends[name] - inputs.entry.phases[name].epochs, ends[name])
 
 
 def _taken(model: Any) -> list[Any]:
@@ -109,12 +114,12 @@ def _view(inputs: Recipe, epoch: int) -> View | None:
     return View(augmentation, number) if number else None
 
 
-def _views(inputs: Recipe, parts: Split, before: int) -> Callable[[int], RowsLike]:
+def _views(inputs: Recipe, parts: Split, epochs: range) -> Callable[[int], RowsLike]:
     @lru_cache
     def rows(view: View | None) -> RowsLike:
         return inputs.rows(parts, "train", view=view)
 
-    return lambda epoch: rows(_view(inputs, before + epoch))
+    return lambda epoch: rows(_view(inputs, epochs[epoch]))
 
 
 def _plain(inputs: Recipe, parts: Split, split: str) -> Callable[[int], RowsLike]:
