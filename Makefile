@@ -40,8 +40,9 @@ test: $(READY)
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -q -n 2 --dist loadfile
 
+# A process for each file: TensorFlow keeps what the networks of a hundred tests took, until there is no memory.
 test-slow: $(READY)
-	$(BIN)/pytest -q -m slow --timeout=1800
+	@grep -rl --include='*.py' mark.slow tests | sort | xargs -n 1 $(BIN)/pytest -q -m slow --timeout=1800
 
 lint: $(READY)
 	$(BIN)/ruff check .
