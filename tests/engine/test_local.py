@@ -225,6 +225,24 @@ def test_closing_the_generator_stops_the_threads() -> None:
     assert len(read) <= 3 * 3 + 2
 
 
+def test_a_network_says_how_many_calls_it_takes_at_once() -> None:
+    """Two wait for each other here; their rows come out in order all the same."""
+
+    class Paired:
+        streams = 2
+
+        def __init__(self) -> None:
+            self.together = threading.Barrier(2, timeout=10)
+
+        def __call__(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+            if self.together.wait() == 0:
+                time.sleep(0.005)  # now one, now the other is late
+            return network(batch)
+
+    blocks = stream([item(number) for number in range(16)], decode=decode, network=Paired(), batch_size=2)
+    assert [level for _, _, level in rows(blocks)] == list(range(1, 17))
+
+
 def test_nothing_starts_before_the_first_block_is_asked_for() -> None:
     """Making the stream starts no thread and reads nothing."""
     stream([Item("x", _raising(KeyError()))], decode=decode, network=network, batch_size=1)

@@ -102,6 +102,7 @@ def test_one_conversion_for_all_views(
     of: Images, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     """The trunk is exported once, and said to be; what is cached asks for nothing; Keras' features lie elsewhere."""
+    processor(monkeypatch, bf16=False)
     net, made = frozen("bfloat16"), []
     real = convert.trunk
 
@@ -113,13 +114,15 @@ def test_one_conversion_for_all_views(
     plain = features(of, trunk=net, key={})[:]
     assert made == []
     way = Way("exported", partial(exported, net, **HERE))
-    monkeypatch.setattr(forward, "ways", lambda _: [way])
+    monkeypatch.setattr(forward, "ways", lambda _, **__: [way])
     view = View(augmentation(rotation=20, views=2), 1)
     fresh = features(of, trunk=net, key={})[:]
     features(of, trunk=net, key={}, view=view)
     assert made == [1]
     assert capsys.readouterr().err.count("trunk: on cpu in fp32\n") == 1
-    monkeypatch.setattr(forward, "ways", lambda _: [Way("exported", lambda _: pytest.fail("computed again"))])
+    monkeypatch.setattr(
+        forward, "ways", lambda _, **__: [Way("exported", lambda _: pytest.fail("computed again"))]
+    )
     assert np.array_equal(features(of, trunk=net, key={})[:], fresh)
     assert not np.array_equal(fresh, plain)
     np.testing.assert_allclose(fresh, plain, rtol=0.1, atol=0.05)
@@ -130,7 +133,7 @@ def test_the_file_is_kept_beside_the_features(
 ) -> None:
     """Another process with a few new images opens it; a damaged one is made anew."""
     net = frozen("bfloat16")
-    monkeypatch.setattr(forward, "ways", lambda _: [Way("exported", partial(exported, net, **HERE))])
+    monkeypatch.setattr(forward, "ways", lambda _, **__: [Way("exported", partial(exported, net, **HERE))])
     few = replace(of, paths=of.paths[:5], ids=of.ids[:5])
     features(few, trunk=net, key={})
     [kept] = (tmp_path / "cache/features").glob("*/*.onnx")
@@ -148,11 +151,12 @@ def test_the_file_is_kept_beside_the_features(
 
 def test_keras_steps_in(of: Images, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     """A device that does not come up costs one note, not the training; nothing is kept under its name."""
+    processor(monkeypatch, bf16=False)
     net = frozen("bfloat16")
     expected = features(of, trunk=net, key={"of": "Keras"})[:]
     plain = ways(net)[-1]
     absent = Way("absent", partial(exported, net, device="cuda", precision="fp32"))
-    monkeypatch.setattr(forward, "ways", lambda _: [absent, plain])
+    monkeypatch.setattr(forward, "ways", lambda _, **__: [absent, plain])
     assert np.array_equal(features(of, trunk=net, key={"of": "both"})[:], expected)
     view = View(augmentation(rotation=20, views=2), 1)
     features(of, trunk=net, key={"of": "both"}, view=view)
@@ -169,6 +173,10 @@ def test_openvino_itself(of: Images) -> None:
     """On such a processor it is the one that computes, and it computes the same function."""
     net = frozen("bfloat16", "resnet50")
     assert isinstance(fastest(net), Exported)
-    found, expected = (way.begin(None)(PICTURES)["rows"].astype(np.float32) for way in ways(net))
-    assert np.linalg.norm(found - expected) < 0.02 * np.linalg.norm(expected)
+    alone, keras = (way.begin(None)(PICTURES)["rows"].astype(np.float32) for way in ways(net))
+    assert np.linalg.norm(alone - keras) < 0.02 * np.linalg.norm(keras)
+    shared = ways(net, parallel=True)[0].begin(None)
+    assert isinstance(shared, Exported)
+    assert shared.streams == openvino.streams()
+    assert np.array_equal(shared(PICTURES)["rows"].astype(np.float32), alone)
     assert features(of, trunk=net, key={})[:].shape == (35, 2048)

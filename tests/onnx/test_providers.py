@@ -1,6 +1,7 @@
 """What ONNX Runtime is asked for: options by device and precision, and what is missing."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -63,14 +64,20 @@ def test_openvino_is_told_its_arithmetic(
 ) -> None:
     """On AMX it would choose bfloat16 by itself; what int8 leaves in floats may be that."""
     monkeypatch.setattr(openvino, "_field", lambda _: flags)
-    options = providers.openvino_options(precision=precision, threads=2, cache=CACHE)
+    options = providers.openvino_options(precision=precision, threads=2, streams=3, cache=CACHE)
     device = json.loads(options["load_config"])["CPU"]
     assert device["INFERENCE_PRECISION_HINT"] == hint
     assert device["INFERENCE_NUM_THREADS"] == "2"
-    assert (
-        "INFERENCE_NUM_THREADS"
-        not in providers.openvino_options(precision=precision, threads=None, cache=CACHE)["load_config"]
-    )
+    assert device["NUM_STREAMS"] == "3"
+    free = providers.openvino_options(precision=precision, threads=None, streams=1, cache=CACHE)
+    assert "INFERENCE_NUM_THREADS" not in free["load_config"]
+
+
+@pytest.mark.parametrize(("threads", "streams"), [(1, 1), (2, 2), (4, 4), (8, 4), (16, 4), (64, 16)])
+def test_few_processors_have_a_run_each(threads: int, streams: int) -> None:
+    """More of them share a run, four or more to one."""
+    assert openvino.streams(threads) == streams
+    assert 1 <= openvino.streams() <= (os.cpu_count() or 1)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from onnx import TensorProto
 
 from frostline.errors import FrostlineError, InputError
 from frostline.files import sha256
-from frostline.onnx import opening, providers, sessions
+from frostline.onnx import opening, openvino, providers, sessions
 from frostline.onnx.contract import to_json
+from frostline.onnx.proof import Proof
 from frostline.onnx.sessions import open_session
 from making_models import contract, model
 
@@ -226,6 +228,40 @@ def test_importing_sessions_loads_no_runtime() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
     assert sessions.DEVICES == ("auto", "cpu", "openvino", "cuda", "tensorrt")
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_openvino_divides_its_threads_among_runs(monkeypatch: pytest.MonkeyPatch, parallel: bool) -> None:
+    """Only for callers that keep so many runs under way; a run alone has all threads. The CPU stands in for it."""
+    load, told = opening._load, []
+
+    def loading(content: bytes, _: str, *rest: Any, streams: int, **more: Any) -> Any:
+        told.append(streams)
+        return load(content, "cpu", *rest, **more)
+
+    monkeypatch.setattr(opening, "_load", loading)
+    monkeypatch.setattr(opening.providers, "require", lambda _: None)
+    monkeypatch.setattr(opening, "_prove", lambda *_, **__: Proof({openvino.NAME: 1}, (), 1))
+    opened = opening.start(model(), "openvino", "fp32", threads=3, parallel=parallel)
+    opened.names = ("probs",)
+    assert told == [opened.streams] == [3 if parallel else 1]
+    batch = np.random.default_rng(3).integers(0, 256, (8, 20, 28, 3), np.uint8)
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda row: opened.run(batch[row : row + 1])["probs"], range(8)))
+    np.testing.assert_allclose(np.concatenate(found), opened.run(batch)["probs"], atol=1e-6)
+
+
+@pytest.mark.skipif(bool(openvino.missing()), reason="OpenVINO's plugin does not run here")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"] if openvino.has_bf16() else ["fp32"])
+def test_openvino_itself_in_parallel(precision: str) -> None:
+    """Every row is the very same, alone or beside others."""
+    batch = np.random.default_rng(3).integers(0, 256, (16, 20, 28, 3), np.uint8)
+    alone = open_session(model(), device="openvino", precision=precision)
+    shared = open_session(model(), device="openvino", precision=precision, parallel=True)
+    assert (alone.streams, shared.streams) == (1, openvino.streams())
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(shared.run, [batch[at : at + 2] for at in range(0, 16, 2)]))
+    assert np.array_equal(np.concatenate([each["probs"] for each in found]), alone.run(batch)["probs"])
 
 
 def test_openvino_settles_an_int8_network_on_one_size(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,22 +35,23 @@ def stream(  # noqa: PLR0913  # the five sizes and functions that a pass over im
     network: Network,
     batch_size: int,
     workers: int | None = None,
-    streams: int = 1,
+    streams: int | None = None,
     look: Look | None = None,
 ) -> Generator[Block, None, None]:
     """Items to blocks of at most `batch_size` rows, in order, each item exactly once.
 
     `decode` turns a file's bytes into (H, W, 3) uint8, always the same H and W. `look` says more of the bytes
     and of those pixels, always under the same names; that joins the network's outputs. `network` is called
-    from `streams` threads of its own, always with a new (batch_size, H, W, 3) uint8 array; rows that
-    no image fills are zero and are never emitted. `workers` threads (default: the processors this
-    process may use) read and decode. At most (streams + 2) * batch_size + workers images are under
-    way ahead of what was emitted.
+    from `streams` threads of its own (default: its attribute of that name, else 1), always with a new
+    (batch_size, H, W, 3) uint8 array; rows that no image fills are zero and are never emitted. `workers`
+    threads (default: the processors this process may use) read and decode. At most (streams + 2) *
+    batch_size + workers images are under way ahead of what was emitted.
 
     An ImageError or OSError of one item becomes its error; any other exception ends the stream.
     Closing the generator stops the threads. ValueError for a size below 1.
     """
     threads = workers if workers is not None else len(os.sched_getaffinity(0))
+    streams = streams if streams is not None else getattr(network, "streams", 1)
     if min(batch_size, threads, streams) < 1:
         raise ValueError(
             f"batch_size, workers and streams must be at least 1; are {batch_size}, {threads} and {streams}"

@@ -90,7 +90,7 @@ def features(
     `executor` does the work: the local engine, or another one that gives the same rows.
     """
     shape, dtype = tuple(trunk.output.shape[1:]), str(trunk.output.dtype)
-    for way in forward.ways(trunk):
+    for way in forward.ways(trunk, parallel=True):
         full = {**of.decode_key, **key, "framework": way.name}
         store = opened("features", full, shape=shape, dtype=dtype, cache=paths.cache())
         with contextlib.suppress(forward.UnfitError):

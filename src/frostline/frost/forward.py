@@ -41,15 +41,21 @@ class UnfitError(FrostlineError):
     """A trunk that does not run this way; another one does."""
 
 
-def ways(trunk: Any) -> list[Way]:
-    """How features of a trunk (a Keras model from pixels) can be had here, the fastest first; Keras always can."""
+def ways(trunk: Any, *, parallel: bool = False) -> list[Way]:
+    """How features of a trunk (a Keras model from pixels) can be had here, the fastest first; Keras always can.
+
+    With `parallel` a network may say by its `streams` how many calls at once it is fastest with.
+    """
     plain = Way(framework(), lambda _: Forward(trunk))
     if str(trunk.output.dtype) != "bfloat16" or keras().backend.backend() != "tensorflow":
         return [plain]
     if not openvino.has_bf16() or openvino.missing():
         return [plain]
     name = f"OpenVINO's plugin {metadata.version(openvino.PACKAGE)} in bf16"
-    return [Way(name, partial(exported, trunk, device="openvino", precision="bf16")), plain]
+    return [
+        Way(name, partial(exported, trunk, device="openvino", precision="bf16", parallel=parallel)),
+        plain,
+    ]
 
 
 def packages(trunk: Any) -> tuple[str, ...]:
@@ -58,7 +64,7 @@ def packages(trunk: Any) -> tuple[str, ...]:
 
 
 def fastest(trunk: Any) -> Network:
-    """The first of the ways that this trunk runs."""
+    """The first of the ways that this trunk runs, for one call at a time."""
     for way in ways(trunk):
         with contextlib.suppress(UnfitError):
             return way.begin(None)
@@ -88,10 +94,17 @@ def _arrived(content: bytes) -> Forward:
 class Exported:
     """What an exported trunk makes of a batch, by ONNX Runtime; pickled, it opens again where it arrives."""
 
-    def __init__(self, content: bytes, device: str, precision: str, dtype: str) -> None:
+    def __init__(
+        self, content: bytes, device: str, precision: str, dtype: str, *, parallel: bool = False
+    ) -> None:
         self._how = (content, device, precision, dtype)
-        self._opened = opening.start(content, device, precision, threads=None)
+        self._opened = opening.start(content, device, precision, threads=None, parallel=parallel)
         self._opened.names = (FEATURES,)
+
+    @property
+    def streams(self) -> int:
+        """How many calls at once it is fastest with."""
+        return self._opened.streams
 
     @property
     def proof(self) -> str:
@@ -108,22 +121,25 @@ class Exported:
         return Exported, self._how
 
 
-def exported(trunk: Any, folder: Path | None = None, *, device: str, precision: str) -> Exported:
+def exported(
+    trunk: Any, folder: Path | None = None, *, device: str, precision: str, parallel: bool = False
+) -> Exported:
     """A trunk through ONNX Runtime on a device, opened once a process, since every view asks anew.
 
     UnfitError where it cannot be converted, or the device leaves out one of its layers.
     """
-    found = _tried(trunk, folder, device, precision)
+    found = _tried(trunk, folder, device, precision, parallel)
     if isinstance(found, str):
         raise UnfitError(found)
     return found
 
 
 @lru_cache(maxsize=4)
-def _tried(trunk: Any, folder: Path | None, device: str, precision: str) -> Exported | str:
+def _tried(trunk: Any, folder: Path | None, device: str, precision: str, parallel: bool) -> Exported | str:
     """The exported trunk, or why there is none; a line says which, once."""
     try:
-        found = Exported(_converted(trunk, folder), device, precision, str(trunk.output.dtype))
+        content = _converted(trunk, folder)
+        found = Exported(content, device, precision, str(trunk.output.dtype), parallel=parallel)
     except Exception as error:  # the converter's have no base
         reason = opening.line(error)
         print(f"note: {device} cannot run this trunk ({reason}); Keras does", file=sys.stderr, flush=True)

@@ -22,7 +22,10 @@ _MODEL_FAULTS = {"InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoModel"
 
 @dataclass
 class Opened:
-    """A model that is up: one runtime for each GPU, one elsewhere. `names` are the outputs asked for."""
+    """A model that is up: one runtime for each GPU, one elsewhere. `names` are the outputs asked for.
+
+    Each runtime takes `each` runs at once.
+    """
 
     content: bytes = field(repr=False)
     device: str
@@ -31,6 +34,7 @@ class Opened:
     proof: str
     graph: bool
     threads: int | None = None
+    each: int = 1
     names: tuple[str, ...] = ()
     _run: Run | None = field(default=None, repr=False)
 
@@ -54,7 +58,7 @@ class Opened:
     @property
     def streams(self) -> int:
         """How many runs may be under way at once."""
-        return len(self.runtimes)
+        return len(self.runtimes) * self.each
 
     @property
     def every(self) -> tuple[str, ...]:
@@ -75,7 +79,7 @@ class Opened:
         if self._run is None:
             fixed = self.runtime.get_inputs()[0].shape[0]  # of a foreign model, for example
             limit = fixed if isinstance(fixed, int) else None
-            runs = [plain(each, self.names, taken=self.taken) for each in self.runtimes]
+            runs = [plain(one, self.names, taken=self.taken) for one in self.runtimes * self.each]
             self._run = Replicas([Halving(run, limit=limit) for run in runs])
         return self._run(batch)
 
@@ -102,7 +106,9 @@ class Opened:
         axis = self.runtime.get_inputs()[0].shape[0]
         if isinstance(axis, str):
             fixed = {axis: count}
-            runtime = _load(self.content, self.device, self.precision, threads=self.threads, axes=fixed)
+            runtime = _load(
+                self.content, self.device, self.precision, threads=self.threads, streams=self.each, axes=fixed
+            )
             self.runtimes, self._run = [runtime], None
 
     def _graph(self, gpu: int) -> Any | None:
@@ -112,8 +118,13 @@ class Opened:
         return None
 
 
-def start(content: bytes, device: str, precision: str, *, threads: int | None) -> Opened:
+def start(
+    content: bytes, device: str, precision: str, *, threads: int | None, parallel: bool = False
+) -> Opened:
     """Bring a model up on `cpu`, `openvino`, `cuda` or `tensorrt`, all GPUs of these.
+
+    With `parallel` OpenVINO divides its threads among runs that are under way at once, `streams` of them; a run alone
+    would then be slow.
 
     FrostlineError where the device does not come up or nodes would compute elsewhere, InputError where
     the file is no model or the device has no such precision.
@@ -128,8 +139,11 @@ def start(content: bytes, device: str, precision: str, *, threads: int | None) -
         name, shown = providers.NAMES[device], _prove(content, device, precision, threads=threads)
         proven, graph = shown.told(name), device == "cuda" and shown.whole(name)
     count = max(1, providers.gpus()) if device in {"cuda", "tensorrt"} else 1
-    runtimes = [_load(content, device, precision, gpu=gpu, threads=threads) for gpu in range(count)]
-    return Opened(content, device, precision, runtimes, proven, graph, threads)
+    each = openvino.streams(threads) if parallel and device == "openvino" else 1
+    runtimes = [
+        _load(content, device, precision, gpu=gpu, threads=threads, streams=each) for gpu in range(count)
+    ]
+    return Opened(content, device, precision, runtimes, proven, graph, threads, each)
 
 
 def _prove(content: bytes, device: str, precision: str, *, threads: int | None) -> Proof:
@@ -168,6 +182,7 @@ def _load(  # noqa: PLR0913  # what ONNX Runtime must be told
     *,
     gpu: int = 0,
     threads: int | None = None,
+    streams: int = 1,
     graph: bool = False,
     profile: Path | None = None,
     axes: dict[str, int] | None = None,
@@ -183,7 +198,9 @@ def _load(  # noqa: PLR0913  # what ONNX Runtime must be told
         options.add_free_dimension_override_by_name(axis, size)
     given: dict[str, Any] = {}
     if device == "openvino":
-        settings = providers.openvino_options(precision=precision, threads=threads, cache=engines())
+        settings = providers.openvino_options(
+            precision=precision, threads=threads, streams=streams, cache=engines()
+        )
         options.add_provider_for_devices(list(openvino.devices()), settings)
     else:
         given["providers"] = providers.chain(

@@ -1,6 +1,7 @@
 """OpenVINO's plugin for ONNX Runtime (extra `cpu`): a faster CPU, in bfloat16 and int8 where it has them."""
 
 import functools
+import os
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,16 @@ def processor() -> str:
 def has_bf16() -> bool:
     """Whether the processor multiplies bfloat16 itself (AMX or AVX-512 BF16)."""
     return bool({"amx_bf16", "avx512_bf16"} & set(_field("flags").split()))
+
+
+def streams(threads: int | None = None) -> int:
+    """How many runs at once keep `threads` busy (default: the processors this process may use).
+
+    Up to four have a run each: within a run they would wait for the slowest after every layer, and decoders or other
+    work always hold one up. More of them share, four or more to a run, for the sake of memory.
+    """
+    count = threads or len(os.sched_getaffinity(0))
+    return count if count <= 4 else max(4, count // 4)
 
 
 @functools.cache

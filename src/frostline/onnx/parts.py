@@ -140,14 +140,14 @@ def open_head(model: Path, *, precision: str, threads: int | None = None) -> Hea
 
 
 def open_trunk(head: Head, *, device: str, threads: int | None = None) -> Session:
-    """The trunk beside a model file on `device`: pixels to `features`, in the head's precision."""
+    """The trunk beside a model file on `device`, for parallel runs: pixels to `features`, in the head's precision."""
     path = head.model.with_name(TRUNK)
     content = _read(path, of=head.model)
     if sha256(content) != head.trunk:
         raise InputError(
             f"{printable(path)} is not the trunk of {printable(head.model)}; export the classifier again"
         )
-    opened, why = sessions.choose(content, device, head.session.precision, threads=threads)
+    opened, why = sessions.choose(content, device, head.session.precision, threads=threads, parallel=True)
     opened.names = (FEATURES,)
     return sessions.told(opened, head.session.contract, sha256=head.trunk, asked=device, why=why)
 

@@ -128,8 +128,8 @@ def tensorrt_options(gpu: int, *, precision: str, cache: Path, graph: bool = Fal
     }
 
 
-def openvino_options(*, precision: str, threads: int | None, cache: Path) -> Options:
-    """OpenVINO: the arithmetic is named, since on AMX its own choice would be bfloat16.
+def openvino_options(*, precision: str, threads: int | None, streams: int, cache: Path) -> Options:
+    """OpenVINO: `streams` runs at once share its threads; the arithmetic is named, on AMX its own would be bfloat16.
 
     What an int8 network leaves in floats is bfloat16 where the processor has it (2e-4 in a probability of a ResNet50
     with random weights).
@@ -138,7 +138,7 @@ def openvino_options(*, precision: str, threads: int | None, cache: Path) -> Opt
     device = {
         "INFERENCE_PRECISION_HINT": "bf16" if halved else "f32",
         "PERFORMANCE_HINT": "THROUGHPUT",
-        "NUM_STREAMS": "1",
+        "NUM_STREAMS": str(streams),
         "CACHE_DIR": str(cache),
     }
     if threads:

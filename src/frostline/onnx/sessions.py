@@ -99,12 +99,14 @@ def open_session(  # noqa: PLR0913  # what the options of the command say
     precision: str = "auto",
     threads: int | None = None,
     features: bool = False,
+    parallel: bool = False,
     foreign: Foreign | None = None,
 ) -> Session:
     """Load a model file, or its bytes, on `device`; a trial image proves that it runs, and where.
 
     `precision` other than float32 takes the variant that export wrote beside the file; `auto` is float32:
-    accuracy is never given up unasked. `foreign` describes a model that frostline did not export.
+    accuracy is never given up unasked. `parallel` is for callers that keep `streams` runs under way. `foreign`
+    describes a model that frostline did not export.
     InputError for a file that is no such model, or whose contract is not met here; FrostlineError where
     the device asked for does not come up.
     """
@@ -114,7 +116,7 @@ def open_session(  # noqa: PLR0913  # what the options of the command say
     exact = "fp32" if precision == "auto" else precision
     name, content = _content(source, exact)
     try:
-        opened, why = choose(content, device, exact, threads=threads)
+        opened, why = choose(content, device, exact, threads=threads, parallel=parallel)
         contract = foreign.contract if foreign else _contract(opened.runtime)
         contracts.require_met(contract)
         wanted: tuple[str, ...] = (PROBS, FEATURES) if features else (PROBS,)
@@ -182,17 +184,19 @@ def variant(model: Path, precision: str) -> Path:
     return model.with_suffix(f".{precision}.onnx") if precision in providers.VARIANTS else model
 
 
-def choose(content: bytes, device: str, precision: str, *, threads: int | None) -> tuple[Opened, str]:
+def choose(
+    content: bytes, device: str, precision: str, *, threads: int | None, parallel: bool = False
+) -> tuple[Opened, str]:
     """The opened model, and why it is where it is (only `auto` has a reason)."""
     if device != "auto":
-        return opening.start(content, device, precision, threads=threads), ""
+        return opening.start(content, device, precision, threads=threads, parallel=parallel), ""
     reasons: list[str] = []
     for candidate in _AUTO:
         if precision not in providers.PRECISIONS[candidate]:
             reasons.append(f"{candidate} has no {precision}")
             continue
         try:
-            opened = opening.start(content, candidate, precision, threads=threads)
+            opened = opening.start(content, candidate, precision, threads=threads, parallel=parallel)
         except InputError:
             raise
         except FrostlineError as error:

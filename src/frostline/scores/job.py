@@ -51,6 +51,13 @@ class Job:
         trunk = self.kept.trunk if self.kept else None
         return (trunk or self.plan.session).provider
 
+    @property
+    def _streams(self) -> int | None:
+        """How many batches the network here took at once; None where others computed."""
+        if self.elsewhere:
+            return None
+        return ((self.kept.trunk if self.kept else None) or self.plan.session).streams
+
     def values(self) -> dict[str, Any]:
         """The whole job file: what was scored, by which model, where, how fast, with what result."""
         path = printable(self.plan.out.absolute())
@@ -68,6 +75,7 @@ class Job:
             "device": None if self.elsewhere else self.plan.session.device,
             "precision": self.plan.session.precision,
             "batch_size": self.pace.batch_size,
+            "streams": self._streams,
             "tuning": self.pace.tuned.measured if self.pace.tuned else None,
             "kept": _kept(self.kept) if self.kept else None,
             "options": asdict(self.plan.options),

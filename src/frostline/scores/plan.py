@@ -86,6 +86,7 @@ def make(  # noqa: PLR0913  # what a job is made of
         precision=opening.precision,
         threads=opening.threads,
         features=opening.features,
+        parallel=True,
         foreign=described,
     )
     if options.drift:

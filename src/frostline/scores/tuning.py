@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ def _key(session: Session) -> dict[str, Any]:
         "provider": session.provider,
         "precision": session.precision,
         "threads": session.threads,
+        "streams": session.streams,
         "features": "features" in session.outputs,
     }
 
@@ -75,20 +77,25 @@ def _remembered(path: Path) -> Tuned | None:
 def _measured(
     session: Session, sizes: tuple[int, ...], *, clock: Callable[[], float]
 ) -> Iterator[tuple[int, float]]:
-    """(size, images per second), smallest size first, as long as time is left; two runs, the first warms up."""
+    """(size, images per second), smallest size first, as long as time is left; runs twice, first to warm up.
+
+    As many batches at once as the session takes.
+    """
     shape = (session.contract.height, session.contract.width, 3)
     begun = clock()
-    for size in sizes:
-        # Not zeros: sparse inputs may be faster than photos.
-        batch = np.random.default_rng(size).integers(0, 256, (size, *shape), np.uint8)
-        session.run(batch)
-        started = clock()
-        session.run(batch)
-        now = clock()
-        yield size, size / max(now - started, 1e-9)
-        # Two runs of twice the images come next.
-        if now - begun + 4 * (now - started) > SECONDS:
-            return
+    with ThreadPoolExecutor(session.streams) as threads:
+        for size in sizes:
+            # Not zeros: sparse inputs may be faster than photos.
+            batch = np.random.default_rng(size).integers(0, 256, (size, *shape), np.uint8)
+            batches = [batch] * session.streams
+            list(threads.map(session.run, batches))
+            started = clock()
+            list(threads.map(session.run, batches))
+            now = clock()
+            yield size, size * session.streams / max(now - started, 1e-9)
+            # Two runs of twice the images come next.
+            if now - begun + 4 * (now - started) > SECONDS:
+                return
 
 
 def choose(measured: Iterator[tuple[int, float]]) -> Tuned:

@@ -151,8 +151,10 @@ def _pace(session: Session, options: Options, *, gpus: bool = False) -> Pace:
     found = plan.pace(session, options, gpus=gpus)
     if found.tuned:
         how = "measured just now" if found.now else "measured before"
+        each = f" in each of {session.streams} streams" if session.streams > 1 else ""
         print(
-            f"{found.batch_size} images at once ({how}: {found.tuned.rate:g} images/s in the network alone)",
+            f"{found.batch_size} images at once{each} "
+            f"({how}: {found.tuned.rate:g} images/s in the network alone)",
             flush=True,
         )
     return found
