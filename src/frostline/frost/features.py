@@ -146,9 +146,9 @@ def _rows(  # noqa: PLR0913  # what a pass over images has
                 Item(of.paths[index], partial(_read, source, of.paths[index], of.ids[index]))
                 for index in todo
             ]
-            for some, rows in _computed(
-                executor(items, decode=decode, network=network, batch_size=BATCH), ids
-            ):
+            size = getattr(network, "batch_size", BATCH)
+            blocks = executor(items, decode=decode, network=network, batch_size=size)
+            for some, rows in _computed(blocks, ids):
                 append(some, rows)
                 advance(len(some))
     found = store.rows(row_ids)
