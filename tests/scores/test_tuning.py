@@ -1,6 +1,5 @@
 """The short measurement: what is chosen, that it ends, that it is remembered for this machine and model only."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -44,24 +43,37 @@ def test_a_measurement_is_remembered(session: Session) -> None:
     assert tuning.tuned(session)[1]
 
 
-@pytest.mark.parametrize(("seconds", "sizes"), [(0.01, [4, 8, 16, 32]), (1.0, [4]), (0.2, [4, 8])])
-def test_a_slow_network_is_not_measured_for_long(session: Session, seconds: float, sizes: list[int]) -> None:
-    """Larger batches are left out where they would take the time that is set."""
-    ticks = clock(seconds)
-    found = [size for size, _ in tuning._measured(session, (4, 8, 16, 32), clock=lambda: next(ticks))]
+@pytest.mark.parametrize(
+    ("seconds", "sizes"),
+    [
+        (0.001, [4, 8, 16, 32] * 3),
+        (0.06, [4, 8, 16, 4, 8, 16, 4, 8]),
+        (0.2, [4, 8, 4]),
+        (1.0, [4]),
+        (9.0, [4]),
+    ],
+)
+def test_a_slow_network_is_not_measured_for_long(
+    session: Session, monkeypatch: pytest.MonkeyPatch, seconds: float, sizes: list[int]
+) -> None:
+    """Larger batches and further rounds are left out where they would take the time that is set."""
+    now = [0.0]
+
+    def run(_: Session, batch: np.ndarray) -> None:
+        now[0] += seconds * len(batch)
+
+    monkeypatch.setattr(Session, "run", run)
+    found = [size for size, _ in tuning._measured(session, (4, 8, 16, 32), clock=lambda: now[0])]
     assert found == sizes
+    assert now[0] <= max(tuning.SECONDS, 8 * seconds)
 
 
-def clock(seconds: float) -> Iterator[float]:
-    """Times at which each look finds a run of so long an image gone by, as if images took that long."""
-    now, size = 0.0, 4
-    yield now
-    while True:
-        now += seconds * size  # the run that warms up
-        yield now
-        now += seconds * size
-        yield now
-        size *= 2
+def test_what_else_runs_does_not_decide() -> None:
+    """A size counts by its best round."""
+    rounds = [(4, 50.0), (8, 100.0), (16, 40.0), (4, 99.0), (8, 30.0), (16, 60.0)]
+    found = tuning.choose(iter(rounds))
+    assert (found.batch_size, found.rate) == (4, 99.0)
+    assert found.measured == {"4": 99.0, "8": 100.0, "16": 60.0}
 
 
 def test_batches_are_of_the_model_s_shape(session: Session) -> None:
