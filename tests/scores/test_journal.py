@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from frostline.engine.work import Item
 from frostline.errors import FrostlineError, InputError
-from frostline.scores import journal
+from frostline.scores import drifting, journal, places
 from frostline.scores.journal import MARK, Journal, discard, open_journal, path_of
 
 SAME = {"model": "m", "top_k": 3}
@@ -169,6 +169,19 @@ def test_what_follows_a_damaged_shard_is_scored_again(tmp_path: Path, damage: st
         shards.flush()
         assert names(shards) == [f"{number}.png" for number in range(7)]
     assert len(list(path_of(out).rglob("*.arrow"))) == 2
+
+
+def test_what_a_kill_left_half_written_is_swept(tmp_path: Path) -> None:
+    """Of each file that a job writes under its output's name, and of no other output's."""
+    out, others = (
+        tmp_path / "a[1].csv",
+        {tmp_path / ".0123abcd.a[1].csv.txt", tmp_path / ".0123abcd.b.csv.job.json"},
+    )
+    written = [out, places.job_file(out), drifting.json_file(out), drifting.page_file(out)]
+    for path in [*others, *(each.with_name(f".0123abcd.{each.name}") for each in written)]:
+        path.touch()
+    with open_journal(out, SAME, resume=True):
+        assert {path for path in tmp_path.iterdir() if path.is_file()} == others
 
 
 def test_a_job_that_fails_before_its_first_row_leaves_nothing(tmp_path: Path) -> None:

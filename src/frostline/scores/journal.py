@@ -26,6 +26,12 @@ from frostline.files import printable, write_json, writing
 
 MARK = "mark"  # a shard's column beside those of the output
 SHARD_ROWS, SHARD_SECONDS = 1024, 10.0  # what a kill can cost
+WRITTEN = (
+    "",
+    ".job.json",
+    ".drift.json",
+    ".drift.html",
+)  # a finished job's files: the output's name and more
 _IDENTITY, _LOCK = "identity.json", "lock"
 
 
@@ -137,11 +143,12 @@ def sweep_finished(out: Path) -> None:
 def _sweep(out: Path, folder: Path) -> None:
     """What kills left of this output: files half written, folders of finished jobs, shards after a gap."""
     sweep_finished(out)
-    for left in out.parent.glob(f".????????.{glob.escape(out.name)}"):
-        if left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
-        else:
-            left.unlink(missing_ok=True)
+    for more in WRITTEN:
+        for left in out.parent.glob(f".????????.{glob.escape(out.name)}{more}"):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
     whole = {path for path, _ in _shards(folder)}
     for left in {*folder.glob("*.arrow"), *folder.glob(".*.arrow")} - whole:
         left.unlink(missing_ok=True)
