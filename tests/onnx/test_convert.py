@@ -1,10 +1,12 @@
 """Conversion: the exported graph keeps its contract and says what Keras says, in the same bytes each time."""
 
+import ctypes
 import functools
+import gc
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from frostline.errors import InputError
 from frostline.files import sha256
 from frostline.frost import joined
 from frostline.nets import backbones
+from frostline.nets.backend import keras
 from frostline.nets.network import Network
 from frostline.onnx import convert
 from frostline.params import BACKBONES
@@ -76,6 +79,15 @@ def converted(network: Network, freeze: str) -> bytes:
     return convert.convert(*joined.halves(cut(network, freeze)), height=32, width=40, metadata=METADATA)
 
 
+@pytest.fixture
+def freed() -> Iterator[None]:
+    """What a large network's conversion took goes back to the system: dozens of them, kept, take 15 GB."""
+    yield
+    keras().utils.clear_session()
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+
+
 def session(content: bytes) -> onnxruntime.InferenceSession:
     """ONNX Runtime on the CPU."""
     return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
@@ -131,6 +143,7 @@ def check_upper(network: Network, freeze: str, whole: bytes) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("freed")
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_every_backbone_is_exported(backbone: str) -> None:
@@ -155,6 +168,7 @@ def test_upper_is_what_stands_above_the_cut(freeze: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("freed")
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("backbone", "end_at"),
