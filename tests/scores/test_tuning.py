@@ -1,5 +1,6 @@
 """The short measurement: what is chosen, that it ends, that it is remembered for this machine and model only."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -47,8 +48,9 @@ def test_a_measurement_is_remembered(session: Session) -> None:
     ("seconds", "sizes"),
     [
         (0.001, [4, 8, 16, 32] * 3),
-        (0.06, [4, 8, 16, 4, 8, 16, 4, 8]),
-        (0.2, [4, 8, 4]),
+        (0.02, [4, 8, 16, 32] * 2 + [4, 8, 16]),
+        (0.06, [4, 8, 16, 4, 8]),
+        (0.2, [4, 8]),
         (1.0, [4]),
         (9.0, [4]),
     ],
@@ -66,6 +68,20 @@ def test_a_slow_network_is_not_measured_for_long(
     found = [size for size, _ in tuning._measured(session, (4, 8, 16, 32), clock=lambda: now[0])]
     assert found == sizes
     assert now[0] <= max(tuning.SECONDS, 8 * seconds)
+
+
+def test_a_session_is_settled_on_the_size_that_is_measured(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the job will be on the best one: what a device gains by it is in the rate."""
+    seen: list[tuple[str, int]] = []
+    run = Session.run
+    monkeypatch.setattr(Session, "bind", lambda _, size: seen.append(("bind", size)))
+    monkeypatch.setattr(
+        Session, "run", lambda one, batch: (seen.append(("run", len(batch))), run(one, batch))[1]
+    )
+    list(itertools.islice(tuning._measured(session, (2, 3), clock=lambda: 0.0), 3))
+    assert seen == [each for size in (2, 3, 2) for each in [("bind", size), ("run", size), ("run", size)]]
 
 
 def test_what_else_runs_does_not_decide() -> None:

@@ -80,10 +80,10 @@ def _measured(
 ) -> Iterator[tuple[int, float]]:
     """(size, images per second), smallest size first, then all once more, up to ROUNDS, as long as time is left.
 
-    As many batches at once as the session takes.
+    As many batches at once as the session takes, on a CPU settled on that size.
     """
     shape = (session.contract.height, session.contract.width, 3)
-    tried: list[tuple[np.ndarray, float]] = []
+    spent: dict[int, float] = {}
     begun = clock()
     with ThreadPoolExecutor(session.streams) as threads:
 
@@ -92,20 +92,26 @@ def _measured(
             list(threads.map(session.run, [batch] * session.streams))
             return max(clock() - started, 1e-9)
 
-        for size in sizes:
+        def rate(size: int) -> float:
+            started = clock()
             # Not zeros: sparse inputs may be faster than photos.
             batch = np.random.default_rng(size).integers(0, 256, (size, *shape), np.uint8)
+            if session.device == "cpu":
+                session.bind(size)
             run(batch)  # warms up
-            spent = run(batch)
-            yield size, size * session.streams / spent
-            tried.append((batch, spent))
-            # Two runs of twice the images come next.
-            if clock() - begun + 4 * spent > SECONDS:
+            found = size * session.streams / run(batch)
+            spent[size] = clock() - started
+            return found
+
+        for size in sizes:
+            yield size, rate(size)
+            # Twice the images come next.
+            if clock() - begun + 2 * spent[size] > SECONDS:
                 break
-        for batch, spent in tried * (ROUNDS - 1):
-            if clock() - begun + spent > SECONDS:
+        for size in list(spent) * (ROUNDS - 1):
+            if clock() - begun + spent[size] > SECONDS:
                 return
-            yield len(batch), len(batch) * session.streams / run(batch)
+            yield size, rate(size)
 
 
 def choose(measured: Iterable[tuple[int, float]]) -> Tuned:
