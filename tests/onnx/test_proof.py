@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from frostline.onnx import opening, proof, providers
+from frostline.onnx import loading, opening, proof, providers
 from frostline.onnx.proof import Proof
 from making_models import model
 
@@ -21,7 +21,7 @@ def test_a_real_profile_counts_every_node() -> None:
     """Cast, mean, matrix product and softmax of the small model, all on the CPU provider."""
 
     def start(prefix: Path) -> Any:
-        return opening._load(model(), "cpu", "fp32", profile=prefix)
+        return loading.load(model(), "cpu", "fp32", profile=prefix)
 
     def trial(runtime: onnxruntime.InferenceSession) -> None:
         runtime.run(None, {"image": np.zeros((1, 20, 28, 3), np.uint8)})
@@ -48,9 +48,9 @@ def test_computing_elsewhere_is_a_stray_shapes_are_not(
 
 def test_a_device_on_which_nothing_ran_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The provider's name in the list proves nothing."""
-    load = opening._load
+    load = loading.load
     monkeypatch.setattr(
-        opening, "_load", lambda content, *_, **more: load(content, "cpu", "fp32", profile=more["profile"])
+        loading, "load", lambda content, *_, **more: load(content, "cpu", "fp32", profile=more["profile"])
     )
     with pytest.raises(opening.FrostlineError, match="not one node ran there"):
         opening._prove(model(), "cuda", "fp32", threads=None)

@@ -13,7 +13,7 @@ from onnx import TensorProto
 
 from frostline.errors import FrostlineError, InputError
 from frostline.files import sha256
-from frostline.onnx import opening, openvino, providers, sessions
+from frostline.onnx import loading, opening, openvino, providers, sessions
 from frostline.onnx.contract import to_json
 from frostline.onnx.proof import Proof
 from frostline.onnx.sessions import open_session
@@ -233,13 +233,13 @@ def test_importing_sessions_loads_no_runtime() -> None:
 @pytest.mark.parametrize("parallel", [False, True])
 def test_openvino_divides_its_threads_among_runs(monkeypatch: pytest.MonkeyPatch, parallel: bool) -> None:
     """Only for callers that keep so many runs under way; a run alone has all threads. The CPU stands in for it."""
-    load, told = opening._load, []
+    load, told = loading.load, []
 
-    def loading(content: bytes, _: str, *rest: Any, streams: int, **more: Any) -> Any:
+    def instead(content: bytes, _: str, *rest: Any, streams: int, **more: Any) -> Any:
         told.append(streams)
         return load(content, "cpu", *rest, **more)
 
-    monkeypatch.setattr(opening, "_load", loading)
+    monkeypatch.setattr(loading, "load", instead)
     monkeypatch.setattr(opening.providers, "require", lambda _: None)
     monkeypatch.setattr(opening, "_prove", lambda *_, **__: Proof({openvino.NAME: 1}, (), 1))
     opened = opening.start(model(), "openvino", "fp32", threads=3, parallel=parallel)
@@ -266,7 +266,7 @@ def test_openvino_itself_in_parallel(precision: str) -> None:
 
 def test_openvino_settles_on_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """The network is read anew for the batch, and for another one; it still takes fewer images and more."""
-    load, loaded = opening._load, []
+    load, loaded = loading.load, []
 
     def instead(content: bytes, _: str, *rest: Any, **more: Any) -> Any:
         loaded.append(more.get("axes"))
@@ -274,7 +274,7 @@ def test_openvino_settles_on_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
 
     batch = np.random.default_rng(3).integers(0, 256, (11, 20, 28, 3), np.uint8)
     opened = opening.start(model(), "cpu", "fp32", threads=None)
-    monkeypatch.setattr(opening, "_load", instead)
+    monkeypatch.setattr(loading, "load", instead)
     opened.device, opened.names = "openvino", ("probs",)
     before = opened.run(batch)["probs"]
     for size in (4, 4, 2):

@@ -22,7 +22,7 @@ from frostline.engine.work import Network
 from frostline.errors import FrostlineError
 from frostline.nets import transform
 from frostline.nets.backend import framework, in_float32, keras
-from frostline.onnx import convert, opening, openvino
+from frostline.onnx import convert, loading, opening, openvino
 from frostline.onnx.contract import FEATURES
 
 
@@ -143,7 +143,7 @@ def _tried(trunk: Any, folder: Path | None, device: str, precision: str, paralle
         content = _converted(trunk, folder)
         found = Exported(content, device, precision, str(trunk.output.dtype), parallel=parallel)
     except Exception as error:  # the converter's have no base
-        reason = opening.line(error)
+        reason = loading.line(error)
         print(f"note: {device} cannot run this trunk ({reason}); Keras does", file=sys.stderr, flush=True)
         return reason
     print(f"trunk: on {device} in {precision}{found.proof}", file=sys.stderr, flush=True)

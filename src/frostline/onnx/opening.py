@@ -2,23 +2,17 @@
 
 import contextlib
 import functools
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from frostline.errors import FrostlineError, InputError
-from frostline.onnx import openvino, proof, providers
+from frostline.errors import FrostlineError
+from frostline.onnx import loading, openvino, proof, providers
 from frostline.onnx.contract import INPUT
 from frostline.onnx.proof import Proof
 from frostline.onnx.running import Bound, Halving, Outputs, Replicas, Run, plain
-
-SILENT = 4  # ONNX Runtime's severity "fatal": its own lines on stderr are not for users
-
-# Faults of the file, whatever the device.
-_MODEL_FAULTS = {"InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NoModel", "NotImplemented"}
 
 
 @dataclass
@@ -111,7 +105,7 @@ class Opened:
 
     def _fix(self, count: int) -> None:
         if self._axis and self.runtime.get_inputs()[0].shape[0] != count:
-            runtime = _load(
+            runtime = loading.load(
                 self.content,
                 self.device,
                 self.precision,
@@ -124,7 +118,7 @@ class Opened:
     def _graph(self, gpu: int) -> Any | None:
         """The model once more, with a CUDA graph; None where that does not come up."""
         with contextlib.suppress(FrostlineError):
-            return _load(self.content, self.device, self.precision, gpu=gpu, graph=True)
+            return loading.load(self.content, self.device, self.precision, gpu=gpu, graph=True)
         return None
 
 
@@ -141,7 +135,7 @@ def start(
     """
     import onnxruntime  # 0.2 s and 300 MB of libraries
 
-    onnxruntime.set_default_logger_severity(SILENT)
+    onnxruntime.set_default_logger_severity(loading.SILENT)
     providers.require_precision(device, precision)
     providers.require(device)
     proven, graph = "", False
@@ -151,7 +145,8 @@ def start(
     count = max(1, providers.gpus()) if device in {"cuda", "tensorrt"} else 1
     each = openvino.streams(threads) if parallel and device == "openvino" else 1
     runtimes = [
-        _load(content, device, precision, gpu=gpu, threads=threads, streams=each) for gpu in range(count)
+        loading.load(content, device, precision, gpu=gpu, threads=threads, streams=each)
+        for gpu in range(count)
     ]
     return Opened(content, device, precision, runtimes, proven, graph, threads, each)
 
@@ -161,7 +156,7 @@ def _prove(content: bytes, device: str, precision: str, *, threads: int | None) 
     allowed = {providers.NAMES[device]} | ({providers.CUDA} if device == "tensorrt" else set())
 
     def opened(profile: Path) -> Any:
-        return _load(content, device, precision, threads=threads, profile=profile)
+        return loading.load(content, device, precision, threads=threads, profile=profile)
 
     shown = proof.profiled(opened, _try, allowed=allowed)
     name = providers.NAMES[device]
@@ -183,76 +178,3 @@ def _try(runtime: Any) -> None:
     taken = runtime.get_inputs()[0]
     shape = [side if isinstance(side, int) else 1 for side in taken.shape]
     runtime.run(None, {taken.name: np.zeros(shape, np.float32 if "float" in taken.type else np.uint8)})
-
-
-def _load(  # noqa: PLR0913  # what ONNX Runtime must be told
-    content: bytes,
-    device: str,
-    precision: str,
-    *,
-    gpu: int = 0,
-    threads: int | None = None,
-    streams: int = 1,
-    graph: bool = False,
-    profile: Path | None = None,
-    axes: dict[str, int] | None = None,
-) -> Any:
-    """An onnxruntime.InferenceSession whose first provider is the device's, or an error.
-
-    `axes` are sizes of axes, by name, that the model leaves open.
-    """
-    import onnxruntime
-
-    options = _options(threads, profile)
-    for axis, size in (axes or {}).items():
-        options.add_free_dimension_override_by_name(axis, size)
-    given: dict[str, Any] = {}
-    if device == "openvino":
-        settings = providers.openvino_options(
-            precision=precision, threads=threads, streams=streams, cache=engines()
-        )
-        options.add_provider_for_devices(list(openvino.devices()), settings)
-    else:
-        given["providers"] = providers.chain(
-            device, precision=precision, gpu=gpu, graph=graph, cache=engines()
-        )
-    try:
-        runtime = onnxruntime.InferenceSession(content, options, **given)
-    except Exception as error:  # its exceptions share no base
-        if device == "cpu" or type(error).__name__ in _MODEL_FAULTS:
-            raise InputError(f"ONNX Runtime cannot load it as a model: {line(error)}") from error
-        raise FrostlineError(f"{device} did not come up: {line(error)}") from error
-    if runtime.get_providers()[0] != providers.NAMES[device]:
-        raise FrostlineError(
-            f"{device} did not come up, though its libraries load: is there an NVIDIA GPU with a recent "
-            "driver (nvidia-smi)? Else use --device cpu"
-        )
-    return runtime
-
-
-def _options(threads: int | None, profile: Path | None) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = SILENT
-    if threads:
-        options.intra_op_num_threads = threads
-    if profile:
-        options.enable_profiling = True
-        options.profile_file_prefix = str(profile)
-    # Its idle threads would spin on the processors that the decoders need: 1.08 instead of 0.80 ms of
-    # processor time an image with a tiny network on 2 cores.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return options
-
-
-def engines() -> Path:
-    """Where engines and timings of this user's machines are kept; safe to delete."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "frostline" / "engines"
-
-
-def line(error: BaseException) -> str:
-    """An ONNX Runtime message as one line, without its numbered prefix."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].split(" : ")[-1].strip().rstrip(".")

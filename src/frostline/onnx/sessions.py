@@ -15,7 +15,7 @@ import numpy as np
 from frostline.errors import FrostlineError, InputError
 from frostline.files import printable, sha256
 from frostline.onnx import contract as contracts
-from frostline.onnx import opening, providers
+from frostline.onnx import loading, opening, providers
 from frostline.onnx.contract import FEATURES, INPUT, PROBS, Contract
 from frostline.onnx.foreign import Foreign
 from frostline.onnx.opening import Opened
@@ -23,7 +23,7 @@ from frostline.onnx.running import out_of_memory
 
 DEVICES = ("auto", "cpu", "openvino", "cuda", "tensorrt")
 PRECISIONS = ("auto", "fp32", "fp16", "bf16", "int8")
-SILENT = opening.SILENT
+SILENT = loading.SILENT
 _AUTO = ("cuda", "openvino", "cpu")  # the fastest that comes up
 
 
@@ -82,7 +82,7 @@ class Session:
         except Exception as error:
             advice = "smaller images" if out_of_memory(error) else "another device"
             raise FrostlineError(
-                f"the model failed on {self.device} with {len(batch)} images at once: {opening.line(error)}; "
+                f"the model failed on {self.device} with {len(batch)} images at once: {loading.line(error)}; "
                 f"try {advice}"
             ) from error
         return self._finish(given) if self._finish else given

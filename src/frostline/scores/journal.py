@@ -26,12 +26,8 @@ from frostline.files import printable, write_json, writing
 
 MARK = "mark"  # a shard's column beside those of the output
 SHARD_ROWS, SHARD_SECONDS = 1024, 10.0  # what a kill can cost
-WRITTEN = (
-    "",
-    ".job.json",
-    ".drift.json",
-    ".drift.html",
-)  # a finished job's files: the output's name and more
+# A finished job's files: the output's name and more.
+WRITTEN = ("", ".job.json", ".drift.json", ".drift.html")
 _IDENTITY, _LOCK = "identity.json", "lock"
 
 
