@@ -41,8 +41,9 @@ def form(model: Any, *, metadata: dict[str, str], taken: str = INPUT) -> bytes:
     )
     result.ir_version = 8  # what opset 17 came with
     onnx.helper.set_model_props(result, metadata)
-    onnx.checker.check_model(result)
-    return bytes(result.SerializeToString(deterministic=True))
+    content = bytes(result.SerializeToString(deterministic=True))
+    onnx.checker.check_model(content)
+    return content
 
 
 def _content(tensor: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from frostline.onnx import canonical
 from frostline.onnx.contract import FEATURES, INPUT, KEY, PROBS
+from frostline.onnx.lean import lean
 
 OPSET = 17  # the newest that tf2onnx writes is 18; 17 is read by every ONNX Runtime of the last years
 
@@ -60,9 +61,10 @@ def _graph(function: Function, taken: str, given: str, *, shape: tuple[int, ...]
 
     signature = [tf.TensorSpec((None, *shape), dtype, name=taken)]
     traced = tf.function(named, autograph=False)
-    model, _ = tf2onnx.convert.from_function(
-        traced, input_signature=signature, opset=OPSET, custom_op_handlers={"Erfc": (_erfc, [])}
-    )
+    with lean():
+        model, _ = tf2onnx.convert.from_function(
+            traced, input_signature=signature, opset=OPSET, custom_op_handlers={"Erfc": (_erfc, [])}
+        )
     _keep_constants(model, traced.get_concrete_function(*signature))
     return model
 
