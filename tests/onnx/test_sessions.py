@@ -264,6 +264,21 @@ def test_openvino_itself_in_parallel(precision: str) -> None:
     assert np.array_equal(np.concatenate([each["probs"] for each in found]), alone.run(batch)["probs"])
 
 
+@pytest.mark.skipif(bool(openvino.missing()), reason="OpenVINO's plugin does not run here")
+@pytest.mark.parametrize(
+    ("precision", "within"), [("fp32", 1e-6), *([("bf16", 1e-2)] if openvino.has_bf16() else [])]
+)
+def test_openvino_itself_settled_on_a_size(precision: str, within: float) -> None:
+    """Rows are the same within the precision's tolerance, also of batches that are smaller and larger."""
+    session = open_session(model(), device="openvino", precision=precision, parallel=True)
+    batch = np.random.default_rng(3).integers(0, 256, (11, 20, 28, 3), np.uint8)
+    free = session.run(batch)["probs"]
+    for size in (4, 3):
+        session.bind(size)
+        for count in (1, size, 11):
+            np.testing.assert_allclose(session.run(batch[:count])["probs"], free[:count], atol=within)
+
+
 def test_openvino_settles_on_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """The network is read anew for the batch, and for another one; it still takes fewer images and more."""
     load, loaded = loading.load, []
