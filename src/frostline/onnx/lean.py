@@ -11,11 +11,11 @@ CATCH = "TF2ONNX_CATCH_ERRORS"  # tf2onnx' own: whether a step that fails is lef
 
 @contextlib.contextmanager
 def lean() -> Iterator[None]:
-    """Conversions within need half the memory and two thirds of the time; the graph that comes out is the same.
+    """Conversions within need half the memory and half the time; the graph that comes out is the same.
 
-    tf2onnx copies the whole graph before each of its three dozen steps, to go back should one fail: here a
-    failure is one. After each step it writes the weights into their nodes' messages once more, and a message
-    never gives back what it held before: here each time into a new one. A ResNet152V2, of 0.2 GiB, took 11.6 GiB.
+    tf2onnx copies the whole graph before each of its steps, to go back should one fail: here that is an error.
+    After each step it writes the weights into their nodes' messages once more, and a message never gives back
+    what it held before: here each time into a new one. A ResNet152V2, of 0.2 GiB, took 11.6 GiB.
     """
     from tf2onnx.graph import Node
 
