@@ -1,6 +1,6 @@
 """What exporting a network costs: peak memory and seconds of the conversion, as it is and as tf2onnx alone does it.
 
-    python benchmarks/conversion.py --networks ResNet50 ResNet152V2
+    python benchmarks/conversion.py --networks resnet50 resnet152v2
 
 Each conversion is a process of its own, weights are random. The bytes must be the same.
 """
@@ -19,18 +19,19 @@ SIZE = 224
 
 
 def convert(network: str, *, alone: bool) -> dict[str, Any]:
-    """Convert one of Keras' networks below a head of two classes; what it took."""
+    """Convert a backbone below a head of two classes; what it took."""
     import keras
     import tensorflow as tf
 
+    from frostline.nets import backbones
     from frostline.onnx import convert
 
     if alone:
         convert.lean = contextlib.nullcontext  # type: ignore[assignment]
     keras.utils.set_random_seed(7)
-    trunk = getattr(keras.applications, network)(
-        include_top=False, weights=None, pooling="avg", input_shape=(SIZE, SIZE, 3)
-    )
+    backbone = backbones.depthwise(backbones.build(network, height=SIZE, width=SIZE))
+    pooled = keras.layers.GlobalAveragePooling2D()(backbone.output)
+    trunk = keras.Model(backbone.inputs[0], pooled)
     head = keras.layers.Dense(2, activation="softmax")
     head(trunk.output)
     before, started = _peak(), time.perf_counter()
@@ -58,7 +59,7 @@ def _peak() -> float:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--networks", nargs="+", default=["ResNet50", "ResNet152V2"])
+    parser.add_argument("--networks", nargs="+", default=["resnet50", "resnet152v2"])
     parser.add_argument("--child", choices=["lean", "alone"])
     given = parser.parse_args()
     if given.child:
