@@ -23,11 +23,11 @@ def convert(network: str, *, alone: bool) -> dict[str, Any]:
     import keras
     import tensorflow as tf
 
-    from frostline.nets import backbones
-    from frostline.onnx import convert
+    from frostline.models import backbones
+    from frostline.runtime import conversion
 
     if alone:
-        convert.lean = contextlib.nullcontext  # type: ignore[assignment]
+        conversion.without_copies = contextlib.nullcontext  # type: ignore[assignment]
     keras.utils.set_random_seed(7)
     backbone = backbones.depthwise(backbones.build(network, height=SIZE, width=SIZE))
     pooled = keras.layers.GlobalAveragePooling2D()(backbone.output)
@@ -35,7 +35,7 @@ def convert(network: str, *, alone: bool) -> dict[str, Any]:
     head = keras.layers.Dense(2, activation="softmax")
     head(trunk.output)
     before, started = _peak(), time.perf_counter()
-    model = convert.convert(
+    model = conversion.convert(
         lambda pixels: trunk(tf.cast(pixels, tf.float32), training=False),
         lambda features: head(features, training=False),
         height=SIZE,

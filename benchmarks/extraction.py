@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as Picture
 
-from frostline import files, images, params
-from frostline.frost import features
-from frostline.nets.backend import keras
+from frostline import config, files, images
+from frostline.features import extraction
+from frostline.models.keras_backend import keras
 
 
 def photo(number: int) -> bytes:
@@ -47,7 +47,7 @@ def extract(folder: Path, backbone: str, side: int) -> None:
     scaled = k.layers.Rescaling(1 / 127.5, offset=-1)(pixels)
     body = base(include_top=False, weights=None, pooling="avg", input_shape=(side, side, 3))
     trunk = k.Model(pixels, body(scaled))
-    trunk.predict_on_batch(np.zeros((features.BATCH, side, side, 3), np.uint8))
+    trunk.predict_on_batch(np.zeros((extraction.BATCH, side, side, 3), np.uint8))
     counts = {"decoded": 0, "forwarded": 0}
     decode, forward = images.decode, trunk.predict_on_batch
 
@@ -62,10 +62,10 @@ def extract(folder: Path, backbone: str, side: int) -> None:
     images.decode, trunk.predict_on_batch = decoding, forwarding
     paths = sorted(path.name for path in folder.iterdir())
     ids = [files.sha256((folder / path).read_bytes()) for path in paths]
-    rule = params.Image(size=params.Size(height=side, width=side), resize="squash", transform="rescale")
+    rule = config.Image(size=config.Size(height=side, width=side), resize="squash", transform="rescale")
     started = time.perf_counter()
-    rows = features.features(
-        features.Images(folder, paths, ids, rule), trunk=trunk, key={"trunk": f"{backbone} at {side}"}
+    rows = extraction.features(
+        extraction.Images(folder, paths, ids, rule), trunk=trunk, key={"trunk": f"{backbone} at {side}"}
     )
     seconds = time.perf_counter() - started
     assert len(rows) == len(paths)
@@ -96,7 +96,7 @@ def main() -> None:
             seconds.append(float(took))
             print(
                 f"{stop:,} images, {stop - start:,} of them new: {seconds[-1]:.2f} s, {decoded} decoded, "
-                f"{forwarded} rows through the trunk (batches of {features.BATCH}, the last filled up)",
+                f"{forwarded} rows through the trunk (batches of {extraction.BATCH}, the last filled up)",
                 flush=True,
             )
     print(f"1% new images cost {seconds[1] / seconds[0]:.2%} of all")

@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 
 from frostline import files
-from frostline.cache.store import Rows, Store
-from frostline.nets import heads
-from frostline.nets.backend import keras
-from frostline.nets.fitting import Fit, Labelled
-from frostline.params import Head, Phase
+from frostline.config import Head, Phase
+from frostline.models import heads
+from frostline.models.keras_backend import keras
+from frostline.store import Rows, Store
+from frostline.training.loop import Fit, Labelled
 
 VALIDATION, BATCH = 1000, 20
 

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from frostline.nightly import inbox
+from frostline.automation import inbox
 
 
 def peak() -> float:

@@ -21,8 +21,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from frostline.audit import near, scanning
-from frostline.data.source import open_source
+from frostline.datasets import near_duplicates, scan
+from frostline.datasets.source import open_source
 
 SEED, EACH = 2026, 50
 
@@ -76,13 +76,13 @@ def found(folder: Path) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
     """Pairs of names: byte for byte, and near, each of those once for all exact copies."""
     with open_source(folder) as source:
         names = source.names()
-        scans = scanning.scan(source, names, measure=True)
+        scans = scan.scan(source, names, measure=True)
     same = defaultdict(list)
     for row, digest in enumerate(scans.sha256):
         same[digest].append(row)
     exact = {(names[a], names[b]) for group in same.values() for a, b in itertools.combinations(group, 2)}
     firsts = sorted(group[0] for group in same.values())
-    return exact, {(names[a], names[b]) for a, b, _ in near.pairs(scans, firsts)}
+    return exact, {(names[a], names[b]) for a, b, _ in near_duplicates.pairs(scans, firsts)}
 
 
 def measured(data: Path, folder: Path) -> None:

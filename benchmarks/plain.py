@@ -19,13 +19,12 @@ import keras
 import numpy as np
 
 from frostline import paths
-from frostline.frost import recipe
-from frostline.frost.recipe import Recipe
-from frostline.nets import heads
-from frostline.records import predictions
-from frostline.records.predictions import Predictions
-from frostline.results import versus
-from frostline.results.versus import Side
+from frostline.evaluation import pairwise, predictions
+from frostline.evaluation.pairwise import Side
+from frostline.evaluation.predictions import Predictions
+from frostline.models import heads
+from frostline.training import recipe
+from frostline.training.recipe import Recipe
 
 
 def images(inputs: Recipe, folder: Path, *, batch: int, shuffled: bool) -> Any:
@@ -92,7 +91,7 @@ def main() -> None:
             paths.classifier(name) / "predictions.parquet", made_by=f"dvc repro train@{name}"
         )
         other, spent = fitted(name, given.photos, said)
-        print(versus.told([(Side(name, said.split("validation")), Side("plain Keras", other))]))
+        print(pairwise.told([(Side(name, said.split("validation")), Side("plain Keras", other))]))
         print(f"Keras' fit took {spent:.0f} s\n", flush=True)
 
 

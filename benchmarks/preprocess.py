@@ -33,8 +33,8 @@ import pyarrow.parquet as pq
 import yaml
 from PIL import Image
 
-from frostline.audit import near, scanning
-from frostline.data.source import open_source
+from frostline.datasets import near_duplicates, scan
+from frostline.datasets.source import open_source
 from frostline.images import overview
 
 REPOSITORY = Path(__file__).parents[1]
@@ -135,13 +135,13 @@ def alike(place: Path, photos: list[Path], counts: list[int], *, whole: bool) ->
     os.environ["FROSTLINE_CACHE"] = str(place / "cache")
     with open_source(place / "photos") as source:
         names = source.names()
-        scans = scanning.scan(source, names, measure=True)
+        scans = scan.scan(source, names, measure=True)
     print("| images | pairs found | s | of the first | of the first, squared |\n|--:|--:|--:|--:|--:|")
     first = 0.0
     for count in counts:
         rows = [row for row, name in enumerate(names) if int(Path(name).stem) < count]
         started = time.perf_counter()
-        found = len(near.pairs(scans, rows))
+        found = len(near_duplicates.pairs(scans, rows))
         seconds = time.perf_counter() - started
         first = first or seconds
         square = (count / counts[0]) ** 2

@@ -18,11 +18,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from frostline import paths
-from frostline.frost import recipe, trained
-from frostline.records import predictions
-from frostline.records.predictions import Predictions
-from frostline.results import versus
-from frostline.results.versus import Side
+from frostline.evaluation import pairwise, predictions
+from frostline.evaluation.pairwise import Side
+from frostline.evaluation.predictions import Predictions
+from frostline.training import recipe, trained
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
@@ -58,7 +57,9 @@ def main() -> None:
             paths.classifier(name) / "predictions.parquet", made_by=f"dvc repro train@{name}"
         )
         other, strength = probe(name, said)
-        print(versus.told([(Side(name, said.split("test")), Side(f"regression with C {strength:g}", other))]))
+        print(
+            pairwise.told([(Side(name, said.split("test")), Side(f"regression with C {strength:g}", other))])
+        )
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def make(folder: Path, network: str) -> None:
     import keras
     import tensorflow as tf
 
-    from frostline.onnx import convert, parts
+    from frostline.runtime import conversion, parts
 
     keras.utils.set_random_seed(7)
     inputs = keras.Input((SIZE, SIZE, 3))
@@ -55,7 +55,7 @@ def make(folder: Path, network: str) -> None:
             [keras.layers.BatchNormalization(), keras.layers.Dense(2, activation="softmax")]
         )
         head.build((None, *trunk.output.shape[1:]))
-        model = convert.convert(
+        model = conversion.convert(
             lambda pixels: trunk(tf.cast(pixels, tf.float32), training=False),
             lambda features, head=head: head(features, training=False),
             height=SIZE,

@@ -26,7 +26,7 @@ SIDE, SIZE, ROUNDS = 96, 64, 3
 WORDS = ["--model", "model.onnx", "--out", "scores.parquet", "--device", "cpu", "--batch-size", "32"]
 MAKE = "import sys, scale; from pathlib import Path; a, b, c = sys.argv[1:]; scale.make(Path(a), Path(b), int(c))"
 FIRST = """
-import os, sys, time; from frostline.verbs.score import journal, plan; from frostline import cli
+import os, sys, time; from frostline.commands.score import journal, plan; from frostline import cli
 marks = [time.time()]
 def marked(module, name):
     real = getattr(module, name)
@@ -61,7 +61,7 @@ def network() -> bytes:
     import keras
     import tensorflow as tf
 
-    from frostline.onnx import convert
+    from frostline.runtime import conversion
     from scoring import described
 
     about = json.loads(described("none", classifier="tiny"))
@@ -73,7 +73,7 @@ def network() -> bytes:
     def above(pixels: tf.Tensor) -> tf.Tensor:
         return tiny(tf.cast(pixels, tf.float32) / 255, training=False)
 
-    return convert.convert(None, above, height=SIZE, width=SIZE, metadata=json.dumps(about))
+    return conversion.convert(None, above, height=SIZE, width=SIZE, metadata=json.dumps(about))
 
 
 def score(folder: Path, count: int, *more: str, first: bool = False, kill: float | None = None) -> Run:

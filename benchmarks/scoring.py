@@ -37,13 +37,13 @@ def make(folder: Path, photos: Path, network: str) -> None:
     import tensorflow as tf
 
     from frostline import images
-    from frostline.onnx import convert, variants
+    from frostline.runtime import conversion, variants
 
     body = _keras(network)
     body.save(folder / f"{network}.keras")
     head = body.layers[-1]
     trunk = keras.Model(body.inputs[0], body.layers[-2].output)
-    model = convert.convert(
+    model = conversion.convert(
         lambda pixels: trunk(tf.cast(pixels, tf.float32), training=False),
         lambda features: head(features, training=False),
         height=SIZE,
@@ -60,7 +60,7 @@ def make(folder: Path, photos: Path, network: str) -> None:
 def described(network: str, *, classifier: str) -> str:
     """The contract of a model of cats and dogs with random weights, as its metadata."""
     from frostline import images
-    from frostline.onnx import contract
+    from frostline.runtime import contract
 
     about = contract.Contract(
         classes=("cats", "dogs"),
@@ -198,7 +198,7 @@ def frostline(
     folder: Path, photos: Path, network: str, *, device: str = "cpu", precision: str = "fp32"
 ) -> float:
     """The command itself; its job file says how long rows and output took. NaN where the device cannot be used."""
-    from frostline.onnx import providers
+    from frostline.runtime import providers
 
     if providers.missing(device):
         return math.nan
@@ -226,9 +226,9 @@ def bound(folder: Path, photos: Path, network: str) -> float:
     from functools import partial
 
     from frostline import images
-    from frostline.engine.local import stream
-    from frostline.onnx.sessions import open_session
-    from frostline.scores import sources
+    from frostline.features.local import stream
+    from frostline.runtime.sessions import open_session
+    from frostline.scoring import sources
 
     session = open_session(folder / f"{network}.onnx", device="cpu")
     decode = partial(images.decode, height=SIZE, width=SIZE, resize="squash")
@@ -254,7 +254,7 @@ def ceiling(folder: Path, photos: Path, network: str) -> float:  # noqa: ARG001 
     """Images per second if the network were nothing but one large float32 matrix product, by NumPy."""
     import keras
 
-    from frostline.nets import layers
+    from frostline.models import layers
 
     operations = sum(
         each.operations for each in layers.read(keras.models.load_model(folder / f"{network}.keras"))

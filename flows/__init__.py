@@ -2,9 +2,9 @@
 
 import os
 
-from frostline import orchestration
+from frostline import automation
 
 # Prefect starts a server of its own where none is configured; on a busy machine that takes longer than its 20 s.
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")  # nothing is told to anybody
-orchestration.sentences()
+automation.sentences()

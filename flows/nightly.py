@@ -9,9 +9,9 @@ from pydantic import Field
 from flows import tasks
 from flows.scoring import scoring
 from flows.training import training
-from frostline import graph, orchestration, params, tracking
-from frostline.nightly import wording
-from frostline.nightly.decision import Facts, Limits, reasons
+from frostline import automation, config, pipeline, tracking
+from frostline.automation import messages
+from frostline.automation.decision import Facts, Limits, reasons
 
 
 @flow(name="nightly", **tasks.WATCHED)
@@ -35,26 +35,26 @@ def nightly(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks f
     champion is older than champion_days. pool: a work pool that the retraining goes to, as the deployment
     `training/POOL`; "" retrains here. The other parameters are those of scoring and training.
     """
-    orchestration.drop_missed()
+    automation.drop_missed()
     scored: Any = None
     if folder:
         scored = scoring(folder, model, ray_address=ray_address, notify=notify, return_state=True)
     seen = scored.result() if scored else None
     ages = {} if champion_days is None else {
-        name: tracking.champion_days(name, uri=tracking.store()) for name in params.load().classifiers
+        name: tracking.champion_days(name, uri=tracking.store()) for name in config.load().classifiers
     }  # fmt: skip
-    facts = Facts(stale=graph.stale(), champion_days=ages, drift=seen)
+    facts = Facts(stale=pipeline.stale(), champion_days=ages, drift=seen)
     why = reasons(facts, Limits(champion_days, drift))
     if not why:
-        return orchestration.nothing_more("data, params and code are as they were", after=scored)
+        return automation.nothing_more("data, params and code are as they were", after=scored)
     print("\n".join(["retraining, because", *why]))
-    orchestration.show_text("reasons", wording.reasons(why))
+    automation.show_text("reasons", messages.reasons(why))
     how: dict[str, Any] = {
         "because": "; ".join(why), "author": author, "set_aside": set_aside, "push_results": push_results,
         "push_to": push_to, "notify": notify, "at_once": at_once,
     }  # fmt: skip
-    return orchestration.done(orchestration.elsewhere("training", pool, how) if pool else training(**how))
+    return automation.done(automation.elsewhere("training", pool, how) if pool else training(**how))
 
 
 if __name__ == "__main__":
-    orchestration.main(nightly)
+    automation.main(nightly)

@@ -6,8 +6,8 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows import tasks
-from frostline import orchestration, params
-from frostline.nightly import inbox, outputs
+from frostline import automation, config
+from frostline.automation import inbox, outputs
 
 
 @flow(name="scoring", **tasks.WATCHED)
@@ -29,16 +29,16 @@ def scoring(  # noqa: PLR0913  # as nightly
     The images are compared with the model's test images; beyond a limit of params.yaml the run ends in the
     state Drift.
     """
-    orchestration.drop_missed()
+    automation.drop_missed()
     batch = inbox.batch(Path(folder), out=Path(out))
     if batch is None:
-        return orchestration.nothing_to_do(f"no new images in {folder}")
-    scorer = model or inbox.champion(params.load().classifiers)
+        return automation.nothing_to_do(f"no new images in {folder}")
+    scorer = model or inbox.champion(config.load().classifiers)
     job = tasks.score(batch, model=scorer, device=device, ray_address=ray_address)
     inbox.settle(batch)
-    orchestration.show_table("scores", outputs.scores(job), text=f"{batch.images} new images of {folder}")
-    orchestration.show_table("drift", outputs.questions(job), text=f"{batch.out} beside the test images")
+    automation.show_table("scores", outputs.scores(job), text=f"{batch.images} new images of {folder}")
+    automation.show_table("drift", outputs.questions(job), text=f"{batch.out} beside the test images")
     told, score = f"{batch.images} images scored into {batch.out}", outputs.drift(job)
     if beyond := outputs.beyond(job):
-        return orchestration.drifted(f"{told}; {beyond}", block=notify, data=score)
-    return orchestration.done(told, data=score)
+        return automation.drifted(f"{told}; {beyond}", block=notify, data=score)
+    return automation.done(told, data=score)

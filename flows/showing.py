@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from frostline import graph, orchestration, tracking
-from frostline.nightly import outputs, wording
+from frostline import automation, pipeline, tracking
+from frostline.automation import messages, outputs
 
 
-def show(done: Sequence[graph.Outcome], rows: list[dict[str, Any]], names: Sequence[str]) -> None:
+def show(done: Sequence[pipeline.Outcome], rows: list[dict[str, Any]], names: Sequence[str]) -> None:
     """Stages, results, pictures, links."""
-    orchestration.show_table("stages", wording.stages(done), text=wording.counts(done))
-    orchestration.show_table("results", rows)
+    automation.show_table("stages", messages.stages(done), text=messages.counts(done))
+    automation.show_table("results", rows)
     for name in names:
-        orchestration.show_text(f"pictures-{name}", outputs.pictures(name))
+        automation.show_text(f"pictures-{name}", outputs.pictures(name))
     uri = tracking.store()
     pages = {
         each["classifier"]: tracking.page(
@@ -20,4 +20,4 @@ def show(done: Sequence[graph.Outcome], rows: list[dict[str, Any]], names: Seque
         )
         for each in outputs.metrics(names)
     }
-    orchestration.show_text("links", outputs.links(pages))
+    automation.show_text("links", outputs.links(pages))

@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import tasks
-from frostline import graph
+from frostline import pipeline
 
 
-def bring_up_to_date(*, at_once: int, seconds: float) -> list[graph.Outcome]:
+def bring_up_to_date(*, at_once: int, seconds: float) -> list[pipeline.Outcome]:
     """What became of every step, in DVC's order; at most `at_once` at a time, each at most `seconds` long.
 
     Where one fails, those beside it come to their end and nothing further begins.
     """
     done = []
     with ThreadPoolTaskRunner(max_workers=at_once) as runner, _ending_stages():
-        for wave in graph.waves(graph.steps()):
+        for wave in pipeline.waves(pipeline.steps()):
             begun = [
                 runner.submit(tasks.reproduce, {"step": step, "seconds": seconds, "wait": at_once > 1})
                 for step in wave
@@ -33,5 +33,5 @@ def _ending_stages() -> Iterator[None]:
     try:
         yield
     except BaseException:
-        graph.end_left_behind()
+        pipeline.end_left_behind()
         raise

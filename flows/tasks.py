@@ -10,14 +10,14 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
-from frostline import graph, orchestration, tracking
+from frostline import automation, pipeline, tracking
+from frostline.automation import gate, messages
+from frostline.automation.inbox import Batch
+from frostline.commands import promote, sync
+from frostline.commands import score as scoring
 from frostline.errors import InputError, LimitError
-from frostline.nightly import gate, wording
-from frostline.nightly.inbox import Batch
-from frostline.verbs import promote, sync
-from frostline.verbs import score as scoring
 
-TROUBLE = [orchestration.on_trouble]
+TROUBLE = [automation.on_trouble]
 WATCHED: dict[str, Any] = {  # how a flow is: what goes wrong is told, whichever way
     "log_prints": True, "persist_result": False,
     "on_failure": TROUBLE, "on_crashed": TROUBLE, "on_cancellation": TROUBLE,
@@ -27,7 +27,7 @@ PAUSES: dict[str, Any] = {"retries": 4, "retry_delay_seconds": exponential_backo
 
 def may_pass(_task: object, _run: object, state: Any) -> bool:
     """Whether a failure can mend itself: another DVC's lock, a remote that did not answer."""
-    return isinstance(state.result(raise_on_failure=False), graph.BusyError | graph.RemoteError)
+    return isinstance(state.result(raise_on_failure=False), pipeline.BusyError | pipeline.RemoteError)
 
 
 def store_away(_task: object, _run: object, _state: object) -> bool:
@@ -37,12 +37,12 @@ def store_away(_task: object, _run: object, _state: object) -> bool:
 
 LOCAL: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
 PATIENT = {**LOCAL, **PAUSES, "retry_condition_fn": may_pass}
-pull = task(graph.pull, name="pull", **PATIENT)
-reproduce = task(graph.reproduce, name="reproduce", task_run_name="{step.name}", **PATIENT)
+pull = task(pipeline.pull, name="pull", **PATIENT)
+reproduce = task(pipeline.reproduce, name="reproduce", task_run_name="{step.name}", **PATIENT)
 WHILE_AWAY = {**PATIENT, "retry_condition_fn": store_away}
 track = task(sync.run, name="sync", **WHILE_AWAY)
-push = task(graph.push, name="push", **PATIENT)
-share = task(graph.share, name="push to git", **PATIENT)
+push = task(pipeline.push, name="push", **PATIENT)
+share = task(pipeline.share, name="push to git", **PATIENT)
 
 
 @task(name="promote", task_run_name="promote {name}", **WHILE_AWAY)
@@ -54,8 +54,8 @@ def meet_champion(name: str) -> gate.Verdict:
         verdict = gate.Verdict(name, decision.action, decision.why, decision.version, said.checks)
     except InputError as error:
         verdict = gate.Verdict(name, gate.NONE, str(error))
-    print(told := wording.ruling(verdict))
-    orchestration.show_table(f"gate-{name}", wording.checks(verdict), text=told)
+    print(told := messages.ruling(verdict))
+    automation.show_table(f"gate-{name}", messages.checks(verdict), text=told)
     return verdict
 
 

@@ -9,9 +9,9 @@ from pydantic import Field
 from flows import tasks
 from flows.showing import show
 from flows.stages import bring_up_to_date
-from frostline import graph, orchestration, params
-from frostline.nightly import gate, outputs, wording
-from frostline.nightly.alone import alone
+from frostline import automation, config, pipeline
+from frostline.automation import gate, messages, outputs
+from frostline.automation.exclusive import alone
 
 
 @flow(name="training", **tasks.WATCHED)
@@ -33,21 +33,21 @@ def training(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks 
     notify: a notification block, such as custom-webhook/frostline. The hours are time limits.
     at_once: how many stages that need nothing of each other run side by side.
     """
-    who = graph.Author.parse(author)
-    names = list(params.load().classifiers)
-    orchestration.drop_missed()
+    who = pipeline.Author.parse(author)
+    names = list(config.load().classifiers)
+    automation.drop_missed()
     with alone(seconds=wait_hours * 3600):
-        for stage in graph.end_left_behind():
+        for stage in pipeline.end_left_behind():
             print(f"ended, left behind by a killed run: {stage}")
-        print(graph.require_clean(set_aside=set_aside) or "no uncommitted changes")
+        print(pipeline.require_clean(set_aside=set_aside) or "no uncommitted changes")
         print(tasks.pull())
         done = bring_up_to_date(at_once=at_once, seconds=stage_hours * 3600)
         tasks.track()
-        rows = wording.results(outputs.metrics(names))
+        rows = messages.results(outputs.metrics(names))
         show(done, rows, names)
         verdicts = [tasks.meet_champion(name) for name in names]
-        message = wording.commit_message(done, [because], rows)
-        record = graph.record(message, author=who, day=datetime.now(UTC).date())
+        message = messages.commit_message(done, [because], rows)
+        record = pipeline.record(message, author=who, day=datetime.now(UTC).date())
         if push_results:
             print(tasks.push())
         if push_to and record:
@@ -55,9 +55,9 @@ def training(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks 
     tag = record.tag if record else ""
     if record or gate.promoted(verdicts):
         what = "retrained" if record else "promoted"
-        orchestration.notify(notify, subject=what, body=wording.notice(verdicts, rows, tag=tag))
-    return wording.closing(done, verdicts, tag=tag)
+        automation.notify(notify, subject=what, body=messages.notice(verdicts, rows, tag=tag))
+    return messages.closing(done, verdicts, tag=tag)
 
 
 if __name__ == "__main__":
-    orchestration.main(training)
+    automation.main(training)

@@ -8,6 +8,12 @@ from pathlib import Path
 import dvc  # noqa: F401  # binds its log to the stream it finds: not to that of one test, which ends with it
 import pytest
 
+from frostline import files
+from frostline.config import Image
+from frostline.features.extraction import Images
+from helpers.images import encoded, folder
+from helpers.networks import HEIGHT, WIDTH
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -27,3 +33,17 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in ("MLFLOW_TRACKING_URI", "FROSTLINE_CACHE", "DVC_ROOT"):
             patch.delenv(name, raising=False)
         yield
+
+
+@pytest.fixture
+def of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Images:
+    """Thirty-five images and an empty cache."""
+    monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "cache"))
+    contents = {f"{number:02}.png": encoded(number, height=20 + number, width=33) for number in range(35)}
+    size = {"height": HEIGHT, "width": WIDTH}
+    return Images(
+        root=folder(tmp_path / "photos", contents),
+        paths=list(contents),
+        ids=[files.sha256(content) for content in contents.values()],
+        rule=Image.model_validate({"size": size, "resize": "squash", "transform": "rescale"}),
+    )

@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from making import encoded, folder
-from making_models import model
+from helpers.images import encoded, folder
+from helpers.models import model
 
 ROOT = Path(__file__).parents[1]
 ABSENT = ("tensorflow", "keras", "dvc", "mlflow", "prefect", "pydantic", "onnx", "sklearn", "matplotlib")

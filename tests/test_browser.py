@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from frostline import paths
-from frostline.records import predictions
-from frostline.verbs import compare, evaluate
-from making_params import CNN, WHOLE
-from making_projects import write_params
-from making_results import REAL, dataset, trained
+from frostline.evaluation import predictions
+from frostline.stages import compare, evaluate
+from helpers.params import CNN, WHOLE
+from helpers.projects import write_params
+from helpers.results import REAL, dataset, trained
 
 pytestmark = pytest.mark.browser
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "chromium"

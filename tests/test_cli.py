@@ -17,8 +17,9 @@ import pytest
 import yaml
 
 import frostline
-from frostline import cli, lineage
+from frostline import cli
 from frostline.errors import FrostlineError, InputError
+from frostline.pipeline import code_digest
 
 ROOT = Path(__file__).parents[1]
 FROSTLINE = Path(sys.executable).with_name("frostline")
@@ -50,7 +51,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def run_(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr(importlib.import_module("frostline.verbs.sync"), "run", run_)
+    monkeypatch.setattr(importlib.import_module("frostline.commands.sync"), "run", run_)
 
 
 @pytest.mark.parametrize("name", [None, *COMMANDS])
@@ -100,16 +101,20 @@ def test_other_examples_name_what_is_there() -> None:
     assert model in yaml.safe_load((ROOT / "params.yaml").read_text())["classifiers"]
 
 
-def test_stages_commands_verbs_and_graph_agree() -> None:
-    """The first commands are the stages of dvc.yaml in their order; each command is a verb."""
+def test_stages_commands_and_graph_agree() -> None:
+    """The first commands are the stages of dvc.yaml in their order; each command has its module."""
     graph = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     assert tuple(graph) == cli.STAGES
     assert list(COMMANDS)[: len(graph)] == list(graph)
     for name, stage in graph.items():
         key = " ${key}" if "foreach" in stage else ""
         assert stage.get("do", stage)["cmd"] == f"PYTHONPATH=src frostline {name}{key}"
-    verbs = {path.stem.replace("_", "-") for path in (ROOT / "src/frostline/verbs").glob("[a-z]*.py")}
-    assert set(COMMANDS) == verbs - {"versus"}  # `compare A B`
+    modules = {
+        path.stem.replace("_", "-")
+        for room in ("stages", "commands")
+        for path in (ROOT / "src/frostline" / room).glob("[a-z]*.py")
+    }
+    assert set(COMMANDS) == modules - {"versus", "trials"}  # `compare A B`; what sweeps and curves share
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/guide.md"])
@@ -245,7 +250,7 @@ def test_stages_ask_for_the_locked_versions(
 ) -> None:
     """A stage computes only with the versions that dvc.lock will name; other commands do not ask."""
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(lineage.metadata, "version", lambda _: "0.1")
+    monkeypatch.setattr(code_digest.metadata, "version", lambda _: "0.1")
     for name in cli.STAGES:
         arguments = [] if name == "compare" else ["digits-vgg19"]
         assert run(monkeypatch, name, *arguments) == 2, name

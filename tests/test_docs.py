@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 from frostline.cli import STAGES, cli
-from frostline.data import manifest
-from frostline.records import history
-from frostline.scores import rows
+from frostline.datasets import manifest
+from frostline.evaluation import history
+from frostline.scoring import rows
 from test_architecture import ARROWS, COMMON
 
 ROOT = Path(__file__).parents[1]
@@ -236,7 +236,7 @@ def test_guide_contents() -> None:
 
 def test_backbones_in_guide() -> None:
     """The guide lists the backbones that params.yaml takes."""
-    from frostline.params import BACKBONES
+    from frostline.config import BACKBONES
 
     (line,) = re.findall(r"^Backbones: (.*)\.$", GUIDE.read_text(), re.M)
     assert tuple(line.split(", ")) == BACKBONES

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
-from frostline import params
+from frostline import config
 from frostline.errors import InputError
-from making_params import changed
-from making_projects import ROOT, call, committed, copied, write_params
+from helpers.params import changed
+from helpers.projects import ROOT, call, committed, copied, write_params
 
 PARAMS: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
 GRAPH: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -109,7 +109,7 @@ def other(key: str) -> dict[str, Any]:
     new = OTHER[last] if last in OTHER else value + 1
     result = changed(PARAMS, {key: new})
     assert new != value, key
-    params.parse(result)
+    config.parse(result)
     return result
 
 
@@ -214,7 +214,7 @@ def test_leaves_without_another_value() -> None:
         wrong = wrong or {"transform": "backbone", "freeze": "all", "stride": 2}[last]
         wrong = "pretrained" if at(key) == "cnn" else wrong
         with pytest.raises(InputError):
-            params.parse(changed(PARAMS, {key: wrong}))
+            config.parse(changed(PARAMS, {key: wrong}))
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_leaves_without_another_value() -> None:
 def test_entries_rerun_exactly(clean: Path, changes: dict[str, Any], stages: set[str]) -> None:
     """What a whole entry of params.yaml brings or moves."""
     values = changed(PARAMS, changes)
-    params.parse(values)
+    config.parse(values)
     write_params(clean, values)
     assert stale(clean) == stages
 
@@ -303,20 +303,17 @@ def test_a_version_reruns_exactly(clean: Path, package: str) -> None:
     ("file", "stages"),
     [
         ("images.py", ("preprocess", "train", "evaluate", "export")),
-        ("data/splits.py", ("preprocess", "train", "evaluate", "export")),
-        ("nets/fitting.py", ("weights", "train", "export")),
-        ("cache/store.py", ("train", "export")),
-        ("engine/local.py", ("train", "export")),
-        ("onnx/canonical.py", ("train", "export")),
-        ("results/plots.py", ("evaluate", "compare")),
-        ("params/schema.py", ("weights", "preprocess", "train", "export", "compare")),
-        ("verbs/train.py", ("train",)),
-        ("verbs/compare.py", ("compare",)),
-        ("verbs/score.py", ()),
-        ("verbs/sync.py", ()),
+        ("datasets/splits.py", ("preprocess", "train", "evaluate", "export")),
+        ("models/heads.py", ("weights", "train", "export")),
+        ("store.py", ("train", "export")),
+        ("features/local.py", ("train", "export")),
+        ("runtime/canonical.py", ("train", "export")),
+        ("config/schema.py", ("weights", "preprocess", "train", "export", "compare")),
+        ("stages/train.py", ("train",)),
+        ("stages/compare.py", ("compare",)),
+        ("commands/score.py", ()),
+        ("commands/sync.py", ()),
         ("tracking/runs.py", ()),
-        ("scores/writers.py", ()),
-        ("graph/pipeline.py", ()),
         ("cli/app.py", ()),
     ],
 )

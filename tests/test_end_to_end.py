@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from making import encoded, folder
-from making_params import CNN, PRETRAINED, WHOLE, changed
-from making_projects import call, committed, copied, write_params
+from helpers.images import encoded, folder
+from helpers.params import CNN, PRETRAINED, WHOLE, changed
+from helpers.projects import call, committed, copied, write_params
 
 COLOURS = ("blue", "green", "red")
 PHASES = {"all": {**CNN["phases"]["all"], "epochs": 12}}
@@ -165,7 +165,7 @@ def test_experiments(tiny: Path) -> None:
 def test_a_temporary_checkout_runs_its_own_code(tiny: Path) -> None:
     """An experiment apart uses the code of its commit, not the workspace's or the installed package's."""
     name = "apart-code"
-    verb = tiny / "src/frostline/verbs/compare.py"
+    verb = tiny / "src/frostline/stages/compare.py"
     original = verb.read_text()
     verb.write_text(
         original.replace("def run() -> None:", 'def run() -> None:\n    print("its own code")', 1)

@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from frostline.config import BACKBONES
 from frostline.files import read_json
-from frostline.nets.backbones import TABLE
-from frostline.params import BACKBONES
-from making import encoded, folder
-from making_params import LENIENT, PRETRAINED, WHOLE, changed
-from making_projects import call, copied, write_params
+from frostline.models.backbones import TABLE
+from helpers.images import encoded, folder
+from helpers.params import LENIENT, PRETRAINED, WHOLE, changed
+from helpers.projects import call, copied, write_params
 
 PHOTOS = 7  # of each class
 STAGES = (("weights", "drawn"), ("preprocess", "shapes"), ("train", "net"), ("export", "net"))

@@ -15,7 +15,7 @@ from PIL import Image
 
 from frostline import images
 from frostline.images import ImageError, decode, probe
-from making import encoded, pixels
+from helpers.images import encoded, pixels
 
 HEIGHT, WIDTH = 37, 53
 

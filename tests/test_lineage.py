@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from frostline import lineage
 from frostline.errors import InputError
-from making import folder
+from frostline.pipeline import code_digest
+from helpers.images import folder
 
 SOURCES = {
     "__init__.py": "",
@@ -29,7 +29,7 @@ SOURCES = {
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small package in this one's place."""
     place = folder(tmp_path / "frostline", {name: text.encode() for name, text in SOURCES.items()})
-    monkeypatch.setattr(lineage, "PACKAGE", place)
+    monkeypatch.setattr(code_digest, "PACKAGE", place)
     return place
 
 
@@ -49,7 +49,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )  # fmt: skip
 def test_closure(package: Path, module: str, expected: set[str]) -> None:
     """Imports of imports, those inside functions, folders' own files, circles; nothing from outside."""
-    assert {path.relative_to(package).as_posix() for path in lineage.closure(module)} == expected
+    assert {path.relative_to(package).as_posix() for path in code_digest.closure(module)} == expected
 
 
 @pytest.mark.parametrize(
@@ -58,39 +58,40 @@ def test_closure(package: Path, module: str, expected: set[str]) -> None:
 )
 def test_code_changes_with_what_runs(package: Path, edited: str, differs: bool) -> None:
     """One character in a file that is imported, however deep, is other code; elsewhere it is not."""
-    before = lineage.code("frostline.top")
+    before = code_digest.code("frostline.top")
     with (package / edited).open("a") as file:
         file.write("# \n")
-    assert (lineage.code("frostline.top") != before) == differs
+    assert (code_digest.code("frostline.top") != before) == differs
 
 
 def test_code_is_independent_of_the_checkouts_place(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A clone at another path runs the same code."""
-    before = lineage.code("frostline.top")
+    before = code_digest.code("frostline.top")
     (package.parent / "clone").mkdir()
-    monkeypatch.setattr(lineage, "PACKAGE", package.rename(package.parent / "clone" / "frostline"))
-    assert lineage.code("frostline.top") == before
+    monkeypatch.setattr(code_digest, "PACKAGE", package.rename(package.parent / "clone" / "frostline"))
+    assert code_digest.code("frostline.top") == before
 
 
 def test_the_stages_code_is_found() -> None:
     """The training's closure reaches the networks, the cache, the decoder and what opens a trunk, not the scorer."""
     found = {
-        path.relative_to(lineage.PACKAGE).as_posix() for path in lineage.closure("frostline.verbs.train")
+        path.relative_to(code_digest.PACKAGE).as_posix()
+        for path in code_digest.closure("frostline.stages.train")
     }
     assert {
-        "nets/fitting.py",
-        "onnx/opening.py",
-        "cache/store.py",
+        "training/loop.py",
+        "runtime/pool.py",
+        "store.py",
         "images.py",
-        "params/schema.py",
-        "params/__init__.py",
+        "config/schema.py",
+        "config/__init__.py",
     } <= found
-    assert not {path for path in found if path.startswith(("scores/", "onnx/sessions", "cli"))}
+    assert not {path for path in found if path.startswith(("scoring/", "runtime/sessions", "cli"))}
 
 
 def test_the_package_imports_by_full_name() -> None:
     """Relative imports would be invisible to the closure; there are none."""
-    for path in lineage.PACKAGE.rglob("*.py"):
+    for path in code_digest.PACKAGE.rglob("*.py"):
         nodes = ast.walk(ast.parse(path.read_text()))
         assert not [node for node in nodes if isinstance(node, ast.ImportFrom) and node.level], path
 
@@ -98,9 +99,9 @@ def test_the_package_imports_by_full_name() -> None:
 def test_key_is_the_contents() -> None:
     """Equal parts in any order, equal keys; any other part, another."""
     parts = {"recipe": {"seed": 7, "epochs": 2}, "code": "c"}
-    assert lineage.key({"code": "c", "recipe": {"epochs": 2, "seed": 7}}) == lineage.key(parts)
-    assert lineage.key({**parts, "code": "d"}) != lineage.key(parts)
-    assert len(lineage.key(parts)) == 64
+    assert code_digest.key({"code": "c", "recipe": {"epochs": 2, "seed": 7}}) == code_digest.key(parts)
+    assert code_digest.key({**parts, "code": "d"}) != code_digest.key(parts)
+    assert len(code_digest.key(parts)) == 64
 
 
 def versions(tmp_path: Path, wanted: Mapping[str, str]) -> Path:
@@ -113,8 +114,8 @@ def versions(tmp_path: Path, wanted: Mapping[str, str]) -> Path:
 def test_versions_as_locked(tmp_path: Path) -> None:
     """The locked versions pass, and `packages` says the same."""
     numpy = metadata.version("numpy")
-    lineage.require_versions(versions(tmp_path, {"numpy": numpy}))
-    assert lineage.packages(["numpy"]) == {"numpy": numpy}
+    code_digest.require_versions(versions(tmp_path, {"numpy": numpy}))
+    assert code_digest.packages(["numpy"]) == {"numpy": numpy}
 
 
 def test_other_versions_are_refused(tmp_path: Path) -> None:
@@ -122,7 +123,7 @@ def test_other_versions_are_refused(tmp_path: Path) -> None:
     pillow, numpy = metadata.version("pillow"), metadata.version("numpy")
     wanted = {"pillow": "1.2", "no-such-package": "3", "numpy": numpy}
     with pytest.raises(InputError) as caught:
-        lineage.require_versions(versions(tmp_path, wanted))
+        code_digest.require_versions(versions(tmp_path, wanted))
     assert str(caught.value) == (
         f"installed: pillow {pillow} (not 1.2), no-such-package missing (not 3); "
         "run `make setup`, or `make lock` to move the project to new versions"

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from frostline import files
-from making_params import changed
-from making_projects import GIT, call, committed, write_params
+from helpers.params import changed
+from helpers.projects import GIT, call, committed, write_params
 from test_end_to_end import TINY, project
 
 

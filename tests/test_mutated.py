@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from making import archive, encoded
+from helpers.images import archive, encoded
 
 CASES = 2_400  # of each kind
 KINDS = ("jpeg", "png", "webp")
@@ -20,7 +20,7 @@ from pathlib import Path
 resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30,) * 2)
 resource.setrlimit(resource.RLIMIT_CPU, (600,) * 2)
 from frostline import images
-from frostline.data import source
+from frostline.datasets import source
 from frostline.errors import FrostlineError
 warnings.simplefilter("ignore")
 place, cases = Path(sys.argv[1]), int(sys.argv[2])

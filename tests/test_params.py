@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from frostline import params
+from frostline import config
 from frostline.errors import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -99,7 +99,7 @@ def changed(**changes: Any) -> dict[str, Any]:
 def refused(values: Any) -> list[str]:
     """The lines of the message that refuses these values, without the file's name."""
     with pytest.raises(InputError) as caught:
-        params.parse(values)
+        config.parse(values)
     lines = str(caught.value).split("\n")
     assert all(line.startswith("params.yaml: ") for line in lines)
     return [line.removeprefix("params.yaml: ") for line in lines]
@@ -107,10 +107,10 @@ def refused(values: Any) -> list[str]:
 
 def test_every_value_arrives() -> None:
     """What is written is what the model says, optional sections and both network types included."""
-    found = params.parse(base())
+    found = config.parse(base())
     assert found.model_dump() == base()
-    assert isinstance(found.classifiers["small"].network, params.Cnn)
-    assert isinstance(found.classifiers["large"].network, params.Pretrained)
+    assert isinstance(found.classifiers["small"].network, config.Cnn)
+    assert isinstance(found.classifiers["large"].network, config.Pretrained)
     assert found.classifiers["large"].augmentation is None
     assert list(found.classifiers["large"].phases) == ["head", "thaw"]
 
@@ -118,7 +118,7 @@ def test_every_value_arrives() -> None:
 def test_models_are_frozen() -> None:
     """No stage can change what another reads."""
     with pytest.raises(ValueError, match="frozen"):
-        params.parse(base()).seed = 8
+        config.parse(base()).seed = 8
 
 
 def test_parsing_leaves_the_values_alone() -> None:
@@ -208,7 +208,7 @@ def test_parsing_leaves_the_values_alone() -> None:
         (f"{CNN}.training.early_stopping.patience", 0,
          f"{CNN}.training.early_stopping.patience: must be greater than or equal to 1; is 0"),
         (f"{NET}.phases.head.optimizer", "adamm", f"{NET}.phases.head.optimizer: must be one of "
-         + ", ".join(map(repr, params.OPTIMIZERS)) + "; is 'adamm'"),
+         + ", ".join(map(repr, config.OPTIMIZERS)) + "; is 'adamm'"),
         (f"{NET}.variants", {}, f"{NET}.variants: must have at least 1 item; is {{}}"),
         (f"{NET}.variants", {"int8": -1}, f"{NET}.variants.int8: must be greater than or equal to 0; is -1"),
         (f"{NET}.variants", {"int4": 1}, f"{NET}.variants.int4: must be one of 'fp16', 'int8'; is 'int4'"),
@@ -231,7 +231,7 @@ def test_parsing_leaves_the_values_alone() -> None:
         (f"{PETS}.path", "/data/pets", f"{PETS}.path: '/data/pets' does not have the form ^data/[^/]"),
         ("weights.net.source", "", "weights.net.source: must have at least 1 character; is ''"),
         ("weights.net.backbone", "vgg18", "weights.net.backbone: must be one of "
-         + ", ".join(map(repr, params.BACKBONES)) + "; is 'vgg18'"),
+         + ", ".join(map(repr, config.BACKBONES)) + "; is 'vgg18'"),
         # contradicting
         ("weights.scratch.source", "random",
          "weights.scratch: source 'scratch' goes with backbone null, and only with it"),
@@ -351,14 +351,14 @@ def renames(kind: Callable[[tuple[str, ...]], bool]) -> list[Any]:
     return [
         pytest.param(file, path, id=f"{file.stem}:{'.'.join(path)}")
         for file in FILES
-        for path in keys(params.read(file))
+        for path in keys(config.read(file))
         if kind(path)
     ]
 
 
 def renamed(file: Path, path: tuple[str, ...]) -> tuple[dict[str, Any], str]:
     """A file's values with one key's letters doubled at the end, and the new dotted key."""
-    values = copy.deepcopy(params.read(file))
+    values = copy.deepcopy(config.read(file))
     where = functools.reduce(operator.getitem, path[:-1], values)
     new = path[-1] + path[-1][-1]
     where[new] = where.pop(path[-1])
@@ -380,7 +380,7 @@ def test_renaming_any_key_is_refused(file: Path, path: tuple[str, ...]) -> None:
 def references(file: Path, path: tuple[str, ...]) -> list[str]:
     """Dotted keys of the classifiers that name an entry of weights or datasets."""
     key = {"weights": "weights", "datasets": "dataset"}[path[0]]
-    classifiers = params.read(file)["classifiers"]
+    classifiers = config.read(file)["classifiers"]
     return [f"classifiers.{name}.{key}" for name, each in classifiers.items() if each[key] == path[1]]
 
 
@@ -397,20 +397,20 @@ def test_renaming_a_named_entry_is_refused(file: Path, path: tuple[str, ...]) ->
     if expected:
         assert refused(values) == expected
     else:
-        assert params.parse(values)
+        assert config.parse(values)
 
 
 @pytest.mark.parametrize(("file", "path"), renames(lambda path: is_entry(path) and path[-2] in FREE))
 def test_free_names_are_free(file: Path, path: tuple[str, ...]) -> None:
     """Classifiers, blocks, phases and hidden layers are called what their author likes."""
     values, _ = renamed(file, path)
-    assert params.parse(values)
+    assert config.parse(values)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_the_projects_own_files_load(file: Path) -> None:
     """params.yaml and every recipe are complete and without contradictions."""
-    assert params.load(file).classifiers
+    assert config.load(file).classifiers
 
 
 @pytest.mark.parametrize(
@@ -435,22 +435,22 @@ def test_not_yaml(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "p.yaml"
     path.write_bytes(content)
     with pytest.raises(InputError) as caught:
-        params.load(path)
+        config.load(path)
     assert str(caught.value) == f"{path}{message}"
 
 
 def test_no_file(tmp_path: Path) -> None:
     """A missing file says where to run; one that is a folder says so."""
     with pytest.raises(InputError, match=r"p\.yaml is missing; run this in the project's root$"):
-        params.load(tmp_path / "p.yaml")
+        config.load(tmp_path / "p.yaml")
     with pytest.raises(InputError, match=r" cannot be read: Is a directory$"):
-        params.load(tmp_path)
+        config.load(tmp_path)
 
 
 def test_yaml_is_read_as_dvc_reads_it(tmp_path: Path) -> None:
     """YAML 1.2: `no` is a word and not false, and numbers in scientific notation are numbers."""
     (tmp_path / "p.yaml").write_text("a: no\nb: 1.0e-3\nc: 1e-3\n")
-    assert params.read(tmp_path / "p.yaml") == {"a": "no", "b": 0.001, "c": 0.001}
+    assert config.read(tmp_path / "p.yaml") == {"a": "no", "b": 0.001, "c": 0.001}
 
 
 @pytest.mark.parametrize(
@@ -462,8 +462,8 @@ def test_yaml_is_read_as_dvc_reads_it(tmp_path: Path) -> None:
 )
 def test_entry(name: str, message: str) -> None:
     """An entry by its name; an unknown name is answered with the nearest."""
-    classifiers = params.parse(base()).classifiers
-    assert params.entry(classifiers, "large", what="classifier") is classifiers["large"]
+    classifiers = config.parse(base()).classifiers
+    assert config.entry(classifiers, "large", what="classifier") is classifiers["large"]
     with pytest.raises(InputError) as caught:
-        params.entry(classifiers, name, what="classifier")
+        config.entry(classifiers, name, what="classifier")
     assert str(caught.value) == message

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from making_nights import Nights, outside, served, wait
-from making_projects import BIN
+from helpers.nights import Nights, outside, served, wait
+from helpers.projects import BIN
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

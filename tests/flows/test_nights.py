@@ -9,8 +9,8 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from making_nights import SECRET, Nights, served, wait
-from making_projects import call
+from helpers.nights import SECRET, Nights, served, wait
+from helpers.projects import call
 from test_browser import CHROMIUM
 from test_end_to_end import photo
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from frostline.orchestration import processes, servers
-from making_nights import PATIENCE, api, outside, served, wait
-from making_projects import BIN
-from making_stores import free_port, sqlite
+from frostline.automation import processes, servers
+from helpers.nights import PATIENCE, api, outside, served, wait
+from helpers.projects import BIN
+from helpers.servers import free_port, sqlite
 from test_end_to_end import TINY, project
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from making_drift import photos, with_baseline
-from making_models import model
-from making_params import WHOLE
+from helpers.drift import photos, with_baseline
+from helpers.models import model
+from helpers.params import WHOLE
 
 ROOT = Path(__file__).parents[2]
 CODE = """
 import json
 from flows.scoring import scoring
-from frostline.orchestration import states
+from frostline.automation import states
 told = []
 states.notify = lambda block, **message: told.append((block, message))
 found = []

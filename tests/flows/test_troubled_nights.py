@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from making_nights import BLOCK, Nights, served, wait
-from making_projects import call
+from helpers.nights import BLOCK, Nights, served, wait
+from helpers.projects import call
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 LONG = 3000

@@ -9,8 +9,8 @@ import pytest
 from frostline.errors import FrostlineError, InputError
 from frostline.tracking import download_model, publish, store
 from frostline.tracking.session import session
-from making_outputs import write
-from making_stores import gathered, project, sqlite
+from helpers.outputs import write
+from helpers.servers import gathered, project, sqlite
 
 MODEL = Path("artifacts/models/tiny/model.onnx")
 

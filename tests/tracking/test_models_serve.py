@@ -16,12 +16,12 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from frostline.commands import score
 from frostline.tracking import publish
-from frostline.verbs import score
-from making import encoded
-from making import folder as folder_of
-from making_outputs import write
-from making_stores import free_port, gathered, project, sqlite
+from helpers.images import encoded
+from helpers.images import folder as folder_of
+from helpers.outputs import write
+from helpers.servers import free_port, gathered, project, sqlite
 
 SECONDS = 180
 

@@ -16,15 +16,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from frostline import files
+from frostline.commands import score
 from frostline.errors import FrostlineError
-from frostline.scores import serving
-from frostline.tracking import Commit, Published, download_model, moved, publish, store
+from frostline.scoring import serving
+from frostline.tracking import Commit, Published, download_model, publish, relocation, store
 from frostline.tracking.session import session
-from frostline.verbs import score
-from making import encoded
-from making import folder as folder_of
-from making_outputs import KEY, metrics, write
-from making_stores import gathered, project, seen, sqlite
+from helpers.images import encoded
+from helpers.images import folder as folder_of
+from helpers.outputs import KEY, metrics, write
+from helpers.servers import gathered, project, seen, sqlite
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def test_killed_at_any_step_and_called_again_nothing_is_twice(
 def test_two_processes_at_once_on_a_fresh_store(root: Path) -> None:
     """Both also want to make its tables."""
     program = (
-        "from frostline import tracking; from frostline.verbs import sync\n"
+        "from frostline import tracking; from frostline.commands import sync\n"
         "print(tracking.publish(sync.gather('tiny'), uri=tracking.store()).run_id)"
     )
     both = [
@@ -387,7 +387,7 @@ def _places(there: Path) -> list[str]:
     with contextlib.closing(sqlite3.connect(there / ".frostline/mlflow/mlflow.db")) as connection:
         found = [
             row[0]
-            for table, column in moved.COLUMNS
+            for table, column in relocation.COLUMNS
             for row in connection.execute(f"SELECT {column} FROM {table}").fetchall()
         ]
     return [each for each in found if each and each.startswith("file:") and there.as_uri() not in each]
@@ -400,7 +400,7 @@ def test_a_store_of_someone_else_is_left_alone(
     publish(gathered(), uri=uri)
     monkeypatch.chdir(write(project(tmp_path / "colleague", monkeypatch)))
     content = (root / ".frostline/mlflow/mlflow.db").read_bytes()
-    moved.settle(uri)
+    relocation.settle(uri)
     assert (root / ".frostline/mlflow/mlflow.db").read_bytes() == content
 
 

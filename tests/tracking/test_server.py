@@ -11,8 +11,8 @@ import pytest
 
 from frostline.tracking import download_model, live, publish, reachable
 from frostline.tracking.session import session
-from making_outputs import KEY, write
-from making_stores import free_port, gathered, project, seen, server
+from helpers.outputs import KEY, write
+from helpers.servers import free_port, gathered, project, seen, server
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The command line: names, options and examples; each command hands over to its verb.
+"""The command line: names, options and examples; each command hands over to a stage or to its module in commands.
 
 A command lives in the module of its subject.
 """

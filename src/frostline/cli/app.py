@@ -1,4 +1,4 @@
-"""What every command shares: the group, an example in each help, verbs imported only when they run."""
+"""What every command shares: the group, an example in each help, their work imported only when they run."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,16 +40,16 @@ on_cluster = click.option(
 
 
 def stage(name: str, *args: Any, **kwargs: Any) -> None:
-    """Run a verb whose outputs DVC tracks: only with the package versions that dvc.lock will name."""
+    """Run what DVC tracks the outputs of: only with the package versions that dvc.lock will name."""
     with _packages(name):
-        import_module("frostline.lineage").require_versions()
-    verb(name, *args, **kwargs)
+        import_module("frostline.pipeline.code_digest").require_versions()
+        import_module(f"frostline.stages.{name}").run(*args, **kwargs)
 
 
-def verb(name: str, *args: Any, **kwargs: Any) -> None:
-    """Import a verb only now: `--help` loads none of them."""
+def run(name: str, *args: Any, **kwargs: Any) -> None:
+    """Import what a command does only now: `--help` loads none of it."""
     with _packages(name):
-        import_module(f"frostline.verbs.{name}").run(*args, **kwargs)
+        import_module(f"frostline.commands.{name}").run(*args, **kwargs)
 
 
 @contextmanager

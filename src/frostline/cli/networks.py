@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from frostline.cli.app import command, verb
+from frostline.cli.app import command, run
 
 
 @command("frostline describe digits-vgg19 --picture network.png")
@@ -16,7 +16,7 @@ from frostline.cli.app import command, verb
 @click.option("--picture", type=click.Path(path_type=Path), help="Write the table as a picture too (.png).")
 def describe(classifier: str, classes: int | None, picture: Path | None) -> None:
     """CLASSIFIER layer by layer: output, parameters, receptive field, memory, FLOPs, frozen or not."""
-    verb("describe", classifier, classes=classes, picture=picture)
+    run("describe", classifier, classes=classes, picture=picture)
 
 
 @command("frostline maps digits-cnn .frostline/digits/3/0003.png --out maps")
@@ -29,7 +29,7 @@ def maps(classifier: str, image: Path, layers: tuple[str, ...], out: Path) -> No
 
     The last --layer is the one explained by.
     """
-    verb("maps", classifier, image, layers=layers, out=out)
+    run("maps", classifier, image, layers=layers, out=out)
 
 
 @command("frostline backbones mobilenet vgg19 --measure")
@@ -37,7 +37,7 @@ def maps(classifier: str, image: Path, layers: tuple[str, ...], out: Path) -> No
 @click.option("--measure", is_flag=True, help="Time each, Keras beside ONNX Runtime; minutes for all.")
 def backbones(names: tuple[str, ...], measure: bool) -> None:
     """The table of backbones, or NAMES of it: image size, parameters, depth, milliseconds an image."""
-    verb("backbones", names, measure=measure)
+    run("backbones", names, measure=measure)
 
 
 @command("frostline classify .frostline/digits/3/0003.png --backbone vgg19")
@@ -57,4 +57,4 @@ def classify(images: tuple[Path, ...], **options: Any) -> None:
 
     Keras downloads weights and names the first time; without internet, give files.
     """
-    verb("classify", images, **options)
+    run("classify", images, **options)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from frostline.cli.app import command, verb
+from frostline.cli.app import command, run
 
 
 @command("frostline use recipes/intel.yaml --data ~/photos/intel")
@@ -14,7 +14,7 @@ from frostline.cli.app import command, verb
 )
 def use(recipe: Path, data: Path) -> None:
     """Put RECIPE in place as params.yaml and link your photos under data/."""
-    verb("use", recipe, data=data)
+    run("use", recipe, data=data)
 
 
 @command("frostline sample")
@@ -27,7 +27,7 @@ def use(recipe: Path, data: Path) -> None:
 )
 def sample(out: Path) -> None:
     """Write the sample dataset: scikit-learn's 1,797 real handwritten digits."""
-    verb("sample", out)
+    run("sample", out)
 
 
 @command("frostline data-diff HEAD~1 HEAD")
@@ -40,13 +40,13 @@ def data_diff(old: str, new: str, dataset: str | None, as_json: bool) -> None:
 
     A revision is a git commit, branch or tag, or a DVC experiment. Images are matched by their content.
     """
-    verb("data_diff", old, new, dataset=dataset, as_json=as_json)
+    run("data_diff", old, new, dataset=dataset, as_json=as_json)
 
 
 @command("frostline doctor")
 def doctor() -> None:
     """Look at what frostline needs here; each line is ok, or says what to do."""
-    verb("doctor")
+    run("doctor")
 
 
 @command("frostline cache prune --limit 20GB")
@@ -57,7 +57,7 @@ def doctor() -> None:
 )
 def cache(action: str, limit: str | None, unused_days: float | None) -> None:
     """List what the cache holds, prune it (what was used last stays), or verify every file by its hash."""
-    verb("cache", action, limit=limit, unused_days=unused_days)
+    run("cache", action, limit=limit, unused_days=unused_days)
 
 
 @command("frostline serve --api-port 4300 --mlflow-port 5300")
@@ -69,4 +69,4 @@ def cache(action: str, limit: str | None, unused_days: float | None) -> None:
 )
 def serve(**options: int) -> None:
     """Run MLflow, Prefect's server and a worker on this machine until Ctrl-C, with prefect.yaml's schedules."""
-    verb("serve", **options)
+    run("serve", **options)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from frostline.cli.app import command, on_cluster, verb
+from frostline.cli.app import command, on_cluster, run
 
 
 @command("frostline score data/digits.zip --model digits-vgg19 --out scores.parquet")
@@ -79,7 +79,7 @@ def score(source: tuple[str, ...], listed: tuple[str, ...], **options: Any) -> N
     SOURCE is a folder, an archive, an image, a pattern in quotes, an address such as s3://bucket/photos,
     @FILE for a file of paths, or - for paths on standard input; several are scored one after the other.
     """
-    verb("score", [*source, *(f"@{name}" for name in listed)], **options)
+    run("score", [*source, *(f"@{name}" for name in listed)], **options)
 
 
 @command("frostline drift scores.parquet --model digits-vgg19")
@@ -99,4 +99,4 @@ def drift(scores: Path, model: str, limit: float | None) -> None:
 
     What they look like is compared where they were scored with --drift.
     """
-    verb("drift", scores, model=model, limit=limit)
+    run("drift", scores, model=model, limit=limit)

@@ -4,7 +4,7 @@ from importlib import import_module
 
 import click
 
-from frostline.cli.app import command, on_cluster, stage, verb
+from frostline.cli.app import command, on_cluster, run, stage
 
 STAGES = ("weights", "preprocess", "train", "evaluate", "export", "compare")
 
@@ -72,6 +72,6 @@ def compare(names: tuple[str, ...], revisions: tuple[str, ...]) -> None:  # fmt:
     if not names and not revisions:
         stage("compare")
     elif len(names) == 2:
-        verb("versus", *names, revisions=revisions)
+        run("versus", *names, revisions=revisions)
     else:
         raise click.UsageError("name two classifiers, or none to rank all of params.yaml")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from frostline.cli.app import command, verb
+from frostline.cli.app import command, run
 
 
 @command("frostline sweep-freeze digits-vgg19 --most 3")
@@ -19,7 +19,7 @@ from frostline.cli.app import command, verb
 )  # fmt: skip
 def sweep_freeze(classifier: str, cuts: str | None, most: int, out: Path) -> None:
     """Train CLASSIFIER frozen up to each block's end: accuracy and cost of each, as picture and table."""
-    verb("sweep_freeze", classifier, cuts=cuts, most=most, out=out)
+    run("sweep_freeze", classifier, cuts=cuts, most=most, out=out)
 
 
 @command("frostline sweep-views cats-dogs-vgg19 --views 1,4,live")
@@ -36,7 +36,7 @@ def sweep_freeze(classifier: str, cuts: str | None, most: int, out: Path) -> Non
 )  # fmt: skip
 def sweep_views(classifier: str, views: str, out: Path) -> None:
     """Train CLASSIFIER with ever more renderings of each image: accuracy and cost, as picture and table."""
-    verb("sweep_views", classifier, views=views, out=out)
+    run("sweep_views", classifier, views=views, out=out)
 
 
 @command("frostline curves digits-cnn digits-vgg19 --seeds 3")
@@ -48,4 +48,4 @@ def sweep_views(classifier: str, views: str, out: Path) -> None:
 )  # fmt: skip
 def curves(classifiers: tuple[str, ...], seeds: int, out: Path) -> None:
     """Learning curves of CLASSIFIERS over several seeds, with intervals, in one picture."""
-    verb("curves", classifiers, seeds=seeds, out=out)
+    run("curves", classifiers, seeds=seeds, out=out)

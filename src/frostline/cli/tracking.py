@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from frostline.cli.app import command, verb
+from frostline.cli.app import command, run
 
 
 @command("frostline sync")
 def sync() -> None:
     """Bring MLflow up to date with the stage outputs: runs, pictures, models; as often as you like."""
-    verb("sync")
+    run("sync")
 
 
 @command("frostline promote digits-vgg19 --dry-run")
@@ -19,7 +19,7 @@ def sync() -> None:
 @click.option("--rollback", is_flag=True, help="Make the champion before this one champion again.")
 def promote(classifier: str, dry_run: bool, rollback: bool) -> None:
     """Make CLASSIFIER's challenger champion if it is proven not worse; else say which check failed."""
-    verb("promote", classifier, dry_run=dry_run, rollback=rollback)
+    run("promote", classifier, dry_run=dry_run, rollback=rollback)
 
 
 @command("frostline trace scores.parquet --path digits/0/0004.png")
@@ -27,4 +27,4 @@ def promote(classifier: str, dry_run: bool, rollback: bool) -> None:
 @click.option("--path", help="One row of a score file: the image's name inside the scored source.")
 def trace(file: Path, path: str | None) -> None:
     """Say where FILE came from (scores, a model, metrics, a report) and how to bring each part back."""
-    verb("trace", file, path=path)
+    run("trace", file, path=path)

@@ -8,14 +8,14 @@ from frostline.tracking.champions import Decision, Standing, Version, decide, ke
 from frostline.tracking.content import Outputs, note
 from frostline.tracking.download import download_model
 from frostline.tracking.git import Commit, commit
-from frostline.tracking.looking import champion_days, page
-from frostline.tracking.moved import settle
-from frostline.tracking.observing import Observed
-from frostline.tracking.observing import read as observed
-from frostline.tracking.places import reachable, require, store, where_to_look
+from frostline.tracking.live import live
+from frostline.tracking.observations import Observed
+from frostline.tracking.observations import read as observed
+from frostline.tracking.overview import champion_days, page
 from frostline.tracking.publishing import Published, publish
+from frostline.tracking.relocation import settle
 from frostline.tracking.search import Registered, registered
-from frostline.tracking.streaming import live
+from frostline.tracking.store_uri import reachable, require, store, where_to_look
 from frostline.tracking.studies import Child, Study, publish_study, shared, studying
 from frostline.tracking.studies import kept as kept_studies
 

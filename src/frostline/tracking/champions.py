@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from frostline.errors import FrostlineError, InputError
-from frostline.tracking import places
+from frostline.tracking import store_uri
 from frostline.tracking.content import MODEL
 from frostline.tracking.registry import CHALLENGER, CHAMPION, WITHDRAWN
 from frostline.tracking.runs import user
@@ -77,7 +77,7 @@ def reigns(decisions: Sequence[Decision]) -> list[int]:
 
 def standing(name: str, *, uri: str) -> Standing:
     """What the registry knows of a model; InputError where it has none of that name."""
-    places.require(uri)
+    store_uri.require(uri)
     with session(uri) as client:
         return _standing(client, name)
 
@@ -103,7 +103,7 @@ def roll_back(name: str, *, uri: str) -> Decision:
 
     InputError where there was none before.
     """
-    places.require(uri)
+    store_uri.require(uri)
     with locked(uri, seconds=LOCK_SECONDS), session(uri) as client:
         now = _standing(client, name)
         *_, former, champion = [None, None, *now.reigns]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from frostline import files, notes
-from frostline.tracking.observing import Observed
+from frostline.tracking.observations import Observed
 
 # What the store may hold in a run changes with this, so that older runs are brought up to date.
 FORMAT = 3

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from frostline import files, paths
 from frostline.errors import FrostlineError, InputError
-from frostline.tracking import places
+from frostline.tracking import store_uri
 from frostline.tracking.content import MODEL
 from frostline.tracking.session import session
 
@@ -29,8 +29,8 @@ def download_model(uri: str) -> Path:
     match = URI.fullmatch(uri)
     if match is None:
         raise InputError(f"{uri}: write models:/NAME@ALIAS (models:/digits-cnn@champion) or models:/NAME/3")
-    store = places.store()
-    places.require(store)
+    store = store_uri.store()
+    store_uri.require(store)
     with session(store) as client:
         version = _version(client, uri, **match.groupdict())
         sha256 = version.tags.get(MODEL, "")

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 # What serving takes. Left to itself MLflow installs the model somewhere to find out.
 PACKAGES = ("mlflow", "numpy", "onnxruntime", "onnxruntime-gpu", "pandas", "pillow", "pyarrow")
-SERVING = "frostline.scores.serving"
+SERVING = "frostline.scoring.serving"
 FILE = "data/model.onnx"  # where MLflow puts what a loader module reads
 
 
 def save(folder: Path, *, model: Path, run_id: str, model_id: str) -> None:
     """Write MLflow's folder of an exported model; the .onnx file in it is that file, byte for byte.
 
-    Two flavours read it: `python_function` takes image files (see frostline.scores.serving, whose code
+    Two flavours read it: `python_function` takes image files (see frostline.scoring.serving, whose code
     comes along), `onnx` gives the graph, for pixels (N, H, W, 3).
     """
     import mlflow.pyfunc
@@ -75,13 +75,13 @@ def _contract(loaded: "ModelProto") -> Any:
 
 def _code(folder: Path) -> Path:
     """The part of this package that serving imports, as a package of its own."""
-    from frostline import lineage
+    from frostline.pipeline import code_digest
 
-    for source in lineage.closure(SERVING):
-        target = folder / lineage.PACKAGE.name / source.relative_to(lineage.PACKAGE)
+    for source in code_digest.closure(SERVING):
+        target = folder / code_digest.PACKAGE.name / source.relative_to(code_digest.PACKAGE)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-    return folder / lineage.PACKAGE.name
+    return folder / code_digest.PACKAGE.name
 
 
 def _signature() -> "ModelSignature":

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from frostline import files
-from frostline.tracking import filling, registry, runs
+from frostline.tracking import registry, run_contents, runs
 from frostline.tracking.content import SYNCED, Outputs
 from frostline.tracking.git import Commit
 from frostline.tracking.runs import Wanted
@@ -39,9 +39,9 @@ def publish(outputs: Outputs, *, uri: str, commit: Commit | None = None) -> Publ
         run, created = runs.find_or_create(client, uri, wanted)
         run_id = run.info.run_id
         for seen in (outputs.observed.commit if outputs.observed else None, commit):
-            filling.log(client, run_id, tags=filling.commit_tags(run, seen))
+            run_contents.log(client, run_id, tags=run_contents.commit_tags(run, seen))
             run = client.get_run(run_id)
-        observed = filling.observe(client, run, outputs.observed, packages=outputs.packages)
+        observed = run_contents.observe(client, run, outputs.observed, packages=outputs.packages)
         digest = outputs.digest()
         version = None
         if outputs.model:
@@ -49,7 +49,7 @@ def publish(outputs: Outputs, *, uri: str, commit: Commit | None = None) -> Publ
         complete = run.data.tags.get(SYNCED) == digest and run.info.status == "FINISHED"
         if complete and (version or not outputs.model):
             return Published(run_id, int(version.version) if version else None, False, False, observed)
-        filling.fill(client, run, outputs)
+        run_contents.fill(client, run, outputs)
         number, registered = None, False
         if outputs.model:
             number, registered = registry.register(client, run, outputs, model=outputs.model)

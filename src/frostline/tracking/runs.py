@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from frostline.tracking import places
+from frostline.tracking import store_uri
 from frostline.tracking.content import CLASSIFIER, KEY, identity
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _experiment(client: "MlflowClient", uri: str, dataset: str) -> str:
     """The id of the experiment named after a dataset; a deleted one is restored."""
     from mlflow.exceptions import MlflowException
 
-    location = places.artifact_location(uri, dataset)
+    location = store_uri.artifact_location(uri, dataset)
     found = client.get_experiment_by_name(dataset)
     if found is None:
         try:

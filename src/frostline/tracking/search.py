@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from frostline.tracking import places
+from frostline.tracking import store_uri
 from frostline.tracking.content import COMMIT, DIRTY, MODEL
 from frostline.tracking.session import session
 
@@ -21,7 +21,7 @@ class Registered:
 
 def registered(sha256: str, *, uri: str) -> list[Registered]:
     """Every version with this model file, by name and number; FrostlineError when the store fails."""
-    places.require(uri)
+    store_uri.require(uri)
     with session(uri) as client:
         found = client.search_model_versions(f"tags.`{MODEL}` = '{sha256}'")
         result = []

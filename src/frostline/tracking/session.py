@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from frostline.errors import FrostlineError
-from frostline.tracking import moved, places
+from frostline.tracking import relocation, store_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -38,10 +38,10 @@ def session(uri: str, *, limits: Mapping[str, str] = PATIENT) -> Iterator["Mlflo
     default store, not the client's, where a logged model lies. What the user set himself stays.
     """
     settings = {name: value for name, value in {**QUIET, **limits}.items() if name not in os.environ}
-    with _environment({**settings, places.VARIABLE: uri}), _silence(), _explained(uri):
-        if file := places.database(uri):
+    with _environment({**settings, store_uri.VARIABLE: uri}), _silence(), _explained(uri):
+        if file := store_uri.database(uri):
             file.parent.mkdir(parents=True, exist_ok=True)
-        moved.settle(uri)
+        relocation.settle(uri)
         from mlflow import MlflowClient
 
         yield MlflowClient(tracking_uri=uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI", uri))
@@ -55,14 +55,14 @@ def locked(uri: str, *, seconds: float) -> Iterator[None]:
     """
     from filelock import FileLock, Timeout
 
-    path = places.lock_file(uri)
+    path = store_uri.lock_file(uri)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
         lock.acquire(timeout=seconds)
     except Timeout:
         raise FrostlineError(
-            f"another frostline has been writing to {places.shown(uri)} for {seconds:g} seconds; "
+            f"another frostline has been writing to {store_uri.shown(uri)} for {seconds:g} seconds; "
             "run `frostline sync` when it is done"
         ) from None
     except OSError as error:
@@ -112,14 +112,14 @@ def _explained(uri: str) -> Iterator[None]:
         raise
     except ModuleNotFoundError as error:
         raise FrostlineError(
-            f"MLflow at {places.shown(uri)} needs the package {error.name}: install frostline[train], "
+            f"MLflow at {store_uri.shown(uri)} needs the package {error.name}: install frostline[train], "
             "or frostline[registry] to read models from a server"
         ) from error
     except Exception as error:
         if type(error).__module__ == "builtins" and not isinstance(error, OSError):
             raise  # a mistake of ours: hiding it would help nobody
         raise FrostlineError(
-            f"MLflow at {places.shown(uri)}: {_first_line(error)}; "
+            f"MLflow at {store_uri.shown(uri)}: {_first_line(error)}; "
             "nothing is lost, run this again once that is solved"
         ) from error
 

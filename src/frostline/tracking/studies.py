@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from frostline import files, notes
 from frostline.errors import FrostlineError, InputError
-from frostline.tracking import content, filling, observing, places, runs
+from frostline.tracking import content, observations, run_contents, runs, store_uri
 from frostline.tracking.content import SYNCED
 from frostline.tracking.git import Commit
 from frostline.tracking.runs import Wanted
@@ -30,7 +30,7 @@ PARENT = "mlflow.parentRunId"  # MLflow's pages fold children below the run that
 STUDY = "frostline.study"
 LOCK_SECONDS = 600.0
 MAIN = "val_accuracy"
-TRAINER = "frostline.frost.trial"  # its code, and what it imports, decides the figures
+TRAINER = "frostline.training.trial"  # its code, and what it imports, decides the figures
 PACKAGES = ("tensorflow", "keras", "numpy", "pillow")
 
 
@@ -99,15 +99,15 @@ def shared(
     *, dataset: str, digest: str, weights: Mapping[str, Any], recipe: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What the trainings of a study have in common, by content."""
-    from frostline import lineage  # a scorer reads models here and lacks what it needs
+    from frostline.pipeline import code_digest  # a scorer reads models here and lacks what it needs
 
     return {
         "dataset": dataset,
         "dataset_digest": digest,
         "weights": dict(weights),
         "recipe": dict(recipe),
-        "code": lineage.code(TRAINER),
-        "packages": lineage.packages(PACKAGES),
+        "code": code_digest.code(TRAINER),
+        "packages": code_digest.packages(PACKAGES),
     }
 
 
@@ -121,7 +121,7 @@ def studying(study: Study) -> Iterator[list[Child]]:
     children: list[Child] = []
     commit = None
     try:
-        with observing.observing(study.key) as observed:
+        with observations.observing(study.key) as observed:
             commit = observed.commit
             yield children
     finally:
@@ -131,8 +131,8 @@ def studying(study: Study) -> Iterator[list[Child]]:
 
 def _bring(study: Study, commit: Commit | None) -> None:
     try:
-        whole, uri = keep(study), places.store()
-        places.require(uri)
+        whole, uri = keep(study), store_uri.store()
+        store_uri.require(uri)
         publish_study(whole, uri=uri, commit=commit)
     except FrostlineError as error:
         sys.stderr.write(f"the study is not in MLflow yet, `frostline sync` brings it: {error}\n")
@@ -148,7 +148,7 @@ def _digest(value: Any) -> str:
 
 
 def _folder() -> Path:
-    return places.folder().parent / "studies"
+    return store_uri.folder().parent / "studies"
 
 
 def _read(path: Path) -> Iterator[Study]:
@@ -181,8 +181,8 @@ class _Writer:
             tags={STUDY: study.kind, **_tags(study), **tags},
         )
         run, _ = runs.find_or_create(self.client, self.uri, wanted)
-        filling.log(self.client, run.info.run_id, tags=filling.commit_tags(run, self.commit))
-        filling.dataset(self.client, run, source=_source(study), profile={})
+        run_contents.log(self.client, run.info.run_id, tags=run_contents.commit_tags(run, self.commit))
+        run_contents.dataset(self.client, run, source=_source(study), profile={})
         return run
 
     def child(self, child: Child, parent: str) -> bool:
@@ -192,7 +192,7 @@ class _Writer:
         if _is_done(run, digest):
             return False
         self._params(run, {**child.recipe, "variant": child.name})
-        filling.log_points(self.client, run, content.epochs(child.epochs), whole_history=True)
+        run_contents.log_points(self.client, run, content.epochs(child.epochs), whole_history=True)
         self._figures(run, child.figures)
         self._done(run, digest)
         return True
@@ -203,7 +203,7 @@ class _Writer:
         pictures = {path: files.sha256_file(Path(path)) for path in study.pictures if Path(path).is_file()}
         digest = _digest([study.key, [asdict(child) for child in study.children], pictures])
         packages = study.inputs["packages"]
-        seen = filling.observe(self.client, run, observing.read(study.key), packages=packages)
+        seen = run_contents.observe(self.client, run, observations.read(study.key), packages=packages)
         if _is_done(run, digest):
             return seen
         self._params(run, study.inputs["recipe"])
@@ -219,11 +219,11 @@ class _Writer:
         """Params cannot be changed in MLflow: one key has one recipe."""
         wanted = content.params({"recipe": recipe, "weights": self.study.inputs["weights"]})
         new = {name: value for name, value in wanted.items() if name not in run.data.params}
-        filling.log(self.client, run.info.run_id, params=new)
+        run_contents.log(self.client, run.info.run_id, params=new)
 
     def _figures(self, run: "Run", figures: Mapping[str, float]) -> None:
         points = [(name, 0, content.storable(float(value))) for name, value in figures.items()]
-        filling.log_points(self.client, run, points, whole_history=False)
+        run_contents.log_points(self.client, run, points, whole_history=False)
 
     def _done(self, run: "Run", digest: str) -> None:
         self.client.set_terminated(run.info.run_id, "FINISHED")

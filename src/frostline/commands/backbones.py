@@ -1,0 +1,83 @@
+"""`frostline backbones [NAME…] [--measure]`: what can stand below the frost line, and what an image costs."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from frostline.config import BACKBONES
+from frostline.config.backbones import TABLE
+from frostline.config.checks import nearest
+from frostline.errors import InputError
+from frostline.evaluation import network_picture
+from frostline.evaluation.tables import aligned
+
+BATCH, ROUNDS = 8, 5
+_NUMBERS = frozenset({"image", "smallest", "parameters", "size", "depth", "Keras ms", "ONNX ms"})
+
+
+def run(names: Sequence[str], *, measure: bool) -> None:
+    """Print the table; with `measure`, time each network on images of its native size."""
+    for name in names:
+        if name not in BACKBONES:
+            raise InputError(f"no backbone '{name}'{nearest(name, BACKBONES)}")
+    rows = [_row(name) | (_measured(name) if measure else {}) for name in names or BACKBONES]
+    print("\n".join(aligned(rows, right=_NUMBERS)))
+    print("without classification layers; depth: layers with kernels on the longest way; size: float32")
+    if measure:
+        print(f"ms: an image, in batches of {BATCH}, the median of {ROUNDS} rounds in turn; random weights")
+
+
+def _row(name: str) -> dict[str, str]:
+    row = TABLE[name]
+    return {
+        "backbone": name,
+        "image": f"{row.side}x{row.side}",
+        "smallest": f"{row.smallest}x{row.smallest}",
+        "parameters": f"{row.parameters:,}",
+        "size": network_picture.size(4 * row.parameters),
+        "depth": str(row.depth),
+        "transform": row.transform,
+    }
+
+
+def _measured(name: str) -> dict[str, str]:
+    from frostline.models import backbones
+    from frostline.models.keras_backend import keras
+
+    k = keras(seed=1)
+    side = TABLE[name].side
+    model = backbones.build(name, height=side, width=side)
+    pixels = np.random.default_rng(1).integers(0, 256, (BATCH, side, side, 3), dtype=np.uint8)
+    ways = {"Keras ms": lambda: model.predict_on_batch(pixels), "ONNX ms": _runtime(model, side, pixels)}
+    taken = _timed(ways)
+    k.backend.clear_session()
+    return {what: f"{1000 * seconds / BATCH:.1f}" for what, seconds in taken.items()}
+
+
+def _runtime(model: Any, side: int, pixels: np.ndarray) -> Callable[[], Any]:
+    """The same network in ONNX Runtime on the CPU."""
+    import onnxruntime
+
+    from frostline.runtime import conversion, sessions
+
+    content = conversion.convert(
+        None, lambda images: model(images, training=False), height=side, width=side, metadata="{}"
+    )
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = sessions.SILENT
+    runtime = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return lambda: runtime.run(None, {"image": pixels})
+
+
+def _timed(ways: dict[str, Callable[[], Any]]) -> dict[str, float]:
+    """Median seconds of each, in turn, so that what else the machine does falls on all; the first round is not kept."""
+    taken: dict[str, list[float]] = {what: [] for what in ways}
+    for _ in range(ROUNDS + 1):
+        for what, work in ways.items():
+            start = time.perf_counter()
+            work()
+            taken[what].append(time.perf_counter() - start)
+    return {what: statistics.median(seconds[1:]) for what, seconds in taken.items()}

@@ -1,0 +1,86 @@
+"""`frostline cache`: what lies in the cache, less of it, or the proof that it is whole."""
+
+import time
+from typing import Any
+
+from frostline import paths
+from frostline.errors import FrostlineError, InputError
+from frostline.features import inventory
+from frostline.features.inventory import Entry
+
+DAY = 86_400
+
+
+def run(action: str, *, limit: str | None, unused_days: float | None) -> None:
+    """List, prune or verify; FrostlineError where verify found damage (and took it out)."""
+    if action != "prune" and (limit or unused_days is not None):
+        raise InputError(f"--limit and --unused-days go with `frostline cache prune`, not with {action}")
+    {"list": _list, "verify": _verify}.get(action, lambda: _prune(limit, unused_days))()
+
+
+def _list() -> None:
+    found = inventory.entries(paths.cache())
+    for entry in found:
+        print(_line(entry))
+    total = sum(entry.bytes for entry in found)
+    limit = inventory.size_limit()
+    allowed = f", at most {_size(limit)}" if limit is not None else f"; no {inventory.LIMIT} is set"
+    print(f"{paths.cache()}: {_size(total)} under {len(found)} keys{allowed}")
+
+
+def _line(entry: Entry) -> str:
+    rows = "" if entry.rows is None else f"{entry.rows:,} rows"
+    days = (time.time() - entry.used) / DAY
+    used = "used today" if days < 1 else f"used {days:.0f} days ago"
+    return f"{_size(entry.bytes):>9}  {rows:>13}  {used:<17}  {entry.kind} {entry.key[:8]}  {_what(entry.made_of)}"
+
+
+def _what(made_of: dict[str, Any]) -> str:
+    """A key in words: backbone and cut, precision, size of the images."""
+    shape = made_of.get("shape")
+    parts = [
+        _trunk(made_of),
+        made_of.get("precision", ""),
+        f"{shape[0]}x{shape[1]} {made_of.get('resize', '')}" if shape else "",
+    ]
+    return ", ".join(str(part) for part in parts if part)
+
+
+def _trunk(made_of: dict[str, Any]) -> str:
+    """Whose features they are: training names the cut, scoring the trunk of an exported model."""
+    backbone = made_of.get("backbone") or "a network from scratch"
+    if "cut" in made_of:
+        return f"{backbone} up to {made_of['cut']}"
+    return f"{backbone}, trunk {made_of['trunk'][:8]} of scored images" if "trunk" in made_of else ""
+
+
+def _prune(limit: str | None, unused_days: float | None) -> None:
+    size = inventory.parse_size(limit, what="--limit") if limit else inventory.size_limit()
+    if size is None and unused_days is None:
+        raise InputError(f"say what may stay: --limit 20GB, --unused-days 30, or set {inventory.LIMIT}")
+    since = None if unused_days is None else time.time() - unused_days * DAY
+    gone = inventory.prune(paths.cache(), limit=size, unused_since=since)
+    left = sum(each.bytes for each in inventory.held(paths.cache()))
+    print(f"deleted {len(gone)} files, {_size(sum(each.bytes for each in gone))}; {_size(left)} are left")
+
+
+def _verify() -> None:
+    broken = list(inventory.damaged(paths.cache()))
+    for each in broken:
+        each.path.unlink(missing_ok=True)
+        print(f"damaged, deleted: {each.kind} {each.key[:8]} {each.path.name}, {_size(each.bytes)}")
+    if broken:
+        raise FrostlineError(
+            f"{len(broken)} files were damaged; what they held is computed again when needed"
+        )
+    whole = inventory.held(paths.cache())
+    print(f"{len(whole)} files, {_size(sum(each.bytes for each in whole))}: all are what their names say")
+
+
+def _size(count: int) -> str:
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:.3g} TB"

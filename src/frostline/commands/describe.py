@@ -1,0 +1,110 @@
+"""`frostline describe CLASSIFIER`: its network layer by layer, from params.yaml alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+from frostline import config, files, paths
+from frostline.config import Classifier, Params
+from frostline.datasets import assignment
+from frostline.datasets import manifest as manifests
+from frostline.datasets.source import open_source
+from frostline.errors import FrostlineError, InputError
+from frostline.evaluation import network_picture, style
+from frostline.evaluation.network_picture import Row
+from frostline.models import layers, network
+from frostline.models.keras_backend import keras
+from frostline.models.layers import Layer
+from frostline.models.network import Network
+from frostline.training import assemble
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How many numbers one phase trains in each layer."""
+
+    name: str
+    counts: list[int]
+
+
+def run(name: str, *, classes: int | None, picture: Path | None) -> None:
+    """Print the layer table of a classifier of params.yaml; write it as a PNG where `picture` is given.
+
+    Weights are not read. The number of classes is `classes`, or that of the dataset as far as it is here.
+    """
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise InputError(f"--picture {files.printable(picture)}: must end in .png")
+    settings = config.load()
+    entry = config.entry(settings.classifiers, name, what="classifier")
+    count = classes or _classes(settings, entry)
+    keras(seed=settings.seed)
+    net = network.build(entry, backbone=settings.weights[entry.weights].backbone, weights=None, classes=count)
+    found = [*layers.read(net.body), *layers.read(net.head, sees=layers.IMAGE)[1:]]  # without its input
+    phases = _phases(net, entry, found)
+    rows = _rows(found, phases)
+    print(network_picture.table(rows))
+    print("\n".join([f"{count} classes", *_totals(found, phases), *network.remarks(entry)]))
+    if picture is not None:
+        with files.writing(picture) as temporary:
+            temporary.write_bytes(style.png(network_picture.picture(rows, classifier=name)))
+        print(f"picture: {files.printable(picture)}")
+
+
+def _classes(settings: Params, entry: Classifier) -> int:
+    """How many classes the dataset has: by its manifest, else by its folders."""
+    manifest = paths.dataset(entry.dataset) / "manifest.parquet"
+    if manifest.exists():
+        return len(manifests.read(manifest).classes)
+    root = Path(settings.datasets[entry.dataset].path)
+    try:
+        with open_source(root) as source:
+            return len({image.label for image in assignment.placed(source, root)})
+    except (FrostlineError, OSError):
+        raise InputError(
+            f"{root} is not here to count its classes; say how many there are with --classes"
+        ) from None
+
+
+def _phases(net: Network, entry: Classifier, found: list[Layer]) -> list[Trained]:
+    result = []
+    for name, parts in assemble.splits(net, entry).items():
+        trains = {id(each) for each in parts.upper.trainable_weights}
+        counts = [sum(prod(each.shape) for each in layer.variables if id(each) in trains) for layer in found]
+        result.append(Trained(name, counts))
+    return result
+
+
+def _rows(found: list[Layer], phases: list[Trained]) -> list[Row]:
+    return [
+        Row(
+            name=layer.name,
+            kind=layer.kind,
+            shape=layer.shape,
+            field=_field(layer),
+            parameters=layer.parameters,
+            trains=tuple(phase.name for phase in phases if phase.counts[place]),
+            values=layer.values,
+            operations=layer.operations,
+        )
+        for place, layer in enumerate(found)
+    ]
+
+
+def _field(layer: Layer) -> str:
+    height, width = layer.fields
+    return "image" if height is None or width is None else f"{height.size}x{width.size}"
+
+
+def _totals(found: list[Layer], phases: list[Trained]) -> Iterator[str]:
+    parameters = sum(layer.parameters for layer in found)
+    constants = sum(layer.parameters for layer in found if layer.kind == "Standardize")
+    told = f", {constants:,} of them constants of the standardisation" if constants else ""
+    yield f"{parameters:,} parameters{told}"
+    for phase in phases:
+        trained = sum(phase.counts)
+        yield f"phase {phase.name}: {trained:,} trainable, {parameters - constants - trained:,} frozen"
+    values = sum(layer.values for layer in found)
+    yield f"{values:,} activations an image, {network_picture.size(4 * values)} in float32"
+    operations = network_picture.count(sum(layer.operations for layer in found))
+    yield f"{operations}FLOPs an image (a multiplication and an addition are two)"

@@ -1,0 +1,75 @@
+"""`frostline maps CLASSIFIER IMAGE`: what a trained network sees in an image, as pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from frostline import files, images, notes
+from frostline.config import Image
+from frostline.errors import InputError
+from frostline.evaluation import heat, style
+from frostline.evaluation.heat import Heated
+from frostline.images import ImageError
+from frostline.models import activation_maps, heads
+from frostline.training import recipe, trained
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHOWN = 4  # layers whose maps are drawn where none are named
+
+
+def run(name: str, image: Path, *, layers: Sequence[str], out: Path) -> None:
+    """Write `gradcam.png` and `maps.png` of one image into `out`, and print the classes it speaks for.
+
+    `layers`: those whose maps are drawn, the last one explained by; by default some are chosen.
+    """
+    inputs = recipe.read(name)
+    pixels = _decoded(image, inputs.entry.image)
+    network, _ = trained.load(inputs)
+    at = layers[-1] if layers else activation_maps.deepest(network.body)
+    found = activation_maps.activations(
+        network, pixels[None], list(layers) or _spread(activation_maps.layers_with_maps(network.body))
+    )
+    probs = np.asarray(
+        heads.probabilities(network.head(network.body(pixels[None], training=False), training=False))
+    )[0]
+    top = np.argsort(-probs, kind="stable")[:3]
+    warm = activation_maps.gradcam(network, np.repeat(pixels[None], len(top), axis=0), classes=top, name=at)
+    said = [f"{inputs.manifest.classes[label]} {probs[label]:.1%}" for label in top]
+    note, title = notes.note(inputs.weights["source"]), f"{name}: {image.name}"
+    shown = [Heated(pixels, each, text, image.name) for each, text in zip(warm, said, strict=True)]
+    _write(out / "gradcam.png", heat.overlays(shown, title=title, layer=at, note=note))
+    _write(
+        out / "maps.png",
+        heat.maps(pixels, {key: each[0] for key, each in found.items()}, title=title, note=note),
+    )
+    print(f"{files.printable(image)}: {', '.join(said)}" + (f"; {note}" if note else ""))
+    print(f"{files.printable(out)}: gradcam.png at {at}, maps.png of {', '.join(found)}")
+
+
+def _decoded(image: Path, rule: Image) -> np.ndarray:
+    try:
+        content = image.read_bytes()
+        return images.decode(content, height=rule.size.height, width=rule.size.width, resize=rule.resize)
+    except OSError as error:
+        raise InputError(
+            f"{files.printable(image)}: cannot be read: {error.strerror}; name an image file"
+        ) from None
+    except ImageError as error:
+        raise InputError(f"{files.printable(image)}: {error}; name another image") from None
+
+
+def _spread(names: Sequence[str]) -> list[str]:
+    """SHOWN names from the first to the last, evenly."""
+    if not names:
+        return []
+    chosen = np.unique(np.linspace(0, len(names) - 1, SHOWN).round().astype(int))
+    return [names[place] for place in chosen]
+
+
+def _write(path: Path, figure: "Figure") -> None:
+    with files.writing(path) as temporary:
+        temporary.write_bytes(style.png(figure))

@@ -1,0 +1,183 @@
+"""trace: from a row, a model, figures or a report back to the commit, the data and the image it came from."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from frostline import files, parquet, pipeline, tracking
+from frostline.datasets.source import open_source
+from frostline.errors import FrostlineError, InputError
+from frostline.images import ImageError
+from frostline.pipeline import Origin
+from frostline.scoring import lookup, output_paths
+
+
+@dataclass(frozen=True)
+class Trail:
+    """What the file says by itself: the models it names, and, of a score row, its image."""
+
+    said: str
+    models: list[str] = field(default_factory=list)  # sha256 of each
+    origin: Origin | None = None
+    row: dict[str, Any] | None = None
+
+
+def run(file: Path, *, path: str | None) -> None:
+    """Print where `file` came from and the commands that bring each part back.
+
+    `path` picks one row of a score file. InputError for what cannot be traced, FrostlineError where
+    no commit and no registry knows it.
+    """
+    trail = _trail(file, path)
+    print(trail.said)
+    known = False
+    for sha256 in trail.models or [""]:
+        origin = trail.origin or pipeline.exporting(sha256)
+        lines = [*_model(sha256), *_origin(origin, trail, file)]
+        known = known or origin is not None
+        print("\n".join(lines))
+    if not known:
+        raise FrostlineError(
+            f"no dvc.lock of this repository's history holds {file}; fetch the branch it came from "
+            "(`git fetch --all`) and its outputs (`dvc fetch --all-commits`), then run this again"
+        )
+
+
+def _trail(file: Path, path: str | None) -> Trail:
+    if not file.is_file():
+        raise InputError(
+            f"{files.printable(file)}: no such file; name scores, a model.onnx, metrics or a report"
+        )
+    if path is not None or file.suffix in lookup.ENDINGS:
+        if held := None if path is not None else pipeline.holding(file):
+            return _output(file, held)  # a stage's own table, such as predictions.parquet
+        return _scores(file, path)
+    origin = pipeline.holding(file)
+    if file.suffix == ".onnx":
+        sha256 = files.sha256_file(file)
+        return Trail(f"{file}: a model", [sha256], origin)
+    if origin is None and file.name.endswith(".job.json"):
+        values = files.read_json(file, made_by="frostline score")
+        return Trail(f"{file}: a score job", [values["model"]["sha256"]])
+    if origin is None:
+        return Trail(f"{file}: no stage's output is like this")
+    return _output(file, origin)
+
+
+def _output(file: Path, origin: Origin) -> Trail:
+    """A stage's output; the model beside it in the same lock is named where there is just one."""
+    model = f"artifacts/models/{origin.entry}"
+    models = []
+    if f"export@{origin.entry}" in origin.stages:
+        proof = origin.json(f"{model}/agreement.json")
+        models = [str(proof["model"])] if proof else []
+    return Trail(f"{file}: {origin.path}, written by {origin.stage}", models, origin)
+
+
+def _scores(file: Path, path: str | None) -> Trail:
+    if path is None:
+        return Trail(f"{file}: scores", lookup.models(file))
+    row = lookup.find(file, path)
+    said = f"{row['label']} ({float(row['prob']):.4f})" if row["status"] == "ok" else f"error: {row['error']}"
+    return Trail(f"{file}: {path}: {said}", [str(row["model"])], row=row)
+
+
+def _model(sha256: str) -> Iterator[str]:
+    """The model's hash and what MLflow knows of it; a store that does not answer is no reason to stop."""
+    if not sha256:
+        return
+    yield f"model    {sha256}"
+    try:
+        found = tracking.registered(sha256, uri=tracking.store())
+    except FrostlineError as error:
+        yield f"MLflow   {error}"
+        return
+    for each in found:
+        aliases = "".join(f" @{alias}" for alias in each.aliases)
+        dirty = " with changes" if each.dirty else ""
+        commit = f", noted at commit {each.commit[:7]}{dirty}" if each.commit else ""
+        yield f"MLflow   {each.name} version {each.number}{aliases}, run {each.run_id}{commit}"
+    if not found:
+        yield "MLflow   has no version with this model; `frostline sync` brings it"
+
+
+def _origin(origin: Origin | None, trail: Trail, file: Path) -> Iterator[str]:
+    if origin is None:
+        return
+    yield f"commit   {origin.commit or 'none yet'}  {pipeline.subject(origin.commit)}"
+    yield f"         its dvc.lock is the first that holds {origin.path}, written by {origin.stage}"
+    raw = ""
+    if dataset := _dataset(origin):
+        raw, md5 = _raw(origin, dataset)
+        summary = origin.json(f"artifacts/datasets/{dataset}/summary.json")
+        digest = f", digest {summary['digest']}" if summary else ""
+        yield f"dataset  {dataset}: {raw}, DVC {md5}{digest}"
+        if trail.row:
+            yield from _image(origin, dataset, str(trail.row["path"]), file)
+    yield from _commands(origin, raw)
+
+
+def _dataset(origin: Origin) -> str:
+    """The dataset that the stage's entry was made from, by the lock's own dependencies."""
+    stage = origin.stages.get(f"train@{origin.entry}") or origin.stages[origin.stage]
+    names = [path for path in stage["deps"] if path.startswith("artifacts/datasets/")]
+    return Path(names[0]).name if names else ""
+
+
+def _raw(origin: Origin, dataset: str) -> tuple[str, str]:
+    """The raw images' path and DVC's hash of them."""
+    deps = origin.stages.get(f"preprocess@{dataset}", {"deps": {}})["deps"]
+    found = [(path, value) for path, value in deps.items() if path.startswith("data/")]
+    return found[0] if found else ("", "unknown")
+
+
+def _image(origin: Origin, dataset: str, path: str, file: Path) -> Iterator[str]:
+    """The image's content hash, from the scored source if it is still there, and its place in the dataset."""
+    now = _content(file, path)
+    try:
+        content = origin.content(f"artifacts/datasets/{dataset}/manifest.parquet")
+    except FrostlineError as error:
+        yield f"image    {now or 'unknown'}; {error}"
+        return
+    rows = _manifest(content)
+    same = (
+        [row for row in rows if row["sha256"] == now] if now else [row for row in rows if row["path"] == path]
+    )
+    for row in same[:1]:
+        place = row["split"] or row["status"]
+        yield f"image    {row['sha256']}: {row['path']} of the dataset, {place}"
+    if not same:
+        yield f"image    {now or 'its source is gone'}; not among the images of the dataset"
+
+
+def _content(file: Path, path: str) -> str:
+    """The hash of a scored image as it lies in the job's source now, "" where it does not."""
+    beside = output_paths.job_file(file)
+    if not beside.is_file():
+        return ""
+    try:
+        with open_source(Path(files.read_json(beside, made_by="frostline score")["source"])) as source:
+            return files.sha256(source.read(path))
+    except (FrostlineError, ImageError, OSError, KeyError):
+        return ""
+
+
+def _manifest(content: bytes) -> list[dict[str, Any]]:
+    table = parquet.read(content, columns=["path", "sha256", "split", "status"])
+    return list(table.to_pylist())
+
+
+def _commands(origin: Origin, raw: str) -> Iterator[str]:
+    """What to type to have each part again, beside the project."""
+    if not origin.commit:
+        yield "bring back: it is in the working tree; commit dvc.lock, so that it stays findable"
+        return
+    short, entry = origin.commit[:7], origin.entry
+    yield "bring back:"
+    yield f"  the files   dvc get . {origin.path} --rev {short} --out {Path(origin.path).name}-{short}"
+    if raw:
+        yield f"  the images  dvc get . {raw} --rev {short} --out {Path(raw).name}-{short}"
+    yield f"  the code    git worktree add ../{Path.cwd().name}-{short} {short}"
+    again = f"export@{entry}" if f"export@{entry}" in origin.stages else origin.stage
+    yield f"  made anew   there: make setup && source .venv/bin/activate && dvc pull data.dvc && dvc repro {again}"

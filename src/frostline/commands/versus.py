@@ -1,0 +1,33 @@
+"""compare A B: two classifiers, or two versions of one, tested on the same images."""
+
+from frostline import paths, pipeline
+from frostline.errors import InputError
+from frostline.evaluation import pairwise, predictions
+from frostline.evaluation.pairwise import Side
+from frostline.evaluation.predictions import Predictions
+
+
+def run(first: str, second: str, *, revisions: tuple[str, ...] = ()) -> None:
+    """Print how two classifiers differ on the test images that both have.
+
+    Each is NAME or NAME@REV; with `revisions`, NAME alone, read at each of them: trainings with several
+    seeds. InputError for the same one twice; FrostlineError where predictions cannot be had.
+    """
+    if first == second:
+        raise InputError(f"{first} is compared with itself; name two, or a revision: {first}@HEAD~1")
+    if revisions and (named := [each for each in (first, second) if "@" in each]):
+        raise InputError(f"{named[0]} names a revision already; leave out --rev, or what follows the @")
+    pairs = [(_side(first, revision), _side(second, revision)) for revision in revisions or ("",)]
+    print(pairwise.told(pairs))
+
+
+def _side(given: str, revision: str) -> Side:
+    name, _, own = given.partition("@")
+    return Side(given, _test(name, own or revision))
+
+
+def _test(name: str, revision: str) -> Predictions:
+    """The test split's predictions of a classifier, in the workspace or at a revision."""
+    path, made_by = paths.classifier(name) / "predictions.parquet", f"dvc repro train@{name}"
+    content = pipeline.content(path, revision=revision) if revision else None
+    return predictions.read(path, made_by=made_by, content=content).split("test")

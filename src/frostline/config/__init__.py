@@ -1,0 +1,58 @@
+"""params.yaml: one complete, closed, typed file. Nothing here has a default; nothing unknown passes.
+
+`load` gives frozen models; any mistake is an InputError of one line a mistake, naming the key by its
+dotted path, as DVC's `-S` writes it.
+"""
+
+from frostline.config.reading import entry, load, parse, read
+from frostline.config.schema import (
+    BACKBONES,
+    OPTIMIZERS,
+    Audit,
+    Augmentation,
+    Block,
+    Classifier,
+    Cnn,
+    Dataset,
+    Drift,
+    EarlyStopping,
+    Head,
+    Image,
+    Params,
+    Phase,
+    Pooling,
+    Pretrained,
+    Promotion,
+    Size,
+    Splits,
+    Training,
+    Weights,
+)
+
+__all__ = [
+    "BACKBONES",
+    "OPTIMIZERS",
+    "Audit",
+    "Augmentation",
+    "Block",
+    "Classifier",
+    "Cnn",
+    "Dataset",
+    "Drift",
+    "EarlyStopping",
+    "Head",
+    "Image",
+    "Params",
+    "Phase",
+    "Pooling",
+    "Pretrained",
+    "Promotion",
+    "Size",
+    "Splits",
+    "Training",
+    "Weights",
+    "entry",
+    "load",
+    "parse",
+    "read",
+]

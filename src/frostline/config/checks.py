@@ -1,0 +1,73 @@
+"""What params.yaml's keys must be to each other, beyond what each may be alone."""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from frostline.config import shapes
+from frostline.config.schema import Classifier, Params, Splits
+
+
+def closest(name: object, known: Iterable[object]) -> str | None:
+    """The known name most like a mistyped one, if any is like it."""
+    close = difflib.get_close_matches(str(name), [str(key) for key in known], n=1, cutoff=0.5)
+    return close[0] if close else None
+
+
+def nearest(name: object, known: Iterable[object]) -> str:
+    """How a message about an unknown name ends: the closest known one, or all of them."""
+    known = list(known)
+    close = closest(name, known)
+    return f"; did you mean '{close}'?" if close else f"; known: {', '.join(map(str, known))}"
+
+
+def contradictions(params: Params) -> Iterator[str]:
+    """One line for each pair of values that cannot both be meant."""
+    for name, weights in params.weights.items():
+        if (weights.source == "scratch") != (weights.backbone is None):
+            yield f"weights.{name}: source 'scratch' goes with backbone null, and only with it"
+        if "/" in weights.source or weights.source.startswith("."):
+            yield (
+                f"weights.{name}.source: {weights.source!r} must be imagenet, random, scratch or the name "
+                "of a file in pretrained/ (put or link yours there)"
+            )
+    for name, dataset in params.datasets.items():
+        yield from _split_problems(f"datasets.{name}.splits", dataset.splits)
+        if dataset.classes and len(set(dataset.classes)) != len(dataset.classes):
+            yield f"datasets.{name}.classes: a class is named twice"
+        if ".." in Path(dataset.path).parts:
+            yield f"datasets.{name}.path: {dataset.path!r} must stay inside data/"
+    for name, classifier in params.classifiers.items():
+        yield from _classifier_problems(f"classifiers.{name}", classifier, params)
+
+
+def _split_problems(key: str, splits: Splits) -> Iterator[str]:
+    total = splits.train + splits.validation + splits.test
+    if abs(total - 1) > 1e-9:
+        yield f"{key}: train + validation + test must be 1; is {total:g}"
+    for name in ("train", "validation", "test"):
+        if getattr(splits, name) == 0:
+            yield f"{key}.{name}: must be greater than 0"
+
+
+def _classifier_problems(key: str, classifier: Classifier, params: Params) -> Iterator[str]:
+    if classifier.dataset not in params.datasets:
+        yield f"{key}.dataset: no dataset '{classifier.dataset}'{nearest(classifier.dataset, params.datasets)}"
+    if classifier.weights not in params.weights:
+        yield f"{key}.weights: no weights '{classifier.weights}'{nearest(classifier.weights, params.weights)}"
+        return
+    scratch = params.weights[classifier.weights].backbone is None
+    if classifier.network.type == "cnn":
+        for line in shapes.problems(classifier.network.blocks, classifier.image.size):
+            yield f"{key}.network.blocks.{line}"
+        if not scratch:
+            yield f"{key}.weights: a cnn trains from scratch; name weights whose source is scratch"
+        if classifier.network.head.standardize:
+            yield f"{key}.network.head.standardize: a cnn's features change as it trains; use false"
+        if classifier.image.transform == "backbone":
+            yield f"{key}.image.transform: a cnn has no backbone; use rescale"
+        for name, phase in classifier.phases.items():
+            if phase.freeze != "none":
+                yield f"{key}.phases.{name}.freeze: a cnn from scratch has nothing to freeze; use none"
+    elif scratch:
+        yield f"{key}.weights: '{classifier.weights}' is scratch, a pretrained network needs a backbone"

@@ -1,0 +1,137 @@
+"""Reading params.yaml, and telling its author in one line a mistake what is wrong with it."""
+
+import copy
+import re
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from frostline.config.checks import closest, contradictions, nearest
+from frostline.config.schema import Params
+from frostline.errors import InputError
+from frostline.paths import PARAMS
+
+T = TypeVar("T")
+
+
+def load(path: Path = PARAMS) -> Params:
+    """Read and check a params file; InputError names every mistake by its dotted key."""
+    return parse(read(path), source=str(path))
+
+
+def read(path: Path) -> Any:
+    """The plain values of a YAML file, read as DVC reads them; duplicate keys are refused."""
+    try:
+        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing; run this in the project's root") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except RecursionError:
+        raise InputError(f"{path}: not valid YAML: nested too deeply") from None
+    except (YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a date that is none
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        where = f"{path}, line {line + 1}" if line is not None else str(path)
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise InputError(f"{where}: not valid YAML: {problem}") from None
+
+
+def parse(values: Any, *, source: str = "params.yaml") -> Params:
+    """Check plain values against the schema and against each other."""
+    params, problems = _validated(copy.deepcopy(values))
+    problems += contradictions(params) if params else []
+    if params is None or problems:
+        lines = (problem.replace("\n", "\\n") for problem in dict.fromkeys(problems))
+        raise InputError("\n".join(f"{source}: {line}" for line in lines))
+    return params
+
+
+def _validated(values: Any) -> tuple[Params | None, list[str]]:
+    """The model, if any, and every mistake; what stands under an unknown key is read as the nearest's."""
+    problems: list[str] = []
+    while True:
+        try:
+            return Params.model_validate(values), problems
+        except ValidationError as error:
+            found = [dict(problem) for problem in error.errors()]
+        problems += [line for problem in found for line in _explain(problem, values)]
+        unknown = [problem for problem in found if problem["type"] == "unknown"]
+        if not unknown:
+            return None, problems
+        for problem in unknown:
+            _amend(problem, values)
+
+
+def _amend(problem: dict[str, Any], values: Any) -> None:
+    """Put what stands under unknown keys under the nearest known ones, in place; or take it out."""
+    _, section = _locate(problem["loc"], values)
+    for key in problem["ctx"]["keys"]:
+        value = section.pop(key, None)
+        if near := closest(key, problem["ctx"]["known"]):
+            section.setdefault(near, value)
+
+
+def entry(collection: dict[str, T], name: str, *, what: str) -> T:
+    """One entry by name; an unknown name is answered with the nearest known one."""
+    if name not in collection:
+        raise InputError(f"no {what} named '{name}' in params.yaml{nearest(name, collection)}")
+    return collection[name]
+
+
+def _explain(problem: dict[str, Any], values: Any) -> list[str]:
+    """A line for a pydantic problem; for unknown keys, one for each."""
+    path, here = _locate(problem["loc"], values)
+    if problem["type"] == "unknown":
+        keys, known = problem["ctx"]["keys"], problem["ctx"]["known"]
+        return [f"{'.'.join(map(str, [*path, key]))}: unknown key{nearest(key, known)}" for key in keys]
+    return [_line(problem, path, here)]
+
+
+def _line(problem: dict[str, Any], path: list[Any], here: Any) -> str:
+    key, kind, context = ".".join(map(str, path)) or "the file", problem["type"], problem.get("ctx", {})
+    if kind == "missing":
+        return f"{key}: missing key"
+    if kind == "union_tag_not_found":
+        return f"{key}.type: missing key"
+    if kind == "union_tag_invalid":
+        return f"{key}.type: must be one of {context['expected_tags']}; is {_short(here['type'])}"
+    if kind == "literal_error":
+        return f"{key}: must be one of {context['expected'].replace(' or ', ', ')}; is {_short(here)}"
+    if kind == "string_pattern_mismatch":
+        return f"{key}: {_short(here)} does not have the form {context['pattern']}"
+    message = re.sub(r"^(Input|String|Dictionary) should", "must", problem["msg"])
+    message = re.sub(r"valid dictionary.*", "mapping", message).removesuffix(" after validation, not 0")
+    return f"{key}: {message}; is {_short(here)}"
+
+
+_TAGS = ("pretrained", "cnn")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _locate(loc: tuple[Any, ...], values: Any) -> tuple[list[Any], Any]:
+    """The dotted path in the user's own file, and the value there.
+
+    Pydantic's location also names union branches and `[key]`, which the file does not have.
+    """
+    path: list[Any] = []
+    here = values
+    for index, step in enumerate(loc):
+        last = index == len(loc) - 1
+        if loc[0] == "classifiers" and loc[2:3] == ("network",) and index == 3 and step in _TAGS:
+            continue
+        if isinstance(here, dict) and step in here:
+            path, here = [*path, step], here[step]
+        elif loc[index + 1 :] == ("[key]",):  # a key that is no text, as text
+            path, here = [*path, step], step
+        elif last and step != "[key]" and isinstance(here, dict):
+            path, here = [*path, step], None
+    if loc and loc[-1] == "[key]":
+        here = path[-1]
+    return path, here

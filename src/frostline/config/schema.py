@@ -1,0 +1,266 @@
+"""The shape of params.yaml: which keys there are, of which type and in which range."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from frostline.config.backbones import TABLE
+
+BACKBONES = tuple(TABLE)
+
+OPTIMIZERS = (
+    "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lamb", "lion", "momentum", "nadam",
+    "nesterov", "rmsprop", "sgd",
+)  # fmt: skip
+
+# Entry names become file names, DVC stage names and MLflow model names: what all three allow.
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=60)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+Policy = Literal["fail", "quarantine", "keep"]
+Strict = Literal["fail", "quarantine"]
+
+
+def _refuse_unknown(values: Any, known: Iterable[str]) -> Any:
+    """Refuse keys that are not `known`; the error carries both, so that the nearest can be named."""
+    unknown = [key for key in values if key not in set(known)] if isinstance(values, dict) else []
+    if unknown:
+        raise PydanticCustomError("unknown", "unknown keys", {"keys": unknown, "known": list(known)})
+    return values
+
+
+class Section(BaseModel):
+    """A mapping of params.yaml whose keys are all known and all present."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _know_every_key(cls, values: Any) -> Any:
+        """Before anything else: pydantic alone would call a mistyped key missing as well."""
+        return _refuse_unknown(values, cls.model_fields)
+
+
+class Weights(Section):
+    """Pretrained weights: a backbone and the file under `pretrained/` that they come from."""
+
+    backbone: Literal[BACKBONES] | None  # type: ignore[valid-type]
+    source: Annotated[str, StringConstraints(min_length=1)]
+
+
+class Splits(Section):
+    """Shares of the images, used only for the splits that the dataset's folders do not give."""
+
+    train: Share
+    validation: Share
+    test: Share
+
+
+class Audit(Section):
+    """What each kind of finding leads to. Some may not be kept: they would break training or its figures."""
+
+    unreadable: Strict
+    truncated: Strict
+    oversized: Strict
+    misnamed: Policy
+    animated: Policy
+    tiny: Policy
+    elongated: Policy
+    blurred: Policy
+    dark: Policy
+    bright: Policy
+    duplicate: Policy
+    near_duplicate: Policy
+    conflict: Strict
+    leak: Strict
+    imbalance: Literal["fail", "keep"]
+
+
+class Dataset(Section):
+    """A folder or archive of labelled images under `data/`; `classes` fixes their order."""
+
+    path: Annotated[str, StringConstraints(pattern=r"^data/[^/]")]
+    splits: Splits
+    classes: Annotated[list[str], Field(min_length=2)] | None
+    audit: Audit | None
+
+
+class Size(Section):
+    """Height and width in pixels that every image is brought to."""
+
+    height: Annotated[int, Field(ge=8, le=2048)]
+    width: Annotated[int, Field(ge=8, le=2048)]
+
+
+class Image(Section):
+    """How an image becomes the network's input."""
+
+    size: Size
+    resize: Literal["squash", "crop", "pad"]
+    transform: Literal["backbone", "rescale"]
+
+
+class Head(Section):
+    """New layers on top: pooling, hidden dense layers by name and width, dropout, the classes."""
+
+    pooling: Literal["flatten", "average", "max"]
+    standardize: bool
+    dense: dict[Name, Annotated[int, Field(ge=1, le=65536)]]
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+
+
+class Pretrained(Section):
+    """A backbone with pretrained weights, whole or ending early at a named layer."""
+
+    type: Literal["pretrained"]
+    end_at: str | None
+    head: Head
+
+
+class Pooling(Section):
+    """What a window of `size` x `size` values becomes; windows start `stride` values apart."""
+
+    kind: Literal["max", "average", "l1", "l2"]
+    size: Annotated[int, Field(ge=2, le=15)]
+    stride: Annotated[int, Field(ge=1, le=15)]
+
+
+class Block(Section):
+    """Convolutions of one width, then a pooling or none, then dropout.
+
+    `padding` pixels of zeros at each end; `l2` weighs the sum of squared kernels in the loss.
+    """
+
+    convolutions: Annotated[int, Field(ge=1, le=8)]
+    filters: Annotated[int, Field(ge=1, le=4096)]
+    kernel: Annotated[int, Field(ge=1, le=15)]
+    stride: Annotated[int, Field(ge=1, le=15)]
+    padding: Annotated[int, Field(ge=0, le=7)]
+    l2: Annotated[float, Field(ge=0, le=1)]
+    pooling: Pooling | None
+    dropout: Share
+
+
+class Cnn(Section):
+    """A plain network trained from scratch, block by block; without blocks, dense layers on the pixels."""
+
+    type: Literal["cnn"]
+    blocks: dict[Name, Block]
+    head: Head
+
+
+def _views(value: Any) -> Any:
+    """A number of views, or `live`; one message for both, where a union would give two."""
+    if value == "live" or (type(value) is int and 1 <= value <= 1000):
+        return value
+    raise PydanticCustomError("views", "must be a number from 1 to 1000, or live")
+
+
+class Augmentation(Section):
+    """Random changes of training images; rotation and shear in degrees, the rest as fractions."""
+
+    rotation: Annotated[float, Field(ge=0, le=180)]
+    width_shift: Share
+    height_shift: Share
+    shear: Annotated[float, Field(ge=0, lt=90)]
+    zoom: Share
+    horizontal_flip: bool
+    views: Annotated[int | Literal["live"], PlainValidator(_views)]
+
+
+class Phase(Section):
+    """A stretch of training with one freeze point, optimizer and learning rate."""
+
+    freeze: Annotated[str, StringConstraints(min_length=1)]
+    epochs: Annotated[int, Field(ge=1, le=100_000)]
+    batch_size: Annotated[int, Field(ge=1, le=65536)]
+    optimizer: Literal[OPTIMIZERS]  # type: ignore[valid-type]
+    learning_rate: Annotated[float, Field(gt=0, le=10)]
+
+
+class EarlyStopping(Section):
+    """Stop a phase after `patience` epochs in which a validation figure was no better than its best."""
+
+    measure: Literal["loss", "accuracy"]
+    patience: Annotated[int, Field(ge=1, le=100_000)]
+
+
+class Training(Section):
+    """How every phase trains beyond its optimizer; `warmup` is a share of the phase's steps."""
+
+    schedule: Literal["constant", "linear", "cosine"]
+    warmup: Share
+    class_weights: Literal["equal", "balanced"]
+    label_smoothing: Share
+    early_stopping: EarlyStopping | None
+
+
+class Classifier(Section):
+    """Dataset + network + training recipe."""
+
+    dataset: str
+    weights: str
+    image: Image
+    network: Annotated[
+        Annotated[Pretrained | Cnn, Field(discriminator="type")],
+        BeforeValidator(
+            lambda values: _refuse_unknown(values, {**Pretrained.model_fields, **Cnn.model_fields})
+        ),
+    ]
+    augmentation: Augmentation | None
+    precision: Literal["float32", "bfloat16", "float16"]
+    training: Training | None
+    # The most points of accuracy on the test split that the model may lose in a smaller arithmetic.
+    variants: (
+        Annotated[dict[Literal["fp16", "int8"], Annotated[float, Field(ge=0, le=100)]], Field(min_length=1)]
+        | None
+    )
+    phases: Annotated[dict[Name, Phase], Field(min_length=1)]
+
+
+class Promotion(Section):
+    """What a new model must prove before it becomes champion.
+
+    It may be worse than the best champion by less than `margin` (0-1, of the test images), with a
+    chance of at most `level` to pass when it is worse by that much; one image may take
+    `milliseconds` on this machine's processor, the file may have `megabytes`.
+    """
+
+    margin: Annotated[float, Field(gt=0, lt=0.5)]
+    level: Annotated[float, Field(gt=0, lt=0.5)]
+    milliseconds: Annotated[float, Field(gt=0)]
+    megabytes: Annotated[float, Field(gt=0)]
+
+
+Index = Annotated[float, Field(gt=0)] | None
+
+
+class Drift(Section):
+    """The population stability index of each question above which scored images are an alarm; None: never."""
+
+    size: Index
+    brightness: Index
+    sharpness: Index
+    embedding: Index
+    answers: Index
+    confidence: Index
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+    weights: Annotated[dict[Name, Weights], Field(min_length=1)]
+    datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
+    classifiers: Annotated[dict[Name, Classifier], Field(min_length=1)]
+    promotion: Promotion
+    drift: Drift

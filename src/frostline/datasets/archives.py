@@ -1,0 +1,194 @@
+"""Zip and tar files read in place: nothing is unpacked into the project.
+
+A tar compressed as a whole cannot be read from the middle, so it is decompressed once into a nameless
+temporary file; a zip or a plain tar needs none.
+"""
+
+import gzip
+import lzma
+import os
+import tarfile
+import tempfile
+import threading
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from frostline.datasets.listing import index, is_image
+from frostline.errors import FrostlineError, InputError
+from frostline.files import printable
+from frostline.images import ImageError
+
+MAX_BYTES = 256 * 2**20  # of one image file; a 200-megapixel JPEG has some 100 MiB
+MAX_RATIO = 200  # of a whole .tar.gz that unpacks to more than _UNSUSPICIOUS: images hardly compress
+_UNSUSPICIOUS = 2**30
+
+_DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    UnicodeError,
+    NotImplementedError,  # zipfile's, of a version of the format that is none
+)
+_GZIP = b"\x1f\x8b"
+_ZIP = b"PK"
+
+Reader = Callable[[str], bytes]
+Opened = tuple[Sequence[str], Reader, Callable[[], None]]
+
+
+def open_archive(path: Path) -> Opened:
+    """Image names in stable order, a thread-safe reader by name, and what closes the archive.
+
+    Raises InputError for what is no archive, is damaged or encrypted, has an entry that points out
+    of it or an image larger than MAX_BYTES. The reader raises ImageError.
+    """
+    with path.open("rb") as file:
+        start = file.read(4)
+    try:
+        if start.startswith(_ZIP):
+            return _open_zip(path)
+        if start.startswith(_GZIP):
+            return _open_tar(_decompressed(path), path)
+        return _open_tar(path.open("rb"), path)
+    except _DAMAGED as error:
+        raise InputError(_not_readable(path, start)) from error
+    except OSError as error:
+        if isinstance(error, gzip.BadGzipFile):
+            raise InputError(_not_readable(path, start)) from error
+        raise FrostlineError(f"cannot read {printable(path)}: {error.strerror or error}") from error
+
+
+def _not_readable(path: Path, start: bytes) -> str:
+    if start.startswith((_ZIP, _GZIP)):
+        return f"{printable(path)} is a damaged or half-copied archive; copy it again"
+    return f"{printable(path)} is neither a folder nor a zip, tar or tar.gz of one"
+
+
+def check_size(size: int) -> None:
+    """Refuse one image file over MAX_BYTES."""
+    if size > MAX_BYTES:
+        raise ImageError(f"too large: {size:,} bytes is over the limit of {MAX_BYTES:,} for one image")
+
+
+def _open_zip(path: Path) -> Opened:
+    archive = zipfile.ZipFile(path)
+    try:
+        entries = _zip_entries(archive, where=printable(path))
+    except BaseException:
+        archive.close()
+        raise
+    lock = threading.Lock()
+
+    def read(name: str) -> bytes:
+        try:
+            # zipfile locks each read of the shared file, but not the count of who has it open.
+            with lock:
+                member = archive.open(entries[name])
+            try:
+                return member.read()
+            finally:
+                with lock:
+                    member.close()
+        except NotImplementedError as error:  # Deflate64, as Windows packs what is large, or damage
+            raise ImageError("cannot be unpacked; make the archive again as a plain zip") from error
+        except _DAMAGED as error:
+            raise ImageError("damaged archive entry") from error
+
+    return list(entries), read, archive.close
+
+
+def _zip_entries(archive: zipfile.ZipFile, *, where: str) -> dict[str, zipfile.ZipInfo]:
+    files = ((_zip_name(info), info) for info in archive.infolist() if not info.is_dir())
+    entries = index(files, where=where)
+    for name, info in entries.items():
+        if info.flag_bits & 0x1:
+            raise InputError(f"{where}: entry {name!r} is encrypted; make the archive without a password")
+        _refuse_large(name, info.file_size, where=where)
+    return entries
+
+
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    """The name as its bytes mean it: without the UTF-8 flag zipfile guesses code page 437."""
+    if info.flag_bits & 0x800:
+        return info.filename
+    try:
+        return os.fsdecode(info.filename.encode("cp437"))
+    except UnicodeEncodeError:  # named by the Unicode extra field
+        return info.filename
+
+
+def _refuse_large(name: str, size: int, *, where: str) -> None:
+    try:
+        check_size(size)
+    except ImageError as error:
+        raise InputError(f"{where}: entry {name!r} is {error}; make the archive without it") from None
+
+
+def _open_tar(file: IO[bytes], path: Path) -> Opened:
+    where = printable(path)
+    try:
+        archive = tarfile.TarFile(fileobj=file, encoding="utf-8", errors="surrogateescape")
+        entries = index(_tar_members(archive, where=where), where=where)
+        for name, (_, size) in entries.items():
+            _refuse_large(name, size, where=where)
+    except BaseException:
+        file.close()
+        raise
+
+    def read(name: str) -> bytes:
+        start, size = entries[name]
+        content = os.pread(file.fileno(), size, start)
+        if len(content) != size:
+            raise ImageError("damaged archive entry")
+        return content
+
+    return list(entries), read, file.close
+
+
+def _tar_members(archive: tarfile.TarFile, *, where: str) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Name, then (offset, size) of its bytes; a link inside the archive stands for its target."""
+    places = {member.name: (member.offset_data, member.size) for member in archive if member.isreg()}
+    for member in archive:
+        if member.isreg():
+            yield member.name, places[member.name]
+        elif (member.islnk() or member.issym()) and is_image(member.name):
+            yield member.name, _target(member, places, where=where)
+
+
+def _target(member: tarfile.TarInfo, places: dict[str, tuple[int, int]], *, where: str) -> tuple[int, int]:
+    """Where the bytes of a linked entry lie: hard links name from the top, symbolic ones from beside."""
+    base = os.path.dirname(member.name) if member.issym() else ""  # noqa: PTH120 - names, not files
+    target = os.path.normpath(os.path.join(base, member.linkname))  # noqa: PTH118
+    if target not in places:
+        raise InputError(
+            f"{where}: entry {printable(member.name)!r} links outside the archive; "
+            "make the archive again without it"
+        )
+    return places[target]
+
+
+def _decompressed(path: Path) -> IO[bytes]:
+    """The tar inside a tar.gz as a nameless temporary file that vanishes when closed."""
+    target = tempfile.TemporaryFile()  # noqa: SIM115 - the source closes it
+    try:
+        with gzip.open(path) as packed:
+            _copy(packed, target, where=path)
+    except BaseException:
+        target.close()
+        raise
+    target.seek(0)
+    return target
+
+
+def _copy(packed: gzip.GzipFile, target: IO[bytes], *, where: Path) -> None:
+    limit = max(_UNSUSPICIOUS, MAX_RATIO * where.stat().st_size)
+    while piece := packed.read(2**20):
+        target.write(piece)
+        if target.tell() > limit:
+            raise InputError(f"{printable(where)} is refused: it unpacks to over {MAX_RATIO} times its size")
+    target.flush()

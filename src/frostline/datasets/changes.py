@@ -1,0 +1,94 @@
+"""What became of a dataset's images between two manifests: matched by content, so that a new name is no new image."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from frostline.datasets.manifest import Manifest
+
+# Every kind of change, in the order of summary and table; "left out" is quarantined now, not before.
+KINDS = ("came", "went", "moved class", "moved split", "left out", "taken in", "renamed")
+
+
+@dataclass(frozen=True)
+class State:
+    """An image as a manifest has it; `split` is "" where it is left out, `reason` then says why."""
+
+    path: str
+    label: str
+    split: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """One image that is not as it was; `sha256` is "" for one that cannot be read.
+
+    `before` is None where it came, `after` where it went.
+    """
+
+    sha256: str
+    kinds: tuple[str, ...]
+    before: State | None
+    after: State | None
+
+    @property
+    def path(self) -> str:
+        """Its present name, or the last it had."""
+        state = self.after or self.before
+        return state.path if state else ""
+
+
+def between(old: Manifest, new: Manifest) -> list[Change]:
+    """All changes from the one to the other, by the first kind of each, then by name.
+
+    Copies of one content are matched by name first: of two copies that became one, one went. Images in
+    both = images of the old + came - went. A file that could not be read has no content: its name counts.
+    """
+    before, after = _by_content(old), _by_content(new)
+    found = [
+        Change("" if content.startswith("?") else content, kinds, was, now)
+        for content in before.keys() | after.keys()
+        for was, now in _matched(before.get(content, ()), after.get(content, ()))
+        if (kinds := tuple(_kinds(was, now)))
+    ]
+    return sorted(found, key=lambda one: (KINDS.index(one.kinds[0]), one.path))
+
+
+def counted(changes: Sequence[Change]) -> dict[str, int]:
+    """How many images changed in each of KINDS; one that moved class and split counts in both."""
+    counts = Counter(kind for change in changes for kind in change.kinds)
+    return {kind: counts[kind] for kind in KINDS}
+
+
+def _by_content(manifest: Manifest) -> dict[str, list[State]]:
+    """Rows by content hash; unreadable ones by "?", which no hash begins with, and their name."""
+    found = defaultdict(list)
+    columns = manifest.table.select(["sha256", "path", "label", "split", "reason"]).to_pydict()
+    for content, path, label, split, reason in zip(*columns.values(), strict=True):
+        state = State(path, manifest.classes[label], split, reason)
+        found[content or f"?{path}"].append(state)
+    return found
+
+
+def _matched(old: Sequence[State], new: Sequence[State]) -> Iterator[tuple[State | None, State | None]]:
+    """Rows of one content in pairs: those of one name, then the others in order; what is over stands alone."""
+    same = {state.path: state for state in new}
+    kept = {state.path for state in old if state.path in same}
+    yield from ((state, same[state.path]) for state in old if state.path in kept)
+    yield from zip_longest(
+        (state for state in old if state.path not in kept), (state for state in new if state.path not in kept)
+    )
+
+
+def _kinds(before: State | None, after: State | None) -> Iterator[str]:
+    if not before or not after:
+        yield "went" if before else "came"
+        return
+    if before.label != after.label:
+        yield "moved class"
+    if before.split != after.split:
+        yield "left out" if not after.split else "taken in" if not before.split else "moved split"
+    if before.path != after.path:
+        yield "renamed"

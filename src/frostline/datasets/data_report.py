@@ -1,0 +1,183 @@
+"""The data report: one page that holds all it shows, the same bytes for the same dataset."""
+
+import base64
+import io
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files as resources
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.compute as pc
+from PIL import Image
+
+from frostline.datasets.findings import KINDS, Finding
+from frostline.datasets.layout import SPLITS
+from frostline.datasets.manifest import Manifest
+from frostline.datasets.source import Source
+from frostline.images import ImageError, decode
+
+_SHOWN = 24  # findings of a kind
+_OTHERS = 1  # images beside the one a finding is about
+_SHEETS = 600  # pictures in all contact sheets
+_SHEET = 24  # pictures in one
+_SIDE = 112  # pixels of a picture
+_QUALITY = 72
+_BINS = 32
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the page tells: the manifest, all findings in it, the policy of each kind (None: not audited)."""
+
+    name: str
+    manifest: Manifest
+    findings: Sequence[Finding]
+    policies: Mapping[str, str]
+    audited: bool
+
+
+def render(report: Report, source: Source) -> str:
+    """The page as HTML; pictures are read from the source."""
+    import jinja2
+
+    kinds, sheets = _kinds(report), _sheets(report.manifest)
+    shown = [one["pictures"] for kind in kinds for one in kind["shown"]] + [each["shown"] for each in sheets]
+    pictures = _pictures(source, dict.fromkeys(name for names in shown for name in names))
+    template = resources("frostline.datasets").joinpath("data_report.html.j2").read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
+    )
+    usable = int(report.manifest.usable.sum())
+    return environment.from_string(template).render(
+        name=report.name,
+        images=usable,
+        quarantined=report.manifest.table.num_rows - usable,
+        decode=report.manifest.decode,
+        audited=report.audited,
+        splits=SPLITS,
+        classes=_classes(report.manifest),
+        charts=_charts(report.manifest),
+        kinds=kinds,
+        sheets=sheets,
+        pictures=pictures,
+    )
+
+
+def _pictures(source: Source, names: Iterable[str]) -> dict[str, str]:
+    """Name → a small JPEG as a data address, "" where there is none to be had."""
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        return dict(zip(names, pool.map(partial(_picture, source), names), strict=True))
+
+
+def _picture(source: Source, name: str) -> str:
+    try:
+        pixels = decode(source.read(name), height=_SIDE, width=_SIDE, resize="pad")
+    except ImageError:
+        return ""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=_QUALITY)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _classes(manifest: Manifest) -> list[dict[str, Any]]:
+    """A line a class: images in each split, left out, and its share of the largest class in percent."""
+    counts = manifest.counts()
+    totals = [sum(counts[split][label] for split in SPLITS) for label in range(len(manifest.classes))]
+    return [
+        {
+            "name": name,
+            "counts": [counts[split][label] for split in SPLITS],
+            "out": counts[""][label],
+            "share": round(100 * totals[label] / max(totals), 1),
+        }
+        for label, name in enumerate(manifest.classes)
+    ]
+
+
+def _charts(manifest: Manifest) -> list[dict[str, Any]]:
+    """Histograms of usable images: width, height, aspect ratio, file size."""
+    usable = manifest.usable
+    height, width, size = (
+        manifest.table[name].to_numpy()[usable].astype(float) for name in ("height", "width", "bytes")
+    )
+    return [
+        _histogram("width, pixels", width, "{:.0f}"),
+        _histogram("height, pixels", height, "{:.0f}"),
+        _histogram("width / height", width / height, "{:.2f}"),
+        _histogram("file size, KB", size / 1000, "{:.1f}"),
+    ]
+
+
+def _histogram(title: str, values: npt.NDArray[np.float64], form: str) -> dict[str, Any]:
+    """Bars on a drawing of 320x130, the tallest 100 high; values that are all alike are one in the middle."""
+    low, high = float(values.min()), float(values.max())
+    counts, edges = np.histogram(values, bins=_BINS)
+    width = 316 / _BINS
+    bars = [
+        {
+            "x": round(2 + place * width, 2),
+            "y": round(113 - 100 * count / counts.max(), 2),
+            "width": round(width - 1, 2),
+            "height": round(100 * count / counts.max(), 2),
+            "text": f"{form.format(edges[place])} to {form.format(edges[place + 1])}: {count}",
+        }
+        for place, count in enumerate(counts.tolist())
+        if count
+    ]
+    return {
+        "title": title, "bars": bars, "low": form.format(low), "high": form.format(high),
+        "alike": low == high, "top": f"{counts.max():,} images",
+    }  # fmt: skip
+
+
+def _kinds(report: Report) -> list[dict[str, Any]]:
+    """Each kind of finding with its first images, the one beside the other."""
+    found, usable = [], report.manifest.usable
+    for kind in KINDS:
+        of = sorted(finding for finding in report.findings if finding.kind == kind)
+        if of:
+            out = len({one.row for one in of if not usable[one.row]})
+            found.append(
+                {
+                    "name": kind,
+                    "title": kind.replace("_", " "),
+                    "images": len({one.row for one in of}),
+                    "out": out,
+                    "policy": report.policies.get(kind, "keep"),
+                    "shown": [_shown(one, report.manifest) for one in of[:_SHOWN]],
+                }
+            )
+    return found
+
+
+def _shown(finding: Finding, manifest: Manifest) -> dict[str, Any]:
+    row = manifest.row(finding.row)
+    names = [row["path"], *(manifest.row(other)["path"] for other in finding.others[:_OTHERS])]
+    return {
+        "pictures": names,
+        "name": row["path"],
+        "label": manifest.classes[row["label"]],
+        "split": row["split"],
+        "out": row["status"] != "ok",
+        "text": finding.text,
+    }
+
+
+def _sheets(manifest: Manifest) -> list[dict[str, Any]]:
+    """Images of each class and split, evenly spread over its names; fewer each where there are many classes."""
+    each = max(2, min(_SHEET, _SHEETS // (len(SPLITS) * len(manifest.classes))))
+    sheets = []
+    labels, names = manifest.table["label"].to_numpy(), manifest.table["path"]
+    splits = {split: pc.equal(manifest.table["split"], split).to_numpy() for split in SPLITS}
+    for label, name in list(enumerate(manifest.classes))[: _SHEETS // (2 * len(SPLITS))]:
+        for split in SPLITS:
+            rows = np.flatnonzero(splits[split] & (labels == label))
+            chosen = np.unique(np.linspace(0, len(rows) - 1, min(each, len(rows))).astype(int))
+            shown = [names[row].as_py() for row in rows[chosen].tolist()]
+            sheets.append({"label": name, "split": split, "count": len(rows), "shown": shown})
+    return sheets

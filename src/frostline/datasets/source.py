@@ -1,0 +1,141 @@
+"""A dataset's or a score job's images by name, from a folder or an archive alike."""
+
+import contextlib
+import functools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from frostline.datasets import archives
+from frostline.datasets.listing import Names, index, walk_images
+from frostline.errors import InputError
+from frostline.files import printable
+from frostline.images import ImageError
+
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
+
+
+class Source:
+    """Images by printable name. Reading is thread-safe; use it in a `with`, or close it.
+
+    Where a copy of it is unpickled, what lies at its path is opened there, once in each process.
+    """
+
+    def __init__(self, opened: archives.Opened, *, path: Path, shards: Sequence[str] = ()) -> None:
+        names, self._read, self._close = opened
+        self._path, self._names = path, names if isinstance(names, Names) else Names(names)
+        self._known = np.sort(np.fromiter(map(hash, names), np.int64, len(names)))
+        # A folder's archives in order; images are then named `shard/name`.
+        self.shards = tuple(shards)
+
+    def names(self) -> Names:
+        """Relative '/'-separated names of all images in stable order, valid Unicode."""
+        return self._names
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one image; ImageError with a short reason where they cannot be had."""
+        place = np.searchsorted(self._known, hash(name))
+        if place == len(self._known) or self._known[place] != hash(name):
+            raise ImageError("cannot be read: no such file")
+        try:
+            return self._read(name)
+        except OSError as error:
+            # Without the path, which is absolute and would end up in manifests.
+            raise ImageError(f"cannot be read: {error.strerror or type(error).__name__}") from error
+
+    def close(self) -> None:
+        """Release the archive; a folder holds nothing."""
+        self._close()
+
+    def __reduce__(self) -> tuple[Callable[[Path], "Source"], tuple[Path]]:
+        return _again, (self._path.absolute(),)
+
+    def __enter__(self) -> "Source":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_source(path: Path) -> Source:
+    """Open a folder of images or of archives, a zip, tar or tar.gz.
+
+    Raises InputError for what is missing, unreadable or none of these.
+    """
+    try:
+        if path.is_dir():
+            return _open_folder(path)
+        if not path.exists():
+            raise InputError(
+                f"{printable(path)} is missing; put it back, or fetch it with `dvc pull data.dvc`"
+            )
+        if not path.is_file():
+            raise InputError(f"{printable(path)} is a pipe or a device; name a folder or an archive")
+        return Source(archives.open_archive(path), path=path)
+    except PermissionError:
+        raise InputError(f"cannot read {printable(path)}: permission denied") from None
+
+
+@functools.lru_cache(maxsize=8)
+def _again(path: Path) -> Source:
+    """What another process meant, held open until this process ends."""
+    return open_source(path)
+
+
+def _open_folder(folder: Path) -> Source:
+    names, odd = _listed(folder)
+    if not names and (shards := _shards(folder)):
+        return _open_shards(folder, shards)
+
+    def read(name: str) -> bytes:
+        # Not by pathlib, which keeps a table of all names it ever saw.
+        with open(f"{folder}/{odd.get(name, name)}", "rb") as file:  # noqa: PTH123
+            archives.check_size(os.fstat(file.fileno()).st_size)
+            return file.read()
+
+    return Source((names, read, lambda: None), path=folder)
+
+
+def _listed(folder: Path) -> tuple[Names, dict[str, str]]:
+    """A folder's images by printable name; and, of names that are not UTF-8, what they really are."""
+    odd: dict[str, str] = {}
+
+    def shown() -> Iterator[str]:
+        for real in walk_images(folder):
+            name = printable(real)
+            if name != real:
+                odd[name] = real
+            yield name
+
+    names = Names(shown())
+    if odd:  # these may be out of order, or print as another does
+        names = Names(index(((real, real) for real in walk_images(folder)), where=printable(folder)))
+    return names, odd
+
+
+def _shards(folder: Path) -> dict[str, Path]:
+    """Archives that lie in a folder, by printable name in order."""
+    found = {printable(path.name): path for path in folder.iterdir() if path.name.lower().endswith(_ARCHIVES)}
+    return {name: found[name] for name in sorted(found) if not name.startswith(".")}
+
+
+def _open_shards(folder: Path, shards: dict[str, Path]) -> Source:
+    """Archives of one dataset as one source: `shard/name`, shard by shard."""
+    with contextlib.ExitStack() as stack:
+        readers, names = {}, []
+        for shard, path in shards.items():
+            inside, readers[shard], close = archives.open_archive(path)
+            stack.callback(close)
+            names += [f"{shard}/{name}" for name in inside]
+        closing = stack.pop_all()
+
+    def read(name: str) -> bytes:
+        shard, _, inside = name.partition("/")
+        return readers[shard](inside)
+
+    return Source((names, read, closing.close), path=folder, shards=list(shards))

@@ -1,0 +1,202 @@
+"""Looks by content on disk: Arrow files, each complete or absent, mapped into memory when read.
+
+A look of an image is never taken twice: not after a kill, not when a dataset grows, not in another
+dataset. Deleting the folder only costs looking again.
+"""
+
+import mmap
+import secrets
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from frostline import files, paths
+from frostline.datasets.image_stats import HASH_BYTES, LOOK_VERSION, THUMB, Look
+from frostline.images import DECODE_VERSION
+
+# Looks gathered for one file, and for how long at most: what a kill can cost.
+ROWS = 1024
+SECONDS = 2.0
+# What measures are computed with: another version may give another last bit, and so another finding.
+_PACKAGES = ("numpy", "pillow", "scipy")
+
+FIELDS = [
+    ("reason", pa.string()),
+    ("height", pa.int32()),
+    ("width", pa.int32()),
+    ("format", pa.string()),
+    ("animated", pa.bool_()),
+    ("brightness", pa.float32()),
+    ("contrast", pa.float32()),
+    ("sharpness", pa.float32()),
+    ("hashes", pa.binary(HASH_BYTES)),
+    ("thumb", pa.binary(THUMB * THUMB)),
+]
+SCHEMA = pa.schema([("id", pa.binary(32)), *FIELDS])
+_LARGE = ("thumb", "hashes")  # columns that stay on disk until somebody asks
+_UNMEASURED = pa.schema([field for field in SCHEMA if field.name not in _LARGE])  # of a look that has none
+
+Digests = npt.NDArray[np.bytes_]  # (n,) S32
+Places = npt.NDArray[np.int32]  # (n,) rows of the cache's files, one after the other
+
+
+class Cache:
+    """The looks of one kind (with or without measures) below the project's cache."""
+
+    def __init__(self, *, measure: bool) -> None:
+        packages = {name: version(name) for name in _PACKAGES} if measure else {}
+        self._schema = SCHEMA if measure else _UNMEASURED
+        key = {"decode": DECODE_VERSION, "look": LOOK_VERSION, "measure": measure, "packages": packages}
+        self._folder = paths.cache() / "looks" / files.digest(key)[:32]
+        if not (self._folder / "key.json").exists():
+            files.write_json(self._folder / "key.json", key)
+        self._waiting: list[tuple[bytes, Look]] = []
+        self._flushed = time.monotonic()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """See the files that are there now."""
+        there = (path for path in sorted(self._folder.glob("*.arrow")) if path.name[0] != ".")
+        found = [_opened(path, self._schema) for path in there]
+        self._files = [each for each in found if each is not None]
+        self._starts = np.cumsum([0, *(batch.num_rows for _, batch in self._files)])
+        batches = [batch for _, batch in self._files]
+        self._table = pa.Table.from_batches(batches, self._schema).select(_UNMEASURED.names)
+        keys = _keys(self._files)
+        self._order = np.argsort(keys, kind="stable").astype(np.int32)
+        self._keys = keys[self._order]
+
+    def __len__(self) -> int:
+        """How many looks there were when the files were last seen."""
+        return len(self._keys)
+
+    def find(self, digests: Digests) -> Places:
+        """Where the looks of digests are that were looked at; of others it is nowhere in particular."""
+        if not len(self):
+            return np.zeros(len(digests), np.int32)
+        places: Places = self._order[np.searchsorted(self._keys, digests).clip(max=len(self) - 1)]
+        return places
+
+    def knows(self, digests: Digests) -> npt.NDArray[np.bool_]:
+        """(n,) whether each digest was looked at when the files were last seen."""
+        if not len(self._keys):
+            return np.zeros(len(digests), bool)
+        places = np.searchsorted(self._keys, digests).clip(max=len(self._keys) - 1)
+        found: npt.NDArray[np.bool_] = self._keys[places] == digests
+        return found
+
+    def add(self, digests: Iterable[bytes], looks: Iterable[Look]) -> None:
+        """Take note; on disk when a file's worth has gathered, after two seconds, or at `flush`."""
+        self._waiting.extend(zip(digests, looks, strict=True))
+        if len(self._waiting) >= ROWS or time.monotonic() - self._flushed >= SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits as one file under a name of its own."""
+        self._flushed = time.monotonic()
+        if not self._waiting:
+            return
+        digests, looks = zip(*self._waiting, strict=True)
+        columns = {name: [getattr(look, name) for look in looks] for name in self._schema.names[1:]}
+        table = pa.table({"id": list(digests), **columns}, schema=self._schema)
+        self._waiting.clear()
+        with (
+            files.writing(self._folder / f"{secrets.token_hex(8)}.arrow") as temporary,
+            pa.OSFile(str(temporary), "wb") as sink,
+            pa.ipc.new_file(sink, self._schema) as writer,
+        ):
+            writer.write_table(table)
+
+    def looks(self, places: Places) -> pa.Table:
+        """The columns of FIELDS but the large ones, a row for each place, in order."""
+        found = self._table.drop_columns("id").take(pa.array(places))
+        self._give_back()
+        return found
+
+    def thumbs(self, places: Places) -> npt.NDArray[np.uint8]:
+        """(n, 64, 64) uint8 grey."""
+        return self._large("thumb", places).reshape(-1, THUMB, THUMB)
+
+    def hashes(self, places: Places) -> npt.NDArray[np.uint8]:
+        """(n, windows, 8) bits of the perceptual hashes, packed."""
+        return self._large("hashes", places).reshape(-1, HASH_BYTES // 8, 8)
+
+    def _large(self, name: str, places: Places) -> npt.NDArray[np.uint8]:
+        """(n, bytes), file by file: Arrow's `take` would first copy the columns of all files into one."""
+        found = np.empty((len(places), SCHEMA.field(name).type.byte_width), np.uint8)
+        of = np.searchsorted(self._starts, places, side="right") - 1
+        for number in np.unique(of).tolist():
+            mapped, batch = self._files[number]
+            column = batch.column(name)
+            every = np.frombuffer(column.buffers()[1], np.uint8).reshape(-1, found.shape[1])[column.offset :]
+            found[of == number] = every[places[of == number] - self._starts[number]]
+            mapped.madvise(mmap.MADV_DONTNEED)
+        return found
+
+    def close(self) -> None:
+        """No digest will be asked for any more, places will."""
+        self._keys, self._order = np.zeros(0, "S32"), np.zeros(0, np.int32)
+
+    def _give_back(self) -> None:
+        """Around what was read the system mapped far more than it."""
+        for mapped, _ in self._files:
+            mapped.madvise(mmap.MADV_DONTNEED)
+
+
+class Hexes(Sequence[str]):
+    """Hex SHA-256 in a quarter of the memory of their text, "" for those that are all zero: there is none."""
+
+    def __init__(self, digests: Digests) -> None:
+        self.digests = digests
+
+    def __len__(self) -> int:
+        return len(self.digests)
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> "Hexes": ...
+    def __getitem__(self, row: int | slice) -> "str | Hexes":
+        return Hexes(self.digests[row]) if isinstance(row, slice) else _hex(self.digests[row])
+
+    def __iter__(self) -> Iterator[str]:
+        return map(_hex, self.digests)
+
+    def without(self, rows: Iterable[int]) -> "Hexes":
+        """The same, "" in some rows."""
+        digests = self.digests.copy()
+        digests[list(rows)] = b""
+        return Hexes(digests)
+
+
+def _hex(digest: bytes) -> str:
+    return digest.ljust(32, b"\0").hex() if digest else ""  # NumPy drops zeros at the end
+
+
+def _opened(path: Path, schema: pa.Schema) -> tuple[mmap.mmap, pa.RecordBatch] | None:
+    """A file's mapped memory and the rows in it; None for one that is damaged or of another shape."""
+    try:
+        with path.open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        reader = pa.ipc.open_file(pa.py_buffer(mapped))
+        batch = reader.get_batch(0)
+    except (pa.ArrowException, OSError, ValueError):  # ValueError: nothing to map, or no rows
+        return None
+    mapped.madvise(mmap.MADV_DONTNEED)
+    return (mapped, batch) if reader.num_record_batches == 1 and batch.schema.equals(schema) else None
+
+
+def _keys(opened: Sequence[tuple[mmap.mmap, pa.RecordBatch]]) -> Digests:
+    """The ids in all files; around what was read of one the system maps far more, which goes before the next."""
+    parts = [np.zeros(0, "S32")]
+    for mapped, batch in opened:
+        ids = batch.column("id")
+        parts.append(np.frombuffer(ids.buffers()[1], "S32", count=len(ids), offset=32 * ids.offset).copy())
+        mapped.madvise(mmap.MADV_DONTNEED)
+    return np.concatenate(parts)

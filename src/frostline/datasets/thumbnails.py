@@ -1,0 +1,83 @@
+"""Images of a checked dataset read again: small pictures of them, and how bright they are."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from frostline import files, images
+from frostline.datasets.manifest import Manifest
+from frostline.datasets.source import open_source
+from frostline.errors import FrostlineError
+from frostline.images import ImageError
+
+LONGEST = 256  # pixels of a thumbnail's longer side, at most
+_SIDE = 32  # pixels: enough for a mean
+
+
+def thumbnails(manifest: Manifest, wanted: Sequence[str]) -> list[np.ndarray]:
+    """These paths' images in their own proportions, (H, W, 3) uint8, never enlarged.
+
+    FrostlineError where one cannot be read or changed since preprocess.
+    """
+    sizes = {row["path"]: _shrunk(row["height"], row["width"]) for row in _rows(manifest, wanted)}
+    return list(_read(manifest, wanted, sizes))
+
+
+def taken(manifest: Manifest, wanted: Sequence[str], *, rule: Mapping[str, Any]) -> list[np.ndarray]:
+    """These paths' images as a network takes them, by a recipe's `image`: (H, W, 3) uint8."""
+    size = (rule["size"]["height"], rule["size"]["width"])
+    return list(_read(manifest, wanted, dict.fromkeys(wanted, size), resize=rule["resize"]))
+
+
+def brightness(manifest: Manifest, wanted: Sequence[str]) -> np.ndarray:
+    """Mean brightness of these paths' images, (N,) in 0..255: Rec. 601 luma of the whole image."""
+    sizes = dict.fromkeys(wanted, (_SIDE, _SIDE))
+    weights = np.array([0.299, 0.587, 0.114])
+    return np.array(
+        [pixels.reshape(-1, 3).mean(axis=0) @ weights for pixels in _read(manifest, wanted, sizes)]
+    )
+
+
+def areas(manifest: Manifest, wanted: Sequence[str]) -> np.ndarray:
+    """Pixels of these paths' images as they were found, (N,) int."""
+    found = {row["path"]: row["height"] * row["width"] for row in _rows(manifest, wanted)}
+    return np.array([found[path] for path in wanted], dtype=np.int64)
+
+
+def _rows(manifest: Manifest, wanted: Sequence[str]) -> list[dict[str, Any]]:
+    columns = ["path", "sha256", "height", "width"]
+    among = pc.is_in(manifest.table["path"], pa.array(wanted, pa.string()))
+    return list(manifest.table.filter(among).select(columns).to_pylist())
+
+
+def _shrunk(height: int, width: int) -> tuple[int, int]:
+    scale = min(1.0, LONGEST / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _read(
+    manifest: Manifest,
+    wanted: Sequence[str],
+    sizes: dict[str, tuple[int, int]],
+    *,
+    resize: str = "squash",
+) -> Iterator[np.ndarray]:
+    """The images at these sizes in order; nothing is opened where nothing is wanted."""
+    if not wanted:
+        return
+    ids = {row["path"]: row["sha256"] for row in _rows(manifest, wanted)}
+    with open_source(Path(manifest.root)) as source:
+        for path in wanted:
+            try:
+                content = source.read(path)
+                if files.sha256(content) != ids[path]:
+                    raise ImageError("changed since it was read first")
+                height, width = sizes[path]
+                yield images.decode(content, height=height, width=width, resize=resize)
+            except ImageError as error:
+                again = "run `dvc repro` to take the dataset in again"
+                raise FrostlineError(f"{path}: {error}; {again}") from None

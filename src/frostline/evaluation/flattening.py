@@ -1,0 +1,52 @@
+"""Result rows as flat columns for CSV and JSON: an estimate takes three, a share of nothing stays empty."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from frostline.evaluation.metrics import DECIMALS
+from frostline.evaluation.statistics import Estimate
+
+ESTIMATES = frozenset({"accuracy", "coverage", "precision", "recall", "specificity", "f1", "right"})
+
+
+def text(rows: Sequence[Any], *, of: type) -> str:
+    """CSV of dataclasses of one kind, with its head also where there are none."""
+    return table(_head(of), [_row(row, of) for row in rows])
+
+
+def records(rows: Sequence[Any], *, of: type) -> list[dict[str, Any]]:
+    """The same for JSON: the values of each by column."""
+    return [dict(zip(_head(of), _row(row, of), strict=True)) for row in rows]
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """CSV with lines as on Linux."""
+    made = io.StringIO()
+    writer = csv.writer(made, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    return made.getvalue()
+
+
+def _head(of: type) -> list[str]:
+    return [column for field in fields(of) for column in _columns(field.name)]
+
+
+def _row(row: Any, of: type) -> list[Any]:
+    return [value for field in fields(of) for value in _values(row, field.name)]
+
+
+def _columns(name: str) -> list[str]:
+    return [name, f"{name}_low", f"{name}_high"] if name in ESTIMATES else [name]
+
+
+def _values(row: Any, name: str) -> list[Any]:
+    value = getattr(row, name)
+    if name not in ESTIMATES:
+        return [round(value, DECIMALS) if isinstance(value, float) else value]
+    if not isinstance(value, Estimate):
+        return [None] * 3
+    return [round(end, DECIMALS) for end in (value.value, value.low, value.high)]

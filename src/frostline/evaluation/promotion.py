@@ -1,0 +1,169 @@
+"""The gate: what a challenger must show before it becomes champion, each check with its figures."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from frostline.evaluation.noninferiority import Verdict, judge, needed, power, readable
+from frostline.evaluation.predictions import Predictions
+
+# Findings of the data audit that make a test figure say more than it knows, if the images were kept.
+SPOILING = ("leak", "conflict", "unreadable", "truncated")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is asked; see `promotion` in params.yaml."""
+
+    margin: float
+    level: float
+    milliseconds: float
+    megabytes: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a registered version shows: its number, its contract, and what its run keeps.
+
+    `agreement` is export's proof, `audit` preprocess's summary, each None where the run lacks it.
+    `milliseconds` is the median time of one image, `megabytes` the size of the file.
+    """
+
+    number: int
+    sha256: str
+    contract: Mapping[str, Any]
+    test: Predictions
+    agreement: Mapping[str, Any] | None
+    audit: Mapping[str, Any] | None
+    milliseconds: float
+    megabytes: float
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question of the gate, its answer, and the figures that decided it."""
+
+    name: str
+    passed: bool
+    figures: str
+
+
+def best(champions: list[Evidence], *, test: Predictions) -> Evidence:
+    """The champion, of all there have been, that is right most often on the test images in common.
+
+    Against the present one alone, a challenger that is a little worse could win every night, and the
+    champions would drift down; of equals the latest counts.
+    """
+
+    def share(each: Evidence) -> float:
+        _, right = paired(test, each.test)
+        return float(right.mean()) if len(right) else 0.0
+
+    return max(champions, key=lambda each: (share(each), each.number))
+
+
+def paired(one: Predictions, other: Predictions) -> tuple[np.ndarray, np.ndarray]:
+    """Two (N,) bool arrays: right or wrong on the images that both have in their test split, by content."""
+    places = {id_: row for row, id_ in enumerate(other.ids)}
+    rows = [row for row, id_ in enumerate(one.ids) if id_ in places]
+    return one.right[rows], other.right[[places[one.ids[row]] for row in rows]]
+
+
+def checks(challenger: Evidence, anchor: Evidence | None, limits: Limits) -> Iterator[Check]:
+    """Every check, in the order in which people ask; `anchor` is None for the first model ever."""
+    if anchor is None:
+        yield _better_than_nothing(challenger.test, limits)
+    else:
+        yield _not_worse(challenger, anchor, limits)
+    yield _agreement(challenger)
+    if anchor is not None:
+        yield _same_contract(challenger, anchor)
+    yield _limit("latency", challenger.milliseconds, limits.milliseconds, "ms an image on one CPU session")
+    yield _limit("size", challenger.megabytes, limits.megabytes, "MB")
+    yield _audit(challenger)
+
+
+def odds(challenger: Evidence, anchor: Evidence, limits: Limits) -> str:
+    """How likely the paired test passes an equally good challenger and one 2 points better, in a line."""
+    first, second = paired(challenger.test, anchor.test)
+    if not len(first):
+        return "power: none without images in common"
+    discordant = float((first != second).mean())
+    chances = [
+        power(
+            len(first), discordant=discordant, difference=difference, margin=limits.margin, level=limits.level
+        )
+        for difference in (0.0, 0.02)
+    ]
+    return (
+        f"power: an equally good challenger passes this test with {chances[0]:.0%}, one 2 points better with "
+        f"{chances[1]:.0%} ({len(first):,} images, {discordant:.1%} told apart)"
+    )
+
+
+def _not_worse(challenger: Evidence, anchor: Evidence, limits: Limits) -> Check:
+    first, second = paired(challenger.test, anchor.test)
+    if not len(first):
+        return Check("not worse", False, f"no test image in common with version {anchor.number}")
+    verdict = judge(first, second, margin=limits.margin, level=limits.level)
+    return Check("not worse", verdict.passed, readable(verdict) + _too_few(verdict))
+
+
+def _too_few(verdict: Verdict) -> str:
+    least = needed(margin=verdict.margin, level=verdict.level)
+    return f"; fewer than {least} images cannot prove it" if verdict.images < least else ""
+
+
+def _better_than_nothing(test: Predictions, limits: Limits) -> Check:
+    """The first model ever has nobody to be compared with but the answer that needs no image.
+
+    Later ones are compared with it on the test images that both have, so that too few now are too few for good.
+    """
+    commonest = float(np.bincount(test.labels).max() / len(test)) if len(test) else 1.0
+    accuracy = float(test.right.mean()) if len(test) else 0.0
+    figures = (
+        f"first model: {accuracy:.2%} of {len(test):,} test images, the commonest class alone {commonest:.2%}"
+    )
+    least = needed(margin=limits.margin, level=limits.level)
+    later = f"; a later one that is as good needs {least} in common, or a wider margin, to replace it"
+    return Check("better than nothing", accuracy > commonest, figures + (later if len(test) < least else ""))
+
+
+def _agreement(challenger: Evidence) -> Check:
+    proof = challenger.agreement
+    if proof is None or proof.get("model") != challenger.sha256:
+        return Check("agreement", False, "no proof that this file agrees with the trained network")
+    difference = max(proof["image_difference"], proof["feature_difference"])
+    figures = f"differs from the trained network by {difference:.1g}, allowed {proof['tolerance']:g}"
+    return Check("agreement", difference <= proof["tolerance"], figures)
+
+
+def _same_contract(challenger: Evidence, anchor: Evidence) -> Check:
+    """What a scorer relies on; size and resize rule are the model's own affair, the file says them."""
+    keys = ("contract", "classes", "decode")
+    other = [key for key in keys if challenger.contract[key] != anchor.contract[key]]
+    told = "; ".join(f"{key} {anchor.contract[key]} → {challenger.contract[key]}" for key in other)
+    same = (
+        f"version {anchor.contract['contract']}, {len(anchor.contract['classes'])} classes in the same order"
+    )
+    return Check("contract", not other, told or same)
+
+
+def _limit(name: str, found: float, allowed: float, unit: str) -> Check:
+    return Check(name, found <= allowed, f"{found:.1f} {unit}, allowed {allowed:g}")
+
+
+def _audit(challenger: Evidence) -> Check:
+    """The dataset as its preprocess stage left it: of this very version, and without open complaints."""
+    audit = challenger.audit
+    if audit is None:
+        return Check("data audit", False, "the run keeps no summary of its dataset")
+    if audit["digest"] != challenger.contract["dataset"]:
+        return Check("data audit", False, "the summary is of another version of the dataset")
+    out, images = audit["quarantined"]["images"], audit["images"]
+    kept = {kind: count["images"] - count["quarantined"] for kind, count in audit["findings"].items()}
+    spoilt = [f"{kind} {kept[kind]}" for kind in SPOILING if kept.get(kind)]
+    told = f"{images:,} images usable, {out:,} set aside"
+    return Check("data audit", not spoilt, f"{told}; kept: {', '.join(spoilt)}" if spoilt else told)

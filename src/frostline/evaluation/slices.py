@@ -1,0 +1,83 @@
+"""Where a classifier is weak: accuracy in parts of the test split, each held against all the rest."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from frostline.evaluation.statistics import Estimate, proportion
+
+LEAST = 10  # images: a smaller part says nothing
+MOST = 30  # parts of one kind shown
+SURE = 0.05
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One part: accuracy, and p of Fisher's test against the rest, corrected for the number of parts."""
+
+    kind: str
+    name: str
+    images: int
+    accuracy: Estimate
+    p: float | None
+
+    @property
+    def weak(self) -> bool:
+        """Worse than the rest, beyond chance."""
+        return self.p is not None and self.p < SURE
+
+
+def slices(right: np.ndarray, kinds: Mapping[str, Sequence[str]]) -> list[Slice]:
+    """Parts of (N,) right answers; each kind names the part of every image, in order of the parts.
+
+    Kinds with one part only, or with the same parts as an earlier kind, say nothing and are left out. The
+    test is one-sided (worse); its p-values are corrected together by Y. Benjamini and Y. Hochberg,
+    Journal of the Royal Statistical Society B 57 (1995) 289-300.
+    """
+    parts = [(kind, name, here) for kind, names in _distinct(kinds).items() for name, here in _parts(names)]
+    tested = _corrected([_worse(right, here) for _, _, here in parts])
+    return [
+        Slice(kind, name, int(here.sum()), share, p)
+        for (kind, name, here), p in zip(parts, tested, strict=True)
+        if (share := proportion(int(right[here].sum()), int(here.sum())))
+    ]
+
+
+def thirds(values: np.ndarray, *, names: Sequence[str]) -> list[str]:
+    """The name of the third that each of (N,) values falls into; equal values stay together."""
+    low, high = np.quantile(values, (1 / 3, 2 / 3), method="lower")
+    return [names[int(value > low) + int(value > high)] for value in values]
+
+
+def _distinct(kinds: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    kept: dict[str, Sequence[str]] = {}
+    seen: list[list[int]] = []
+    for kind, names in kinds.items():
+        grouping = np.unique(np.array(names, dtype=object).astype(str), return_inverse=True)[1]
+        first = {group: index for index, group in reversed(list(enumerate(grouping.tolist())))}
+        pattern = [first[group] for group in grouping.tolist()]
+        if len(first) > 1 and pattern not in seen:
+            kept[kind] = names
+            seen.append(pattern)
+    return kept
+
+
+def _parts(names: Sequence[str]) -> list[tuple[str, np.ndarray]]:
+    """The largest parts, in order of their names' first letters as given by sorting."""
+    every, places, counts = np.unique(np.array(names, dtype=str), return_inverse=True, return_counts=True)
+    enough = [index for index in np.argsort(-counts, kind="stable") if counts[index] >= LEAST][:MOST]
+    return [(str(every[index]), places == index) for index in sorted(enough)]
+
+
+def _worse(right: np.ndarray, here: np.ndarray) -> float:
+    from scipy.stats import fisher_exact
+
+    table = [[int((right & part).sum()), int((~right & part).sum())] for part in (here, ~here)]
+    return float(fisher_exact(table, alternative="less").pvalue)
+
+
+def _corrected(p_values: list[float]) -> list[float]:
+    from scipy.stats import false_discovery_control
+
+    return false_discovery_control(p_values).tolist() if p_values else []

@@ -1,0 +1,169 @@
+"""A trunk as the engine calls it: by Keras; in bfloat16 by OpenVINO, on processors that multiply it themselves.
+
+There OpenVINO is the faster one, and it runs scoring too. The two round in other places, so that their features are
+kept apart: who computed them is part of the key.
+"""
+
+import contextlib
+import pickle
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from frostline import files
+from frostline.errors import FrostlineError
+from frostline.features.executor import Network
+from frostline.models import transform
+from frostline.models.keras_backend import framework, in_float32, keras
+from frostline.runtime import conversion, loading, openvino, pool
+from frostline.runtime.contract import FEATURES
+
+
+@dataclass(frozen=True)
+class Way:
+    """Who computes features: a name, versions included, that stands in their key, and how to begin.
+
+    `begin` is told the folder of these features, or None, and raises UnfitError where this trunk does not run so.
+    """
+
+    name: str
+    begin: Callable[[Path | None], Network]
+
+
+class UnfitError(FrostlineError):
+    """A trunk that does not run this way; another one does."""
+
+
+def ways(trunk: Any, *, parallel: bool = False) -> list[Way]:
+    """How features of a trunk (a Keras model from pixels) can be had here, the fastest first; Keras always can.
+
+    With `parallel` a network may say what it is fastest with: `streams` calls at once of `batch_size` images.
+    """
+    plain = Way(framework(), lambda _: Forward(trunk))
+    if str(trunk.output.dtype) != "bfloat16" or keras().backend.backend() != "tensorflow":
+        return [plain]
+    if not openvino.has_bf16() or openvino.missing():
+        return [plain]
+    name = f"OpenVINO's plugin {metadata.version(openvino.PACKAGE)} in bf16"
+    return [
+        Way(name, partial(exported, trunk, device="openvino", precision="bf16", parallel=parallel)),
+        plain,
+    ]
+
+
+def packages(trunk: Any) -> tuple[str, ...]:
+    """What computes features of a trunk here beside Keras: it belongs in the record of a training."""
+    return (openvino.PACKAGE,) if len(ways(trunk)) > 1 else ()
+
+
+def fastest(trunk: Any) -> Network:
+    """The first of the ways that this trunk runs, for one call at a time."""
+    for way in ways(trunk):
+        with contextlib.suppress(UnfitError):
+            return way.begin(None)
+    raise RuntimeError("Keras runs every trunk")
+
+
+class Forward:
+    """What a trunk makes of a batch, by Keras; pickled, it opens again where it arrives."""
+
+    def __init__(self, trunk: Any) -> None:
+        self._trunk = trunk
+
+    def __call__(self, batch: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
+        """(N, H, W, 3) uint8 to `rows` in the trunk's own precision."""
+        return {"rows": np.asarray(self._trunk.predict_on_batch(batch))}
+
+    def __reduce__(self) -> tuple[Any, tuple[bytes]]:
+        return _arrived, (pickle.dumps(self._trunk),)
+
+
+def _arrived(content: bytes) -> Forward:
+    """In another process: Keras comes up there as it does here, deterministic, before the trunk is read."""
+    with transform.opening():
+        return Forward(pickle.loads(content))
+
+
+class Exported:
+    """What an exported trunk makes of a batch, by ONNX Runtime; pickled, it opens again where it arrives."""
+
+    batch_size = 8  # what a VGG19 makes of 32 no longer fits a processor's cache: four fifths of the speed
+
+    def __init__(
+        self, content: bytes, device: str, precision: str, dtype: str, *, parallel: bool = False
+    ) -> None:
+        self._how = (content, device, precision, dtype)
+        self._opened = pool.start(content, device, precision, threads=None, parallel=parallel)
+        self._opened.names = (FEATURES,)
+
+    @property
+    def streams(self) -> int:
+        """How many calls at once it is fastest with."""
+        return self._opened.streams
+
+    @property
+    def proof(self) -> str:
+        """What a profile showed of where its nodes run, in brackets; "" on the CPU's own provider."""
+        return f" ({self._opened.proof})" if self._opened.proof else ""
+
+    def __call__(self, batch: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
+        """(N, H, W, 3) uint8 to `rows` in the trunk's own precision."""
+        import ml_dtypes  # noqa: F401  # NumPy knows bfloat16 by it
+
+        return {"rows": self._opened.run(batch)[FEATURES].astype(self._how[-1])}
+
+    def __reduce__(self) -> tuple[Any, tuple[bytes, str, str, str]]:
+        return Exported, self._how
+
+
+def exported(
+    trunk: Any, folder: Path | None = None, *, device: str, precision: str, parallel: bool = False
+) -> Exported:
+    """A trunk through ONNX Runtime on a device, opened once a process, since every view asks anew.
+
+    UnfitError where it cannot be converted, or the device leaves out one of its layers.
+    """
+    found = _tried(trunk, folder, device, precision, parallel)
+    if isinstance(found, str):
+        raise UnfitError(found)
+    return found
+
+
+@lru_cache(maxsize=4)
+def _tried(trunk: Any, folder: Path | None, device: str, precision: str, parallel: bool) -> Exported | str:
+    """The exported trunk, or why there is none; a line says which, once."""
+    try:
+        content = _converted(trunk, folder)
+        found = Exported(content, device, precision, str(trunk.output.dtype), parallel=parallel)
+    except Exception as error:  # the converter's have no base
+        reason = loading.line(error)
+        print(f"note: {device} cannot run this trunk ({reason}); Keras does", file=sys.stderr, flush=True)
+        return reason
+    print(f"trunk: on {device} in {precision}{found.proof}", file=sys.stderr, flush=True)
+    return found
+
+
+def _converted(trunk: Any, folder: Path | None) -> bytes:
+    """A trunk's ONNX bytes, kept beside its features by their hash: converting costs more than a few new images."""
+    for path in sorted(folder.glob("*.onnx")) if folder else ():
+        content = path.read_bytes()
+        if path.stem == _name(content):
+            path.touch()  # what was used last is pruned last
+            return content
+    with in_float32(trunk):
+        content = conversion.trunk(partial(trunk, training=False), shape=trunk.input.shape[1:])
+    if folder:
+        with files.writing(folder / f"{_name(content)}.onnx") as temporary:
+            temporary.write_bytes(content)
+    return content
+
+
+def _name(content: bytes) -> str:
+    return files.sha256(content)[:32]

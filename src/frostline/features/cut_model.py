@@ -1,0 +1,107 @@
+"""Splitting a network at its freeze point: trunk below (frozen), tail and head above (trained)."""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from frostline.errors import InputError
+from frostline.models.keras_backend import keras
+from frostline.models.network import Network, layer
+
+
+@dataclass(frozen=True)
+class Split:
+    """A network cut in two at one tensor.
+
+    `trunk`: pixels → that tensor, or None where nothing is frozen. `upper`: that tensor (or pixels)
+    → logits; the layers of the tail and the head, the part that trains. `cut`: the last frozen layer.
+    """
+
+    trunk: Any | None
+    upper: Any
+    cut: str | None
+
+
+def split(network: Network, freeze: str) -> Split:
+    """Cut at `freeze`: 'all' (the whole body), 'none', or a layer up to and including which all is frozen.
+
+    Raises InputError for an unknown layer, and for one whose output is not all that the rest needs
+    (inside a residual branch), naming the nearest layers that are.
+    """
+    k = keras()
+    body, head = network.body, network.head
+    if freeze == "none":
+        return Split(trunk=None, upper=_upper(body, body.inputs[0], head), cut=None)
+    last = body.layers[-1] if freeze == "all" else layer(body, freeze)
+    trunk = k.Model(body.inputs[0], last.output, name="trunk")
+    if last is body.layers[-1]:
+        return Split(trunk=trunk, upper=head, cut=last.name)
+    if not _is_cut(body, last):
+        near = ", ".join(nearest_cuts(body, last))
+        raise InputError(
+            f"cannot freeze up to '{freeze}': its output is not all that the layers above need; near: {near}"
+        )
+    return Split(trunk=trunk, upper=_upper(body, last.output, head), cut=last.name)
+
+
+def nearest_cuts(body: Any, wrong: Any) -> list[str]:
+    """Up to three layers at which `body` can be cut, nearest first to the layer `wrong`."""
+    index = body.layers.index(wrong)
+    near = sorted(range(1, len(body.layers)), key=lambda other: abs(other - index))
+    found: list[str] = []
+    for other in near:
+        if _is_cut(body, body.layers[other]):
+            found.append(body.layers[other].name)
+        if len(found) == 3:
+            break
+    return found
+
+
+def block_ends(body: Any, *, most: int) -> list[str]:
+    """Up to `most` layers at which whole blocks end and `body` can be cut, from the pixels upwards.
+
+    A block is what Keras names alike up to the first number, or else the last underscore: `block4_pool`
+    ends `block4`, `conv_dw_1_relu` ends `conv_dw_1`. A padding belongs to what follows it. Where there are
+    more, they are thinned out evenly, the last one stays; the pooling at the very top is none.
+    """
+    padding = keras().layers.ZeroPadding2D
+    blocks: dict[str, str] = {}
+    learnt = False  # the transform of the pixels is no block
+    for each in body.layers[1:-1]:
+        learnt = learnt or bool(each.weights)
+        if learnt and not isinstance(each, padding) and _is_cut(body, each):
+            blocks[_block(each.name)] = each.name
+    ends, count = list(blocks.values()), min(most, len(blocks))
+    places = {math.ceil((number + 1) * len(ends) / count) - 1 for number in range(count)}
+    return [ends[place] for place in sorted(places)]
+
+
+def _block(name: str) -> str:
+    numbered = re.match(r"\D*\d+", name)
+    return numbered.group() if numbered else name.rpartition("_")[0] or name
+
+
+def _is_cut(body: Any, candidate: Any) -> bool:
+    try:
+        keras().Model(candidate.output, body.output)
+    except ValueError:  # Keras: the output is not connected to the inputs
+        return False
+    return True
+
+
+def _upper(body: Any, start: Any, head: Any) -> Any:
+    """The layers between a tensor and the logits as one model; frozen BatchNorm keeps its statistics.
+
+    Batch normalisation of a pretrained network stays in inference mode: re-estimating its statistics
+    on small batches would undo what it was trained to do.
+    """
+    k = keras()
+    start.name = "cut"  # else Keras numbers it through the process, and the number is in the saved file
+    tail = k.Model(start, body.output, name="tail")
+    for each in tail.layers:
+        if isinstance(each, k.layers.BatchNormalization):
+            each.trainable = False
+    # float32 holds the 16-bit types, which the layers of a trunk in less precision cast down again.
+    inputs = k.Input(start.shape[1:], dtype="float32", name="upper_input")
+    return k.Model(inputs, head(tail(inputs)), name="upper")

@@ -1,0 +1,176 @@
+"""Images to rows through the cache: decoded pixels, or what the trunk makes of them.
+
+Both are one loop over the engine; only what is not stored yet is read, decoded and computed.
+"""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from frostline import files, images, paths
+from frostline.config import Augmentation, Image
+from frostline.datasets.source import Source, open_source
+from frostline.errors import FrostlineError
+from frostline.features import backends, inventory
+from frostline.features.executor import Block, Decode, Executor, Item, Network
+from frostline.features.local import stream
+from frostline.models import augmentation
+from frostline.progress import progress
+from frostline.store import Rows, Store, opened
+
+BATCH = 32
+STARTED = time.time()  # what this process has used since then is not pruned by it
+
+
+@dataclass(frozen=True)
+class Images:
+    """Some images of a dataset: the folder or archive, paths in it, contents' ids, how to decode.
+
+    `root` is opened only when something has to be read.
+    """
+
+    root: Path
+    paths: Sequence[str]
+    ids: Sequence[str]
+    rule: Image
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width, channels of every decoded image."""
+        return (self.rule.size.height, self.rule.size.width, 3)
+
+    @property
+    def decode_key(self) -> dict[str, Any]:
+        """All that decides the pixels besides the file's bytes."""
+        return {"decode": images.DECODE_VERSION, "shape": list(self.shape), "resize": self.rule.resize}
+
+
+@dataclass(frozen=True)
+class View:
+    """The `number`-th random rendering under an augmentation; training counts them from 1, as 0 is the image itself."""
+
+    augmentation: Augmentation
+    number: int
+
+
+def pixels(of: Images, *, view: View | None = None, executor: Executor = stream) -> Rows:
+    """Decoded images, rows of (H, W, 3) uint8, in the order of `of`; with a view, that rendering of each."""
+    store = opened("pixels", of.decode_key, shape=of.shape, dtype="uint8", cache=paths.cache())
+    return _rows(
+        of, store=store, begin=lambda: _as_they_are, decode=_decode(of, view), row_ids=_row_ids(of, view),
+        executor=executor,
+    )  # fmt: skip
+
+
+def _as_they_are(batch: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.uint8]]:
+    return {"rows": batch}
+
+
+def features(
+    of: Images,
+    *,
+    trunk: Any,
+    key: dict[str, Any],
+    view: View | None = None,
+    executor: Executor = stream,
+) -> Rows:
+    """What a trunk (a Keras model from pixels) makes of images, in the order of `of`; rows of its dtype.
+
+    `key` says what the trunk is (backbone, weights checksum, cut, ...): equal keys must mean equal
+    functions. Rows of 16-bit floats are read as the equal float32. With a view, of that rendering of each image.
+    `executor` does the work: the local engine, or another one that gives the same rows.
+    """
+    shape, dtype = tuple(trunk.output.shape[1:]), str(trunk.output.dtype)
+    for way in backends.ways(trunk, parallel=True):
+        full = {**of.decode_key, **key, "framework": way.name}
+        store = opened("features", full, shape=shape, dtype=dtype, cache=paths.cache())
+        with contextlib.suppress(backends.UnfitError):
+            return _rows(
+                of, store=store, begin=partial(way.begin, store.folder), decode=_decode(of, view),
+                row_ids=_row_ids(of, view), executor=executor,
+            )  # fmt: skip
+    raise RuntimeError("Keras runs every trunk")
+
+
+def _row_ids(of: Images, view: View | None) -> Sequence[str]:
+    """A plain image's row goes by its content; a view's also by how it was rendered."""
+    if view is None:
+        return of.ids
+    # `views` counts them; it does not change what the n-th looks like.
+    how = files.digest([view.augmentation.model_dump(exclude={"views"}), view.number])
+    return [files.sha256(f"{each}:{how}".encode()) for each in of.ids]
+
+
+def _decode(of: Images, view: View | None) -> Callable[[bytes], npt.NDArray[np.uint8]]:
+    height, width, _ = of.shape
+    plain = partial(images.decode, height=height, width=width, resize=of.rule.resize)
+    if view is None:
+        return plain
+
+    def rendered(content: bytes) -> npt.NDArray[np.uint8]:
+        name = files.sha256(content)
+        return augmentation.render(plain(content), view.augmentation, content=name, view=view.number)
+
+    return rendered
+
+
+def _rows(  # noqa: PLR0913  # what a pass over images has
+    of: Images,
+    *,
+    store: Store,
+    begin: Callable[[], Network],
+    decode: Decode,
+    row_ids: Sequence[str],
+    executor: Executor,
+) -> Rows:
+    place = {each: index for index, each in reversed(list(enumerate(row_ids)))}
+    todo = [place[each] for each in store.missing(row_ids)]
+    if todo:
+        network = begin()
+        ids = [row_ids[index] for index in todo]
+        with (
+            open_source(of.root) as source,
+            store.appending() as append,
+            progress(len(todo), store.folder.parent.name) as advance,
+        ):
+            items = [
+                Item(of.paths[index], partial(_read, source, of.paths[index], of.ids[index]))
+                for index in todo
+            ]
+            size = getattr(network, "batch_size", BATCH)
+            blocks = executor(items, decode=decode, network=network, batch_size=size)
+            for some, rows in _computed(blocks, ids):
+                append(some, rows)
+                advance(len(some))
+    found = store.rows(row_ids)
+    if todo and (warning := inventory.keep_limit(paths.cache(), since=STARTED)):
+        print(f"note: {warning}", file=sys.stderr, flush=True)
+    return found
+
+
+def _computed(
+    blocks: Iterator[Block], ids: Sequence[str]
+) -> Iterator[tuple[Sequence[str], npt.NDArray[Any]]]:
+    for block in blocks:
+        for name, error in zip(block.names, block.errors, strict=True):
+            if error:
+                raise FrostlineError(
+                    f"{name}: {error}, though preprocess could read it; run `dvc repro` again"
+                )
+        yield ids[block.start : block.start + len(block.names)], block.outputs["rows"]
+
+
+def _read(source: Source, path: str, digest: str) -> bytes:
+    """The bytes of one image, proven to be those that the manifest speaks of."""
+    content = source.read(path)
+    if files.sha256(content) != digest:
+        raise FrostlineError(f"{path} has changed since preprocess; run `dvc repro` again")
+    return content

@@ -1,0 +1,183 @@
+"""What the cache holds, what may go, and whether it is whole; files are the units, oldest use first."""
+
+import contextlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from frostline import store
+from frostline.errors import InputError
+
+LIMIT = "FROSTLINE_CACHE_LIMIT"
+ABANDONED = 3600.0  # seconds after which a half-written file has no writer any more
+UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+
+
+@dataclass(frozen=True)
+class Held:
+    """One file: its kind (`features`, `pixels`, ...), its key's folder, bytes, last use (epoch seconds)."""
+
+    path: Path
+    kind: str
+    key: str
+    bytes: int
+    used: float
+
+
+@dataclass(frozen=True)
+class Entry:
+    """All files under one key. `made_of` is what the key was made of; `rows` None where it has none."""
+
+    kind: str
+    key: str
+    made_of: dict[str, Any]
+    files: int
+    rows: int | None
+    bytes: int
+    used: float
+
+
+def held(cache: Path) -> list[Held]:
+    """Every file that counts, least recently used first; notes of keys and half-written files do not."""
+    found = [_held(cache, path) for path in cache.rglob("*") if _counts(path)]
+    return sorted((each for each in found if each), key=lambda each: (each.used, str(each.path)))
+
+
+def entries(cache: Path) -> list[Entry]:
+    """What lies in the cache by key, the largest first."""
+    by_key: dict[tuple[str, str], list[Held]] = {}
+    for each in held(cache):
+        by_key.setdefault((each.kind, each.key), []).append(each)
+    found = [_entry(cache, kind, key, some) for (kind, key), some in by_key.items()]
+    return sorted(found, key=lambda entry: (-entry.bytes, entry.kind, entry.key))
+
+
+def prune(cache: Path, *, limit: int | None = None, unused_since: float | None = None) -> list[Held]:
+    """Delete files until at most `limit` bytes are left, and those last used before a time; what went.
+
+    The least recently used go first. Rows that a running process has mapped stay readable to it.
+    """
+    _sweep(cache)
+    everything = held(cache)
+    left = sum(each.bytes for each in everything)
+    gone = []
+    for each in everything:
+        over = limit is not None and left > limit
+        old = unused_since is not None and each.used < unused_since
+        if over or old:
+            each.path.unlink(missing_ok=True)
+            left -= each.bytes
+            gone.append(each)
+    for each in gone:
+        _close(each.path.parent, cache)
+    return gone
+
+
+def damaged(cache: Path) -> Iterator[Held]:
+    """Files of rows whose bytes are not those that their name was made of; the whole cache is read."""
+    for each in held(cache):
+        if each.path.suffix == ".arrow":
+            with contextlib.suppress(FileNotFoundError):  # pruned meanwhile
+                if store.name(each.path.read_bytes()) != each.path.name:
+                    yield each
+
+
+def keep_limit(cache: Path, *, since: float) -> str:
+    """Prune to $FROSTLINE_CACHE_LIMIT, sparing what was used after `since` (epoch seconds): the job's own.
+
+    "" where that is enough or no limit is set; else what to tell the user. InputError for a limit
+    that is no size.
+    """
+    limit = size_limit()
+    if limit is None:
+        return ""
+    spared = sum(each.bytes for each in held(cache) if each.used >= since)
+    prune(cache, limit=max(limit, spared))
+    if spared <= limit:
+        return ""
+    return f"the cache holds {spared / 1e9:.2f} GB that this job needs, more than {LIMIT} allows ({limit / 1e9:.2f} GB)"
+
+
+def size_limit() -> int | None:
+    """The limit that the environment sets, in bytes; None without one."""
+    text = os.environ.get(LIMIT)
+    return parse_size(text, what=LIMIT) if text else None
+
+
+def parse_size(text: str, *, what: str) -> int:
+    """`20GB`, `512 MiB` or a number of bytes → bytes; InputError for anything else."""
+    matched = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
+    unit = UNITS.get((matched[2] or "B").upper()) if matched else None
+    if matched is None or unit is None:
+        raise InputError(f"{what}: {text!r} is no size; write it like 20GB or 512MiB")
+    return int(float(matched[1]) * unit)
+
+
+def _counts(path: Path) -> bool:
+    return not path.name.startswith(".") and path.name != "key.json" and path.is_file()
+
+
+def _held(cache: Path, path: Path) -> Held | None:
+    inside = path.relative_to(cache).parts
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    key = inside[1] if len(inside) > 1 else ""
+    return Held(path, kind=inside[0], key=key, bytes=status.st_size, used=status.st_mtime)
+
+
+def _entry(cache: Path, kind: str, key: str, some: list[Held]) -> Entry:
+    counts = [_rows(each.path) for each in some if each.path.suffix == ".arrow"]
+    return Entry(
+        kind=kind,
+        key=key,
+        made_of=_made_of(cache / kind / key / "key.json"),
+        files=len(some),
+        rows=sum(counts) if counts else None,
+        bytes=sum(each.bytes for each in some),
+        used=max(each.used for each in some),
+    )
+
+
+def _rows(path: Path) -> int:
+    """How many rows a file says it has; none where it is no complete file of rows."""
+    try:
+        with pa.memory_map(str(path)) as source:
+            reader = pa.ipc.open_file(source)
+            return sum(reader.get_batch(number).num_rows for number in range(reader.num_record_batches))
+    except (pa.ArrowException, OSError):
+        return 0
+
+
+def _made_of(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _sweep(cache: Path) -> None:
+    """Delete what killed writers left half-written."""
+    for path in cache.rglob(".*"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.is_file() and path.stat().st_mtime < time.time() - ABANDONED:
+                path.unlink()
+
+
+def _close(folder: Path, cache: Path) -> None:
+    """Remove a key's folder that holds nothing but its note; a writer makes both again."""
+    while folder not in {cache, cache.parent} and {path.name for path in folder.glob("*")} <= {"key.json"}:
+        (folder / "key.json").unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # somebody has just put a file there
+            folder.rmdir()
+        folder = folder.parent

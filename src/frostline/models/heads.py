@@ -1,0 +1,53 @@
+"""What stands on top of the features: standardisation, hidden layers, the classes."""
+
+from typing import Any
+
+from frostline.config import Head
+from frostline.models.keras_backend import keras
+
+POOLING = {"flatten": "Flatten", "average": "GlobalAveragePooling2D", "max": "GlobalMaxPooling2D"}
+
+
+def pooling(kind: str) -> Any:
+    """The layer that turns a feature map (N, h, w, c) into a vector: (N, h*w*c) or (N, c)."""
+    return getattr(keras().layers, POOLING[kind])(name="pool")
+
+
+def build(head: Head, *, features: int, classes: int) -> Any:
+    """A Keras model (N, features) float32 → logits (N, classes), or (N, 1) for two classes.
+
+    Two classes take one logit, that of the second class, as a single sigmoid unit does.
+    """
+    k = keras()
+    inputs = k.Input((features,), name="features")
+    x = standardize_layer()(inputs) if head.standardize else inputs
+    for name, units in head.dense.items():
+        x = k.layers.Dense(units, activation="relu", name=f"dense_{name}")(x)
+    if head.dropout:
+        x = k.layers.Dropout(head.dropout, name="dropout")(x)
+    logits = k.layers.Dense(1 if classes == 2 else classes, name="logits")(x)
+    return k.Model(inputs, logits, name="head")
+
+
+def standardize_layer() -> Any:
+    """(x - mean) * scale per feature, both constants fitted on the training images (`fitting.standardize`)."""
+    k = keras()
+
+    class Standardize(k.layers.Layer):  # type: ignore[misc,name-defined]
+        def build(self, shape: Any) -> None:
+            self.mean = self.add_weight(shape=shape[-1:], initializer="zeros", trainable=False, name="mean")
+            self.scale = self.add_weight(shape=shape[-1:], initializer="ones", trainable=False, name="scale")
+
+        def call(self, x: Any) -> Any:
+            return (x - self.mean) * self.scale
+
+    return Standardize(name="standardize")
+
+
+def probabilities(logits: Any) -> Any:
+    """Logits (N, C) or (N, 1) → float32 probabilities (N, C) or (N, 2), rows summing to 1."""
+    k = keras()
+    logits = k.ops.cast(logits, "float32")
+    if logits.shape[-1] == 1:
+        return k.ops.softmax(k.ops.concatenate([k.ops.zeros_like(logits), logits], axis=-1), axis=-1)
+    return k.ops.softmax(logits, axis=-1)

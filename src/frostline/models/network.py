@@ -1,0 +1,79 @@
+"""A classifier's network, whole: the body (pixels → feature vector) and the head (vector → logits)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from frostline.config import Classifier, shapes
+from frostline.errors import FrostlineError, InputError
+from frostline.models import backbones, cnn, heads
+from frostline.models.keras_backend import computing, keras
+
+
+@dataclass(frozen=True)
+class Network:
+    """Two Keras models that share nothing but the feature vector between them.
+
+    `body`: pixels (N, H, W, 3) 0-255 → features (N, D) in the classifier's precision. Pooling is
+    its last layer, so that a wholly frozen body ends in the smallest tensor there is to cache.
+    `head`: features (N, D) → logits (N, C), or (N, 1) for two classes.
+    """
+
+    body: Any
+    head: Any
+
+
+def build(classifier: Classifier, *, backbone: str | None, weights: Path | None, classes: int) -> Network:
+    """Put a classifier's network together; `weights` is the backbone's `weights.h5` (None: from scratch)."""
+    with computing(classifier.precision):
+        body = _body(classifier, backbone, weights)
+    head = heads.build(classifier.network.head, features=body.output.shape[-1], classes=classes)
+    return Network(body=body, head=head)
+
+
+def _body(classifier: Classifier, backbone: str | None, weights: Path | None) -> Any:
+    """Pixels → features; its layers keep float32 weights and compute in the classifier's precision."""
+    size = classifier.image.size
+    if classifier.network.type == "cnn":
+        base = cnn.build(classifier.network.blocks, height=size.height, width=size.width)
+        end = base.output
+    else:
+        base = _backbone(classifier, backbone or "", weights)
+        end = layer(base, classifier.network.end_at).output if classifier.network.end_at else base.output
+    pooled = heads.pooling(classifier.network.head.pooling)(end)
+    return keras().Model(base.inputs[0], pooled, name="body")
+
+
+def remarks(classifier: Classifier) -> list[str]:
+    """What is allowed and yet worth knowing: poolings of a plain network that leave pixels out."""
+    if classifier.network.type != "cnn":
+        return []
+    found = shapes.remarks(classifier.network.blocks, classifier.image.size)
+    return [f"network.blocks.{line}" for line in found]
+
+
+def _backbone(classifier: Classifier, name: str, weights: Path | None) -> Any:
+    size = classifier.image.size
+    own = classifier.image.transform == "backbone"
+    model = backbones.build(name, height=size.height, width=size.width, transform=None if own else "rescale")
+    if weights is not None:
+        try:
+            model.load_weights(weights)
+        except (ValueError, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise FrostlineError(
+                f"{weights} does not hold weights of {name} ({reason}); "
+                f"run `dvc repro --force weights@{weights.parent.name}`"
+            ) from None
+    return backbones.depthwise(model)
+
+
+def layer(model: Any, name: str) -> Any:
+    """A layer by name; InputError names the nearest ones."""
+    import difflib
+
+    names = [each.name for each in model.layers]
+    if name in names:
+        return model.get_layer(name)
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.3)
+    raise InputError(f"no layer '{name}' in {model.name}; near: {', '.join(close or names[-3:])}")

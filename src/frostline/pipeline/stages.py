@@ -1,0 +1,116 @@
+"""DVC's stages: their order, what each writes, and what bringing one up to date did."""
+
+import json
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from frostline.pipeline import processes
+
+RAN, RESTORED, SKIPPED = "ran", "restored", "skipped"
+
+
+@dataclass(frozen=True)
+class Step:
+    """A node of DVC's graph: a stage of dvc.yaml, or a file like data.dvc that tracks given data."""
+
+    name: str
+    outputs: tuple[str, ...]  # relative to the project's root
+    computes: bool  # False for given data
+    after: tuple[str, ...] = ()  # the names of the steps that it reads from
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What bringing one step up to date did: ran, restored (from DVC's run cache) or skipped."""
+
+    step: str
+    result: str
+    seconds: float
+    outputs: tuple[str, ...]
+
+
+def steps() -> list[Step]:
+    """All nodes of DVC's graph, each after those it depends on."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # DVC's own libraries warn each other
+        from dvc.repo import Repo
+        from networkx import topological_sort
+
+        with Repo() as repo:
+            graph = repo.index.graph
+            order = list(topological_sort(graph))
+    return [
+        Step(
+            stage.addressing,
+            tuple(out.def_path for out in stage.outs),
+            bool(stage.cmd),
+            tuple(sorted(before.addressing for before in graph.successors(stage))),
+        )
+        for stage in reversed(order)
+    ]
+
+
+def waves(ordered: Sequence[Step]) -> list[list[Step]]:
+    """Steps in groups: those of one group need nothing of each other, all that they need lies in earlier ones."""
+    level: dict[str, int] = {}
+    found: list[list[Step]] = []
+    for step in ordered:
+        level[step.name] = 1 + max((level[name] for name in step.after), default=-1)
+        found += [[] for _ in range(level[step.name] + 1 - len(found))]
+        found[level[step.name]].append(step)
+    return found
+
+
+def stages() -> list[str]:
+    """The names of all stages of dvc.yaml, each after those it depends on."""
+    return [step.name for step in steps() if step.computes]
+
+
+def reproduce(step: Step, *, seconds: float | None = None, wait: bool = False) -> Outcome:
+    """Bring one step up to date, and nothing before or after it; what it prints comes through.
+
+    `seconds` is its time limit. FrostlineError when it fails, BusyError while another DVC is at work, unless
+    `wait`: DVC holds the project's lock before and after a stage, not while the stage runs.
+    """
+    started = time.monotonic()
+    patience = ["--wait-for-lock"] if wait else []
+    said = processes.follow("dvc", *patience, "repro", "--single-item", step.name, seconds=seconds)
+    return Outcome(step.name, outcome(said), time.monotonic() - started, step.outputs)
+
+
+def outcome(said: str) -> str:
+    """What `dvc repro` did, read from what it said."""
+    if "Running stage" in said or "Verifying data sources" in said:
+        return RAN
+    return RESTORED if "is cached - skipping run" in said else SKIPPED
+
+
+def stale() -> dict[str, list[str]]:
+    """Names of steps that are out of date by themselves → what changed, in DVC's words.
+
+    A step that only follows a stale one is not among them.
+    """
+    status = json.loads(processes.run("dvc", "status", "--json") or "{}")
+    return {name: list(_changes(parts)) for name, parts in status.items()}
+
+
+def _changes(parts: list[object]) -> "list[str]":
+    """`[{"changed deps": {"data": "modified"}}, …]` as `data modified`, …"""
+    found = []
+    for part in parts:
+        if isinstance(part, str):  # "changed command", "always changed"
+            found.append(part)
+        elif isinstance(part, dict):
+            for changed in part.values():
+                found += _told(changed)
+    return found
+
+
+def _told(changed: object) -> list[str]:
+    """`{"data": "modified", "params.yaml": {"seed": "modified"}}` as `data modified`, `params.yaml seed modified`."""
+    told: list[str] = []
+    for path, how in changed.items() if isinstance(changed, dict) else []:
+        told += [f"{path} {line}" for line in _told(how)] if isinstance(how, dict) else [f"{path} {how}"]
+    return told

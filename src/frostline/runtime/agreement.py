@@ -1,0 +1,93 @@
+"""The proof that an exported model says what the trained network said, made before it gets its name."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from frostline.errors import FrostlineError
+from frostline.runtime import conversion, sessions
+from frostline.runtime.contract import FEATURES, PROBS
+
+# Largest difference of any probability. Seen: 1e-7 to 8e-6 in float32; a change of one weight that
+# could change an answer is far above.
+TOLERANCE = 5e-5
+ODD_BATCH, SINGLES, CHUNK = 7, 8, 256
+
+Floats = npt.NDArray[np.float32]
+
+
+class RowsLike(Protocol):
+    """Rows read by slices."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, chosen: Any) -> npt.NDArray[Any]: ...
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Largest absolute difference of a probability, and over how many rows it was taken."""
+
+    tolerance: float
+    images: int
+    image_difference: float
+    features: int
+    feature_difference: float
+
+
+def prove(
+    model: bytes,
+    *,
+    pixels: npt.NDArray[np.uint8],
+    pixel_probs: Floats,
+    features: RowsLike | None,
+    probs: Floats,
+) -> Agreement:
+    """Compare a model's bytes with the network's own probabilities; FrostlineError where they disagree.
+
+    The whole graph runs on `pixels` (n, H, W, 3) in batches of 7 and of 1; its part above the frost
+    line runs on every row of `features` (None where nothing was frozen), against `probs`.
+    """
+    session = sessions.open_session(model, device="cpu")
+    seen = _batches(lambda rows: session.run(rows)["probs"], pixels, ODD_BATCH)
+    alone = _batches(lambda rows: session.run(rows)["probs"], pixels[:SINGLES], 1)
+    whole = max(_difference(seen, pixel_probs), _difference(alone, pixel_probs[: len(alone)]))
+    above = 0.0
+    if features is not None:
+        above = _difference(_batches(_upper(model), features, CHUNK), probs)
+    result = Agreement(TOLERANCE, len(pixels), whole, len(features) if features is not None else 0, above)
+    _require(result)
+    return result
+
+
+def _require(result: Agreement) -> None:
+    for what, difference in (
+        ("on whole images", result.image_difference),
+        ("above the frost line", result.feature_difference),
+    ):
+        if not difference <= TOLERANCE:  # NaN does not pass
+            raise FrostlineError(
+                f"the exported model disagrees with the trained network {what}: a probability differs by "
+                f"{difference:.2g}, allowed is {TOLERANCE:g}; no model was written, please report this"
+            )
+
+
+def _upper(model: bytes) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = sessions.SILENT
+    runtime = onnxruntime.InferenceSession(
+        conversion.upper(model), options, providers=["CPUExecutionProvider"]
+    )
+    return lambda rows: runtime.run([PROBS], {FEATURES: rows})[0]
+
+
+def _batches(run: Any, rows: RowsLike, size: int) -> Floats:
+    return np.concatenate([run(rows[start : start + size]) for start in range(0, len(rows), size)])
+
+
+def _difference(one: Floats, other: Floats) -> float:
+    """Largest absolute difference, float64; infinite where the shapes differ."""
+    return float(np.abs(one.astype(np.float64) - other).max()) if one.shape == other.shape else float("inf")

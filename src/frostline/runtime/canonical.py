@@ -1,0 +1,172 @@
+"""One form for one graph: the converter's names and orders differ in every process, these do not.
+
+Nodes are sorted so that inputs come first, ties by what a node computes; tensors and nodes are then
+numbered in that order, initializers are sorted by name, and everything that is only a note goes.
+"""
+
+import hashlib
+from typing import Any
+
+from frostline.runtime.contract import FEATURES, INPUT, PROBS
+
+
+def form(model: Any, *, metadata: dict[str, str], taken: str = INPUT) -> bytes:
+    """The canonical bytes of an ONNX model with one input, called `taken`, and the outputs `probs` and `features`."""
+    import onnx
+
+    graph = model.graph
+    if len(graph.input) != 1:  # a captured tensor became an input: see the converter's caller
+        raise RuntimeError(f"the exported graph has inputs {[each.name for each in graph.input]}, not one")
+    _drop_duplicates(graph)
+    _merge_equal(graph)
+    order = [node for _, node in _order(graph)]
+    names = _names(graph, order, taken)
+    nodes = [_renamed(node, names, number) for number, node in enumerate(order)]
+    used = (tensor for tensor in graph.initializer if tensor.name in names)
+    initializers = sorted((_renamed_tensor(tensor, names) for tensor in used), key=lambda each: each.name)
+    out = onnx.helper.make_graph(
+        nodes,
+        "frostline",
+        [_value(graph.input[0], taken)],
+        [
+            _value(each, name)
+            for name in (PROBS, FEATURES)
+            for each in graph.output
+            if names[each.name] == name
+        ],
+        initializers,
+    )
+    result = onnx.helper.make_model(
+        out, opset_imports=sorted(model.opset_import, key=lambda each: each.domain), producer_name="frostline"
+    )
+    result.ir_version = 8  # what opset 17 came with
+    onnx.helper.set_model_props(result, metadata)
+    content = bytes(result.SerializeToString(deterministic=True))
+    onnx.checker.check_model(content)
+    return content
+
+
+def _content(tensor: Any) -> str:
+    """A digest of an initializer's type, shape and values."""
+    from onnx import numpy_helper
+
+    head = f"{tensor.data_type}{list(tensor.dims)}".encode()
+    return hashlib.sha256(head + numpy_helper.to_array(tensor).tobytes()).hexdigest()
+
+
+def _drop_duplicates(graph: Any) -> None:
+    """Keep one initializer of each content: which of two equal ones a node names is arbitrary."""
+    first: dict[str, str] = {}
+    instead: dict[str, str] = {}
+    for tensor in list(graph.initializer):
+        kept = first.setdefault(_content(tensor), tensor.name)
+        if kept != tensor.name:
+            instead[tensor.name] = kept
+            graph.initializer.remove(tensor)
+    for node in graph.node:
+        node.input[:] = [instead.get(name, name) for name in node.input]
+
+
+def _merge_equal(graph: Any) -> None:
+    """Keep one node of each computation, an output's if there is one, for the same reason."""
+    shown = {each.name for each in graph.output}
+    first: dict[str, Any] = {}
+    instead: dict[str, str] = {}
+    for signature, node in sorted(_order(graph), key=lambda each: shown.isdisjoint(each[1].output)):
+        kept = first.setdefault(signature, node)
+        if kept.output != node.output and shown.isdisjoint(node.output):
+            instead.update(zip(node.output, kept.output, strict=True))
+            graph.node.remove(node)
+    for node in graph.node:
+        node.input[:] = [instead.get(name, name) for name in node.input]
+
+
+def _order(graph: Any) -> list[tuple[str, Any]]:
+    """Signatures and nodes sorted topologically; among those ready, by what they compute and from what."""
+    import heapq
+
+    said = {graph.input[0].name: INPUT, "": ""}
+    said |= {tensor.name: _content(tensor) for tensor in graph.initializer}
+    producers = {name: index for index, node in enumerate(graph.node) for name in node.output}
+    users: dict[int, list[int]] = {}
+    waiting = {}
+    for index, node in enumerate(graph.node):
+        needs = {producers[name] for name in node.input if name in producers}
+        waiting[index] = len(needs)
+        for need in needs:
+            users.setdefault(need, []).append(index)
+    ready: list[tuple[str, int]] = []
+    order = []
+
+    def push(index: int) -> None:
+        signature = _signature(graph.node[index], said)
+        said.update({name: f"{signature}/{place}" for place, name in enumerate(graph.node[index].output)})
+        heapq.heappush(ready, (signature, index))
+
+    for index, count in waiting.items():
+        if count == 0:
+            push(index)
+    while ready:
+        signature, index = heapq.heappop(ready)
+        order.append((signature, graph.node[index]))
+        for user in users.get(index, []):
+            waiting[user] -= 1
+            if waiting[user] == 0:
+                push(user)
+    return order
+
+
+def _signature(node: Any, said: dict[str, str]) -> str:
+    """What a node computes from what: its operator, attributes and inputs' own signatures."""
+    attributes = sorted(bytes(each.SerializeToString(deterministic=True)) for each in node.attribute)
+    parts = [node.op_type.encode(), *attributes, *(said[name].encode() for name in node.input)]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def _names(graph: Any, order: list[Any], taken: str) -> dict[str, str]:
+    """New names: the contract's for input and outputs, numbers for all others in order of use."""
+    outputs = {each.name: each.name.split(":")[0] for each in graph.output}
+    names = {graph.input[0].name: taken, "": ""}
+    names |= {name: _output_name(name, shown) for name, shown in outputs.items()}
+    weights = {tensor.name for tensor in graph.initializer}
+    for number, node in enumerate(order):
+        for name in node.input:
+            if name in weights and name not in names:
+                names[name] = f"w{len(names):05}"
+        for place, name in enumerate(node.output):
+            names.setdefault(name, f"t{number:05}_{place}")
+    return names
+
+
+def _output_name(name: str, shown: str) -> str:
+    for known in (PROBS, FEATURES):
+        if shown == known:
+            return known
+    raise RuntimeError(f"the exported graph has an output {name} that the contract does not know")
+
+
+def _renamed(node: Any, names: dict[str, str], number: int) -> Any:
+    import onnx
+
+    out = onnx.NodeProto()
+    out.CopyFrom(node)
+    out.name = f"n{number:05}"
+    out.ClearField("doc_string")
+    out.input[:] = [names[name] for name in node.input]
+    out.output[:] = [names[name] for name in node.output]
+    return out
+
+
+def _renamed_tensor(tensor: Any, names: dict[str, str]) -> Any:
+    import onnx
+
+    array = onnx.numpy_helper.to_array(tensor)
+    return onnx.numpy_helper.from_array(array, names[tensor.name])
+
+
+def _value(info: Any, name: str) -> Any:
+    """A graph input or output under its contract name, its first dimension free as N."""
+    import onnx
+
+    shape = [dimension.dim_value for dimension in info.type.tensor_type.shape.dim]
+    return onnx.helper.make_tensor_value_info(name, info.type.tensor_type.elem_type, ["N", *shape[1:]])

@@ -1,0 +1,158 @@
+"""A classifier's functions → ONNX bytes that are the same every time."""
+
+import contextlib
+import io
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from frostline.runtime import canonical
+from frostline.runtime.contract import FEATURES, INPUT, KEY, PROBS
+from frostline.runtime.tf2onnx_patches import without_copies
+
+OPSET = 17  # the newest that tf2onnx writes is 18; 17 is read by every ONNX Runtime of the last years
+
+Function = Callable[[Any], Any]
+
+
+def convert(  # noqa: PLR0913  # two functions, their pixels, and what is said of them
+    below: Function | None,
+    above: Function,
+    *,
+    height: int,
+    width: int,
+    metadata: str,
+    more: Mapping[str, str] | None = None,
+) -> bytes:
+    """Convert `below` (pixels → features) and `above` (features → probs) into one model.
+
+    Input `image` (N, height, width, 3) uint8 with N free; outputs `probs` (N, C) float32 and `features`,
+    the tensor at the frost line, which costs nothing where nobody asks for it. What is above and below
+    it can be cut out (`upper`, `lower`).
+    `metadata` is the contract, `more` are other texts by key.
+    Without `below`, `above` takes the pixels and nothing is called `features`.
+    """
+    with _quiet():
+        pixels = (height, width, 3)
+        if below is None:
+            model = _graph(above, INPUT, PROBS, shape=pixels, dtype="uint8")
+        else:
+            lower = _graph(below, INPUT, FEATURES, shape=pixels, dtype="uint8")
+            model = _stacked(lower, _graph(above, FEATURES, PROBS, shape=_sides(lower), dtype="float32"))
+    _keep_zeros(model)
+    return canonical.form(model, metadata={KEY: metadata, **(more or {})})
+
+
+def trunk(below: Function, *, shape: tuple[int, ...]) -> bytes:
+    """Convert a function of pixels alone, `image` (N, *shape) uint8 → `features`, for this machine's own use."""
+    with _quiet():
+        model = _graph(below, INPUT, FEATURES, shape=shape, dtype="uint8")
+    _keep_zeros(model)
+    return canonical.form(model, metadata={})
+
+
+def _graph(function: Function, taken: str, given: str, *, shape: tuple[int, ...], dtype: str) -> Any:
+    """An ONNX model of a function of one tensor (N, *shape)."""
+    import tensorflow as tf
+    import tf2onnx
+
+    def named(tensor: Any) -> dict[str, Any]:
+        return {given: tf.identity(function(tensor))}  # an identity: the output is never the input itself
+
+    signature = [tf.TensorSpec((None, *shape), dtype, name=taken)]
+    traced = tf.function(named, autograph=False)
+    with without_copies():
+        model, _ = tf2onnx.convert.from_function(
+            traced, input_signature=signature, opset=OPSET, custom_op_handlers={"Erfc": (_erfc, [])}
+        )
+    _keep_constants(model, traced.get_concrete_function(*signature))
+    return model
+
+
+def _sides(lower: Any) -> tuple[int, ...]:
+    """The shape of a model's one output, without N."""
+    return tuple(side.dim_value for side in lower.graph.output[0].type.tensor_type.shape.dim)[1:]
+
+
+def _stacked(lower: Any, upper: Any) -> Any:
+    """One model of two, which the converter saw apart: left together, it moves operations across the cut."""
+    import onnx
+
+    lower, upper = (
+        onnx.compose.add_prefix(part, prefix, rename_inputs=False, rename_outputs=False)
+        for part, prefix in ((lower, "lower/"), (upper, "upper/"))
+    )
+    features = lower.graph.output[0]
+    model = onnx.compose.merge_models(lower, upper, io_map=[(features.name, upper.graph.input[0].name)])
+    model.graph.output.append(features)
+    return model
+
+
+def _erfc(graph: Any, node: Any, *_: Any) -> None:
+    """1 - erf(x): ONNX has no operator for erfc(x), which is in Keras' exact GELU."""
+    from tf2onnx.utils import map_onnx_to_numpy_type
+
+    dtype, shape = graph.get_dtype(node.output[0]), graph.get_shape(node.output[0])
+    graph.remove_node(node.name)
+    one = graph.make_const(f"{node.name}_one", map_onnx_to_numpy_type(dtype)(1)).output[0]
+    erf = graph.make_node("Erf", node.input, shapes=[shape], dtypes=[dtype]).output[0]
+    graph.make_node("Sub", [one, erf], outputs=node.output, shapes=[shape], dtypes=[dtype])
+
+
+def _keep_constants(model: Any, traced: Any) -> None:
+    """Make constants, in place, of the tensors that a traced function captured: the converter asks for them.
+
+    EfficientNet's normalisation holds such tensors.
+    """
+    from onnx import numpy_helper
+
+    captured = {inside.name: outside for outside, inside in traced.graph.captures}
+    for taken in [each for each in model.graph.input if each.name in captured]:
+        model.graph.input.remove(taken)
+        model.graph.initializer.append(numpy_helper.from_array(captured[taken.name].numpy(), taken.name))
+
+
+def _keep_zeros(model: Any) -> None:
+    """Say of pools without padding that they have none, in place.
+
+    Else ONNX Runtime makes one node of a Pad with zeros and a maximum, which then pads with minus
+    infinity: after layers without a ReLU, as in ResNet50V2, that is another number.
+    """
+    import onnx
+
+    for node in model.graph.node:
+        padding = {"pads", "auto_pad"} & {each.name for each in node.attribute}
+        if node.op_type == "MaxPool" and not padding:
+            node.attribute.append(onnx.helper.make_attribute("auto_pad", "VALID"))
+
+
+def upper(model: bytes) -> bytes:
+    """The part of an exported model from `features` to `probs`, cut out of its very graph."""
+    return _cut(model, FEATURES, PROBS)
+
+
+def lower(model: bytes) -> bytes:
+    """The part of an exported model from `image` to `features`, cut out of its very graph."""
+    return _cut(model, INPUT, FEATURES)
+
+
+def _cut(model: bytes, taken: str, given: str) -> bytes:
+    import onnx
+    from onnx.utils import Extractor
+
+    with _quiet():
+        inferred = onnx.shape_inference.infer_shapes(onnx.load_from_string(model))
+        part = Extractor(inferred).extract_model([taken], [given])
+    return bytes(part.SerializeToString())
+
+
+@contextlib.contextmanager
+def _quiet() -> Any:
+    """Keep back the converter's own log and prints; its failures are exceptions."""
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        logging.disable(level)

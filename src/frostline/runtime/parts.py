@@ -1,0 +1,165 @@
+"""An exported model in two files: `trunk.onnx`, pixels to features, and `head.onnx`, features to probabilities.
+
+The trunk's bytes hold nothing of the classifier above it, so that classifiers on one trunk have the same
+file, and its hash says whose features may be taken for whose. The head names the model and the trunk that
+it belongs to.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from frostline.errors import FrostlineError, InputError
+from frostline.files import printable, sha256, sha256_file, writing
+from frostline.runtime import canonical, contract, conversion, pool, sessions
+from frostline.runtime.contract import FEATURES, KEY, PROBS
+from frostline.runtime.sessions import Session
+
+PART = "frostline.part"
+TRUNK, HEAD = "trunk.onnx", "head.onnx"
+TOLERANCE = 1e-5  # of a probability: the same arithmetic, summed perhaps in another order
+PRECISIONS = ("fp32", "bf16")  # the others are files of whole networks
+_BATCH = 32
+
+
+def make(model: bytes) -> tuple[bytes, bytes]:
+    """The trunk and the head of an exported model that has `features`."""
+    import onnx
+
+    whole = {each.key: each.value for each in onnx.load_from_string(model).metadata_props}
+    promised = contract.from_json(whole[KEY])
+    pixels = {key: getattr(promised, key) for key in ("decode", "height", "resize", "width")}
+    trunk = canonical.form(
+        onnx.load_from_string(conversion.lower(model)), metadata={PART: _told(part="trunk", **pixels)}
+    )
+    of = _told(part="head", model=sha256(model), trunk=sha256(trunk))
+    head = canonical.form(
+        onnx.load_from_string(conversion.upper(model)), metadata={KEY: whole[KEY], PART: of}, taken=FEATURES
+    )
+    return trunk, head
+
+
+def lay_beside(model: Path) -> None:
+    """Cut trunk and head out of a model that came alone, into its folder; nothing where none of it is frozen.
+
+    FrostlineError where the package onnx is missing, which a scorer needs for nothing else.
+    """
+    if all(model.with_name(part).is_file() for part in (TRUNK, HEAD)):
+        return
+    if find_spec("onnx") is None:
+        raise FrostlineError(
+            "--keep-features: a model from the registry is cut with onnx, not installed here; "
+            "pip install 'frostline[registry]'"
+        )
+    import onnx
+
+    content = model.read_bytes()
+    if FEATURES not in {each.name for each in onnx.load_from_string(content).graph.output}:
+        return
+    for name, part in zip((TRUNK, HEAD), make(content), strict=True):
+        with writing(model.with_name(name)) as temporary:
+            temporary.write_bytes(part)
+
+
+def _told(**values: Any) -> str:
+    return json.dumps(values, sort_keys=True, separators=(",", ":"))
+
+
+def difference(model: bytes, trunk: bytes, head: bytes, pixels: npt.NDArray[np.uint8]) -> float:
+    """The largest difference of a probability between head(trunk(x)) and model(x) over (n, H, W, 3) pixels.
+
+    FrostlineError beyond TOLERANCE.
+    """
+    whole, below, above = (_plain(content) for content in (model, trunk, head))
+    differences = []
+    for at in range(0, len(pixels), _BATCH):
+        some = pixels[at : at + _BATCH]
+        parts = above(below(some)[FEATURES])[PROBS]
+        differences.append(np.abs(parts.astype(np.float64) - whole(some)[PROBS]).max())
+    found = float(np.max(differences))  # which keeps a NaN
+    if not found <= TOLERANCE:
+        raise FrostlineError(
+            f"trunk and head disagree with the whole model: a probability differs by {found:.2g}, allowed is "
+            f"{TOLERANCE:g}; no model was written, please report this"
+        )
+    return found
+
+
+def _plain(content: bytes) -> Any:
+    opened = pool.start(content, "cpu", "fp32", threads=None)
+    opened.names = opened.every
+    return opened.run
+
+
+@dataclass(frozen=True)
+class Head:
+    """The part above the frost line, on the CPU in float32.
+
+    `session.run` takes (N, *shape) float32 features; its hash is the whole model's. `trunk` is the hash of
+    the trunk whose features it wants, `model` the file of the whole model.
+    """
+
+    session: Session
+    trunk: str
+    shape: tuple[int, ...]
+    model: Path
+
+
+def open_head(model: Path, *, precision: str, threads: int | None = None) -> Head:
+    """The head beside a model file; `precision` is that of the features it will be given.
+
+    InputError where there is none (nothing is frozen), or where it is of another model.
+    """
+    if precision not in PRECISIONS:
+        raise InputError(
+            f"--keep-features: features are kept in {' or '.join(PRECISIONS)}, --precision is {precision}; leave "
+            "out one of the two"
+        )
+    path = model.with_name(HEAD)
+    content = _read(path, of=model)
+    opened = pool.start(content, "cpu", "fp32", threads=threads)
+    about = opened.runtime.get_modelmeta().custom_metadata_map
+    of = json.loads(about.get(PART, "{}"))
+    digest = sha256_file(model)
+    if of.get("part") != "head" or of.get("model") != digest:
+        raise InputError(
+            f"{printable(path)} is not the head of {printable(model)}; export the classifier again"
+        )
+    promised = contract.from_json(about[KEY])
+    contract.require_met(promised)
+    opened.names = (PROBS,)
+    session = sessions.told(opened, promised, sha256=digest, asked="cpu", why="features are kept")
+    shape = tuple(opened.runtime.get_inputs()[0].shape[1:])
+    return Head(dataclasses.replace(session, precision=precision), of["trunk"], shape, model)
+
+
+def open_trunk(head: Head, *, device: str, threads: int | None = None) -> Session:
+    """The trunk beside a model file on `device`, for parallel runs: pixels to `features`, in the head's precision."""
+    path = head.model.with_name(TRUNK)
+    content = _read(path, of=head.model)
+    if sha256(content) != head.trunk:
+        raise InputError(
+            f"{printable(path)} is not the trunk of {printable(head.model)}; export the classifier again"
+        )
+    opened, why = sessions.choose(content, device, head.session.precision, threads=threads, parallel=True)
+    opened.names = (FEATURES,)
+    return sessions.told(opened, head.session.contract, sha256=head.trunk, asked=device, why=why)
+
+
+def _read(path: Path, *, of: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(
+            f"--keep-features: there is no {path.name} beside {printable(of)}: nothing of that network is frozen, "
+            "or the file was exported by an older frostline or copied alone; score without --keep-features, or "
+            "export again"
+        ) from None
+    except OSError as error:
+        raise InputError(f"{printable(path)}: cannot be read: {error.strerror}") from None

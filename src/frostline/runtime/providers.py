@@ -1,0 +1,162 @@
+"""ONNX Runtime's providers: what a device and a precision mean, and what is missing here."""
+
+import contextlib
+import ctypes
+import io
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+from frostline.errors import FrostlineError, InputError
+from frostline.runtime import openvino
+
+CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
+NAMES = {"cpu": CPU, "openvino": openvino.NAME, "cuda": CUDA, "tensorrt": TENSORRT}
+
+LIBRARIES = {"cuda": "libonnxruntime_providers_cuda.so", "tensorrt": "libonnxruntime_providers_tensorrt.so"}
+INSTALL = {
+    "cpu": "pip install onnxruntime-gpu",
+    "cuda": "pip install 'onnxruntime-gpu[cuda,cudnn]'",
+    "tensorrt": "pip install 'onnxruntime-gpu[cuda,cudnn]' and NVIDIA TensorRT's libraries",
+    "openvino": "pip install 'frostline[cpu]'",
+}
+
+# What each device computes in, and the exported file that it needs for it.
+PRECISIONS = {
+    "cpu": ("fp32", "int8", "fp16"),
+    "openvino": ("fp32", "bf16", "int8"),
+    "cuda": ("fp32", "fp16"),
+    "tensorrt": ("fp32", "fp16", "int8"),
+}
+VARIANTS = ("fp16", "int8")
+
+Options = dict[str, str]
+
+
+def require(device: str) -> None:
+    """FrostlineError names what a device misses here, and the command that installs it."""
+    if problem := missing(device):
+        raise FrostlineError(f"{device} cannot be used: {problem}; {INSTALL[device]}, or use --device cpu")
+
+
+def require_precision(device: str, precision: str) -> None:
+    """InputError where a device does not compute in a precision, FrostlineError where this processor does not."""
+    if precision not in PRECISIONS[device]:
+        able = ", ".join(PRECISIONS[device])
+        raise InputError(
+            f"--precision {precision}: {device} has {able}; use one of these or another --device"
+        )
+    if precision == "bf16" and not openvino.has_bf16():
+        raise FrostlineError(
+            "--precision bf16: this processor has neither AMX nor AVX-512 BF16, bfloat16 would be computed as "
+            "float32; use --precision fp32 or int8"
+        )
+
+
+def missing(device: str) -> str:
+    """What keeps a device's provider from loading, such as "libcublas.so.13 is missing"; "" if nothing.
+
+    Loading the provider's own shared object tells: ONNX Runtime's list of available providers names
+    what was compiled, not what works.
+    """
+    if device == "cpu":
+        return ""
+    if device == "openvino":
+        return openvino.missing()
+    import onnxruntime
+
+    library = Path(onnxruntime.__file__).parent / "capi" / LIBRARIES[device]
+    if not library.exists():
+        return f"the installed onnxruntime has no {library.name}"
+    _preload(onnxruntime)
+    try:
+        ctypes.CDLL(str(library))
+    except OSError as error:
+        return _explain(str(error))
+    return ""
+
+
+def gpus() -> int:
+    """How many NVIDIA GPUs the driver shows to this process (CUDA_VISIBLE_DEVICES counts); 0 without one."""
+    count = ctypes.c_int(0)
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
+        return 0
+    return count.value
+
+
+def chain(device: str, *, precision: str, gpu: int = 0, graph: bool = False, cache: Path) -> list[Any]:
+    """The providers to ask for with their options, best first: what one does not take goes to the next.
+
+    OpenVINO is a plugin and no name in this list (`openvino.add`). `graph` asks for a CUDA graph,
+    `cache` is the folder of TensorRT's engines.
+    """
+    gpu_chain: list[Any] = [(CUDA, cuda_options(gpu, graph=graph)), CPU]
+    if device == "tensorrt":
+        return [(TENSORRT, tensorrt_options(gpu, precision=precision, cache=cache, graph=graph)), *gpu_chain]
+    return gpu_chain if device == "cuda" else [CPU]
+
+
+def cuda_options(gpu: int, *, graph: bool = False) -> Options:
+    """CUDA: float32 is float32 (no TF32), memory grows by what is asked for, algorithms are searched once."""
+    return {
+        "device_id": str(gpu),
+        "use_tf32": "0",
+        "arena_extend_strategy": "kSameAsRequested",
+        "cudnn_conv_algo_search": "EXHAUSTIVE",  # batches have one shape: it pays after the first
+        "cudnn_conv_use_max_workspace": "1",
+        "enable_cuda_graph": str(int(graph)),
+    }
+
+
+def tensorrt_options(gpu: int, *, precision: str, cache: Path, graph: bool = False) -> Options:
+    """TensorRT: engines and timings are kept in `cache`, so that only the first job of a model builds them."""
+    return {
+        "device_id": str(gpu),
+        "trt_fp16_enable": str(int(precision == "fp16")),
+        "trt_int8_enable": str(int(precision == "int8")),
+        "trt_engine_cache_enable": "1",
+        "trt_engine_cache_path": str(cache),
+        "trt_timing_cache_enable": "1",
+        "trt_timing_cache_path": str(cache),
+        "trt_builder_optimization_level": "3",
+        "trt_cuda_graph_enable": str(int(graph)),
+    }
+
+
+def openvino_options(*, precision: str, threads: int | None, streams: int, cache: Path) -> Options:
+    """OpenVINO: `streams` runs at once share its threads; the arithmetic is named, on AMX its own would be bfloat16.
+
+    What an int8 network leaves in floats is bfloat16 where the processor has it (2e-4 in a probability of a ResNet50
+    with random weights).
+    """
+    halved = precision == "bf16" or (precision == "int8" and openvino.has_bf16())
+    device = {
+        "INFERENCE_PRECISION_HINT": "bf16" if halved else "f32",
+        "PERFORMANCE_HINT": "THROUGHPUT",
+        "NUM_STREAMS": str(streams),
+        "CACHE_DIR": str(cache),
+    }
+    if threads:
+        device["INFERENCE_NUM_THREADS"] = str(threads)
+    return {"load_config": json.dumps({"CPU": device})}
+
+
+def _preload(onnxruntime: object) -> None:
+    """Let it find the CUDA libraries that pip installs; it prints about each one it does not find."""
+    preload = getattr(onnxruntime, "preload_dlls", None)
+    if preload is None:
+        return
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        preload()
+
+
+def _explain(message: str) -> str:
+    """The dynamic loader's message in a few words."""
+    library, _, rest = message.partition(":")
+    return f"{library} is missing" if "No such file" in rest else message.splitlines()[0]

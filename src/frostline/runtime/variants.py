@@ -1,0 +1,148 @@
+"""Smaller arithmetic of an exported model: float16 for GPUs, int8 calibrated on training images.
+
+A variant is another file with the same contract, input and outputs; metadata says of which model it is.
+"""
+
+import json
+import logging
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from frostline.files import sha256
+from frostline.runtime.contract import INPUT
+
+VARIANT = "frostline.variant"
+BATCH = 2  # calibration images at once: a ResNet152 keeps 0.4 GiB of each, and ranges are the same
+
+# What runs in int8 on processors: everything else stays float32 between them.
+_INT8 = ["Add", "Conv", "Gemm", "MatMul", "MaxPool"]
+# What these give is rounded where the next of them takes it, not once more before.
+_UNROUNDED = {"OpTypesToExcludeOutputQuantization": ["Conv", "Gemm", "MatMul"]}
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a variant costs on the test split, image by image against the exported model.
+
+    `points` are of accuracy (hundredths), lost; `only_exact` images only the exported model gets right,
+    `only_variant` only the variant; `agree` is the share of images on which both say the same.
+    """
+
+    images: int
+    points: float
+    only_exact: int
+    only_variant: int
+    agree: float
+    largest_difference: float
+
+
+def compared(exact: npt.NDArray[Any], variant: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Loss:
+    """Two (N, C) arrays of probabilities of the same images, (N,) true labels; N at least 1."""
+    first, second = exact.argmax(axis=1), variant.argmax(axis=1)
+    right, still = first == labels, second == labels
+    only_exact, only_variant = int((right & ~still).sum()), int((still & ~right).sum())
+    return Loss(
+        images=len(labels),
+        points=round(100 * (only_exact - only_variant) / len(labels), 6),
+        only_exact=only_exact,
+        only_variant=only_variant,
+        agree=round(float((first == second).mean()), 6),
+        largest_difference=round(float(np.abs(exact - variant).max()), 6),
+    )
+
+
+def make(precision: str, model: bytes, *, calibration: Callable[[], Iterator[Pixels]]) -> bytes:
+    """A model's bytes in `fp16` or `int8`; `calibration` gives batches of training images, uint8."""
+    made = _fp16(model) if precision == "fp16" else _int8(model, calibration)
+    return _marked(made, precision, of=model)
+
+
+def _fp16(model: bytes) -> Any:
+    """Weights and arithmetic in float16; pixels come in and probabilities go out as before."""
+    import onnx
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    return convert_float_to_float16(onnx.load_from_string(model), keep_io_types=True)
+
+
+def _int8(model: bytes, calibration: Callable[[], Iterator[Pixels]]) -> Any:
+    """Static quantisation: weights by channel, activations by the range that calibration images show.
+
+    Weights take 7 of 8 bits: processors with AVX2 alone add pairs of products in 16 bits, which 8 would
+    overflow, and a model must give the same answer on every processor. Depthwise convolutions stay in
+    floats: a few products each, of ranges far apart, so that int8 loses most there and gains nothing.
+    """
+    import onnx
+    from onnxruntime import quantization
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)  # its advice to preprocess, which is what happens here
+    try:
+        with tempfile.TemporaryDirectory(prefix="frostline-") as folder:
+            plain, prepared, made = (Path(folder) / f"{name}.onnx" for name in ("plain", "prepared", "made"))
+            plain.write_bytes(model)
+            quant_pre_process(plain, prepared, skip_symbolic_shape=True)
+            whole = _named_once(onnx.load(prepared))
+            onnx.save(whole, prepared)
+            quantization.quantize_static(
+                prepared,
+                made,
+                _reader(calibration()),
+                quant_format=quantization.QuantFormat.QDQ,
+                op_types_to_quantize=_INT8,
+                nodes_to_exclude=[node.name for node in whole.graph.node if _grouped(node)],
+                extra_options=_UNROUNDED,
+                per_channel=True,
+                reduce_range=True,
+                activation_type=quantization.QuantType.QUInt8,
+                weight_type=quantization.QuantType.QInt8,
+            )
+            return onnx.load(made)
+    finally:
+        logging.disable(level)
+
+
+def _grouped(node: Any) -> bool:
+    """Whether a node is a convolution in groups, as depthwise ones are."""
+    return node.op_type == "Conv" and any(each.name == "group" and each.i > 1 for each in node.attribute)
+
+
+def _named_once(model: Any) -> Any:
+    """The model without operator sets that no node uses: the optimizer adds some, one of them twice."""
+    used = {"", *(node.domain for node in model.graph.node)}
+    kept = {each.domain: each for each in model.opset_import if each.domain in used}
+    del model.opset_import[:]
+    model.opset_import.extend(kept[domain] for domain in sorted(kept))
+    return model
+
+
+def _reader(batches: Iterator[Pixels]) -> Any:
+    """Batches as ONNX Runtime's calibration asks for them."""
+    from onnxruntime.quantization import CalibrationDataReader
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]  # untyped base
+        def get_next(self) -> dict[str, Pixels] | None:
+            batch = next(batches, None)
+            return None if batch is None else {INPUT: batch}
+
+    return Reader()
+
+
+def _marked(made: Any, precision: str, *, of: bytes) -> bytes:
+    """The bytes, with what the model says of itself and the name of what it is a variant of."""
+    import onnx
+
+    whole = {each.key: each.value for each in onnx.load_from_string(of).metadata_props}
+    about = json.dumps({"precision": precision, "of": sha256(of)}, sort_keys=True)
+    onnx.helper.set_model_props(made, {**whole, VARIANT: about})
+    onnx.checker.check_model(made)
+    return bytes(made.SerializeToString(deterministic=True))

@@ -1,0 +1,271 @@
+"""Sources on this machine: a folder, a glob, a list of names, one image, an archive."""
+
+import functools
+import glob
+import os
+import platform
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Protocol
+
+from frostline.datasets.archives import check_size
+from frostline.datasets.listing import in_order, is_image, walk_images
+from frostline.datasets.source import open_source
+from frostline.errors import FrostlineError, InputError
+from frostline.features.executor import Item
+from frostline.files import printable
+
+
+class Source(Protocol):
+    """Items in one stable order, however often it is asked.
+
+    `where` names it for people, `readers` are the threads that reading is worth beyond one for each
+    processor, `others` the files passed over so far (None where nobody counts).
+    """
+
+    where: str
+    readers: int
+
+    def items(self) -> Iterator[Item]: ...
+
+    @property
+    def others(self) -> int | None: ...
+
+    def count(self) -> int | None: ...
+
+    def state(self) -> Any: ...
+
+    def close(self) -> None: ...
+
+
+class Local:
+    """What all sources on this machine share."""
+
+    where = ""
+    readers = 0
+    others: int | None = None
+
+    def count(self) -> int | None:
+        """Unknown without listing."""
+        return None
+
+    def state(self) -> Any:
+        """What tells this source from another: its place."""
+        return self.where
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def mark(path: str | Path) -> str:
+    """Size and time of change of a file; "" where there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - of a text, which is much less work than of a Path
+    except OSError:
+        return ""
+    return f"{status.st_size}-{status.st_mtime_ns}"
+
+
+def _read(path: Path) -> bytes:
+    check_size(path.stat().st_size)
+    return path.read_bytes()
+
+
+def item(name: str, path: Path) -> Item:
+    """A file as an item of that name."""
+    path = path.absolute()
+    place = printable(path)
+    return Item(name, functools.partial(_read, path), functools.partial(mark, path), place)
+
+
+class Folder(Local):
+    """All images below a folder, found while they are scored; other files are counted on the way.
+
+    A copy that is unpickled on another machine reads what is at the same absolute path there.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.where = root, printable(root)
+        self.others = 0
+        self._absolute = root.absolute()
+        self._identity = _identity(root)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= state
+        self._identity = _identity(self._absolute)  # a network file system has another number on each machine
+        if self._identity is None:
+            raise FrostlineError(
+                f"the folder {printable(self._absolute)} is not there on {platform.node()}; mount it at the same "
+                "path on every machine of the cluster"
+            )
+
+    def items(self) -> Iterator[Item]:
+        """Images in the order of their names' bytes; InputError where two names print alike."""
+        self.others, odd, root = 0, set(), printable(self._absolute)
+        folder = f"{self._absolute}/"
+        for raw in walk_images(self.root, other=self._count_other):
+            name = printable(raw)
+            if "\\x" in name:  # only such names can be another's escaped form
+                if name in odd:
+                    raise InputError(
+                        f"{self.where}: two different files print as {name!r}; rename one of them"
+                    )
+                odd.add(name)
+            path = folder + raw
+            yield Item(
+                name, functools.partial(self._read, path), functools.partial(mark, path), f"{root}/{name}"
+            )
+
+    def count(self) -> int | None:
+        """One quick walk."""
+        return sum(1 for _ in walk_images(self.root))
+
+    def state(self) -> Any:
+        """Its absolute place."""
+        return printable(self.root.absolute())
+
+    def _count_other(self, name: str) -> None:
+        if _kept(name):
+            self.others = (self.others or 0) + 1
+
+    def _read(self, path: str) -> bytes:
+        try:
+            return _read(Path(path))
+        except OSError:
+            # A missing file is a row; a missing disk is not a million rows.
+            if _identity(self._absolute) != self._identity:
+                raise FrostlineError(
+                    f"the folder {self.where} vanished while it was read; bring it back"
+                ) from None
+            raise
+
+
+def _identity(root: Path) -> tuple[int, int] | None:
+    try:
+        status = root.stat()
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino)
+
+
+def _kept(name: str) -> bool:
+    """Neither hidden nor litter: it would be listed if only it were called .png."""
+    return is_image(str(PurePosixPath(name).with_suffix(".png")))
+
+
+class Glob(Local):
+    """Image files that match a pattern, `**` over folders."""
+
+    def __init__(self, pattern: str) -> None:
+        self.where = printable(pattern)
+        self._pattern = pattern
+
+    def items(self) -> Iterator[Item]:
+        """Matches in the order of their bytes, named as the pattern found them."""
+        matches = glob.iglob(self._pattern, recursive=True)  # noqa: PTH207 - a pattern with folders in it
+        for raw in in_order(each for each in matches if is_image(each) and Path(each).is_file()):
+            yield item(printable(raw), Path(raw))
+
+    def state(self) -> Any:
+        """The pattern and where it was asked."""
+        return [self.where, printable(Path.cwd())]
+
+
+class Listed(Local):
+    """Names in a file or on standard input: one a line, or ended by NUL as `find -print0` writes them.
+
+    Every line is a row, whatever its suffix; empty lines are none. Paths go from the current folder.
+    """
+
+    def __init__(self, file: IO[bytes], *, where: str, open_word: Callable[[str], Item]) -> None:
+        self.where = where
+        self._file, self._open_word = file, open_word
+
+    def items(self) -> Iterator[Item]:
+        """One item a name, in the order of the list."""
+        for raw in _names(self._file):
+            name = os.fsdecode(raw)
+            made = self._open_word(name)
+            yield Item(printable(name), made.read, made.mark)
+
+    def close(self) -> None:
+        """Close the list."""
+        self._file.close()
+
+
+def _names(file: IO[bytes]) -> Iterator[bytes]:
+    """Names from a stream, whose first piece tells how they end."""
+    rest = file.readline()
+    end = b"\0" if b"\0" in rest else b"\n"
+    while rest:
+        *names, rest = rest.split(end)
+        yield from (name.removesuffix(b"\r") for name in names if name.strip())
+        more = file.read1(2**16) if hasattr(file, "read1") else file.read(2**16)
+        if not more and rest.strip():
+            yield rest.removesuffix(b"\r")
+        rest = rest + more if more else b""
+
+
+class Single(Local):
+    """One image file, named without its folder."""
+
+    others: int | None = 0
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.where = path, printable(path)
+        if path.exists() and not path.is_file():
+            raise InputError(f"{self.where} is a pipe or a device; name a folder or an archive")
+
+    def items(self) -> Iterator[Item]:
+        """The one item."""
+        yield item(printable(self.path.name), self.path)
+
+    def count(self) -> int | None:
+        """One."""
+        return 1
+
+    def state(self) -> Any:
+        """Its absolute place."""
+        return printable(self.path.absolute())
+
+
+class Archive(Local):
+    """A zip, tar or tar.gz, read in place; InputError for anything else."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.where = path, printable(path)
+        self._source = open_source(path)
+        self.others = _others_in(path)
+
+    def items(self) -> Iterator[Item]:
+        """Its images in stable order; what changes in one changes the archive."""
+        same, place = mark(self.path), printable(self.path.absolute())
+        for name in self._source.names():
+            yield Item(
+                name,
+                functools.partial(self._source.read, name),
+                functools.partial(str, same),
+                f"{place}#{name}",
+            )
+
+    def count(self) -> int | None:
+        """Its index knows."""
+        return len(self._source.names())
+
+    def state(self) -> Any:
+        """Its place and the file's own mark: one that was changed is another."""
+        return [printable(self.path.absolute()), mark(self.path)]
+
+    def close(self) -> None:
+        """Release the archive."""
+        self._source.close()
+
+
+def _others_in(path: Path) -> int | None:
+    """Files in a zip that are passed over for their suffix; a tar would have to be read twice."""
+    if not zipfile.is_zipfile(path):
+        return None
+    with zipfile.ZipFile(path) as archive:
+        names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    return sum(_kept(name) and not is_image(name) for name in names)

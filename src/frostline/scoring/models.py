@@ -1,0 +1,59 @@
+"""Which model file a user means: a path, a classifier's name, or a registry address."""
+
+import difflib
+from pathlib import Path
+
+from frostline import paths
+from frostline.errors import InputError
+from frostline.files import printable
+from frostline.runtime.parts import lay_beside
+
+
+def resolve(model: str, *, parts: bool = False) -> Path:
+    """The ONNX file for `--model`; InputError names the nearest that exist.
+
+    A file wins over a classifier of the same name. A name is looked up in the project around the
+    current folder; `models:/NAME@alias` is downloaded from MLflow's registry. With `parts` such a model
+    gets its trunk and head beside it, which `export` leaves beside others.
+    """
+    if model.startswith("models:/"):
+        from frostline.tracking import download_model  # only here, a scorer may lack MLflow
+
+        path = download_model(model)
+        if parts:
+            lay_beside(path)
+        return path
+    if _is_file(Path(model)):
+        return Path(model)
+    if "/" in model or model.endswith(".onnx"):
+        raise InputError(f"no model file {printable(model)}; name a model.onnx file or a classifier")
+    return _exported(model)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name longer than a file system takes
+        return False
+
+
+def _exported(name: str) -> Path:
+    """The exported model of a classifier, below the project's root."""
+    try:
+        root = paths.find_root(Path.cwd())
+    except InputError:
+        raise InputError(
+            f"no model file {printable(name)}, and no project here whose classifier it could be; name a "
+            "model.onnx file, or run this inside a frostline project"
+        ) from None
+    models = {file.parent.name: file for file in sorted(root.glob(str(paths.model("*") / "model.onnx")))}
+    if name in models:
+        return models[name]
+    raise InputError(f"no exported model {printable(name)}; {_advice(name, list(models))}")
+
+
+def _advice(name: str, known: list[str]) -> str:
+    if not known:
+        return f"none is exported yet: run `dvc repro`, or `dvc pull {paths.model('NAME')}`"
+    nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or known[:3]
+    return "nearest: " + ", ".join(nearest)

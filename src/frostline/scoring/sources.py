@@ -1,0 +1,106 @@
+"""What a score job reads, whatever was named: a folder, an archive, a list, a bucket, as a stream of items.
+
+Nothing is listed ahead: a source of a million files holds no more than one of a thousand.
+"""
+
+import dataclasses
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from frostline.datasets.listing import EXTENSIONS
+from frostline.errors import InputError
+from frostline.features.executor import Item
+from frostline.files import printable
+from frostline.scoring import local, remote
+from frostline.scoring.local import Source
+
+
+def open_images(words: Sequence[str]) -> Source:
+    """The source that the words of a command line mean; InputError for what cannot hold images.
+
+    A word is a folder, an archive, an image file, a glob in quotes, an address (`s3://bucket/photos`),
+    `-` for names on standard input, or `@FILE` for names in a file.
+    """
+    if not words:
+        raise InputError("nothing to score; name a folder, an archive, an image, a list or an address")
+    sources = [_open(word) for word in words]
+    return sources[0] if len(sources) == 1 else Several(sources)
+
+
+def _open(word: str) -> Source:
+    if word == "-":
+        return local.Listed(sys.stdin.buffer, where="standard input", open_word=_single)
+    if remote.is_address(word):
+        return remote.open_remote(word)
+    path = Path(word)
+    if word.startswith("@") and not path.exists():
+        return _list(Path(word[1:]))
+    if not path.exists() and remote.is_pattern(word):
+        return local.Glob(word)
+    return _existing(path)
+
+
+def _list(path: Path) -> Source:
+    try:
+        return local.Listed(path.open("rb"), where=printable(path), open_word=_single)
+    except OSError as error:
+        raise InputError(
+            f"cannot read the list {printable(path)}: {error.strerror}; name a file of paths"
+        ) from None
+
+
+def _existing(path: Path) -> Source:
+    if not path.exists():
+        raise InputError(f"no such file or folder: {printable(path)}; name a folder, an archive or an image")
+    if path.is_dir():
+        return local.Folder(path)
+    if path.is_file() and path.suffix.lower() in EXTENSIONS:
+        return local.Single(path)
+    return local.Archive(path)
+
+
+def _single(name: str) -> Item:
+    """One line of a list as an item: an address or a path."""
+    return remote.item(name) if remote.is_address(name) else local.item(name, Path(name))
+
+
+class Several:
+    """Sources one after the other; names begin with the word that named each."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._sources = sources
+        self.where = " ".join(each.where for each in sources)
+        self.readers = max(each.readers for each in sources)
+
+    def items(self) -> Iterator[Item]:
+        """Every item of every source, in the order of the words."""
+        for source in self._sources:
+            for item in source.items():
+                yield dataclasses.replace(item, name=_below(source.where, item.name))
+
+    @property
+    def others(self) -> int | None:
+        """Files passed over, where all sources count them."""
+        counts = [each.others for each in self._sources]
+        return None if None in counts else sum(filter(None, counts))
+
+    def count(self) -> int | None:
+        """How many items there are, if all know."""
+        counts = [each.count() for each in self._sources]
+        return None if None in counts else sum(filter(None, counts))
+
+    def state(self) -> Any:
+        """What each source is."""
+        return [each.state() for each in self._sources]
+
+    def close(self) -> None:
+        """Release all."""
+        for each in self._sources:
+            each.close()
+
+
+def _below(where: str, name: str) -> str:
+    """An item's name among several sources: a single file's own word, else the word and the name."""
+    return where if where.endswith(name) and Path(where).name == name else f"{where}/{name}"

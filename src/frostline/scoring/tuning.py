@@ -1,0 +1,129 @@
+"""How many images at once, and how many threads: measured for a few seconds, once per machine and model."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from frostline import files
+from frostline.runtime.openvino import processor
+from frostline.runtime.sessions import Session
+
+CPU_BATCHES, GPU_BATCHES = (4, 8, 16, 32), (32, 64, 128, 256)
+SECONDS = 6.0  # for all measurements together
+ROUNDS = 3
+GAIN = 1.03  # a larger batch must be worth its memory and its wait
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A batch size, the images per second that the network alone reached with it, all that was measured."""
+
+    batch_size: int
+    rate: float
+    measured: dict[str, float]
+
+
+def tuned(session: Session) -> tuple[Tuned, bool]:
+    """The best batch size for a session, and whether it was measured just now or remembered.
+
+    Rows do not depend on it beyond the precision's tolerance; speed does.
+    """
+    path = cache() / f"{files.digest(_key(session))[:32]}.json"
+    if (known := _remembered(path)) is not None:
+        return known, False
+    sizes = CPU_BATCHES if session.device == "cpu" else GPU_BATCHES
+    found = choose(_measured(session, sizes, clock=time.perf_counter))
+    files.write_json(path, asdict(found))
+    return found, True
+
+
+def cache() -> Path:
+    """Where measurements of this user's machines are kept; safe to delete."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "frostline" / "tuning"
+
+
+def _key(session: Session) -> dict[str, Any]:
+    """All that decides speed: the machine, the model, where and how it runs."""
+    from importlib import metadata
+
+    return {
+        "processor": processor(),
+        "processors": len(os.sched_getaffinity(0)),
+        "onnxruntime": metadata.version("onnxruntime-gpu"),
+        "model": session.sha256,
+        "device": session.device,
+        "provider": session.provider,
+        "precision": session.precision,
+        "threads": session.threads,
+        "streams": session.streams,
+        "features": "features" in session.outputs,
+    }
+
+
+def _remembered(path: Path) -> Tuned | None:
+    try:
+        return Tuned(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _measured(
+    session: Session, sizes: tuple[int, ...], *, clock: Callable[[], float]
+) -> Iterator[tuple[int, float]]:
+    """(size, images per second), smallest size first, then all once more, up to ROUNDS, as long as time is left.
+
+    As many batches at once as the session takes, on a CPU settled on that size.
+    """
+    shape = (session.contract.height, session.contract.width, 3)
+    spent: dict[int, float] = {}
+    begun = clock()
+    with ThreadPoolExecutor(session.streams) as threads:
+
+        def run(batch: np.ndarray) -> float:
+            started = clock()
+            list(threads.map(session.run, [batch] * session.streams))
+            return max(clock() - started, 1e-9)
+
+        def rate(size: int) -> float:
+            started = clock()
+            # Not zeros: sparse inputs may be faster than photos.
+            batch = np.random.default_rng(size).integers(0, 256, (size, *shape), np.uint8)
+            if session.device == "cpu":
+                session.bind(size)
+            run(batch)  # warms up
+            found = size * session.streams / run(batch)
+            spent[size] = clock() - started
+            return found
+
+        for size in sizes:
+            yield size, rate(size)
+            # Twice the images come next.
+            if clock() - begun + 2 * spent[size] > SECONDS:
+                break
+        for size in list(spent) * (ROUNDS - 1):
+            if clock() - begun + spent[size] > SECONDS:
+                return
+            yield size, rate(size)
+
+
+def choose(measured: Iterable[tuple[int, float]]) -> Tuned:
+    """The fastest size at its best, where a larger one must be GAIN times as fast to be taken for it.
+
+    At its best: what else runs on a machine only ever takes from it.
+    """
+    rates: dict[int, float] = {}
+    for size, rate in measured:
+        rates[size] = max(rate, rates.get(size, 0))
+    best = min(rates)
+    for size, rate in sorted(rates.items()):
+        if rate > GAIN * rates[best]:
+            best = size
+    return Tuned(best, round(rates[best], 1), {str(size): round(rate, 1) for size, rate in rates.items()})

@@ -1,0 +1,52 @@
+"""compare: all classifiers of params.yaml beside each other, with how sure the ranking is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from frostline import config, files, paths
+from frostline.errors import FrostlineError
+from frostline.evaluation import chart, comparison_page, predictions, reports, style, tables
+from frostline.evaluation.comparison import Candidate, compare
+from frostline.evaluation.metrics import DECIMALS
+
+
+def run() -> None:
+    """Write the comparison as a page, JSON, Markdown, text and PNG, and print the text.
+
+    Only classifiers that params.yaml names take part, whatever else lies in metrics/.
+    FrostlineError names the stage that has to run first.
+    """
+    comparison = compare(_candidate(name) for name in config.load().classifiers)
+    files.write_json(paths.COMPARISON / "comparison.json", comparison)
+    files.write_text(paths.COMPARISON / "comparison.md", tables.markdown(comparison))
+    files.write_text(paths.COMPARISON / "comparison.txt", tables.render(comparison))
+    picture = style.png(chart.accuracies(comparison))
+    with files.writing(paths.COMPARISON / "comparison.png") as temporary:
+        temporary.write_bytes(picture)
+    page = comparison_page.page(comparison, picture)
+    files.write_text(paths.COMPARISON / "report.html", page)
+    print(tables.render(comparison), end="")
+
+
+def _candidate(name: str) -> Candidate:
+    """One classifier's files, checked to speak of the same training."""
+    made_by, folder = f"dvc repro evaluate@{name}", paths.classifier(name)
+    metrics = reports.read(paths.metrics(name), keys=reports.METRICS, made_by=made_by)
+    record = reports.read(folder / "record.json", keys=reports.RECORD, made_by=made_by)
+    test = predictions.read(folder / "predictions.parquet", made_by=made_by).split("test")
+    told = (metrics["dataset_digest"], metrics["test"]["images"], metrics["test"]["accuracy"])
+    right = round(float(test.right.mean()), DECIMALS) if len(test) else None
+    if told != (record["dataset_digest"], len(test), right):
+        raise FrostlineError(f"{paths.metrics(name)} is older than {folder}; run `{made_by}`")
+    return Candidate(
+        name=name, metrics=metrics, parameters=record["parameters"], test=test, model=_model(name, record)
+    )
+
+
+def _model(name: str, record: Mapping[str, Any]) -> str:
+    """The hash of the exported model of this very training, "" where there is none."""
+    path, made_by = paths.model(name) / "agreement.json", f"dvc repro export@{name}"
+    if not path.is_file():
+        return ""
+    proof = reports.read(path, keys=("model",), made_by=made_by)
+    return str(proof["model"]) if proof.get("key") == record.get("key") else ""

@@ -1,0 +1,193 @@
+"""evaluate: a trained classifier's figures, pictures and report, from its predictions of every image."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from frostline import files, notes, paths
+from frostline.datasets import manifest as manifests
+from frostline.datasets import thumbnails
+from frostline.datasets.manifest import Manifest
+from frostline.errors import FrostlineError
+from frostline.evaluation import (
+    agreement,
+    classifier_page,
+    dataset_findings,
+    explanations,
+    heat,
+    history,
+    label_issues,
+    metrics,
+    pictures,
+    predictions,
+    reports,
+    slices,
+)
+from frostline.evaluation.dataset_findings import Findings
+from frostline.evaluation.explanations import Seen
+from frostline.evaluation.metrics import Metrics
+from frostline.evaluation.predictions import SPLITS, Predictions
+
+
+def run(name: str) -> None:
+    """Write the metrics, plots and report of one classifier, and print its test accuracy.
+
+    FrostlineError where train's outputs are missing, or do not hold exactly the dataset's images.
+    """
+    made_by = f"dvc repro train@{name}"
+    folder = paths.classifier(name)
+    record = reports.read(folder / "record.json", keys=(*reports.RECORD, "recipe.image"), made_by=made_by)
+    every = predictions.read(folder / "predictions.parquet", made_by=made_by)
+    manifest = manifests.read(paths.dataset(record["dataset"]) / "manifest.parquet")
+    problem = _mismatch(every, record=record, manifest=manifest)
+    if problem:
+        raise FrostlineError(f"{folder}/predictions.parquet {problem}; run `{made_by}` again")
+    found = _find(name, every, record=record, manifest=manifest)
+    _write(name, found)
+    report = _report(name, found)
+    files.write_json(paths.headline(name), _headline(report))
+    files.write_json(paths.metrics(name), report)
+    print(_summary(name, found.measured["test"], note=found.note))
+    print(f"images by manifest: {record['dataset']} {record['dataset_digest']}")
+
+
+def _find(name: str, every: Predictions, *, record: Mapping[str, Any], manifest: Manifest) -> Findings:
+    """All figures of an evaluation, and the photos that it shows."""
+    made_by, folder = f"dvc repro train@{name}", paths.classifier(name)
+    rows = {split: every.split(split) for split in SPLITS}
+    test = rows["test"]
+    measured = {split: _measure(rows[split], split=split, record=record) for split in SPLITS}
+    unseen = _out_of_fold(name, manifest=manifest)
+    doubts = label_issues.doubts(unseen) if unseen else None
+    photos = dataset_findings.wanted(test, doubts or ())
+    sights = explanations.read(folder / "seen.npz", made_by=made_by)
+    return Findings(
+        record=record,
+        note=notes.note(record["weights"]["source"]),
+        course=history.read(folder / "history.csv", made_by=made_by),
+        rows=rows,
+        measured=measured,
+        slices=slices.slices(test.right, _kinds(test, manifest)),
+        doubts=doubts,
+        checked=len(unseen) if unseen else 0,
+        photos=dict(zip(photos, thumbnails.thumbnails(manifest, photos), strict=True)),
+        warm=_warm(sights, record=record, manifest=manifest),
+        layer=sights.layer,
+        views=list(sights.views),
+        hashes={"predictions (SHA-256)": files.sha256_file(folder / "predictions.parquet")},
+    )
+
+
+def _warm(sights: Seen, *, record: Mapping[str, Any], manifest: Manifest) -> dict[str, np.ndarray]:
+    """Photos by path as the network takes them, (H, W, 3) uint8, under the heat that train kept of them."""
+    taken = thumbnails.taken(manifest, sights.paths, rule=record["recipe"]["image"])
+    pairs = zip(sights.paths, taken, sights.heat, strict=True)
+    return {path: heat.laid_over(photo, warmth / 255) for path, photo, warmth in pairs}
+
+
+def _write(name: str, found: Findings) -> None:
+    """Pictures, tables and the page."""
+    drawn = pictures.draw(name, found)
+    for key, png in drawn.items():
+        with files.writing(paths.plots(name) / f"{key}.png") as temporary:
+            temporary.write_bytes(png)
+    history.write(found.course, paths.plots(name) / "curves.csv")
+    for folder, tables in (
+        (paths.plots(name), agreement.plotted(found)),
+        (paths.report(name), agreement.behind(found)),
+    ):
+        for file, text in tables.items():
+            files.write_text(folder / file, text)
+    files.write_text(paths.report(name) / "report.html", classifier_page.page(name, found, drawn))
+
+
+def _mismatch(rows: Predictions, *, record: Mapping[str, Any], manifest: Manifest) -> str:
+    """Why the predictions are not those of exactly this dataset's images; "" where they are."""
+    if record["dataset_digest"] != manifest.digest:
+        return f"is of another version of dataset {record['dataset']}"
+    if not rows.classes == tuple(record["classes"]) == manifest.classes:
+        return f"has other classes than dataset {record['dataset']}"
+    expected = {
+        path: (id_, split, int(label))
+        for split in SPLITS
+        for part in [manifest.split(split)]
+        for path, id_, label in zip(part.paths, part.ids, part.labels, strict=True)
+    }
+    found = {
+        path: (id_, split, int(label))
+        for path, id_, split, label in zip(rows.paths, rows.ids, rows.splits, rows.labels, strict=True)
+    }
+    for what, paths_ in (
+        ("lacks", expected.keys() - found.keys()),
+        ("has rows unknown to the dataset:", found.keys() - expected.keys()),
+        ("has another content, split or label for", {p for p in expected if found.get(p) != expected[p]}),
+    ):
+        if paths_:
+            return f"{what} {_some(paths_)}"
+    return ""
+
+
+def _some(names: set[str]) -> str:
+    first, more = min(names), len(names) - 1
+    return f"'{first}'" + (f" and {more:,} more" if more else "")
+
+
+def _measure(rows: Predictions, *, split: str, record: Mapping[str, Any]) -> Metrics:
+    if not len(rows):
+        raise FrostlineError(
+            f"dataset {record['dataset']} has no {split} images; give it some, or a share in "
+            f"datasets.{record['dataset']}.splits, and run `dvc repro`"
+        )
+    return metrics.measure(rows)
+
+
+def _report(name: str, of: Findings) -> dict[str, Any]:
+    return {
+        "classifier": name,
+        **{key: of.record[key] for key in ("key", "dataset", "dataset_digest", "weights")},
+        "note": of.note,
+        **{split: figures.as_json() for split, figures in of.measured.items()},
+    }
+
+
+def _headline(report: Mapping[str, Any]) -> dict[str, Any]:
+    """What fits side by side: DVC prints a column for every figure and every text of a metrics file."""
+    chosen = {"test": ("accuracy", "loss"), "validation": ("accuracy",)}
+    figures = {split: {key: report[split][key] for key in keys} for split, keys in chosen.items()}
+    return figures | ({"note": report["note"]} if report["note"] else {})
+
+
+def _kinds(test: Predictions, manifest: Manifest) -> dict[str, list[str]]:
+    """Which part of each kind a test image belongs to."""
+    return {
+        "class": [test.classes[label] for label in test.labels],
+        "image size": slices.thirds(
+            thumbnails.areas(manifest, test.paths), names=("small", "medium-sized", "large")
+        ),
+        "brightness": slices.thirds(
+            thumbnails.brightness(manifest, test.paths), names=("dark", "middling", "bright")
+        ),
+        "folder": [path.rpartition("/")[0] for path in test.paths],
+    }
+
+
+def _out_of_fold(name: str, *, manifest: Manifest) -> Predictions | None:
+    """What classifiers say of images that they never saw, where train could tell cheaply."""
+    made_by = f"dvc repro train@{name}"
+    path = paths.classifier(name) / "out_of_fold.parquet"
+    if not path.is_file():
+        return None
+    rows = predictions.read(path, made_by=made_by)
+    if set(rows.paths) != {each for split in SPLITS for each in manifest.split(split).paths}:
+        raise FrostlineError(f"{path} is of other images than the dataset; run `{made_by}` again")
+    return rows
+
+
+def _summary(name: str, test: Metrics, *, note: str) -> str:
+    right, loss = test.accuracy, test.loss
+    interval = f"{right.low:.1%} to {right.high:.1%}"
+    figures = (
+        f"{right.value:.1%} of {test.images:,} test images right (95%: {interval}), loss {loss.value:.3f}"
+    )
+    return f"{name}: {figures}" + (f"; {note}" if note else "")

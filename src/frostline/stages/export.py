@@ -1,0 +1,221 @@
+"""Stage `export@NAME`: the trained classifier as one ONNX file, proven to agree before it is written."""
+
+import dataclasses
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import frostline
+from frostline import files, images, paths
+from frostline.errors import FrostlineError
+from frostline.evaluation import predictions, reports
+from frostline.evaluation.predictions import Predictions
+from frostline.features import extraction
+from frostline.features.cut_model import Split
+from frostline.runtime import agreement, contract, conversion, parts, sessions, variants
+from frostline.runtime.contract import Contract, WeightsSource
+from frostline.scoring import drift_baseline, drift_stats
+from frostline.training import assemble, recipe, trained
+from frostline.training.recipe import Recipe
+
+PROOF_IMAGES = 64
+OTHER_ANSWERS = 1 / 20  # of the proof's images, where training computed in 16 bits
+CALIBRATION_IMAGES = 64  # of the training split: ranges of activations settle long before
+SCORED = 32  # images at once
+
+
+def run(name: str) -> None:
+    """Write `model.onnx` and `agreement.json` of one classifier, its trunk and head where anything is frozen, and
+    the variants that its params name."""
+    inputs = recipe.read(name)
+    record = paths.classifier(name) / "record.json"
+    key = reports.read(record, keys=("key",), made_by=f"dvc repro train@{name}")["key"]
+    _, last = trained.load(inputs.changed(precision="float32"))  # the weights are float32 at every precision
+    size = inputs.entry.image.size
+    model = conversion.convert(
+        *assemble.halves(last),
+        height=size.height,
+        width=size.width,
+        metadata=contract.to_json(_contract(inputs)),
+        more=_baseline(inputs, last, _said(inputs)),
+    )
+    proof = _prove(inputs, last, model, _said(inputs))
+    written = {"model.onnx": model}
+    if last.trunk is not None:
+        written[parts.TRUNK], written[parts.HEAD] = parts.make(model)
+        proof |= _parts(inputs, **{name.removesuffix(".onnx"): content for name, content in written.items()})
+    folder = paths.model(name)
+    for file, content in written.items():
+        with files.writing(folder / file) as temporary:
+            temporary.write_bytes(content)
+    files.write_json(folder / "agreement.json", {"key": key, "model": files.sha256(model), **proof})
+    _variants(inputs, model, folder)
+    print(
+        f"{name}: {folder / 'model.onnx'}, {len(model) / 1e6:.1f} MB; differs from the trained network by at most "
+        f"{max(proof['image_difference'], proof['feature_difference']):.1g} in any probability"
+    )
+
+
+def _baseline(inputs: Recipe, last: Split, said: Predictions) -> dict[str, str]:
+    """How test images look and were answered, for the model's metadata; nothing without test images.
+
+    The features are those that training kept, whatever its precision: no image goes through the trunk again.
+    """
+    test, images = said.split("test"), inputs.images("test")
+    if not len(test):
+        return {}
+    _same_images(inputs, images, test)
+    chosen = np.unique(np.linspace(0, len(test) - 1, drift_baseline.MOST).astype(int))
+    told = [drift_stats.seen(each) for each in extraction.pixels(_some(images, chosen))[:]]
+    sizes = inputs.manifest.sizes("test")[chosen]
+    seen = {name: np.array([each[name] for each in told], np.float32) for name in told[0]}
+    found = drift_stats.sample(
+        probs=test.probs[chosen],
+        looks={"height": sizes[:, 0], "width": sizes[:, 1], **seen},
+        embedding=_embedding(inputs, last, chosen),
+    )
+    return {drift_baseline.KEY: drift_baseline.to_json(drift_baseline.make(found, classes=len(test.classes)))}
+
+
+def _embedding(inputs: Recipe, last: Split, chosen: Any) -> Any:
+    """Projections of the chosen test images' features; None where nothing is frozen."""
+    if last.trunk is None:
+        return None
+    as_trained = last if inputs.entry.precision == "float32" else trained.load(inputs)[1]
+    rows = inputs.rows(as_trained, "test")
+    parts = np.array_split(chosen, -(-len(chosen) // SCORED))
+    return np.concatenate([drift_stats.project(np.asarray(rows[some])) for some in parts])
+
+
+def _same_images(inputs: Recipe, images: extraction.Images, said: Predictions) -> None:
+    if list(images.ids) != list(said.ids):
+        raise FrostlineError(
+            f"the predictions are of other images; run `dvc repro train@{inputs.name}` again"
+        )
+
+
+def _parts(inputs: Recipe, *, model: bytes, trunk: bytes, head: bytes) -> dict[str, Any]:
+    """How far trunk and head together are from the model on the proof's images, and which they are."""
+    said = _said(inputs)
+    found = parts.difference(model, trunk, head, _pixels(inputs, said, _chosen(said)))
+    return {"trunk": files.sha256(trunk), "head": files.sha256(head), "parts_difference": found}
+
+
+def _variants(inputs: Recipe, model: bytes, folder: Path) -> None:
+    """`model.int8.onnx` and the like, and what each costs on the test split; beyond its limit none is written."""
+    costs: dict[str, Any] = {}
+    for precision, limit in sorted((inputs.entry.variants or {}).items()):
+        made = variants.make(precision, model, calibration=partial(_calibration, inputs))
+        loss = _loss(inputs, made, precision)
+        if loss.points > limit:
+            raise FrostlineError(
+                f"{inputs.name}: in {precision} the model loses {loss.points:g} points of accuracy on {loss.images} "
+                f"test images ({loss.only_exact} only right without, {loss.only_variant} only with it), allowed are "
+                f"{limit:g}; take {precision} out of classifiers.{inputs.name}.variants or raise its limit"
+            )
+        with files.writing(sessions.variant(folder / "model.onnx", precision)) as temporary:
+            temporary.write_bytes(made)
+        costs[precision] = {"model": files.sha256(made), "limit": limit, **dataclasses.asdict(loss)}
+        print(
+            f"{inputs.name}: in {precision} {loss.points:+.2f} points lost, {loss.agree:.1%} of answers the same"
+        )
+    if costs:
+        files.write_json(folder / "variants.json", costs)
+
+
+def _calibration(inputs: Recipe) -> Iterator[Any]:
+    """Training images spread over the split, in batches (n, H, W, 3) uint8."""
+    rows = extraction.pixels(inputs.images("train"))
+    chosen = np.unique(np.linspace(0, len(rows) - 1, CALIBRATION_IMAGES).astype(int))
+    for start in range(0, len(chosen), variants.BATCH):
+        yield rows[chosen[start : start + variants.BATCH]]
+
+
+def _loss(inputs: Recipe, made: bytes, precision: str) -> variants.Loss:
+    """The variant on every test image, against what the trained network said of it."""
+    session = sessions.open_session(made, device="cpu", precision=precision)
+    images, said = inputs.images("test"), _said(inputs).split("test")
+    rows = extraction.pixels(images)
+    _same_images(inputs, images, said)
+    probs = [session.run(rows[at : at + SCORED])["probs"] for at in range(0, len(rows), SCORED)]
+    return variants.compared(said.probs, np.concatenate(probs), said.labels)
+
+
+def _said(inputs: Recipe) -> Predictions:
+    """What the trained network said of every image."""
+    return predictions.read(
+        paths.classifier(inputs.name) / "predictions.parquet", made_by=f"dvc repro train@{inputs.name}"
+    )
+
+
+def _contract(inputs: Recipe) -> Contract:
+    size = inputs.entry.image.size
+    return Contract(
+        classes=inputs.manifest.classes,
+        height=size.height,
+        width=size.width,
+        resize=inputs.entry.image.resize,
+        decode=images.DECODE_VERSION,
+        backbone=inputs.weights["backbone"],
+        weights=WeightsSource(**{key: inputs.weights[key] for key in ("name", "source", "sha256")}),
+        classifier=inputs.name,
+        recipe=files.digest(inputs.plain),
+        dataset=inputs.manifest.digest,
+        frostline=frostline.__version__,
+    )
+
+
+def _prove(inputs: Recipe, last: Split, model: bytes, said: Predictions) -> dict[str, Any]:
+    """What was compared, as plain values; FrostlineError where the model says something else.
+
+    The model computes in float32. A network that was trained in less is compared with itself in
+    float32, and then must give the same answers as it did in training, but for a few near ties.
+    """
+    chosen = _chosen(said)
+    pixels, probs = _pixels(inputs, said, chosen), said.probs[chosen]
+    if inputs.entry.precision == "float32":
+        features = _features(inputs, last) if last.trunk is not None else None
+        proof = agreement.prove(model, pixels=pixels, pixel_probs=probs, features=features, probs=said.probs)
+        return dataclasses.asdict(proof)
+    exact = np.asarray(assemble.joined(last)(pixels)["probs"])
+    proof = agreement.prove(model, pixels=pixels, pixel_probs=exact, features=None, probs=said.probs)
+    return {**dataclasses.asdict(proof), "precision": _rounded(inputs, exact, probs)}
+
+
+def _chosen(said: Predictions) -> Any:
+    """Images spread over all splits."""
+    return np.unique(np.linspace(0, len(said) - 1, PROOF_IMAGES).astype(int))
+
+
+def _rounded(inputs: Recipe, exact: Any, probs: Any) -> dict[str, Any]:
+    """How far training's precision is from the model's float32 on the same images."""
+    other = int((exact.argmax(1) != probs.argmax(1)).sum())
+    if other > OTHER_ANSWERS * len(probs):
+        raise FrostlineError(
+            f"in float32, as models compute, {other} of {len(probs)} images get another answer than in training at "
+            f"{inputs.entry.precision}; set classifiers.{inputs.name}.precision to float32"
+        )
+    difference = float(np.abs(exact.astype(np.float64) - probs).max())
+    return {"trained": inputs.entry.precision, "other_answers": other, "probability_difference": difference}
+
+
+def _pixels(inputs: Recipe, said: Predictions, chosen: Any) -> Any:
+    """The chosen images decoded, (n, H, W, 3) uint8."""
+    every = dataclasses.replace(inputs.images("train"), paths=said.paths, ids=said.ids)
+    return extraction.pixels(_some(every, chosen))[:]
+
+
+def _some(images: extraction.Images, chosen: Any) -> extraction.Images:
+    """These of some images."""
+    return dataclasses.replace(
+        images, paths=[images.paths[i] for i in chosen], ids=[images.ids[i] for i in chosen]
+    )
+
+
+def _features(inputs: Recipe, last: Split) -> Any:
+    """The cached features of every image, in the order of the predictions."""
+    every = {split: inputs.rows(last, split) for split in predictions.SPLITS}
+    return np.concatenate([rows[:] for rows in every.values()])

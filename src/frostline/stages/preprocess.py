@@ -1,0 +1,173 @@
+"""`frostline preprocess`: look at every image once; write down what it is, what is wrong, where it belongs."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from frostline import config, files, memory, paths
+from frostline.datasets import assignment, data_report, findings, near_duplicates, relations, scan, splits
+from frostline.datasets import manifest as manifests
+from frostline.datasets.findings import BARE, Finding, Policies
+from frostline.datasets.layout import Placed
+from frostline.datasets.manifest import Manifest
+from frostline.datasets.scan import Scans
+from frostline.datasets.source import Source, open_source
+from frostline.datasets.summary import report, summarize
+from frostline.errors import InputError
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A dataset as checked: its manifest and everything that was found."""
+
+    manifest: Manifest
+    findings: list[Finding]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Every image with its place and what was seen of it; the classes in order."""
+
+    placed: Sequence[Placed]
+    classes: tuple[str, ...]
+    scans: Scans
+
+
+def run(name: str) -> None:
+    """Write manifest, summary and page of the dataset named in params.yaml."""
+    memory.spare_pandas()
+    memory.map_large()
+    settings = config.load()
+    dataset = config.entry(settings.datasets, name, what="dataset")
+    key = f"datasets.{name}"
+    policies = _policies(dataset, key)
+    if dataset.audit is not None:
+        near_duplicates.load()
+    with _open(dataset.path) as source:
+        seen = examine(source, dataset, key=key, seed=settings.seed)
+        memory.give_back()
+        html = data_report.render(
+            data_report.Report(name, seen.manifest, seen.findings, policies.of, dataset.audit is not None),
+            source,
+        )
+    folder = paths.dataset(name)
+    summary = summarize(seen.manifest)
+    memory.give_back()
+    manifests.write(seen.manifest, folder / "manifest.parquet")
+    files.write_json(folder / "summary.json", {"dataset": name, **summary})
+    files.write_text(paths.data_report(name), html)
+    print(report(name, summary))
+
+
+def examine(source: Source, dataset: config.Dataset, *, key: str, seed: int) -> Examined:
+    """Read, check and split a dataset; `key` is its dotted params key. InputError as its policies say."""
+    policies = _policies(dataset, key)
+    placed = assignment.placed(source, Path(dataset.path))
+    memory.give_back()
+    classes = assignment.classes(placed, dataset.classes, where=dataset.path, key=key)
+    names = placed.names
+    audited = dataset.audit is not None
+    seen = _Seen(placed, classes, scan.scan(source, names, measure=audited))
+    found = _alone(seen.scans, names, audited=audited)
+    policies.refuse(found, names)
+    out = findings.quarantined(found, policies)
+    settled = _together(seen, out, policies, audited=audited)
+    policies.refuse(settled.findings, names)
+    out |= settled.out
+    drawn = _drawn(seen, out, settled.links, dataset, seed)
+    memory.give_back()
+    late = [_bridge(row, between) for row, between in sorted(drawn.bridges.items())]
+    late += _imbalance(placed, drawn.splits) if audited else []
+    policies.refuse(late, names)
+    out |= {row: _bridge(row, between).text for row, between in drawn.bridges.items()}
+    found += [*settled.findings, *late]
+    return Examined(_manifest(dataset.path, seen, drawn.splits, out, found), found)
+
+
+def _policies(dataset: config.Dataset, key: str) -> Policies:
+    return Policies(dataset.audit.model_dump() if dataset.audit else BARE, f"{key}.audit")
+
+
+def _open(path: str) -> Source:
+    if not Path(path).exists():
+        raise InputError(
+            f"{path} is missing; put or link your images there, one folder a class, "
+            "or fetch the sample with `dvc pull data.dvc`"
+        )
+    return open_source(Path(path))
+
+
+def _alone(scans: Scans, names: Sequence[str], *, audited: bool) -> list[Finding]:
+    """Findings about single images."""
+    found = list(findings.of_files(scans, names))
+    if not audited:
+        return [finding for finding in found if finding.kind in BARE]
+    usable = np.flatnonzero(scans.column("reason") == "")
+    return found + list(findings.outliers(scans, usable))
+
+
+def _together(seen: _Seen, out: Mapping[int, str], policies: Policies, *, audited: bool) -> relations.Settled:
+    """Findings about images that are related to others, among those still in."""
+    placed = seen.placed
+    rows = np.setdiff1d(np.arange(len(placed)), np.fromiter(out, np.int64, len(out)))
+    exact = relations.copies(seen.scans.sha256, placed, rows)
+    copied = [row for group in exact for row in group[1:]]
+    alike = (
+        near_duplicates.pairs(seen.scans, np.setdiff1d(rows, np.array(copied, np.int64))) if audited else []
+    )
+    memory.give_back()
+    return relations.settle(
+        placed, exact=exact, near=alike, grouped=relations.groups(placed, rows), policies=policies
+    )
+
+
+def _drawn(
+    seen: _Seen, out: Mapping[int, str], links: Sequence[tuple[int, int]], dataset: config.Dataset, seed: int
+) -> splits.Assignment:
+    ids = seen.scans.sha256.without(out)
+    try:
+        return splits.assign(ids, seen.placed, shares=dataset.splits.model_dump(), seed=seed, links=links)
+    except InputError as error:
+        raise InputError(f"{error}{_left_out(seen.placed, out)}") from None
+
+
+def _left_out(placed: Sequence[Placed], out: Mapping[int, str]) -> str:
+    """Why a class may be too small: no manifest is written that would say it."""
+    if not out:
+        return ""
+    first = min(out)
+    return f" ({len(out)} images left out, the first {placed[first].name!r}: {out[first]})"
+
+
+def _bridge(row: int, between: tuple[str, ...]) -> Finding:
+    return Finding(row, "leak", f"bridge between splits: resembles images in {' and '.join(between)}")
+
+
+def _imbalance(placed: Sequence[Placed], chosen: Sequence[str]) -> list[Finding]:
+    """Of usable images in all splits."""
+    rows = [row for row in range(len(placed)) if chosen[row]]
+    first = {placed[row].label: row for row in reversed(rows)}
+    return list(findings.imbalance(Counter(placed[row].label for row in rows), first))
+
+
+def _manifest(
+    root: str, seen: _Seen, chosen: Sequence[str], out: Mapping[int, str], found: Sequence[Finding]
+) -> Manifest:
+    kinds: dict[int, set[str]] = {}
+    for finding in found:
+        if finding.kind != "imbalance":  # about classes, not about one image
+            kinds.setdefault(finding.row, set()).add(finding.kind)
+    rows = range(len(seen.placed))
+    columns = {
+        "sha256": seen.scans.sha256,
+        "bytes": seen.scans.bytes,
+        "height": seen.scans.table["height"],
+        "width": seen.scans.table["width"],
+        "split": chosen,
+        "flags": [" ".join(sorted(kinds.get(row, ()))) for row in rows],
+    }
+    reasons = [out.get(row, "") for row in rows]
+    return manifests.build(root, seen.placed, classes=seen.classes, reasons=reasons, columns=columns)

@@ -1,0 +1,147 @@
+"""Stage `train@NAME`: cached features below the frost line, training above it, predictions for every image."""
+
+import dataclasses
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+
+from frostline import files, paths
+from frostline.evaluation import explanations, history, predictions
+from frostline.features import backends, executors
+from frostline.features.cut_model import Split
+from frostline.models.network import Network, remarks
+from frostline.pipeline import code_digest
+from frostline.training import assemble, cross_validation, loop, phases, recipe
+from frostline.training import explanations as seeing
+from frostline.training.checkpoint import Checkpoint
+from frostline.training.recipe import Recipe
+
+PACKAGES = ("tensorflow", "keras", "numpy", "pillow")
+HEATED = 12  # surest mistakes, and as many of the least sure answers
+
+
+Live = Callable[..., AbstractContextManager[Callable[[int, dict[str, float]], None]]]
+
+
+def run(name: str, *, live: Live, engine: str = "local", ray_address: str | None = None) -> None:
+    """Train one classifier; write its weights, history, predictions and record.
+
+    `live` watches the epochs (see `tracking.live`); it cannot change what is written. A training that was
+    killed goes on after the last epoch it kept, to the same outputs. With `engine` ray the actors of a cluster,
+    the one at `ray_address` or one of this machine's own, decode images and send them through the trunk; what
+    is above it trains here.
+    """
+    with executors.join(engine, ray_address) as executor:
+        _train(recipe.read(name, executor=executor), live)
+
+
+def _train(inputs: Recipe, live: Live) -> None:
+    name = inputs.name
+    for remark in remarks(inputs.entry):
+        print(f"{name}: {remark}")
+    network = inputs.network()
+    parts = assemble.splits(network, inputs.entry)
+    record = _record(inputs, network, list(parts.values())[-1])
+    checkpoint = Checkpoint(record["key"])
+    epochs = []
+    with live(key=record["key"], classifier=name, dataset=inputs.entry.dataset) as log:
+        for number, (phase, epoch) in enumerate(
+            phases.train(inputs, network, parts, checkpoint=checkpoint), start=1
+        ):
+            epochs.append((phase, epoch))
+            print(_line(inputs, number, phase, epoch), flush=True)
+            log(number, dataclasses.asdict(epoch))
+    _write(inputs, network, list(parts.values())[-1], record=record, epochs=epochs)
+    checkpoint.remove()
+
+
+def _line(inputs: Recipe, number: int, phase: str, epoch: loop.Epoch) -> str:
+    total = sum(each.epochs for each in inputs.entry.phases.values())
+    return (
+        f"epoch {number}/{total} {phase}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}  "
+        f"validation loss {epoch.val_loss:.4f}  accuracy {epoch.val_accuracy:.4f}"
+    )
+
+
+def _record(inputs: Recipe, network: Network, last: Split) -> dict[str, Any]:
+    """All that this training is, by content: equal records, equal results."""
+    more = () if last.trunk is None else backends.packages(last.trunk)
+    content = {
+        "classifier": inputs.name,
+        "dataset": inputs.entry.dataset,
+        "dataset_digest": inputs.manifest.digest,
+        "classes": list(inputs.manifest.classes),
+        "weights": inputs.weights,
+        "recipe": inputs.plain,
+        "code": code_digest.code("frostline.stages.train"),
+        "packages": code_digest.packages((*PACKAGES, *more)),
+    }
+    return {"key": code_digest.key(content), **content, "parameters": _parameters(inputs, network, last)}
+
+
+def _parameters(inputs: Recipe, network: Network, last: Split) -> dict[str, int]:
+    """Counts: trained in the last phase; the rest of the body, frozen; standardisation's constants."""
+    trainable = sum(int(np.prod(each.shape)) for each in last.upper.trainable_weights)
+    constants = 0
+    if inputs.entry.network.head.standardize:
+        constants = network.head.get_layer("standardize").count_params()
+    total = network.body.count_params() + network.head.count_params()
+    return {"trainable": trainable, "frozen": total - trainable - constants, "constants": constants}
+
+
+def _write(
+    inputs: Recipe,
+    network: Network,
+    last: Split,
+    *,
+    record: dict[str, Any],
+    epochs: list[tuple[str, Any]],
+) -> None:
+    folder = paths.classifier(inputs.name)
+    files.empty(folder)
+    assemble.save(last.upper, folder / "trained.weights.h5")
+    figures = {name: np.array([getattr(epoch, name) for _, epoch in epochs]) for name in history.FIGURES}
+    history.write(
+        history.History(phases=tuple(phase for phase, _ in epochs), **figures), folder / "history.csv"
+    )
+    predicted = _predict(inputs, last)
+    predictions.write(predicted, folder / "predictions.parquet")
+    explanations.write(_seen(inputs, network, predicted.split("test")), folder / "seen.npz")
+    if (probs := _unseen(inputs, last, predicted)) is not None:
+        predictions.write(dataclasses.replace(predicted, probs=probs), folder / "out_of_fold.parquet")
+    files.write_json(folder / "record.json", record)
+
+
+def _predict(inputs: Recipe, last: Split) -> predictions.Predictions:
+    """Probabilities of every image of every split, once, as it is (no view)."""
+    probs = {s: loop.predict(last.upper, inputs.rows(last, s)) for s in predictions.SPLITS}
+    splits = {s: inputs.manifest.split(s) for s in predictions.SPLITS}
+    return predictions.Predictions(
+        classes=inputs.manifest.classes,
+        paths=tuple(path for s in splits.values() for path in s.paths),
+        ids=tuple(each for s in splits.values() for each in s.ids),
+        splits=tuple(name for name, s in splits.items() for _ in s.paths),
+        labels=np.concatenate([s.labels for s in splits.values()]),
+        probs=np.concatenate(list(probs.values())),
+    )
+
+
+def _seen(inputs: Recipe, network: Network, test: predictions.Predictions) -> explanations.Seen:
+    """What the report shows of the network: heat on its surest mistakes and its least sure answers, and views."""
+    rows = np.unique(np.concatenate([test.surest_mistakes(HEATED), test.least_sure(HEATED)]))
+    some = test.take(rows)
+    layer, heat = seeing.heat(inputs, network, paths=some.paths, ids=some.ids, said=some.predicted)
+    return explanations.Seen(layer, some.paths if layer else (), heat, seeing.views(inputs))
+
+
+def _unseen(inputs: Recipe, last: Split, predicted: predictions.Predictions) -> Any:
+    """Probabilities by plain classifiers that never saw the image, where its features are a cached vector."""
+    if last.trunk is None or len(last.trunk.output.shape) != 2:
+        return None
+    rows = [inputs.rows(last, split) for split in predictions.SPLITS]
+    classes = len(predicted.classes)
+    return cross_validation.out_of_fold(
+        rows, predicted.labels, predicted.ids, classes=classes, seed=inputs.seed
+    )

@@ -1,0 +1,98 @@
+"""What is seen of a training while it runs and of no stage's output: commit, environment, load.
+
+It lies in `.frostline/trainings/KEY.json`, outside DVC: a restored stage did not run, and has none.
+"""
+
+import contextlib
+import itertools
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from frostline import files
+from frostline.errors import FrostlineError, InputError
+from frostline.tracking import git, machine, store_uri
+from frostline.tracking.git import Commit
+from frostline.tracking.machine import SYSTEM, Sampler
+
+LONGEST_GAP = 60_000  # milliseconds; a busy machine may sample late
+Timed = tuple[str, int, float, int]  # name, step, value, milliseconds since 1970
+
+
+@dataclass(frozen=True)
+class Observed:
+    """One training: what it ran on, its packages as pins, the commit then checked out, its load in time."""
+
+    machine: Mapping[str, str]
+    requirements: Sequence[str]
+    commit: Commit | None
+    samples: Sequence[tuple[int, Mapping[str, float]]]
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """Start and end in milliseconds since 1970; time between two trainings of one key is left out."""
+        times = [when for when, _ in self.samples]
+        if not times:
+            return None
+        gaps = (later - earlier for earlier, later in itertools.pairwise(times))
+        return times[0], times[0] + sum(gap for gap in gaps if gap < LONGEST_GAP)
+
+    def points(self, *, since: int = 0) -> list[Timed]:
+        """The load as metrics, from sample `since` on; step is the sample's number."""
+        return [
+            (f"{SYSTEM}{name}", step, value, when)
+            for step, (when, figures) in enumerate(self.samples)
+            if step >= since
+            for name, value in figures.items()
+        ]
+
+
+@contextlib.contextmanager
+def observing(key: str) -> Iterator[Observed]:
+    """Observe what the block does, and keep it under its content key, after what is kept there already.
+
+    Nothing that goes wrong with it stops the block.
+    """
+    before = read(key)
+    sampler = Sampler(list(before.samples) if before else [])
+    found = Observed(machine.described(), machine.requirements(), git.commit(Path.cwd()), sampler.samples)
+    try:
+        with sampler:
+            yield found
+    finally:
+        _keep(key, found)
+
+
+def read(key: str) -> Observed | None:
+    """What was seen of a training on this machine; None where nothing was, or nothing legible."""
+    try:
+        values = json.loads(_path(key).read_text(encoding="utf-8"))
+        commit = Commit(**values["commit"]) if values["commit"] else None
+        samples: list[tuple[int, Mapping[str, float]]] = [
+            (int(when), dict(figures)) for when, figures in values["samples"]
+        ]
+        return Observed(dict(values["machine"]), list(values["requirements"]), commit, samples)
+    except (InputError, OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _path(key: str) -> Path:
+    return store_uri.folder().parent / "trainings" / f"{key}.json"
+
+
+def _keep(key: str, found: Observed) -> None:
+    values: dict[str, Any] = {
+        "machine": dict(found.machine),
+        "requirements": list(found.requirements),
+        "commit": {"sha": found.commit.sha, "dirty": found.commit.dirty} if found.commit else None,
+        "samples": [[when, dict(figures)] for when, figures in found.samples],
+    }
+    try:
+        files.write_json(_path(key), values)
+    except InputError:  # in no project: there is no sync that would bring it
+        return
+    except FrostlineError as error:
+        sys.stderr.write(f"what was seen of the training is not kept: {error}\n")

@@ -1,0 +1,86 @@
+"""Where a training stands after an epoch, kept in the cache under its key: killed, it goes on from there."""
+
+import contextlib
+import io
+import json
+import time
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from frostline import files, paths
+from frostline.training.loop import Epoch
+
+SECONDS = 1.0  # between two checkpoints: what a kill can cost
+
+Arrays = list[npt.NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Epochs so far, each with its phase's name; the model's variables; the state of the phase's fit."""
+
+    epochs: list[tuple[str, Epoch]]
+    variables: Arrays
+    fit: Arrays
+
+
+@dataclass
+class Checkpoint:
+    """The file of one training, by its content key: recipe, data, weights, code and packages."""
+
+    key: str
+    written: float = 0.0
+
+    @property
+    def path(self) -> Path:
+        """Its place in the cache."""
+        return paths.cache() / "checkpoints" / self.key[:32] / "standing.npz"
+
+    def due(self) -> bool:
+        """Whether the last one was written long enough ago."""
+        return time.monotonic() - self.written >= SECONDS
+
+    def write(self, standing: Standing) -> None:
+        """Replace the one before, in one step."""
+        said = json.dumps([[phase, asdict(epoch)] for phase, epoch in standing.epochs])
+        arrays = {f"variable{number}": each for number, each in enumerate(standing.variables)}
+        arrays |= {f"fit{number}": each for number, each in enumerate(standing.fit)}
+        content = io.BytesIO()
+        np.savez(content, epochs=np.array(said), **arrays)  # type: ignore[arg-type]
+        sealed = content.getvalue()
+        with files.writing(self.path) as temporary:
+            temporary.write_bytes(bytes.fromhex(files.sha256(sealed)) + sealed)
+        self.written = time.monotonic()
+
+    def read(self) -> Standing | None:
+        """What was written last; None where there is nothing, or nothing whole."""
+        try:
+            content = self.path.read_bytes()
+            if bytes.fromhex(files.sha256(content[32:])) != content[:32]:
+                return None
+            with np.load(io.BytesIO(content[32:]), allow_pickle=False) as found:
+                arrays = dict(found)
+        except (OSError, ValueError, zipfile.BadZipFile):
+            return None
+        said = json.loads(str(arrays.pop("epochs")))
+        return Standing(
+            epochs=[(phase, Epoch(**epoch)) for phase, epoch in said],
+            variables=_numbered(arrays, "variable"),
+            fit=_numbered(arrays, "fit"),
+        )
+
+    def remove(self) -> None:
+        """The training is done: nothing is left to go on from."""
+        with contextlib.suppress(OSError):
+            self.path.unlink(missing_ok=True)
+            self.path.parent.rmdir()
+
+
+def _numbered(arrays: dict[str, npt.NDArray[Any]], name: str) -> Arrays:
+    count = sum(each.startswith(name) for each in arrays)
+    return [arrays[f"{name}{number}"] for number in range(count)]

@@ -1,0 +1,64 @@
+"""What a plain classifier on frozen features says of images that it never saw: the ground for doubting labels."""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from frostline.training.steps import RowsLike
+
+FOLDS = 5
+WIDEST = 512  # features beyond this are projected: distances stay, the cost does not grow
+MOST = 100_000  # images; a check of more would cost more than it is worth
+_STRENGTH = 0.1  # inverse of the penalty: standardised features are many and the images few
+_PIECE = 512
+
+
+def out_of_fold(
+    rows: Sequence[RowsLike], labels: npt.NDArray[np.int64], ids: Sequence[str], *, classes: int, seed: int
+) -> npt.NDArray[np.float32] | None:
+    """(N, C) probabilities of every image by a logistic regression that was fitted without it.
+
+    `rows` are vectors of features, one part after the other; `ids` the images' contents, which decide
+    the folds. None where it cannot be told: too many images, or a class with fewer images than folds.
+    """
+    counts = np.bincount(labels, minlength=classes)
+    if len(labels) > MOST or counts.min() < FOLDS:
+        return None
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
+
+    order = np.argsort(np.array(ids), kind="stable")
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=_STRENGTH, max_iter=200))
+    probs = np.empty((len(labels), classes), np.float32)
+    # One thread: the same sums on any number of cores. Where 200 steps do not suffice, near is good enough.
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        features = _narrow(rows, seed=seed)[order]
+        probs[order] = cross_val_predict(
+            model, features, labels[order], cv=StratifiedKFold(FOLDS), method="predict_proba"
+        )
+    return probs
+
+
+def _narrow(rows: Sequence[RowsLike], *, seed: int) -> npt.NDArray[np.float32]:
+    """(N, D) float32 with D ≤ WIDEST, piece by piece: wide features never lie in memory at once."""
+    first = rows[0]
+    width = first[:1].reshape(1, -1).shape[1]
+    project = None
+    if width > WIDEST:
+        draw = np.random.default_rng(seed).standard_normal((width, WIDEST), dtype=np.float32)
+        project = draw / np.float32(np.sqrt(WIDEST))
+    out = np.empty((sum(map(len, rows)), min(width, WIDEST)), np.float32)
+    done = 0
+    for part in rows:
+        for start in range(0, len(part), _PIECE):
+            piece = part[start : start + _PIECE].reshape(-1, width)
+            out[done : done + len(piece)] = piece if project is None else piece @ project
+            done += len(piece)
+    return out

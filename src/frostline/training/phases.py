@@ -1,0 +1,127 @@
+"""A classifier's whole training: its phases on cached features, one after the other, epoch by epoch."""
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from frostline.features.cut_model import Split
+from frostline.features.extraction import View
+from frostline.models.network import Network
+from frostline.training import loop
+from frostline.training.checkpoint import Checkpoint, Standing
+from frostline.training.loop import Epoch, Fit, Labelled
+from frostline.training.recipe import Recipe
+from frostline.training.steps import RowsLike
+
+Course = Iterator[tuple[str, Epoch]]
+
+
+def train(
+    inputs: Recipe, network: Network, parts: dict[str, Split], *, checkpoint: Checkpoint | None = None
+) -> Course:
+    """All phases' epochs in order, each with its phase's name; the network is trained in place.
+
+    With a checkpoint that holds something, its epochs come first, and training goes on after them; the
+    result has the same bits as without. Batches are shown in an order of the seed, phase and epoch.
+    """
+    last = list(parts.values())[-1].upper
+    standing = _resumed(last, checkpoint)
+    epochs = list(standing.epochs) if standing else []
+    yield from epochs
+    if not standing and inputs.entry.network.head.standardize:
+        loop.standardize(network.head, _pooled(inputs, network))
+    names = list(inputs.entry.phases)
+    for name in names[names.index(epochs[-1][0]) if standing else 0 :]:
+        fit = _fit(inputs, parts[name], name)
+        if standing and name == standing.epochs[-1][0]:
+            fit.restore(standing.fit)
+        for epoch in fit.epochs():
+            epochs.append((name, epoch))
+            if checkpoint and checkpoint.due():
+                checkpoint.write(Standing(epochs, _taken(last), fit.state()))
+            yield name, epoch
+
+
+def extract(inputs: Recipe, network: Network, parts: dict[str, Split]) -> None:
+    """Cache all that training will read, but for live views."""
+    _pooled(inputs, network)
+    for name, each in parts.items():
+        for view in dict.fromkeys(_view(inputs, epoch) for epoch in _epochs(inputs, name)):
+            if view is None or view.augmentation.views != "live":
+                inputs.rows(each, "train", view=view)
+        inputs.rows(each, "validation")
+
+
+def _resumed(last: Any, checkpoint: Checkpoint | None) -> Standing | None:
+    """What the checkpoint holds, its variables put in place; None where it holds nothing of this model."""
+    standing = checkpoint.read() if checkpoint else None
+    return standing if standing and _put(last, standing.variables) else None
+
+
+def _fit(inputs: Recipe, parts: Split, name: str) -> Fit:
+    labels = {split: inputs.manifest.split(split).labels for split in ("train", "validation")}
+    return Fit(
+        parts.upper,
+        inputs.entry.phases[name],
+        Labelled(_views(inputs, parts, _epochs(inputs, name)), labels["train"]),
+        Labelled(_plain(inputs, parts, "validation"), labels["validation"]),
+        [inputs.seed, list(inputs.entry.phases).index(name)],
+        inputs.entry.training,
+    )
+
+
+def _epochs(inputs: Recipe, name: str) -> range:
+    """A phase's epochs, counted over all phases."""
+    ends = dict(
+        zip(inputs.entry.phases, accumulate(p.epochs for p in inputs.entry.phases.values()), strict=True)
+    )
+    return range(ends[name] - inputs.entry.phases[name].epochs, ends[name])
+
+
+def _taken(model: Any) -> list[Any]:
+    """Every variable of a model: weights, statistics, and where its random generators stand."""
+    return [np.asarray(each).copy() for each in model.variables]
+
+
+def _put(model: Any, values: list[Any]) -> bool:
+    """Put variables in place; False, and nothing done, where they are not this model's."""
+    variables = model.variables
+    if [tuple(each.shape) for each in variables] != [each.shape for each in values]:
+        return False
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+    return True
+
+
+def _pooled(inputs: Recipe, network: Network) -> RowsLike:
+    """The whole body's features of the training images as they are, before anything has trained."""
+    whole = Split(trunk=network.body, upper=network.head, cut="pool")
+    return inputs.rows(whole, "train")
+
+
+def _view(inputs: Recipe, epoch: int) -> View | None:
+    """Epochs, counted over all phases, rotate through the views, or see a new one each (`live`).
+
+    The first view is the image as it is: its features are needed for predictions anyway.
+    """
+    augmentation = inputs.entry.augmentation
+    if augmentation is None:
+        return None
+    number = epoch if augmentation.views == "live" else epoch % augmentation.views
+    return View(augmentation, number) if number else None
+
+
+def _views(inputs: Recipe, parts: Split, epochs: range) -> Callable[[int], RowsLike]:
+    @lru_cache
+    def rows(view: View | None) -> RowsLike:
+        return inputs.rows(parts, "train", view=view)
+
+    return lambda epoch: rows(_view(inputs, epochs[epoch]))
+
+
+def _plain(inputs: Recipe, parts: Split, split: str) -> Callable[[int], RowsLike]:
+    rows = inputs.rows(parts, split)
+    return lambda _: rows

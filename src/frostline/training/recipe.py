@@ -1,0 +1,106 @@
+"""A classifier's inputs, gathered: its recipe, data, weights, and the network they make."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from frostline import config, files, paths
+from frostline.config import Classifier
+from frostline.datasets import manifest
+from frostline.datasets.manifest import Manifest
+from frostline.errors import FrostlineError
+from frostline.features import backends
+from frostline.features.cut_model import Split
+from frostline.features.executor import Executor
+from frostline.features.extraction import Images, View, features, pixels
+from frostline.features.local import stream
+from frostline.models import network
+from frostline.models.keras_backend import keras, strategy
+from frostline.models.network import Network
+from frostline.training import assemble
+from frostline.training.live_views import Live
+from frostline.training.steps import RowsLike
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One entry of `classifiers` with all that it names, read and checked."""
+
+    name: str
+    seed: int
+    entry: Classifier
+    manifest: Manifest
+    weights: dict[str, Any]
+    weights_file: Path | None
+    executor: Executor = stream  # of images through a decoder and a trunk
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The recipe as plain values, seed included: what `record.json` and MLflow show.
+
+        Variants of the exported model are none of it: they change nothing that is trained.
+        """
+        return {"seed": self.seed, **self.entry.model_dump(exclude={"variants"})}
+
+    def network(self) -> Network:
+        """Its network with the pretrained weights in place and everything else freshly drawn."""
+        keras(seed=self.seed)
+        with strategy().scope():
+            return network.build(
+                self.entry,
+                backbone=self.weights["backbone"],
+                weights=self.weights_file,
+                classes=len(self.manifest.classes),
+            )
+
+    def changed(self, **changes: Any) -> "Recipe":
+        """The same inputs with other values of the classifier's entry."""
+        return replace(self, entry=self.entry.model_copy(update=changes))
+
+    def rows(self, parts: Split, split: str, *, view: View | None = None) -> RowsLike:
+        """What the upper part of a split network takes, for one split's images in manifest order."""
+        images = self.images(split)
+        if view and view.augmentation.views == "live":
+            through = backends.fastest(parts.trunk) if parts.trunk is not None else None
+            return Live(
+                pixels(images, executor=self.executor), images.ids, view.augmentation, view.number, through
+            )
+        if parts.trunk is None:
+            return pixels(images, view=view, executor=self.executor)
+        key = assemble.trunk_key(self.entry, weights=self.weights, cut=str(parts.cut))
+        return features(images, trunk=parts.trunk, key=key, view=view, executor=self.executor)
+
+    def images(self, split: str) -> Images:
+        """One split's images in manifest order."""
+        rows = self.manifest.split(split)
+        return Images(
+            root=Path(self.manifest.root),
+            paths=rows.paths,
+            ids=rows.ids,
+            rule=self.entry.image,
+        )
+
+
+def _weights(name: str) -> dict[str, Any]:
+    """What the weights stage says of an entry: name, backbone, source and sha256."""
+    path, made_by = paths.weights(name) / "source.json", f"dvc repro weights@{name}"
+    said = files.read_json(path, made_by=made_by)
+    if not isinstance(said, dict) or not {"name", "backbone", "source", "sha256"} <= said.keys():
+        raise FrostlineError(f"{path} is damaged; run `{made_by}` again")
+    return said
+
+
+def read(name: str, *, executor: Executor = stream) -> Recipe:
+    """Gather a classifier's inputs from params.yaml and the stages before; errors name what to run."""
+    settings = config.load()
+    entry = config.entry(settings.classifiers, name, what="classifier")
+    weights = _weights(entry.weights)
+    return Recipe(
+        name=name,
+        seed=settings.seed,
+        entry=entry,
+        manifest=manifest.read(paths.dataset(entry.dataset) / "manifest.parquet"),
+        weights=weights,
+        weights_file=paths.weights(entry.weights) / paths.BACKBONE if weights["sha256"] else None,
+        executor=executor,
+    )

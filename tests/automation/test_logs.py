@@ -1,0 +1,38 @@
+"""Errors in Prefect's logs: a sentence where there is one, a traceback where the program is at fault."""
+
+import logging
+
+import pytest
+
+from frostline.automation import sentences
+from frostline.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "whole"),
+    [
+        (
+            InputError("commit them"),
+            "Encountered exception during execution: InputError('commit them')",
+            False,
+        ),
+        (InputError("commit them"), "Engine execution exited with unexpected exception", False),
+        (ValueError("a fault"), "Encountered exception during execution: ValueError('a fault')", True),
+    ],
+)
+def test_tracebacks(caplog: pytest.LogCaptureFixture, error: Exception, said: str, *, whole: bool) -> None:
+    """However often it is asked for, each line tells what to do, once."""
+    sentences()
+    sentences()
+    logger = logging.getLogger("prefect.flow_runs")
+    monkey = logger.propagate
+    logger.propagate = True  # Prefect, where it was loaded, keeps its loggers to itself
+    try:
+        raise error
+    except (InputError, ValueError):
+        logger.exception(said)
+    finally:
+        logger.propagate = monkey
+    [record] = caplog.records
+    assert (record.exc_info is not None) == whole
+    assert record.getMessage().count(str(error)) == 1

@@ -1,0 +1,44 @@
+"""What flows show of a score job's drift: a number, a table, a line."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from frostline import files
+from frostline.automation import outputs
+
+
+def question(**changes: Any) -> dict[str, Any]:
+    """One question of a job file's drift."""
+    return {"how": "how bright they are", "psi": 0.5, "limit": 0.25, "chance": 0.0, "beyond": True} | changes
+
+
+@pytest.mark.parametrize(
+    ("drift", "score", "rows", "line"),
+    [
+        ({}, None, 0, ""),
+        ({"drift": None}, None, 0, ""),
+        ({"drift": {"score": 0.0, "questions": {"a": question(psi=0.1, beyond=False)}}}, 0.0, 1, ""),
+        (
+            {
+                "drift": {
+                    "score": 0.5,
+                    "questions": {"a": question(), "b": question(limit=None, beyond=False)},
+                }
+            },
+            0.5,
+            2,
+            "how bright they are: 0.500 is above 0.25",
+        ),
+    ],
+)
+def test_what_a_job_says(
+    tmp_path: Path, drift: dict[str, Any], score: float | None, rows: int, line: str
+) -> None:
+    """Also of a job that was not compared."""
+    job = tmp_path / "s.parquet.job.json"
+    files.write_json(job, {"job": 1, **drift})
+    assert outputs.drift(job) == score
+    assert len(outputs.questions(job)) == rows
+    assert outputs.beyond(job) == line

@@ -1,0 +1,126 @@
+"""data-diff: two versions of a dataset, through real git and DVC."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from frostline.commands import data_diff
+from frostline.errors import FrostlineError, InputError
+from frostline.stages import preprocess
+from helpers.images import classes, encoded, folder
+from helpers.projects import call, committed
+from helpers.projects import pets as project
+
+GRAPH = """
+stages:
+  preprocess:
+    foreach: [pets]
+    do:
+      cmd: "true"
+      outs: [artifacts/datasets/pets]
+"""
+
+
+def _version(tag: str) -> None:
+    preprocess.run("pets")
+    call("dvc", "commit", "--force", "--quiet", cwd=Path())
+    committed(Path(), tag)
+    call("git", "tag", tag, cwd=Path())
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tag `empty` without a manifest; `old`; `new` with a bird more, one cat less, a dog that is a cat."""
+    place = project(tmp_path_factory.mktemp("diff") / "x")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        (place / ".gitignore").write_text("/artifacts\n/data\n/reports\n/.frostline\n")
+        committed(place, "empty")
+        call("git", "tag", "empty", cwd=place)
+        call("dvc", "init", "--quiet", cwd=place)
+        (place / "dvc.yaml").write_text(GRAPH)
+        folder(place / "data/pets", classes({"bird": 9, "cat": 12, "dog": 20}))
+        _version("old")
+        folder(place / "data/pets", {"bird/new.png": encoded(777)})
+        (place / "data/pets/cat/cat-3.png").unlink()
+        (place / "data/pets/dog/dog-7.png").rename(place / "data/pets/cat/was-a-dog.png")
+        _version("new")
+    return place
+
+
+@pytest.fixture(autouse=True)
+def _inside(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+
+
+def test_between_tags(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line that sums up, then what happened to which image; the tree stays as it is."""
+    data_diff.run("old", "new")
+    first, blank, head, *rows = capsys.readouterr().out.splitlines()
+    assert first.startswith("pets, old → new: 1 came, 1 went, 1 moved class")
+    assert first.endswith("(41 → 41 images)")
+    assert (blank, head.split()) == ("", ["what", "image", "class", "split"])
+    assert [row.split()[:2] for row in rows[:2]] == [["came", "bird/new.png"], ["went", "cat/cat-3.png"]]
+    assert "dog/dog-7.png → cat/was-a-dog.png" in rows[2]
+    assert "dog → cat" in rows[2]
+    assert call("git", "status", "--porcelain", cwd=Path()).stdout == ""
+
+
+def test_to_the_workspace_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without a second revision, what lies here."""
+    data_diff.run("old", as_json=True)
+    said = json.loads(capsys.readouterr().out)
+    assert (said["dataset"], said["before"]["revision"], said["after"]["revision"]) == ("pets", "old", None)
+    assert (said["counts"]["came"], said["counts"]["went"], said["counts"]["moved class"]) == (1, 1, 1)
+    [came] = [change for change in said["changes"] if change["kinds"] == ["came"]]
+    assert (came["before"], came["after"]["label"], came["path"]) == (None, "bird", "bird/new.png")
+
+
+def test_the_same_twice(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing changed is said."""
+    data_diff.run("new", "HEAD")
+    assert capsys.readouterr().out == "pets, new → HEAD: no image changed (41 → 41 images)\n"
+
+
+def test_a_long_table_is_cut(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is over is counted."""
+    monkeypatch.setattr(data_diff, "_SHOWN", 0)
+    data_diff.run("old", "new")
+    assert "and 1 more came; --json has all" in capsys.readouterr().out
+
+
+def test_what_cannot_be_compared() -> None:
+    """Which revision, what is missing there, and how to get it."""
+    with pytest.raises(InputError, match="no revision 'nonsense'; `git log`"):
+        data_diff.run("nonsense", "new")
+    with pytest.raises(FrostlineError, match=r"no manifest of pets at empty .*dvc repro preprocess@pets"):
+        data_diff.run("empty", "new")
+    with pytest.raises(InputError, match=r"^no dataset named 'pet'"):
+        data_diff.run("old", "new", dataset="pet")
+
+
+def test_content_that_is_not_here(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The manifest is known to git but its bytes were never fetched: the message says how."""
+    shutil.copytree(root, tmp_path / "x", ignore=shutil.ignore_patterns("cache"))
+    monkeypatch.chdir(tmp_path / "x")
+    with pytest.raises(FrostlineError, match="dvc fetch --all-commits"):
+        data_diff.run("old", "new")
+
+
+def test_a_remote_that_does_not_let_us_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its library raises is one line, whatever its class."""
+
+    class NoCredentialsError(Exception):
+        pass
+
+    def refuses(*_: Any, **__: Any) -> bytes:
+        raise NoCredentialsError("Unable to locate credentials")
+
+    monkeypatch.setattr("dvc.api.read", refuses)
+    with pytest.raises(
+        FrostlineError, match=r"no manifest of pets at old .*: Unable to locate credentials; "
+    ):
+        data_diff.run("old", "new")

@@ -1,0 +1,127 @@
+"""`frostline doctor`: a line for each thing looked at, an honest exit."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from frostline.commands import doctor
+from frostline.errors import FrostlineError
+from helpers.images import encoded, folder
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with data, valid params and the versions of this environment."""
+    for name in ("params.yaml", "dvc.yaml", "requirements/versions.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    folder(tmp_path / "data", {"a/1.png": encoded(1)})
+    monkeypatch.chdir(tmp_path)
+    for name in ("MLFLOW_TRACKING_URI", "PREFECT_API_URL"):
+        monkeypatch.delenv(name, raising=False)
+    for command in ("git init -q", "dvc init -q", "git add -A", "git commit -qm start"):
+        subprocess.run(command.split(), check=True)
+    return tmp_path
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    """What was printed: the thing looked at → its mark and text."""
+    out = capsys.readouterr().out.splitlines()
+    return {line[5:].split(":")[0]: line[:4].strip() + " " + line.split(": ", 1)[1] for line in out}
+
+
+def test_all_well(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A sound project gives no FIX, and tells where to look for MLflow."""
+    assert project.is_dir()
+    doctor.run()
+    found = lines(capsys)
+    assert not [line for line in found.values() if line.startswith("FIX")]
+    assert found["packages"] == "ok as in requirements/versions.yaml"
+    assert found["MLflow"].startswith("ok mlflow ui --backend-store-uri sqlite:///")
+    assert found["DVC remote"].startswith("note no default remote; to share data and models")
+    assert found["Prefect"] == "note no API is named; for schedules: make serve"
+    assert found["git"] == "ok nothing uncommitted but what DVC writes"
+
+
+def no_data(project: Path) -> None:
+    shutil.rmtree(project / "data")
+
+
+def bad_params(project: Path) -> None:
+    (project / "params.yaml").write_text("sed: 7\n")
+
+
+def other_versions(project: Path) -> None:
+    (project / "requirements/versions.yaml").write_text('numpy: "1.0"\n')
+
+
+@pytest.mark.parametrize(
+    ("spoil", "what", "advice"),
+    [
+        (no_data, "data", "FIX data/ is empty; `dvc pull data.dvc` brings the sample"),
+        (bad_params, "params.yaml", "FIX params.yaml: sed: unknown key; did you mean 'seed'?"),
+        (other_versions, "packages", "FIX installed: numpy "),
+    ],
+)
+def test_what_is_broken(
+    project: Path, capsys: pytest.CaptureFixture[str], spoil: object, what: str, advice: str
+) -> None:
+    """The line says what to do, everything else is still looked at, and the exit is not 0."""
+    spoil(project)  # type: ignore[operator]
+    with pytest.raises(FrostlineError, match=f"to be mended: {what}"):
+        doctor.run()
+    found = lines(capsys)
+    assert found[what].startswith(advice)
+    assert "disk" in found
+
+
+def test_an_unreachable_server(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A closed port is named."""
+    assert project.is_dir()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with pytest.raises(FrostlineError, match="to be mended: MLflow"):
+        doctor.run()
+    assert "127.0.0.1:9" in lines(capsys)["MLflow"]
+
+
+def test_prefect_does_not_answer(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An API that is named must be there; the line says what starts it."""
+    assert project.is_dir()
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    with pytest.raises(FrostlineError, match="to be mended: Prefect"):
+        doctor.run()
+    assert "start it: make serve" in lines(capsys)["Prefect"]
+
+
+def test_uncommitted_changes(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are told, not mended: only the retraining flow minds."""
+    (project / "dvc.yaml").write_text("stages: {}\n")
+    doctor.run()
+    assert lines(capsys)["git"].startswith("note uncommitted changes (dvc.yaml)")
+
+
+def test_who_commits(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine on which `git commit` would ask who you are is told before the guide's first commit."""
+    for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "EMAIL"):
+        monkeypatch.delenv(name, raising=False)
+    settings = project / "nobody"
+    settings.write_text("[user]\n\tuseConfigOnly = true\n")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", "/dev/null")
+    doctor.run()
+    assert lines(capsys)["git identity"].startswith(
+        "note `git commit` would refuse: git config --global user.name"
+    )
+    settings.write_text("[user]\n\tname = Ada\n\temail = ada@example.org\n")
+    doctor.run()
+    assert lines(capsys)["git identity"] == "ok Ada <ada@example.org>"

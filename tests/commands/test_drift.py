@@ -1,0 +1,159 @@
+"""drift: test images again are none, darker ones and another mix alarm; files, job file, exit codes, bad input."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from frostline.commands import drift, score
+from frostline.errors import InputError, LimitError
+from frostline.scoring import drift_baseline, job_drift, lookup
+from helpers.drift import photos, with_baseline
+from helpers.models import CLASSES, model
+from helpers.params import WHOLE, changed
+
+OPTIONS: dict[str, Any] = {
+    "device": "cpu", "precision": "auto", "batch_size": 16, "threads": None, "top_k": 2, "min_confidence": 0.0,
+    "features": False,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tested(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A model that knows its 300 test images."""
+    return with_baseline(
+        photos(tmp_path_factory.mktemp("test") / "images", 300, seed=1), model(features=True)
+    )
+
+
+@pytest.fixture
+def place(tested: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with that model and a params.yaml."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model.onnx").write_bytes(tested)
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(WHOLE))
+    return tmp_path
+
+
+def scored(source: Path, out: str = "scores.parquet", **changes: Any) -> dict[str, Any]:
+    """Score a folder; what the job file says of drift."""
+    options = OPTIONS | {"drift": True} | changes
+    score.run([str(source)], model="model.onnx", out=Path(out), **options)
+    return said(out)
+
+
+def said(out: str = "scores.parquet") -> dict[str, Any]:
+    """What the job file says of drift."""
+    return json.loads(Path(f"{out}.job.json").read_text())["drift"]
+
+
+@pytest.mark.parametrize("out", ["scores.parquet", "scores.jsonl", "scores.csv"])
+def test_more_of_the_same_is_none(place: Path, out: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every format of output; JSON and page lie beside it, all questions are asked."""
+    found = scored(photos(place / "new", 100, seed=2), out)
+    assert (found["alarm"], found["images"], found["baseline"]) == (False, 100, 300)
+    assert found["questions"].keys() == drift_baseline.QUESTIONS.keys()
+    assert [each["bin"] for each in found["questions"]["answers"]["shares"]] == list(CLASSES)
+    assert f"of 100 images: see {out}.drift.html" in capsys.readouterr().out
+    assert json.loads(Path(f"{out}.drift.json").read_text()) == found
+    assert "No drift beyond the limits" in Path(f"{out}.drift.html").read_text()
+
+
+def test_darkened_images_are_an_alarm(place: Path) -> None:
+    """Exit code 3; every row is there, also the unreadable one, and the figures too."""
+    new = photos(place / "new", 100, seed=2, light=0.5)
+    (new / "bad.png").write_bytes(b"<html>")
+    with pytest.raises(LimitError, match=r"brightness.* beyond the limit; drift .*drift\.html") as alarm:
+        scored(new)
+    assert alarm.value.exit_code == 3
+    rows = pq.read_table("scores.parquet")
+    assert rows["status"].to_pylist().count("ok") == 100
+    assert rows["brightness"].null_count == 1
+    assert rows.schema.names[-5:] == ["height", "width", "brightness", "sharpness", "embedding"]
+    found = said()
+    assert found["images"] == 100
+    assert found["questions"]["brightness"]["beyond"]
+    assert not found["questions"]["size"]["real"]
+    assert "These images are not like the test images" in Path("scores.parquet.drift.html").read_text()
+    with pytest.raises(LimitError, match="beyond the limit"):  # a finished job says it again
+        scored(new, resume=True)
+
+
+def test_another_mix_is_an_alarm(place: Path) -> None:
+    """Only red: answers and what the network sees; a limit that is high enough lets it pass, so does none."""
+    new = photos(place / "new", 100, seed=2, mix=(0.0, 0.0, 1.0))
+    with pytest.raises(LimitError, match="answers"):
+        scored(new)
+    assert said()["questions"]["answers"]["shares"][2]["found"] > 0.9
+    assert scored(new, drift_limit=50.0)["score"] > 0.25
+    none = {f"drift.{name}": None for name in drift_baseline.QUESTIONS}
+    Path("params.yaml").write_text(yaml.safe_dump(changed(WHOLE, none)))
+    assert not scored(new)["alarm"]
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".jsonl", ".csv", ".CSV"])
+def test_the_command_reads_what_score_wrote(
+    place: Path, ending: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same figures in every format; without the columns of --drift only answers and confidence are compared."""
+    monkeypatch.setattr(lookup, "ROWS", 40)  # several tables
+    new = photos(place / "new", 100, seed=2)
+    (new / "bad.png").write_bytes(b"<html>")
+    before = scored(new, f"scores{ending}")
+    drift.run(Path(f"scores{ending}"), model="model.onnx")
+    assert said(f"scores{ending}") == before
+    score.run([str(new)], model="model.onnx", out=Path(f"plain{ending}"), **OPTIONS)
+    capsys.readouterr()
+    drift.run(Path(f"plain{ending}"), model="model.onnx", limit=0.3)
+    assert said(f"plain{ending}")["questions"].keys() == {"answers", "confidence"}
+    assert "how sure the answers are: " in capsys.readouterr().out
+
+
+def test_bins_are_named() -> None:
+    """Ranges; one number where many images share it."""
+    after = float(str(np.nextafter(np.float32(2), np.float32(np.inf))))
+    assert job_drift._ranges((1.0, 1.5)) == ["below 1", "1 to 1.5", "from 1.5"]
+    assert job_drift._ranges((2.0, after)) == ["below 2", "2", "above 2"]
+    assert job_drift._ranges(()) == ["all"]
+
+
+def test_a_model_without_baseline(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line; the rows are there, and nothing is an alarm. The command has nothing else to do: it refuses."""
+    Path("model.onnx").write_bytes(model())
+    score.run([str(photos(place / "new", 3, seed=2, light=0.1))], model="model.onnx", out=Path("s.parquet"),
+              **OPTIONS, drift=True)  # fmt: skip
+    assert capsys.readouterr().out.splitlines()[-1] == job_drift.NO_BASELINE
+    assert pq.read_table("s.parquet").num_rows == 3
+    assert not list(place.glob("s.parquet.drift*"))
+    with pytest.raises(InputError, match=r"model\.onnx: drift is not measured: .* export it again"):
+        drift.run(Path("s.parquet"), model="model.onnx")
+
+
+def test_bad_input_is_one_line(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No such file, no score file, another model's scores, no limits, options that exclude each other."""
+    for ending in (".parquet", ".jsonl", ".csv", ".txt"):
+        with pytest.raises(InputError, match="is no score file"):
+            drift.run(Path(f"none{ending}"), model="model.onnx")
+        Path(f"x{ending}").write_text("no\n1\n")
+        with pytest.raises(InputError, match="name what `frostline score` wrote"):
+            drift.run(Path(f"x{ending}"), model="model.onnx")
+    new = photos(place / "new", 2, seed=2)
+    score.run([str(new)], model="model.onnx", out=Path("s.parquet"), **OPTIONS)
+    Path("other.onnx").write_bytes(Path("model.onnx").read_bytes() + b"")
+    Path("model.onnx").write_bytes(with_baseline(new, model(features=True)))
+    with pytest.raises(InputError, match=r"scored by another model \(\w{12}\)"):
+        drift.run(Path("s.parquet"), model="model.onnx")
+    with pytest.raises(InputError, match="--drift-limit 1: only with --drift"):
+        scored(new, drift=False, drift_limit=1.0)
+    with pytest.raises(InputError, match="--drift: looks at every image"):
+        scored(new, keep_features=True)
+    Path("params.yaml").unlink()
+    with pytest.raises(InputError, match=r"no params\.yaml here .* name one limit"):
+        scored(new)
+    monkeypatch.setattr(job_drift, "find_spec", lambda name: None if name == "scipy" else object())
+    with pytest.raises(Exception, match=r"drift needs scipy, .*frostline\[drift\]"):
+        scored(new)

@@ -1,0 +1,85 @@
+"""compare A B: names and revisions to predictions, with real git and DVC."""
+
+from pathlib import Path
+
+import pytest
+
+from frostline.commands import versus
+from frostline.errors import FrostlineError, InputError
+from helpers.projects import call, committed
+from helpers.results import dataset, trained
+
+GRAPH = """
+stages:
+  each:
+    foreach: [pets-cnn, pets-vgg19]
+    do:
+      cmd: "true"
+      outs:
+        - artifacts/classifiers/${item}
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """Two classifiers under git and DVC: 5 mistakes at the tag `old`, then 1 and 2 in the workspace."""
+    root = tmp_path_factory.mktemp("versions")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        call("git", "init", "--quiet", cwd=root)
+        call("dvc", "init", "--quiet", cwd=root)
+        (root / ".gitignore").write_text("/artifacts\n/data\n")
+        (root / "dvc.yaml").write_text(GRAPH)
+        pets = dataset("pets")
+        for wrong, tag in (((5, 5), "old"), ((1, 2), "new")):
+            for name, count in zip(("pets-cnn", "pets-vgg19"), wrong, strict=True):
+                trained(name, pets, wrong=count)
+            call("dvc", "commit", "--force", "--quiet", cwd=root)
+            committed(root, tag)
+            call("git", "tag", tag, cwd=root)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _inside(project, monkeypatch) -> None:
+    monkeypatch.chdir(project)
+
+
+def test_in_the_workspace(capsys) -> None:
+    """Names alone: what lies there now."""
+    versus.run("pets-cnn", "pets-vgg19")
+    assert "right alone: pets-cnn 1, pets-vgg19 0" in capsys.readouterr().out
+
+
+def test_with_an_older_version(capsys) -> None:
+    """NAME@REV: as the tag's dvc.lock has it, from DVC's cache; the tree stays as it is."""
+    versus.run("pets-cnn", "pets-cnn@old")
+    said = capsys.readouterr().out
+    assert "right alone: pets-cnn 4, pets-cnn@old 0" in said
+    assert call("git", "status", "--porcelain", cwd=Path()).stdout == ""
+
+
+def test_over_revisions(capsys) -> None:
+    """--rev reads both at each revision."""
+    versus.run("pets-cnn", "pets-vgg19", revisions=("old", "new"))
+    said = capsys.readouterr().out
+    assert said.startswith("2 trainings of each, 9 test images")
+    assert "training 2: pets-cnn 88.9%, pets-vgg19 77.8%" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "revisions", "error", "message"),
+    [
+        (("pets-cnn", "pets-cnn"), (), InputError, "pets-cnn is compared with itself"),
+        (("pets-cnn", "pets-cnn@old"), ("new",), InputError, "pets-cnn@old names a revision already"),
+        (("pets-cnn", "pets-cnn@nowhere"), (), FrostlineError, "predictions.parquet at nowhere: "),
+        (("pets-cnn", "gone@old"), (), FrostlineError, "gone/predictions.parquet at old: "),
+        (("pets-cnn", "gone"), (), FrostlineError, "is missing; run `dvc repro train@gone`"),
+    ],
+)
+def test_refused_in_one_line(arguments, revisions, error, message: str) -> None:
+    """Whatever cannot be had is named, with what to do."""
+    with pytest.raises(error) as caught:
+        versus.run(*arguments, revisions=revisions)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)

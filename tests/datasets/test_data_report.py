@@ -1,0 +1,155 @@
+"""The data report: what it counts, names and shows, on one page that needs no other file."""
+
+import base64
+import io
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from frostline.datasets import data_report
+from frostline.datasets import manifest as manifests
+from frostline.datasets.findings import Finding
+from frostline.datasets.layout import SPLITS, Placed
+from frostline.datasets.source import Source, open_source
+from helpers.images import encoded, folder
+
+CLASSES = ("cat", "d<o>g")
+REASON = "duplicate: of 'cat/0.png'"
+
+
+def rows() -> list[tuple[str, int, str, str]]:
+    """Path, class, split and reason: cats 4, 1, 1 in the splits and one left out; dogs 1, 1, 1."""
+    cats = [(f"cat/{n}.png", 0, split, "") for n, split in enumerate(["train"] * 4 + ["validation", "test"])]
+    dogs = [(f"d<o>g/{n}.png", 1, split, "") for n, split in enumerate(SPLITS)]
+    return [*cats, ("cat/copy.png", 0, "", REASON), *dogs]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Iterator[Source]:
+    """The photos of `rows`, all of other sizes, one of them no image."""
+    files = {path: encoded(row, height=30 + row, width=70 - row) for row, (path, *_) in enumerate(rows())}
+    files["cat/copy.png"] = b"nothing"
+    with open_source(folder(tmp_path / "photos", files)) as opened:
+        yield opened
+
+
+def report(
+    findings: list[Finding] | None = None, *, policies: Mapping[str, str] | None = None
+) -> data_report.Report:
+    """The dataset of `rows` with findings."""
+    paths, labels, splits, reasons = map(list, zip(*rows(), strict=True))
+    manifest = manifests.build(
+        "data/pets",
+        [Placed(path, CLASSES[label], "") for path, label in zip(paths, labels, strict=True)],
+        classes=CLASSES,
+        reasons=reasons,
+        columns={
+            "sha256": [f"{row:064}" for row in range(len(paths))],
+            "bytes": np.arange(len(paths)) + 1000,
+            "height": np.arange(len(paths), dtype=np.int32) + 30,
+            "width": 70 - np.arange(len(paths), dtype=np.int32),
+            "split": splits,
+            "flags": [""] * len(paths),
+        },
+    )
+    return data_report.Report("pets", manifest, findings or [], policies or {}, policies is not None)
+
+
+def cells(html: str, heading: str) -> list[list[str]]:
+    """Texts of the cells of the table under a heading, without its head."""
+    table = html.split(f"<h2>{heading}</h2>")[1].split("</table>", maxsplit=1)[0]
+    lines = re.findall(r"<tr>(<td>.*?)</tr>", table)
+    return [[re.sub("<.*?>", "", cell) for cell in re.findall(r"<td.*?>(.*?)</td>", line)] for line in lines]
+
+
+def test_counts(source: Source) -> None:
+    """Usable images by class and split, those left out beside; the bar is the share of the largest class."""
+    html = data_report.render(report(), source)
+    assert "9 images in 2 classes, 1 more left out." in html
+    assert cells(html, "Classes") == [
+        ["cat", "4", "1", "1", "1", ""],
+        ["d&lt;o&gt;g", "1", "1", "1", "0", ""],
+    ]
+    assert re.findall(r"<span style=\"width: (.*?)%\">", html) == ["100.0", "50.0"]
+
+
+def test_nothing_from_elsewhere(source: Source) -> None:
+    """No address, script or style sheet from outside, no unescaped name; the same bytes again."""
+    html = data_report.render(report(), source)
+    assert not re.findall(r"(?:src|href)=\"(?!data:|#)", html)
+    assert "<script" not in html
+    assert "<o>" not in html
+    assert data_report.render(report(), source) == html
+
+
+def test_whether_it_was_audited(source: Source) -> None:
+    """A page without findings says whether any were sought."""
+    bare, audited = data_report.render(report(), source), data_report.render(report(policies={}), source)
+    assert "The audit is off" in bare
+    assert "The audit is off" not in audited
+    assert "<p>None.</p>" in audited
+
+
+def test_findings_beside_what_they_are_about(source: Source) -> None:
+    """Kinds in their order with counts and policy; each finding with both pictures, an empty frame for none."""
+    found = [
+        Finding(0, "dark", "dark: mean grey 3, of all in the middle 90"),
+        Finding(6, "duplicate", REASON, (0,)),
+        Finding(1, "dark", "dark: mean grey 5, of all in the middle 90"),
+        Finding(1, "dark", "told twice"),
+    ]
+    html = data_report.render(report(found, policies={"duplicate": "quarantine"}), source)
+    assert cells(html, "Findings") == [["dark", "2", "0", "keep"], ["duplicate", "1", "1", "quarantine"]]
+    [copy] = re.findall(r"<figure>.*?</figure>", html.split('<h3 id="duplicate">')[1], re.S)
+    assert re.findall(r"<div class=\"none\">|<img", copy) == ['<div class="none">', "<img"]
+    assert '<b>cat/copy.png</b><br>cat<br><span class="out">duplicate: of &#39;cat/0.png&#39;</span>' in copy
+    dark = html.split('<h3 id="dark">')[1].split("<h3")[0]
+    assert "<b>cat/0.png</b><br>cat, train<br><span>dark: mean grey 3" in dark
+
+
+def test_long_lists_are_cut(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of a kind are shown, and how many there are."""
+    monkeypatch.setattr(data_report, "_SHOWN", 2)
+    html = data_report.render(
+        report([Finding(row, "tiny", f"tiny: {row}") for row in range(5)], policies={}), source
+    )
+    assert "The first 2 of 5; the manifest has all." in html
+    assert re.findall(r"tiny: \d", html) == ["tiny: 0", "tiny: 1"]
+
+
+def test_contact_sheets(source: Source) -> None:
+    """Each class and split with its pictures, whole, in a frame of their own proportions."""
+    html = data_report.render(report(), source)
+    heads = re.findall(r"<h3>(.*?) <small>(.*?)</small></h3>", html)
+    assert heads[:3] == [("cat, train", "4 of 4"), ("cat, validation", "1 of 1"), ("cat, test", "1 of 1")]
+    assert len(heads) == 6
+    pictures = re.findall(r"<img alt=\"cat\" src=\"data:image/jpeg;base64,(.*?)\"", html)
+    assert len(pictures) == 6
+    with Image.open(io.BytesIO(base64.b64decode(pictures[0]))) as picture:
+        assert picture.size == (data_report._SIDE, data_report._SIDE)
+
+
+def test_few_of_many_are_spread(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the first to the last name."""
+    monkeypatch.setattr(data_report, "_SHEET", 2)
+    monkeypatch.setattr(data_report, "_pictures", lambda _, names: {name: name for name in names})
+    html = data_report.render(report(), source)
+    assert re.findall(r"<img alt=\"cat\" src=\"(.*?)\"", html)[:2] == ["cat/0.png", "cat/3.png"]
+
+
+@pytest.mark.parametrize(
+    ("values", "heights"),
+    [([5.0, 5.0, 5.0], [100.0]), ([0.0, 31.0, 31.0], [50.0, 100.0])],
+)
+def test_histograms(values: list[float], heights: list[float]) -> None:
+    """The tallest bar is 100 high, empty ones are left out, the last value is in the last bar."""
+    drawn = data_report._histogram("size", np.array(values), "{:.0f}")
+    assert [bar["height"] for bar in drawn["bars"]] == heights
+    assert all(bar["y"] + bar["height"] == pytest.approx(113) for bar in drawn["bars"])
+    assert (drawn["low"], drawn["high"]) == (f"{min(values):.0f}", f"{max(values):.0f}")
+    assert max(bar["x"] + bar["width"] for bar in drawn["bars"]) <= 318
+    assert drawn["alike"] == (len(set(values)) == 1)

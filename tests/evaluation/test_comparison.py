@@ -1,0 +1,283 @@
+"""Comparison: ranks, pairs, words; its table, its page and its picture."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+
+from frostline.errors import FrostlineError
+from frostline.evaluation import chart, style, tables
+from frostline.evaluation.comparison import Candidate, compare, verdict
+from frostline.evaluation.metrics import measure
+from frostline.notes import PLUMBING
+from helpers.results import CLASSES, rows
+
+LABELS = [row % 3 for row in range(60)]
+
+
+def candidate(
+    name: str, wrong: int, *, dataset: str = "pets", note: str = "", loss: float | None = None, first: int = 0
+) -> Candidate:
+    """A classifier that mistakes `wrong` of 60 images, from the `first` on."""
+    guesses = [(label + (first <= row < first + wrong)) % 3 for row, label in enumerate(LABELS)]
+    test = rows(LABELS, guesses)
+    figures = measure(test).as_json()
+    figures["loss"] = figures["loss"] if loss is None else loss
+    metrics = {
+        "dataset": dataset, "dataset_digest": "d" * 64, "note": note,
+        "test": figures, "validation": {"accuracy": 0.5},
+    }  # fmt: skip
+    return Candidate(
+        name=name, metrics=metrics, parameters={"trainable": 5130, "frozen": 20_024_384}, test=test
+    )
+
+
+def ranked(*candidates: Candidate, dataset: str = "pets") -> list[dict[str, Any]]:
+    return compare(candidates)["datasets"][dataset]["classifiers"]
+
+
+def test_best_first() -> None:
+    """Accuracy decides; the best has nobody to be tested against."""
+    found = ranked(candidate("b", 9), candidate("a", 20), candidate("c", 0))
+    assert [(row["rank"], row["classifier"]) for row in found] == [(1, "c"), (2, "b"), (3, "a")]
+    assert found[0]["against_best"] is None
+    assert found[0]["accuracy"] == 1.0
+    assert {row["against_best"]["best"] for row in found[1:]} == {"c"}
+
+
+def test_equal_accuracy_shares_a_rank() -> None:
+    """A tie is a tie; the lower loss comes first, then the name."""
+    found = ranked(
+        candidate("d", 9),
+        candidate("z", 3, loss=0.1),
+        candidate("a", 3, loss=0.2),
+        candidate("b", 3, loss=0.2),
+    )
+    assert [(row["rank"], row["classifier"]) for row in found] == [(1, "z"), (1, "a"), (1, "b"), (4, "d")]
+
+
+def test_order_of_input_does_not_count() -> None:
+    """Any order of params.yaml gives the same comparison."""
+    given = [candidate("a", 4), candidate("b", 2), candidate("c", 2), candidate("d", 7, dataset="cars")]
+    assert compare(given) == compare(given[::-1])
+    assert list(compare(given)["datasets"]) == ["cars", "pets"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (2, "not distinguishable from best at n=60 (p=0.50)"),
+        (5, "not distinguishable from best at n=60 (p=0.062)"),
+        (6, "worse than best at n=60 (p=0.031)"),
+        (30, "worse than best at n=60 (p<0.001)"),
+    ],
+)
+def test_verdicts(wrong: int, words: str) -> None:
+    """p = 2 / 2^wrong where all discordant images speak against one; 0.05 divides."""
+    found = ranked(candidate("best", 0), candidate("other", wrong))
+    assert verdict(found[1], 60) == words
+    assert verdict(found[0], 60) == ""
+    assert (found[1]["against_best"]["only_this_right"], found[1]["against_best"]["only_best_right"]) == (
+        0,
+        wrong,
+    )
+
+
+def test_pairs_go_by_path_not_by_row() -> None:
+    """The same answers in another order of rows pair to the same test: both mistake the first two."""
+    best, other = candidate("best", 2), candidate("other", 9)
+    turned = dataclasses.replace(other, test=other.test.take(np.arange(60)[::-1]))
+    assert ranked(best, turned) == ranked(best, other)
+    paired = ranked(best, turned)[1]["against_best"]
+    assert (paired["only_this_right"], paired["only_best_right"]) == (0, 7)
+
+
+def _other_digest(one: Candidate) -> Candidate:
+    return dataclasses.replace(one, metrics={**one.metrics, "dataset_digest": "e" * 64})
+
+
+def _fewer_rows(one: Candidate) -> Candidate:
+    return dataclasses.replace(one, test=one.test.take(np.arange(59)))
+
+
+def _other_content(one: Candidate) -> Candidate:
+    changed = dataclasses.replace(one.test, ids=("0" * 64, *one.test.ids[1:]))
+    return dataclasses.replace(one, test=changed)
+
+
+def _other_label(one: Candidate) -> Candidate:
+    labels = one.test.labels.copy()
+    labels[0] = (labels[0] + 1) % 3
+    return dataclasses.replace(one, test=dataclasses.replace(one.test, labels=labels))
+
+
+@pytest.mark.parametrize("change", [_other_digest, _fewer_rows, _other_content, _other_label])
+def test_unpaired_refused(change) -> None:
+    """Figures of different images are not ranked against each other."""
+    with pytest.raises(
+        FrostlineError, match=r"different versions of dataset pets; run `dvc repro evaluate@a"
+    ):
+        compare([candidate("a", 1), change(candidate("b", 2))])
+
+
+def test_same_classes_in_another_order_still_pair() -> None:
+    """Labels are compared by class name, not by number."""
+    other = candidate("b", 2)
+    turned = dataclasses.replace(
+        other.test,
+        classes=CLASSES[::-1],
+        labels=2 - other.test.labels,
+        probs=other.test.probs[:, ::-1].copy(),
+    )
+    assert ranked(candidate("a", 1), dataclasses.replace(other, test=turned)) == ranked(
+        candidate("a", 1), other
+    )
+
+
+TWO = compare(
+    [
+        candidate("digits-vgg19", 1, note=PLUMBING, loss=0.27071),
+        candidate("digits-cnn", 12, loss=0.7129),
+        candidate("cars-cnn", 3, dataset="cars", loss=0.3391),
+    ]
+)
+
+
+def test_terminal_table() -> None:
+    """The text that the demo prints, to the letter."""
+    expected = """\
+cars: 60 test images
+
+#  classifier   test  95% interval     loss  trainable  frozen
+-  ----------  -----  --------------  -----  ---------  ------
+1  cars-cnn    95.0%  86.3% to 98.3%  0.339       5.1k   20.0M
+
+pets: 60 test images
+
+#  classifier     test  95% interval     loss  trainable  frozen  note
+-  ------------  -----  --------------  -----  ---------  ------  -----------------------------
+1  digits-vgg19  98.3%  91.1% to 99.7%  0.271       5.1k   20.0M  random weights: plumbing only
+2  digits-cnn    80.0%  68.2% to 88.2%  0.713       5.1k   20.0M
+
+digits-cnn is worse than digits-vgg19 at n=60 (p<0.001)
+"""
+    assert tables.render(TWO) == expected
+
+
+def test_terminal_width() -> None:
+    """The sample's own names fit 100 columns, and no line ends in blanks."""
+    lines = tables.render(TWO).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert all(line == line.rstrip() for line in lines)
+
+
+def test_markdown() -> None:
+    """One table a dataset with full counts, every verdict, and how to read them."""
+    page = tables.markdown(TWO)
+    assert "## pets: 60 test images" in page
+    assert (
+        "| 1 | digits-vgg19 | 98.3% (91.1% to 99.7%) | 0.2707 | 50.0% | 5,130 | 20,024,384 "
+        "| random weights: plumbing only |" in page
+    )
+    assert "- digits-cnn is worse than digits-vgg19 at n=60 (p<0.001)" in page
+    assert "McNemar" in page.splitlines()[-1]
+    bars = {line.count("|") for line in page.splitlines() if line.startswith("|")}
+    assert bars == {9}
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0"),
+        (812, "812"),
+        (999, "999"),
+        (5130, "5.1k"),
+        (999_960, "1.0M"),
+        (20_024_384, "20.0M"),
+        (3 * 10**9, "3.0G"),
+    ],
+)
+def test_short_counts(count: int, text: str) -> None:
+    """Four digits at most, rounded, never 1000.0k."""
+    one = candidate("a", 1)
+    changed = dataclasses.replace(one, parameters={"trainable": count, "frozen": 0})
+    assert f" {text} " in tables.render(compare([changed]))
+
+
+def test_markdown_names_the_images_by_their_manifest() -> None:
+    """A figure that is quoted can say of which photos it is."""
+    assert f"Manifest of the images: `{'d' * 64}`" in tables.markdown(compare([candidate("a", 3)]))
+
+
+def words(figure) -> list[str]:
+    figure.draw_without_rendering()
+    return [
+        text.get_text() for axes in figure.axes for text in [axes.title, axes._left_title, *axes.texts]
+    ] + [text.get_text() for text in figure.texts]
+
+
+def test_chart_says_what_is_seen() -> None:
+    """One dataset: the best, its share, and how many cannot be told from it."""
+    figure = chart.accuracies(compare([candidate("a", 3), candidate("b", 4), candidate("c", 30)]))
+    said = words(figure)
+    assert "a: 95.0% of 60 pets test images right; 1 of 2 others not distinguishable" in " ".join(said)
+    assert "pets, 60 test images" in said
+    assert {"95.0%", "93.3%", "50.0%"} <= set(said)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ((3, 4), "the other is not distinguishable"),
+        ((3, 30), "right; better than the other"),
+        ((3, 30, 35), "right; better than all 2 others"),
+        ((3,), "test images right"),
+    ],
+)
+def test_chart_says_how_far_the_best_can_be_told_from_the_rest(wrong: tuple[int, ...], told: str) -> None:
+    """In words that fit their number."""
+    figure = chart.accuracies(compare([candidate(name, w) for name, w in zip("abc", wrong, strict=False)]))
+    assert told in " ".join(words(figure))
+
+
+def test_chart_draws_the_intervals() -> None:
+    """Every bar ends where the interval ends, every point is the accuracy, best on top."""
+    comparison = compare([candidate("a", 3), candidate("b", 20)])
+    (axes,) = chart.accuracies(comparison).axes
+    bars, points = axes.lines[::2], axes.lines[1::2]
+    for place, row in enumerate(comparison["datasets"]["pets"]["classifiers"]):
+        assert bars[place].get_xdata() == pytest.approx(
+            [100 * row["accuracy_low"], 100 * row["accuracy_high"]]
+        )
+        assert points[place].get_xdata() == pytest.approx([100 * row["accuracy"]])
+        assert points[place].get_ydata() == [place]
+    assert axes.yaxis_inverted()
+
+
+@pytest.mark.parametrize(
+    ("notes", "headings", "labels"), [((PLUMBING, PLUMBING), 1, 0), ((PLUMBING, ""), 0, 1), (("", ""), 0, 0)]
+)
+def test_chart_notes(notes: tuple[str, str], headings: int, labels: int) -> None:
+    """All random: said once in the heading; some random: said at each of them, and drawn hollow."""
+    figure = chart.accuracies(
+        compare(candidate(name, 3, note=note) for name, note in zip("ab", notes, strict=True))
+    )
+    (axes,) = figure.axes
+    assert sum(text.get_text() == PLUMBING for text in figure.texts) == headings
+    assert sum(PLUMBING in tick.get_text() for tick in axes.get_yticklabels()) == labels
+    hollow = sum(line.get_markerfacecolor() == style.PAPER for line in axes.lines[1::2])
+    assert hollow == sum(map(bool, notes))
+
+
+@pytest.mark.parametrize("count", [1, 2, 25])
+def test_chart_fits(count: int) -> None:
+    """One classifier or twenty-five, of two datasets: nothing is cut off."""
+    many = [
+        candidate(f"a-classifier-with-a-name-of-some-length-{n}", n, note=PLUMBING if n % 2 else "")
+        for n in range(count)
+    ]
+    figure = chart.accuracies(compare([*many, candidate("z", 5, dataset="cars")]))
+    figure.draw_without_rendering()
+    drawn, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    assert min(drawn.x0, drawn.y0, width - drawn.x1, height - drawn.y1) > -0.02

@@ -1,0 +1,1 @@
+"""What tests share: tiny images, models, projects, servers."""

@@ -1,0 +1,84 @@
+"""A model in two files: together they say what it says, apart they say whose they are."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from frostline.errors import FrostlineError, InputError
+from frostline.files import sha256
+from frostline.runtime import parts, sessions
+from frostline.runtime.contract import FEATURES
+from helpers.models import contract, model
+
+PIXELS = np.random.default_rng(4).integers(0, 256, (37, 20, 28, 3), np.uint8)
+
+
+def laid(folder: Path, content: bytes) -> Path:
+    """A model with its trunk and head in a folder."""
+    folder.mkdir()
+    for name, part in zip(
+        ("model.onnx", "trunk.onnx", "head.onnx"), (content, *parts.make(content)), strict=True
+    ):
+        (folder / name).write_bytes(part)
+    return folder / "model.onnx"
+
+
+def test_head_of_trunk_is_the_model(tmp_path: Path) -> None:
+    """Both files, opened as scoring opens them, give the model's probabilities and carry its names."""
+    whole = laid(tmp_path / "a", model(features=True))
+    head = parts.open_head(whole, precision="fp32")
+    trunk = parts.open_trunk(head, device="cpu")
+    features = trunk.run(PIXELS)[FEATURES]
+    assert features.shape[1:] == head.shape == (3,)
+    said = sessions.open_session(whole, device="cpu").run(PIXELS)["probs"]
+    assert np.abs(head.session.run(features)["probs"] - said).max() < parts.TOLERANCE
+    assert head.session.sha256 == sha256(whole.read_bytes())
+    assert head.session.contract == contract()
+    assert head.trunk == trunk.sha256 == sha256((tmp_path / "a/trunk.onnx").read_bytes())
+
+
+def test_the_trunk_is_the_same_file_below_another_head() -> None:
+    """Another head, classifier or dataset changes nothing in it; another size of pixels does."""
+    one, head = parts.make(model(features=True))
+    others = contract(classifier="later", classes=("a", "b", "c"), dataset="e" * 64, recipe="s" * 64)
+    other, other_head = parts.make(model(others, features=True, scale=0.07))
+    assert one == other
+    assert head != other_head
+    assert parts.make(model(contract(height=30), features=True))[0] != one
+    assert parts.make(model(contract(resize="crop"), features=True))[0] != one
+
+
+def test_disagreement_is_refused() -> None:
+    """A head with other weights is found out, and so is one that gives no numbers."""
+    whole = model(features=True)
+    trunk, head = parts.make(whole)
+    assert parts.difference(whole, trunk, head, PIXELS) < parts.TOLERANCE
+    other = parts.make(model(features=True, scale=0.051))[1]
+    with pytest.raises(FrostlineError, match="trunk and head disagree with the whole model"):
+        parts.difference(whole, trunk, other, PIXELS)
+    broken = onnx.load_from_string(head)
+    weights = onnx.numpy_helper.to_array(broken.graph.initializer[0]) * np.float32("nan")
+    broken.graph.initializer[0].CopyFrom(
+        onnx.numpy_helper.from_array(weights, broken.graph.initializer[0].name)
+    )
+    with pytest.raises(FrostlineError, match="differs by nan"):
+        parts.difference(whole, trunk, broken.SerializeToString(), PIXELS)
+
+
+def test_parts_of_other_models_are_refused(tmp_path: Path) -> None:
+    """A model without parts, a head of another model, another trunk, a precision that is a file of its own."""
+    whole, other = laid(tmp_path / "a", model(features=True)), model(contract(height=30), features=True)
+    with pytest.raises(InputError, match="features are kept in fp32 or bf16, --precision is int8"):
+        parts.open_head(whole, precision="int8")
+    head = parts.open_head(whole, precision="fp32")
+    (tmp_path / "a/trunk.onnx").write_bytes(parts.make(other)[0])
+    with pytest.raises(InputError, match=r"trunk\.onnx is not the trunk of .*; export the classifier again"):
+        parts.open_trunk(head, device="cpu")
+    whole.write_bytes(other)
+    with pytest.raises(InputError, match=r"head\.onnx is not the head of"):
+        parts.open_head(whole, precision="fp32")
+    (tmp_path / "a/head.onnx").unlink()
+    with pytest.raises(InputError, match=r"there is no head\.onnx beside"):
+        parts.open_head(whole, precision="fp32")

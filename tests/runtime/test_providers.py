@@ -1,0 +1,135 @@
+"""What ONNX Runtime is asked for: options by device and precision, and what is missing."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from frostline.errors import FrostlineError, InputError
+from frostline.runtime import openvino, providers
+
+CACHE = Path("/cache")
+
+
+def test_chains_end_where_nodes_may_go() -> None:
+    """Best first; OpenVINO is a plugin and adds itself."""
+    names = {
+        device: [each if isinstance(each, str) else each[0] for each in providers.chain(
+            device, precision="fp32", cache=CACHE
+        )]
+        for device in ("cpu", "openvino", "cuda", "tensorrt")
+    }  # fmt: skip
+    assert names == {
+        "cpu": ["CPUExecutionProvider"],
+        "openvino": ["CPUExecutionProvider"],
+        "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
+        "tensorrt": ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"],
+    }
+
+
+@pytest.mark.parametrize("graph", [False, True])
+def test_cuda_is_exact_and_graphs_are_asked_for(graph: bool) -> None:
+    """float32 is not TF32; every value is text, as ONNX Runtime wants it."""
+    options = providers.cuda_options(3, graph=graph)
+    assert options["device_id"] == "3"
+    assert options["use_tf32"] == "0"
+    assert options["enable_cuda_graph"] == str(int(graph))
+    assert all(isinstance(value, str) for value in options.values())
+
+
+@pytest.mark.parametrize(
+    ("precision", "fp16", "int8"), [("fp32", "0", "0"), ("fp16", "1", "0"), ("int8", "0", "1")]
+)
+def test_tensorrt_keeps_its_engines(precision: str, fp16: str, int8: str) -> None:
+    """The precision that was asked for and no other; engines and timings in the cache."""
+    options = providers.tensorrt_options(0, precision=precision, cache=CACHE)
+    assert (options["trt_fp16_enable"], options["trt_int8_enable"]) == (fp16, int8)
+    assert options["trt_engine_cache_enable"] == options["trt_timing_cache_enable"] == "1"
+    assert options["trt_engine_cache_path"] == options["trt_timing_cache_path"] == "/cache"
+
+
+@pytest.mark.parametrize(
+    ("precision", "flags", "hint"),
+    [
+        ("fp32", "avx512_bf16 amx_bf16", "f32"),
+        ("bf16", "avx512_bf16", "bf16"),
+        ("int8", "avx2", "f32"),
+        ("int8", "avx512_bf16", "bf16"),
+        ("int8", "amx_bf16", "bf16"),
+    ],
+)
+def test_openvino_is_told_its_arithmetic(
+    monkeypatch: pytest.MonkeyPatch, precision: str, flags: str, hint: str
+) -> None:
+    """On AMX it would choose bfloat16 by itself; what int8 leaves in floats may be that."""
+    monkeypatch.setattr(openvino, "_field", lambda _: flags)
+    options = providers.openvino_options(precision=precision, threads=2, streams=3, cache=CACHE)
+    device = json.loads(options["load_config"])["CPU"]
+    assert device["INFERENCE_PRECISION_HINT"] == hint
+    assert device["INFERENCE_NUM_THREADS"] == "2"
+    assert device["NUM_STREAMS"] == "3"
+    free = providers.openvino_options(precision=precision, threads=None, streams=1, cache=CACHE)
+    assert "INFERENCE_NUM_THREADS" not in free["load_config"]
+
+
+@pytest.mark.parametrize(("threads", "streams"), [(1, 1), (2, 2), (4, 4), (8, 4), (16, 4), (64, 16)])
+def test_few_processors_have_a_run_each(threads: int, streams: int) -> None:
+    """More of them share a run, four or more to one."""
+    assert openvino.streams(threads) == streams
+    assert 1 <= openvino.streams() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize(
+    ("device", "precision"), [("cpu", "bf16"), ("cuda", "int8"), ("cuda", "bf16"), ("openvino", "fp16")]
+)
+def test_a_precision_that_a_device_lacks(device: str, precision: str) -> None:
+    """What it has is listed."""
+    with pytest.raises(
+        InputError, match=rf"--precision {precision}: {device} has fp32, .*; use one of these"
+    ):
+        providers.require_precision(device, precision)
+
+
+@pytest.mark.parametrize(
+    ("flags", "able"), [("avx2 amx_bf16", True), ("avx512_bf16", True), ("avx2 avx512f", False)]
+)
+def test_bfloat16_is_refused_where_it_would_be_float32(
+    monkeypatch: pytest.MonkeyPatch, flags: str, able: bool
+) -> None:
+    """Never another arithmetic under its name."""
+    monkeypatch.setattr(openvino, "_field", lambda _: flags)
+    if able:
+        providers.require_precision("openvino", "bf16")
+    else:
+        with pytest.raises(FrostlineError, match="neither AMX nor AVX-512 BF16"):
+            providers.require_precision("openvino", "bf16")
+
+
+def test_openvino_says_why_it_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A processor that the plugin does not take, or no plugin: one line, with the command."""
+    monkeypatch.setattr(openvino, "devices", lambda: ())
+    monkeypatch.setattr(openvino, "_field", lambda _: "Acme")
+    with pytest.raises(
+        FrostlineError, match="openvino cannot be used: its plugin takes Intel processors only, this"
+    ):
+        providers.require("openvino")
+
+    def absent() -> None:
+        raise ModuleNotFoundError("onnxruntime_ep_openvino")
+
+    monkeypatch.setattr(openvino, "devices", absent)
+    with pytest.raises(FrostlineError, match=r"is not installed; pip install 'frostline\[cpu\]', or use"):
+        providers.require("openvino")
+
+
+def test_the_real_plugin_loads_and_gives_at_most_one_cpu() -> None:
+    """Registered with the installed ONNX Runtime: a device on Intel processors, a reason elsewhere."""
+    assert len(openvino.devices()) == (0 if openvino.missing() else 1)
+    if "GenuineIntel" not in openvino.processor():
+        assert "takes Intel processors only" in openvino.missing()
+
+
+def test_gpus_are_counted_by_the_driver() -> None:
+    """Without a driver there are none, and nothing is raised."""
+    assert providers.gpus() >= 0

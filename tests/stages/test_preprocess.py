@@ -1,0 +1,267 @@
+"""From a raw folder or archive to manifest and summary, as the stage does it."""
+
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from frostline import paths
+from frostline.datasets import manifest as manifests
+from frostline.datasets.manifest import Manifest
+from frostline.errors import InputError
+from frostline.stages import preprocess
+from helpers.images import archive, classes, encoded, folder
+from helpers.params import LENIENT
+from helpers.projects import pets as project
+
+ROOT = Path(__file__).parents[2]
+COUNTS = {"bird": 9, "cat": 12, "dog": 20}
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(project(tmp_path))
+    return tmp_path
+
+
+def made() -> Manifest:
+    """The manifest after running the stage."""
+    preprocess.run("pets")
+    return manifests.read(paths.dataset("pets") / "manifest.parquet")
+
+
+def reasons(manifest: Manifest) -> dict[str, str]:
+    """Path → reason of what is quarantined."""
+    rows = manifest.table.to_pylist()
+    return {row["path"]: row["reason"] for row in rows if row["status"] == "quarantined"}
+
+
+def test_class_folders_are_split_by_the_shares(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every class in every split by about 60:20:20, sizes and hashes noted, a short report at the end."""
+    folder(here / "data/pets", classes(COUNTS))
+    manifest = made()
+    assert (manifest.root, manifest.classes) == ("data/pets", ("bird", "cat", "dog"))
+    assert np.bincount(manifest.split("test").labels).tolist() == [1, 4, 5]
+    assert np.bincount(manifest.split("validation").labels).tolist() == [1, 3, 3]
+    assert np.bincount(manifest.split("train").labels).tolist() == [7, 5, 12]
+    assert set(manifest.table["height"].to_pylist()) == {30, 31, 32, 33, 34}
+    assert capsys.readouterr().out == (
+        "pets: 41 images, 3 classes\n  train 24, validation 7, test 10\n  kept with a finding: tiny 18\n"
+    )
+    summary = json.loads((paths.dataset("pets") / "summary.json").read_text())
+    assert summary["dataset"] == "pets"
+    assert summary["digest"] == manifest.digest
+    assert summary["splits"]["test"]["classes"] == {"bird": 1, "cat": 4, "dog": 5}
+
+
+def test_given_splits_stay(here: Path) -> None:
+    """Test as given, validation carved out of train: about 0.2 / 0.8 of it."""
+    folder(here / "data/pets", classes({"cat": 12, "dog": 12}, prefix="Training/"))
+    folder(
+        here / "data/pets",
+        classes({"a": 0, "b": 0, "x/cat": 1, "cat": 5, "dog": 6}, prefix="testing/", kind="bmp"),
+    )
+    (here / "data/pets/testing/x/cat").rename(here / "data/pets/testing/cat/x")
+    (here / "data/pets/testing/x").rmdir()
+    manifest = made()
+    assert all(path.startswith("testing/") for path in manifest.split("test").paths)
+    assert np.bincount(manifest.split("test").labels).tolist() == [6, 6]
+    assert np.bincount(manifest.split("validation").labels).tolist() == [2, 4]
+    assert all(path.startswith("Training/") for path in manifest.split("validation").paths)
+
+
+def test_a_zip_of_a_folder_is_the_same_dataset(here: Path) -> None:
+    """Same rows and digest from the folder and from an archive of it."""
+    files = classes(COUNTS)
+    folder(here / "data/pets", files)
+    unpacked = made()
+    archive(here / "data/pets.zip", files)
+    project(here, path="data/pets.zip")
+    assert made().digest == unpacked.digest
+
+
+def run_elsewhere(place: Path, files: Mapping[str, bytes], environment: Mapping[str, str]) -> list[bytes]:
+    """The stage's outputs from a process of its own."""
+    folder(project(place) / "data/pets", files)
+    code = "from frostline.stages import preprocess; preprocess.run('pets')"
+    subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=place,
+        env={**os.environ, **environment},
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    return [
+        (place / paths.dataset("pets") / name).read_bytes() for name in ("manifest.parquet", "summary.json")
+    ]
+
+
+def test_outputs_are_the_same_bytes_anywhere(tmp_path: Path) -> None:
+    """Another path, time zone, hash seed and order of writing: the same bytes, without the path."""
+    files = classes(COUNTS) | {"cat/broken.png": encoded(8)[:-40], "dog/copy.png": encoded(2000)}
+    one = run_elsewhere(tmp_path / "one", files, {"TZ": "UTC", "PYTHONHASHSEED": "1"})
+    two = run_elsewhere(
+        tmp_path / "deep/er/two", dict(reversed(files.items())), {"TZ": "Asia/Tokyo", "PYTHONHASHSEED": "99"}
+    )
+    assert one == two
+    assert str(tmp_path).encode() not in b"".join(one)
+
+
+class Shuffled(list[os.DirEntry[str]]):
+    """What scandir gives, in another order."""
+
+    def __init__(self, entries: Iterable[os.DirEntry[str]]) -> None:
+        found = sorted(entries, key=lambda entry: entry.name, reverse=True)
+        super().__init__(random.Random(3).sample(found, len(found)))
+
+    def __enter__(self) -> "Shuffled":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is open."""
+
+
+def test_listing_order_does_not_matter(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that lists at random gives the same manifest."""
+    folder(here / "data/pets", classes(COUNTS) | {"dog/again.png": encoded(2000, height=30, width=42)})
+    digest = made().digest
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: Shuffled(scandir(path)))
+    assert made().digest == digest
+
+
+def cmyk() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("CMYK", (47, 31), (10, 20, 30, 40)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+def test_bad_images_are_rows_with_a_reason(here: Path) -> None:
+    """What cannot be used is kept out and said; what is merely odd is used."""
+    files = {
+        "cat/cut.jpg": encoded(900, kind="jpeg", height=90, width=130)[:-200],
+        "cat/empty.jpg": b"",
+        "cat/page.jpg": b"<!DOCTYPE html><title>404</title>",
+        "dog/cmyk.jpg": cmyk(),
+        "dog/a photo.png": encoded(901),
+        "dog/two\nlines.png": encoded(902),
+        os.fsdecode(b"dog/caf\xe9.png"): encoded(903),
+    }
+    folder(here / "data/pets", classes(COUNTS) | files)
+    (here / "data/pets/cat/gone.jpg").symlink_to("nowhere")
+    manifest = made()
+    assert reasons(manifest) == {
+        "cat/cut.jpg": "truncated JPEG",
+        "cat/empty.jpg": "empty file",
+        "cat/gone.jpg": "cannot be read: No such file or directory",
+        "cat/page.jpg": "not an image: starts with '<!DOCTYPE'",
+    }
+    used = {path for name in ("train", "validation", "test") for path in manifest.split(name).paths}
+    assert {"dog/cmyk.jpg", "dog/a photo.png", "dog/two\nlines.png", "dog/caf\\xe9.png"} <= used
+    summary = json.loads((paths.dataset("pets") / "summary.json").read_text())
+    assert summary["quarantined"]["reasons"] == {
+        "cannot be read": 1, "empty file": 1, "not an image": 1, "truncated JPEG": 1,
+    }  # fmt: skip
+
+
+def test_duplicates_never_straddle(here: Path) -> None:
+    """Copies: one stays; under two labels: none; across given splits: the test one."""
+    base = classes({"cat": 12, "dog": 12}, prefix="train/") | classes({"bird": 0, "cat": 0}, prefix="test/")
+    base |= {f"test/{name}/{number}.png": encoded(5000 + number) for number in range(4) for name in ["cat"]}
+    base |= {f"test/dog/{number}.png": encoded(6000 + number) for number in range(4)}
+    copies = {
+        "train/cat/zz.png": base["train/cat/cat-0.png"],
+        "train/cat/confused.png": encoded(7000),
+        "train/dog/confused.png": encoded(7000),
+        "train/dog/leak.png": base["test/dog/1.png"],
+    }
+    folder(here / "data/pets", base | copies)
+    manifest = made()
+    assert reasons(manifest) == {
+        "train/cat/zz.png": "duplicate: of 'train/cat/cat-0.png'",
+        "train/cat/confused.png": "conflicting labels: 'cat', 'dog'",
+        "train/dog/confused.png": "conflicting labels: 'cat', 'dog'",
+        "train/dog/leak.png": "duplicate across splits: of 'test/dog/1.png'",
+    }
+    project(here, audit={**LENIENT, "duplicate": "keep"})
+    kept = made()
+    assert "train/cat/zz.png" not in reasons(kept)
+    assert len(reasons(kept)) == 3
+    split = {row["path"]: row["split"] for row in kept.table.to_pylist()}
+    assert split["train/cat/zz.png"] == split["train/cat/cat-0.png"]
+
+
+@pytest.mark.parametrize(
+    ("files", "changes", "message"),
+    [
+        (
+            None,
+            {},
+            "data/pets is missing; put or link your images there, one folder a class, "
+            "or fetch the sample with `dvc pull data.dvc`",
+        ),
+        (
+            {"notes.txt": b"x"},
+            {},
+            "data/pets: no images found; put jpg or png files there, one folder a class",
+        ),
+        (classes({"cat": 5}), {}, "data/pets: only one class, 'cat'; a classifier needs two or more"),
+        (
+            classes({"cat": 5, "dog": 1}),
+            {},
+            "class 'dog' has 1 usable different image, too few to appear in train, validation, test; "
+            "add at least 2 or remove the class",
+        ),
+        (
+            {**classes({"cat": 5}), "dog/1.png": b"", "dog/2.png": b"x"},
+            {},
+            "class 'dog' has 0 usable images in train of 2 in all; every class must appear in train, "
+            "validation and test (2 images left out, the first 'dog/1.png': empty file)",
+        ),
+        (
+            classes({"cat": 5, "dog": 5}, prefix="train/") | classes({"cat": 2}, prefix="test/", kind="bmp"),
+            {},
+            "class 'dog' has 0 usable images in test of 5 in all",
+        ),
+        (
+            {**classes({"cat": 5, "dog": 5}), "dog/2.png": b""},
+            {"audit": {**LENIENT, "unreadable": "fail"}},
+            "1 of 11 images cannot be read, the first 'dog/2.png': empty file; mend or remove them, "
+            "or set datasets.pets.audit.unreadable: quarantine",
+        ),
+        (
+            {**classes({"cat": 5, "dog": 5}), "dog/z.png": encoded(1000, height=30, width=41)},
+            {"audit": {**LENIENT, "duplicate": "fail"}},
+            "1 of 11 images repeat others byte for byte, the first 'dog/z.png': duplicate: of 'dog/dog-0.png'; "
+            "mend or remove them, or set datasets.pets.audit.duplicate: quarantine",
+        ),
+    ],
+)
+def test_datasets_that_cannot_be_used(
+    here: Path, files: dict[str, bytes] | None, changes: dict[str, str], message: str
+) -> None:
+    """One line that names the place, the class or file, the count and what to do; nothing is written."""
+    project(here, **changes)
+    if files is not None:
+        folder(here / "data/pets", files)
+    with pytest.raises(InputError) as told:
+        preprocess.run("pets")
+    assert str(told.value).startswith(message)
+    assert "\n" not in str(told.value)
+    assert not Path("artifacts").exists()
+
+
+def test_an_unknown_dataset_is_answered_with_the_nearest(here: Path) -> None:
+    """A slip of the hand costs one line."""
+    with pytest.raises(InputError, match=r"no dataset named 'pest' in params.yaml; did you mean 'pets'"):
+        preprocess.run("pest")
+    assert not (here / "artifacts").exists()
