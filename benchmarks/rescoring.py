@@ -1,6 +1,6 @@
 """How much faster a later model scores an archive whose features are kept: head alone beside whole network.
 
-    python benchmarks/rescoring.py PHOTOS --networks resnet50 --precision fp32 --images 1000
+    python benchmarks/rescoring.py PHOTOS --networks resnet50 --precision float32 --images 1000
 
 Two models share a trunk (random weights: speed does not depend on them) and differ in their heads. All
 contestants are the command `frostline score` in processes of their own, on the same files: the later model
@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from scoring import SIZE, described
 
 NETWORKS = {"mobilenet": "MobileNet", "resnet50": "ResNet50", "vgg19": "VGG19"}
-TOLERANCE = {"fp32": 1e-5, "bf16": 2e-2}
+TOLERANCE = {"float32": 1e-5, "bfloat16": 2e-2}
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def score(folder: Path, model: str, *more: str) -> Timed:
 
 def compare(folder: Path, network: str, precision: str) -> None:
     """A line a contestant, ratios against the later model scored whole."""
-    device = ["--device", "cpu" if precision == "fp32" else "openvino", "--precision", precision]
+    device = ["--device", "cpu" if precision == "float32" else "openvino", "--precision", precision]
     whole = score(folder, "later", *device)
     first = score(folder, "first", *device, "--keep-features")
     again = [score(folder, "later", *device, "--keep-features") for _ in range(3)]
@@ -128,7 +128,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--networks", nargs="+", default=["resnet50", "vgg19"], choices=list(NETWORKS))
-    parser.add_argument("--precision", default="fp32", choices=list(TOLERANCE))
+    parser.add_argument("--precision", default="float32", choices=list(TOLERANCE))
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--child")
     given = parser.parse_args()

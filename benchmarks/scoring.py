@@ -195,7 +195,7 @@ def _script(photos: Path, network: Callable[[np.ndarray], np.ndarray]) -> float:
 
 
 def frostline(
-    folder: Path, photos: Path, network: str, *, device: str = "cpu", precision: str = "fp32"
+    folder: Path, photos: Path, network: str, *, device: str = "cpu", precision: str = "float32"
 ) -> float:
     """The command itself; its job file says how long rows and output took. NaN where the device cannot be used."""
     from frostline.runtime import providers
@@ -213,7 +213,7 @@ def frostline(
 
 def frostline_bf16(folder: Path, photos: Path, network: str) -> float:
     """The command with extra `cpu`, in bfloat16."""
-    return frostline(folder, photos, network, device="openvino", precision="bf16")
+    return frostline(folder, photos, network, device="openvino", precision="bfloat16")
 
 
 def frostline_int8(folder: Path, photos: Path, network: str) -> float:

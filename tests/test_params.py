@@ -211,7 +211,7 @@ def test_parsing_leaves_the_values_alone() -> None:
          + ", ".join(map(repr, config.OPTIMIZERS)) + "; is 'adamm'"),
         (f"{NET}.variants", {}, f"{NET}.variants: must have at least 1 item; is {{}}"),
         (f"{NET}.variants", {"int8": -1}, f"{NET}.variants.int8: must be greater than or equal to 0; is -1"),
-        (f"{NET}.variants", {"int4": 1}, f"{NET}.variants.int4: must be one of 'fp16', 'int8'; is 'int4'"),
+        (f"{NET}.variants", {"int4": 1}, f"{NET}.variants.int4: must be one of 'float16', 'int8'; is 'int4'"),
         (f"{NET}.network.type", "vgg", f"{NET}.network.type: must be one of 'pretrained', 'cnn'; is 'vgg'"),
         (f"{NET}.network.head.dropout", 1, f"{NET}.network.head.dropout: must be less than 1; is 1"),
         (f"{NET}.network.head.dense", {"top": 0},

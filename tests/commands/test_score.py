@@ -214,7 +214,7 @@ def test_job_file(tmp_path: Path, network: Path) -> None:
         "drift_limit": None,
     }
     assert job["kept"] is None
-    assert job["precision"] == "fp32"
+    assert job["precision"] == "float32"
     assert job["provider"]["asked"] == "auto"
     assert job["provider"]["why"]
     if providers.missing("cuda"):
@@ -371,8 +371,11 @@ def test_nothing_readable_is_a_failure_with_rows(tmp_path: Path, network: Path) 
         ({"batch_size": 0}, "--batch-size 0: use 1 to"),
         ({"batch_size": 10**9}, "--batch-size 1000000000: use 1 to"),
         ({"top_k": 0}, "--top-k 0: use 1 or more"),
-        ({"precision": "fp8"}, "--precision fp8: use one of auto, fp32"),
-        ({"precision": "bf16"}, "--precision bf16: cpu has fp32, int8, fp16; use one of these or"),
+        ({"precision": "fp8"}, "--precision fp8: use one of auto, float32"),
+        (
+            {"precision": "bfloat16"},
+            "--precision bfloat16: cpu has float32, int8, float16; use one of these or",
+        ),
         ({"precision": "int8"}, "there is no tiny.int8.onnx; name it in the classifier's `variants`"),
         ({"threads": 0}, "--threads 0: use 1 or more"),
         ({"min_confidence": 1.5}, "--min-confidence 1.5: use 0 to 1"),

@@ -168,6 +168,6 @@ def test_refused_in_one_line(place: Path) -> None:
     (place / "alone.onnx").write_bytes(model(features=True))
     with pytest.raises(InputError, match=r"there is no head\.onnx beside .*score without --keep-features"):
         score.run([str(place / "photos")], model=str(place / "alone.onnx"), out=place / "x.csv", **KEEP)
-    with pytest.raises(InputError, match="kept in fp32 or bf16"):
+    with pytest.raises(InputError, match="kept in float32 or bfloat16"):
         run(place, "first", precision="int8")
     assert not (place / "x.csv.parts").exists()

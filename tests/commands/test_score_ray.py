@@ -108,7 +108,7 @@ def test_what_cannot_be(place: Path, changes: dict[str, Any], line: str) -> None
         ("photos", "none.onnx", {}, "no model file"),
         ("photos", "broken.onnx", {}, r"broken\.onnx: ONNX Runtime cannot load it"),
         ("photos", "model.onnx", {"precision": "int8"}, r"int8: there is no .*model\.int8\.onnx"),
-        ("photos", "model.onnx", {"precision": "int8", "device": "cuda"}, "int8: cuda has fp32, fp16"),
+        ("photos", "model.onnx", {"precision": "int8", "device": "cuda"}, "int8: cuda has float32, float16"),
         ("photos", "model.onnx", {"out": "begun.parquet"}, "holds 3 finished rows of a job"),
     ],
 )

@@ -19,7 +19,7 @@ from helpers.networks import HEIGHT, KERAS_COPIES, WIDTH, augmentation, classifi
 
 pytestmark = KERAS_COPIES
 PICTURES = np.random.default_rng(4).integers(0, 256, (5, HEIGHT, WIDTH, 3), np.uint8)
-HERE = {"device": "cpu", "precision": "fp32"}  # ONNX Runtime's own provider stands in for OpenVINO's
+HERE = {"device": "cpu", "precision": "float32"}  # ONNX Runtime's own provider stands in for OpenVINO's
 
 
 def frozen(precision: str, backbone: str = "mobilenet") -> Any:
@@ -34,9 +34,9 @@ def halved() -> Any:
     return frozen("bfloat16")
 
 
-def processor(monkeypatch: pytest.MonkeyPatch, *, bf16: bool, missing: str = "") -> None:
+def processor(monkeypatch: pytest.MonkeyPatch, *, bfloat16: bool, missing: str = "") -> None:
     """One that multiplies bfloat16 or not, with the plugin or without."""
-    monkeypatch.setattr(openvino, "has_bf16", lambda: bf16)
+    monkeypatch.setattr(openvino, "has_bfloat16", lambda: bfloat16)
     monkeypatch.setattr(openvino, "missing", lambda: missing)
 
 
@@ -66,7 +66,7 @@ def test_layers_get_their_precision_back(halved: Any) -> None:
     """Also where the conversion fails."""
     before = [layer.dtype_policy.name for layer in halved.layers]
     with pytest.raises(backends.UnfitError):
-        exported(halved, device="cuda", precision="fp32")
+        exported(halved, device="cuda", precision="float32")
     assert [layer.dtype_policy.name for layer in halved.layers] == before
     assert "mixed_bfloat16" in before
 
@@ -81,17 +81,17 @@ def test_it_travels(halved: Any) -> None:
 
 def test_keras_alone_where_nothing_is_faster(monkeypatch: pytest.MonkeyPatch, halved: Any) -> None:
     """float32, a processor without bfloat16, no plugin: one way, whose name is Keras' and TensorFlow's."""
-    processor(monkeypatch, bf16=True)
+    processor(monkeypatch, bfloat16=True)
     assert [way.name for way in ways(residual().body)] == [framework()]
-    processor(monkeypatch, bf16=False)
+    processor(monkeypatch, bfloat16=False)
     assert [way.name for way in ways(halved)] == [framework()]
-    processor(monkeypatch, bf16=True, missing="not installed")
+    processor(monkeypatch, bfloat16=True, missing="not installed")
     assert [way.name for way in ways(halved)] == [framework()]
 
 
 def test_openvino_first_in_bfloat16(monkeypatch: pytest.MonkeyPatch, halved: Any) -> None:
     """Its version is in the name, which is part of the key of the features."""
-    processor(monkeypatch, bf16=True)
+    processor(monkeypatch, bfloat16=True)
     monkeypatch.setattr(backends.metadata, "version", lambda name: {openvino.PACKAGE: "7.8.9"}[name])
     assert [way.name for way in ways(halved)] == ["OpenVINO's plugin 7.8.9 in bf16", framework()]
     assert packages(halved) == (openvino.PACKAGE,)
@@ -102,7 +102,7 @@ def test_one_conversion_for_all_views(
     of: Images, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     """The trunk is exported once, and said to be; what is cached asks for nothing; Keras' features lie elsewhere."""
-    processor(monkeypatch, bf16=False)
+    processor(monkeypatch, bfloat16=False)
     net, made = frozen("bfloat16"), []
     real = conversion.trunk
 
@@ -119,7 +119,7 @@ def test_one_conversion_for_all_views(
     fresh = features(of, trunk=net, key={})[:]
     features(of, trunk=net, key={}, view=view)
     assert made == [1]
-    assert capsys.readouterr().err.count("trunk: on cpu in fp32\n") == 1
+    assert capsys.readouterr().err.count("trunk: on cpu in float32\n") == 1
     monkeypatch.setattr(
         backends, "ways", lambda _, **__: [Way("exported", lambda _: pytest.fail("computed again"))]
     )
@@ -151,11 +151,11 @@ def test_the_file_is_kept_beside_the_features(
 
 def test_keras_steps_in(of: Images, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     """A device that does not come up costs one note, not the training; nothing is kept under its name."""
-    processor(monkeypatch, bf16=False)
+    processor(monkeypatch, bfloat16=False)
     net = frozen("bfloat16")
     expected = features(of, trunk=net, key={"of": "Keras"})[:]
     plain = ways(net)[-1]
-    absent = Way("absent", partial(exported, net, device="cuda", precision="fp32"))
+    absent = Way("absent", partial(exported, net, device="cuda", precision="float32"))
     monkeypatch.setattr(backends, "ways", lambda _, **__: [absent, plain])
     assert np.array_equal(features(of, trunk=net, key={"of": "both"})[:], expected)
     view = View(augmentation(rotation=20, views=2), 1)
@@ -167,7 +167,7 @@ def test_keras_steps_in(of: Images, monkeypatch: pytest.MonkeyPatch, capsys: pyt
 
 
 @pytest.mark.skipif(
-    not openvino.has_bf16() or bool(openvino.missing()), reason="no processor for OpenVINO's bfloat16"
+    not openvino.has_bfloat16() or bool(openvino.missing()), reason="no processor for OpenVINO's bfloat16"
 )
 def test_openvino_itself(of: Images) -> None:
     """On such a processor it is the one that computes, and it computes the same function."""

@@ -28,7 +28,7 @@ def laid(folder: Path, content: bytes) -> Path:
 def test_head_of_trunk_is_the_model(tmp_path: Path) -> None:
     """Both files, opened as scoring opens them, give the model's probabilities and carry its names."""
     whole = laid(tmp_path / "a", model(features=True))
-    head = parts.open_head(whole, precision="fp32")
+    head = parts.open_head(whole, precision="float32")
     trunk = parts.open_trunk(head, device="cpu")
     features = trunk.run(PIXELS)[FEATURES]
     assert features.shape[1:] == head.shape == (3,)
@@ -70,15 +70,15 @@ def test_disagreement_is_refused() -> None:
 def test_parts_of_other_models_are_refused(tmp_path: Path) -> None:
     """A model without parts, a head of another model, another trunk, a precision that is a file of its own."""
     whole, other = laid(tmp_path / "a", model(features=True)), model(contract(height=30), features=True)
-    with pytest.raises(InputError, match="features are kept in fp32 or bf16, --precision is int8"):
+    with pytest.raises(InputError, match="features are kept in float32 or bfloat16, --precision is int8"):
         parts.open_head(whole, precision="int8")
-    head = parts.open_head(whole, precision="fp32")
+    head = parts.open_head(whole, precision="float32")
     (tmp_path / "a/trunk.onnx").write_bytes(parts.make(other)[0])
     with pytest.raises(InputError, match=r"trunk\.onnx is not the trunk of .*; export the classifier again"):
         parts.open_trunk(head, device="cpu")
     whole.write_bytes(other)
     with pytest.raises(InputError, match=r"head\.onnx is not the head of"):
-        parts.open_head(whole, precision="fp32")
+        parts.open_head(whole, precision="float32")
     (tmp_path / "a/head.onnx").unlink()
     with pytest.raises(InputError, match=r"there is no head\.onnx beside"):
-        parts.open_head(whole, precision="fp32")
+        parts.open_head(whole, precision="float32")

@@ -21,7 +21,7 @@ def test_a_real_profile_counts_every_node() -> None:
     """Cast, mean, matrix product and softmax of the small model, all on the CPU provider."""
 
     def start(prefix: Path) -> Any:
-        return loading.load(model(), "cpu", "fp32", profile=prefix)
+        return loading.load(model(), "cpu", "float32", profile=prefix)
 
     def trial(runtime: onnxruntime.InferenceSession) -> None:
         runtime.run(None, {"image": np.zeros((1, 20, 28, 3), np.uint8)})
@@ -50,10 +50,10 @@ def test_a_device_on_which_nothing_ran_is_refused(monkeypatch: pytest.MonkeyPatc
     """The provider's name in the list proves nothing."""
     load = loading.load
     monkeypatch.setattr(
-        loading, "load", lambda content, *_, **more: load(content, "cpu", "fp32", profile=more["profile"])
+        loading, "load", lambda content, *_, **more: load(content, "cpu", "float32", profile=more["profile"])
     )
     with pytest.raises(pool.FrostlineError, match="not one node ran there"):
-        pool._prove(model(), "cuda", "fp32", threads=None)
+        pool._prove(model(), "cuda", "float32", threads=None)
 
 
 def test_a_convolution_left_to_the_cpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,4 +62,4 @@ def test_a_convolution_left_to_the_cpu_is_refused(monkeypatch: pytest.MonkeyPatc
     found = placement.read(events, allowed={providers.CUDA})
     monkeypatch.setattr(placement, "profiled", lambda *_, **__: found)
     with pytest.raises(pool.FrostlineError, match="would leave MatMul to another provider"):
-        pool._prove(model(), "cuda", "fp32", threads=None)
+        pool._prove(model(), "cuda", "float32", threads=None)

@@ -16,7 +16,7 @@ def test_chains_end_where_nodes_may_go() -> None:
     """Best first; OpenVINO is a plugin and adds itself."""
     names = {
         device: [each if isinstance(each, str) else each[0] for each in providers.chain(
-            device, precision="fp32", cache=CACHE
+            device, precision="float32", cache=CACHE
         )]
         for device in ("cpu", "openvino", "cuda", "tensorrt")
     }  # fmt: skip
@@ -39,12 +39,12 @@ def test_cuda_is_exact_and_graphs_are_asked_for(graph: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("precision", "fp16", "int8"), [("fp32", "0", "0"), ("fp16", "1", "0"), ("int8", "0", "1")]
+    ("precision", "float16", "int8"), [("float32", "0", "0"), ("float16", "1", "0"), ("int8", "0", "1")]
 )
-def test_tensorrt_keeps_its_engines(precision: str, fp16: str, int8: str) -> None:
+def test_tensorrt_keeps_its_engines(precision: str, float16: str, int8: str) -> None:
     """The precision that was asked for and no other; engines and timings in the cache."""
     options = providers.tensorrt_options(0, precision=precision, cache=CACHE)
-    assert (options["trt_fp16_enable"], options["trt_int8_enable"]) == (fp16, int8)
+    assert (options["trt_fp16_enable"], options["trt_int8_enable"]) == (float16, int8)
     assert options["trt_engine_cache_enable"] == options["trt_timing_cache_enable"] == "1"
     assert options["trt_engine_cache_path"] == options["trt_timing_cache_path"] == "/cache"
 
@@ -52,8 +52,8 @@ def test_tensorrt_keeps_its_engines(precision: str, fp16: str, int8: str) -> Non
 @pytest.mark.parametrize(
     ("precision", "flags", "hint"),
     [
-        ("fp32", "avx512_bf16 amx_bf16", "f32"),
-        ("bf16", "avx512_bf16", "bf16"),
+        ("float32", "avx512_bf16 amx_bf16", "f32"),
+        ("bfloat16", "avx512_bf16", "bf16"),
         ("int8", "avx2", "f32"),
         ("int8", "avx512_bf16", "bf16"),
         ("int8", "amx_bf16", "bf16"),
@@ -81,12 +81,13 @@ def test_few_processors_have_a_run_each(threads: int, streams: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("device", "precision"), [("cpu", "bf16"), ("cuda", "int8"), ("cuda", "bf16"), ("openvino", "fp16")]
+    ("device", "precision"),
+    [("cpu", "bfloat16"), ("cuda", "int8"), ("cuda", "bfloat16"), ("openvino", "float16")],
 )
 def test_a_precision_that_a_device_lacks(device: str, precision: str) -> None:
     """What it has is listed."""
     with pytest.raises(
-        InputError, match=rf"--precision {precision}: {device} has fp32, .*; use one of these"
+        InputError, match=rf"--precision {precision}: {device} has float32, .*; use one of these"
     ):
         providers.require_precision(device, precision)
 
@@ -100,10 +101,10 @@ def test_bfloat16_is_refused_where_it_would_be_float32(
     """Never another arithmetic under its name."""
     monkeypatch.setattr(openvino, "_field", lambda _: flags)
     if able:
-        providers.require_precision("openvino", "bf16")
+        providers.require_precision("openvino", "bfloat16")
     else:
         with pytest.raises(FrostlineError, match="neither AMX nor AVX-512 BF16"):
-            providers.require_precision("openvino", "bf16")
+            providers.require_precision("openvino", "bfloat16")
 
 
 def test_openvino_says_why_it_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:

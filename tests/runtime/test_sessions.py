@@ -242,7 +242,7 @@ def test_openvino_divides_its_threads_among_runs(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(loading, "load", instead)
     monkeypatch.setattr(pool.providers, "require", lambda _: None)
     monkeypatch.setattr(pool, "_prove", lambda *_, **__: Proof({openvino.NAME: 1}, (), 1))
-    opened = pool.start(model(), "openvino", "fp32", threads=3, parallel=parallel)
+    opened = pool.start(model(), "openvino", "float32", threads=3, parallel=parallel)
     opened.names = ("probs",)
     assert told == [opened.streams] == [3 if parallel else 1]
     batch = np.random.default_rng(3).integers(0, 256, (8, 20, 28, 3), np.uint8)
@@ -252,7 +252,7 @@ def test_openvino_divides_its_threads_among_runs(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.skipif(bool(openvino.missing()), reason="OpenVINO's plugin does not run here")
-@pytest.mark.parametrize("precision", ["fp32", "bf16"] if openvino.has_bf16() else ["fp32"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"] if openvino.has_bfloat16() else ["float32"])
 def test_openvino_itself_in_parallel(precision: str) -> None:
     """Every row is the very same, alone or beside others."""
     batch = np.random.default_rng(3).integers(0, 256, (16, 20, 28, 3), np.uint8)
@@ -266,7 +266,7 @@ def test_openvino_itself_in_parallel(precision: str) -> None:
 
 @pytest.mark.skipif(bool(openvino.missing()), reason="OpenVINO's plugin does not run here")
 @pytest.mark.parametrize(
-    ("precision", "within"), [("fp32", 1e-6), *([("bf16", 1e-2)] if openvino.has_bf16() else [])]
+    ("precision", "within"), [("float32", 1e-6), *([("bfloat16", 1e-2)] if openvino.has_bfloat16() else [])]
 )
 def test_openvino_itself_settled_on_a_size(precision: str, within: float) -> None:
     """Rows are the same within the precision's tolerance, also of batches that are smaller and larger."""
@@ -288,7 +288,7 @@ def test_openvino_settles_on_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
         return load(content, "cpu", *rest, **more)
 
     batch = np.random.default_rng(3).integers(0, 256, (11, 20, 28, 3), np.uint8)
-    opened = pool.start(model(), "cpu", "fp32", threads=None)
+    opened = pool.start(model(), "cpu", "float32", threads=None)
     monkeypatch.setattr(loading, "load", instead)
     opened.device, opened.names = "openvino", ("probs",)
     before = opened.run(batch)["probs"]

@@ -28,27 +28,27 @@ PHOTOS = {"a/1.png": encoded(1), "a/2.png": encoded(2)}
 def test_a_network_travels_closed() -> None:
     """Its copy opens at the first call, gives what a session gives, and says where it runs only then."""
     content = model()
-    sent = Opening(content, "cpu", "fp32", 1, features=False, foreign=None, batch_size=2)
+    sent = Opening(content, "cpu", "float32", 1, features=False, foreign=None, batch_size=2)
     there = pickle.loads(pickle.dumps(sent))
     assert there.about == {}
     session = open_session(content, device="cpu")
     height, width = session.contract.height, session.contract.width
     batch = np.random.default_rng(0).integers(0, 256, (2, height, width, 3), dtype=np.uint8)
     assert np.array_equal(there(batch)["probs"], session.run(batch)["probs"])
-    assert (there.about["used"], there.about["precision"]) == ("CPUExecutionProvider", "fp32")
+    assert (there.about["used"], there.about["precision"]) == ("CPUExecutionProvider", "float32")
     assert there.content == b""
 
 
 def test_who_did_how_much(capsys: pytest.CaptureFixture[str]) -> None:
     """Each actor is named once, when it opened its network; the summary names the busiest eight."""
     work = Elsewhere(Cluster("head:6379", (Node(10, 0),)), Pool(10, 1, 0))
-    about = (("used", "CPUExecutionProvider"), ("precision", "fp32"))
+    about = (("used", "CPUExecutionProvider"), ("precision", "float32"))
     for process in range(10):
         for _ in range(2):
             work._count(Actor(process, "there", about), process + 1)
     said = capsys.readouterr().out.splitlines()
     assert len(said) == 10
-    assert said[0] == "process 0 on there runs on CPUExecutionProvider in fp32"
+    assert said[0] == "process 0 on there runs on CPUExecutionProvider in float32"
     assert work.told.startswith("by 10 actors of Ray (process 9 on there: 20 images; ")
     assert work.told.endswith("process 2 on there: 6 images and 2 more)")
     assert (work.values()["address"], work.values()["actors"]) == ("head:6379", 10)

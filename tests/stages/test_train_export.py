@@ -460,10 +460,10 @@ def test_export_makes_the_variants_that_are_named(tmp_path: Path) -> None:
     """
     folder = Path("artifacts/models/thawed")
     shutil.copytree(folder, tmp_path / "kept")
-    settle(changed(SETTINGS, {"classifiers.thawed.variants": {"fp16": 100.0, "int8": 100.0}}))
+    settle(changed(SETTINGS, {"classifiers.thawed.variants": {"float16": 100.0, "int8": 100.0}}))
     export.run("thawed")
     names = {"model.onnx", "trunk.onnx", "head.onnx", "agreement.json"}
-    names |= {"model.fp16.onnx", "model.int8.onnx", "variants.json"}
+    names |= {"model.float16.onnx", "model.int8.onnx", "variants.json"}
     assert {path.name for path in folder.iterdir()} == names
     assert (folder / "model.onnx").read_bytes() == (tmp_path / "kept/model.onnx").read_bytes()
     costs = json.loads((folder / "variants.json").read_text())
@@ -475,7 +475,7 @@ def test_export_makes_the_variants_that_are_named(tmp_path: Path) -> None:
         assert cost["points"] == pytest.approx(
             100 * (cost["only_exact"] - cost["only_variant"]) / len(tested), abs=1e-5
         )
-    assert costs["fp16"]["largest_difference"] < 0.01
+    assert costs["float16"]["largest_difference"] < 0.01
     shutil.rmtree(folder)
     shutil.copytree(tmp_path / "kept", folder)
 

@@ -27,8 +27,8 @@ from frostline.cli.app import command, on_cluster, run
     "--precision",
     default="auto",
     show_default=True,
-    type=click.Choice(["auto", "fp32", "fp16", "bf16", "int8"]),
-    help="What the network computes in; auto is fp32.",
+    type=click.Choice(["auto", "float32", "float16", "bfloat16", "int8"]),
+    help="What the network computes in; auto is float32.",
 )
 @click.option(
     "--batch-size", type=click.IntRange(1, 65536), help="Images at once, instead of a measured number."

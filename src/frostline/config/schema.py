@@ -221,7 +221,9 @@ class Classifier(Section):
     training: Training | None
     # The most points of accuracy on the test split that the model may lose in a smaller arithmetic.
     variants: (
-        Annotated[dict[Literal["fp16", "int8"], Annotated[float, Field(ge=0, le=100)]], Field(min_length=1)]
+        Annotated[
+            dict[Literal["float16", "int8"], Annotated[float, Field(ge=0, le=100)]], Field(min_length=1)
+        ]
         | None
     )
     phases: Annotated[dict[Name, Phase], Field(min_length=1)]

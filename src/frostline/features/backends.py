@@ -49,11 +49,12 @@ def ways(trunk: Any, *, parallel: bool = False) -> list[Way]:
     plain = Way(framework(), lambda _: Forward(trunk))
     if str(trunk.output.dtype) != "bfloat16" or keras().backend.backend() != "tensorflow":
         return [plain]
-    if not openvino.has_bf16() or openvino.missing():
+    if not openvino.has_bfloat16() or openvino.missing():
         return [plain]
+    # Its wording stands in keys of the cache: another would compute all features anew.
     name = f"OpenVINO's plugin {metadata.version(openvino.PACKAGE)} in bf16"
     return [
-        Way(name, partial(exported, trunk, device="openvino", precision="bf16", parallel=parallel)),
+        Way(name, partial(exported, trunk, device="openvino", precision="bfloat16", parallel=parallel)),
         plain,
     ]
 

@@ -39,7 +39,7 @@ def processor() -> str:
     return _field("vendor_id") + " " + _field("model name")
 
 
-def has_bf16() -> bool:
+def has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 itself (AMX or AVX-512 BF16)."""
     return bool({"amx_bf16", "avx512_bf16"} & set(_field("flags").split()))
 

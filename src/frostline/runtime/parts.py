@@ -24,7 +24,7 @@ from frostline.runtime.sessions import Session
 PART = "frostline.part"
 TRUNK, HEAD = "trunk.onnx", "head.onnx"
 TOLERANCE = 1e-5  # of a probability: the same arithmetic, summed perhaps in another order
-PRECISIONS = ("fp32", "bf16")  # the others are files of whole networks
+PRECISIONS = ("float32", "bfloat16")  # the others are files of whole networks
 _BATCH = 32
 
 
@@ -92,7 +92,7 @@ def difference(model: bytes, trunk: bytes, head: bytes, pixels: npt.NDArray[np.u
 
 
 def _plain(content: bytes) -> Any:
-    opened = pool.start(content, "cpu", "fp32", threads=None)
+    opened = pool.start(content, "cpu", "float32", threads=None)
     opened.names = opened.every
     return opened.run
 
@@ -123,7 +123,7 @@ def open_head(model: Path, *, precision: str, threads: int | None = None) -> Hea
         )
     path = model.with_name(HEAD)
     content = _read(path, of=model)
-    opened = pool.start(content, "cpu", "fp32", threads=threads)
+    opened = pool.start(content, "cpu", "float32", threads=threads)
     about = opened.runtime.get_modelmeta().custom_metadata_map
     of = json.loads(about.get(PART, "{}"))
     digest = sha256_file(model)

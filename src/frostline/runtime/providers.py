@@ -24,12 +24,12 @@ INSTALL = {
 
 # What each device computes in, and the exported file that it needs for it.
 PRECISIONS = {
-    "cpu": ("fp32", "int8", "fp16"),
-    "openvino": ("fp32", "bf16", "int8"),
-    "cuda": ("fp32", "fp16"),
-    "tensorrt": ("fp32", "fp16", "int8"),
+    "cpu": ("float32", "int8", "float16"),
+    "openvino": ("float32", "bfloat16", "int8"),
+    "cuda": ("float32", "float16"),
+    "tensorrt": ("float32", "float16", "int8"),
 }
-VARIANTS = ("fp16", "int8")
+VARIANTS = ("float16", "int8")
 
 Options = dict[str, str]
 
@@ -47,10 +47,10 @@ def require_precision(device: str, precision: str) -> None:
         raise InputError(
             f"--precision {precision}: {device} has {able}; use one of these or another --device"
         )
-    if precision == "bf16" and not openvino.has_bf16():
+    if precision == "bfloat16" and not openvino.has_bfloat16():
         raise FrostlineError(
-            "--precision bf16: this processor has neither AMX nor AVX-512 BF16, bfloat16 would be computed as "
-            "float32; use --precision fp32 or int8"
+            "--precision bfloat16: this processor has neither AMX nor AVX-512 BF16, bfloat16 would be computed as "
+            "float32; use --precision float32 or int8"
         )
 
 
@@ -117,7 +117,7 @@ def tensorrt_options(gpu: int, *, precision: str, cache: Path, graph: bool = Fal
     """TensorRT: engines and timings are kept in `cache`, so that only the first job of a model builds them."""
     return {
         "device_id": str(gpu),
-        "trt_fp16_enable": str(int(precision == "fp16")),
+        "trt_fp16_enable": str(int(precision == "float16")),
         "trt_int8_enable": str(int(precision == "int8")),
         "trt_engine_cache_enable": "1",
         "trt_engine_cache_path": str(cache),
@@ -134,7 +134,7 @@ def openvino_options(*, precision: str, threads: int | None, streams: int, cache
     What an int8 network leaves in floats is bfloat16 where the processor has it (2e-4 in a probability of a ResNet50
     with random weights).
     """
-    halved = precision == "bf16" or (precision == "int8" and openvino.has_bf16())
+    halved = precision == "bfloat16" or (precision == "int8" and openvino.has_bfloat16())
     device = {
         "INFERENCE_PRECISION_HINT": "bf16" if halved else "f32",
         "PERFORMANCE_HINT": "THROUGHPUT",

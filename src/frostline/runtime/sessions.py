@@ -22,7 +22,7 @@ from frostline.runtime.pool import Opened
 from frostline.runtime.running import out_of_memory
 
 DEVICES = ("auto", "cpu", "openvino", "cuda", "tensorrt")
-PRECISIONS = ("auto", "fp32", "fp16", "bf16", "int8")
+PRECISIONS = ("auto", "float32", "float16", "bfloat16", "int8")
 SILENT = loading.SILENT
 _AUTO = ("cuda", "openvino", "cpu")  # the fastest that comes up
 
@@ -113,7 +113,7 @@ def open_session(  # noqa: PLR0913  # what the options of the command say
     for option, value, known in (("device", device, DEVICES), ("precision", precision, PRECISIONS)):
         if value not in known:
             raise InputError(f"unknown {option} {value!r}; use one of {', '.join(known)}")
-    exact = "fp32" if precision == "auto" else precision
+    exact = "float32" if precision == "auto" else precision
     name, content = _content(source, exact)
     try:
         opened, why = choose(content, device, exact, threads=threads, parallel=parallel)
@@ -170,7 +170,7 @@ def _content(source: Path | bytes, precision: str) -> tuple[str, bytes]:
         if path != source and source.exists():
             raise InputError(
                 f"--precision {precision}: there is no {printable(path)}; name it in the classifier's "
-                f"`variants` in params.yaml and export again, or use --precision fp32"
+                f"`variants` in params.yaml and export again, or use --precision float32"
             ) from None
         raise InputError(f"{printable(path)}: cannot be read: No such file; name a model.onnx file") from None
     except OSError as error:

@@ -60,12 +60,12 @@ def compared(exact: npt.NDArray[Any], variant: npt.NDArray[Any], labels: npt.NDA
 
 
 def make(precision: str, model: bytes, *, calibration: Callable[[], Iterator[Pixels]]) -> bytes:
-    """A model's bytes in `fp16` or `int8`; `calibration` gives batches of training images, uint8."""
-    made = _fp16(model) if precision == "fp16" else _int8(model, calibration)
+    """A model's bytes in `float16` or `int8`; `calibration` gives batches of training images, uint8."""
+    made = _float16(model) if precision == "float16" else _int8(model, calibration)
     return _marked(made, precision, of=model)
 
 
-def _fp16(model: bytes) -> Any:
+def _float16(model: bytes) -> Any:
     """Weights and arithmetic in float16; pixels come in and probabilities go out as before."""
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16

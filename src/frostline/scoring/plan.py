@@ -76,7 +76,7 @@ def make(  # noqa: PLR0913  # what a job is made of
             raise InputError(
                 "--keep-features: a model of other origin has no trunk; leave out one of the two"
             )
-        precision = "fp32" if options.precision == "auto" else options.precision
+        precision = "float32" if options.precision == "auto" else options.precision
         head = open_head(model, precision=precision, threads=options.threads)
         return Plan(source, items, model, head.session, out, options, head)
     opening = here or options

@@ -135,9 +135,9 @@ def here(options: Options) -> Options:
         return options
     device = options.device
     if device in {"cuda", "tensorrt"}:
-        providers.require_precision(device, "fp32" if options.precision == "auto" else options.precision)
+        providers.require_precision(device, "float32" if options.precision == "auto" else options.precision)
         device = "cpu"
-    elif device == "auto" and options.precision != "bf16" and providers.gpus():
+    elif device == "auto" and options.precision != "bfloat16" and providers.gpus():
         device = "cpu"
     return dataclasses.replace(options, device=device, threads=options.threads or 1)
 
