@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from frostline import files
-from frostline.config import Head, Phase
+from frostline.config import ClassifierHead, Phase
 from frostline.models import heads
 from frostline.models.keras_backend import keras
 from frostline.store import Rows, Store
@@ -55,7 +55,7 @@ def head(width: int) -> Any:
     """The lecture's: one sigmoid unit on everything."""
     keras(seed=7)
     return heads.build(
-        Head(pooling="flatten", standardize=False, dense={}, dropout=0.0), features=width, classes=2
+        ClassifierHead(pooling="flatten", standardize=False, dense={}, dropout=0.0), features=width, classes=2
     )
 
 

@@ -21,7 +21,7 @@ from frostline.runtime import providers
 from frostline.runtime.contract import WeightsSource, to_values
 from frostline.runtime.sessions import Session, open_session
 from frostline.scoring import plan, summary
-from frostline.scoring.merge import Tally
+from frostline.scoring.merge import ScoreCounts
 from frostline.scoring.rows import SCHEMA
 from frostline.scoring.writers import FORMATS
 from helpers.foreign_models import VALUES as FOREIGN
@@ -328,7 +328,7 @@ def test_the_batch_size_is_measured_once(
 
 def test_many_labels_are_cut() -> None:
     """A thousand classes do not fill the terminal; what is left out is counted."""
-    tally = Tally()
+    tally = ScoreCounts()
     tally.labels.update({f"label {number}": 20 - number for number in range(13)})
     tally.labels["line\nbreak"] = 50
     lines = summary.labels(tally)

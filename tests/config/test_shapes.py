@@ -5,14 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frostline.config import Block, Pooling, Size, shapes
+from frostline.config import ConvolutionBlock, Pooling, Size, shapes
 from helpers.params import BLOCK, HALVING
 
 
-def block(**changes) -> Block:
+def block(**changes) -> ConvolutionBlock:
     """A block with changes; `pool` changes its pooling."""
     pool = changes.pop("pool", {})
-    return Block(**{**BLOCK, "pooling": None if pool is None else {**HALVING, **pool}, **changes})
+    return ConvolutionBlock(**{**BLOCK, "pooling": None if pool is None else {**HALVING, **pool}, **changes})
 
 
 def size(height: int, width: int | None = None) -> Size:
@@ -91,7 +91,7 @@ poolings = st.none() | st.builds(
 some_blocks = st.dictionaries(
     st.sampled_from("abc"),
     st.builds(
-        lambda **values: Block(**{**BLOCK, **values}),
+        lambda **values: ConvolutionBlock(**{**BLOCK, **values}),
         convolutions=st.integers(1, 2), kernel=st.integers(1, 7), stride=st.integers(1, 4),
         padding=st.integers(0, 3), pooling=poolings,
     ),
@@ -101,7 +101,7 @@ some_blocks = st.dictionaries(
 
 @settings(max_examples=40, deadline=None)
 @given(blocks=some_blocks, side=st.integers(8, 200), evenly=st.booleans())
-def test_advice_holds(blocks: dict[str, Block], side: int, evenly: bool) -> None:
+def test_advice_holds(blocks: dict[str, ConvolutionBlock], side: int, evenly: bool) -> None:
     """Every advised size has no problem, none between it and the size given would have done, as NumPy counts."""
     found = shapes.near(blocks, side, evenly=evenly)
     for each in found:

@@ -14,7 +14,7 @@ from frostline.datasets import data_report
 from frostline.datasets import manifest as manifests
 from frostline.datasets.findings import Finding
 from frostline.datasets.layout import SPLITS, Placed
-from frostline.datasets.source import Source, open_source
+from frostline.datasets.source import ImageSource, open_source
 from helpers.images import encoded, folder
 
 CLASSES = ("cat", "d<o>g")
@@ -29,7 +29,7 @@ def rows() -> list[tuple[str, int, str, str]]:
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Iterator[Source]:
+def source(tmp_path: Path) -> Iterator[ImageSource]:
     """The photos of `rows`, all of other sizes, one of them no image."""
     files = {path: encoded(row, height=30 + row, width=70 - row) for row, (path, *_) in enumerate(rows())}
     files["cat/copy.png"] = b"nothing"
@@ -66,7 +66,7 @@ def cells(html: str, heading: str) -> list[list[str]]:
     return [[re.sub("<.*?>", "", cell) for cell in re.findall(r"<td.*?>(.*?)</td>", line)] for line in lines]
 
 
-def test_counts(source: Source) -> None:
+def test_counts(source: ImageSource) -> None:
     """Usable images by class and split, those left out beside; the bar is the share of the largest class."""
     html = data_report.render(report(), source)
     assert "9 images in 2 classes, 1 more left out." in html
@@ -77,7 +77,7 @@ def test_counts(source: Source) -> None:
     assert re.findall(r"<span style=\"width: (.*?)%\">", html) == ["100.0", "50.0"]
 
 
-def test_nothing_from_elsewhere(source: Source) -> None:
+def test_nothing_from_elsewhere(source: ImageSource) -> None:
     """No address, script or style sheet from outside, no unescaped name; the same bytes again."""
     html = data_report.render(report(), source)
     assert not re.findall(r"(?:src|href)=\"(?!data:|#)", html)
@@ -86,7 +86,7 @@ def test_nothing_from_elsewhere(source: Source) -> None:
     assert data_report.render(report(), source) == html
 
 
-def test_whether_it_was_audited(source: Source) -> None:
+def test_whether_it_was_audited(source: ImageSource) -> None:
     """A page without findings says whether any were sought."""
     bare, audited = data_report.render(report(), source), data_report.render(report(policies={}), source)
     assert "The audit is off" in bare
@@ -94,7 +94,7 @@ def test_whether_it_was_audited(source: Source) -> None:
     assert "<p>None.</p>" in audited
 
 
-def test_findings_beside_what_they_are_about(source: Source) -> None:
+def test_findings_beside_what_they_are_about(source: ImageSource) -> None:
     """Kinds in their order with counts and policy; each finding with both pictures, an empty frame for none."""
     found = [
         Finding(0, "dark", "dark: mean grey 3, of all in the middle 90"),
@@ -111,7 +111,7 @@ def test_findings_beside_what_they_are_about(source: Source) -> None:
     assert "<b>cat/0.png</b><br>cat, train<br><span>dark: mean grey 3" in dark
 
 
-def test_long_lists_are_cut(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_lists_are_cut(source: ImageSource, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first of a kind are shown, and how many there are."""
     monkeypatch.setattr(data_report, "_SHOWN", 2)
     html = data_report.render(
@@ -121,7 +121,7 @@ def test_long_lists_are_cut(source: Source, monkeypatch: pytest.MonkeyPatch) -> 
     assert re.findall(r"tiny: \d", html) == ["tiny: 0", "tiny: 1"]
 
 
-def test_contact_sheets(source: Source) -> None:
+def test_contact_sheets(source: ImageSource) -> None:
     """Each class and split with its pictures, whole, in a frame of their own proportions."""
     html = data_report.render(report(), source)
     heads = re.findall(r"<h3>(.*?) <small>(.*?)</small></h3>", html)
@@ -133,7 +133,7 @@ def test_contact_sheets(source: Source) -> None:
         assert picture.size == (data_report._SIDE, data_report._SIDE)
 
 
-def test_few_of_many_are_spread(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_of_many_are_spread(source: ImageSource, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the first to the last name."""
     monkeypatch.setattr(data_report, "_SHEET", 2)
     monkeypatch.setattr(data_report, "_pictures", lambda _, names: {name: name for name in names})

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from frostline.config import Promotion
 from frostline.evaluation.predictions import Predictions
-from frostline.evaluation.promotion import Evidence, Limits, best, checks, odds, paired
+from frostline.evaluation.promotion import Evidence, best, checks, odds, paired
 
-LIMITS = Limits(margin=0.02, level=0.05, milliseconds=10.0, megabytes=5.0)
+LIMITS = Promotion(margin=0.02, level=0.05, milliseconds=10.0, megabytes=5.0)
 CLASSES = ("cat", "dog")
 FINDINGS = {"leak": {"images": 3, "quarantined": 3}, "tiny": {"images": 2, "quarantined": 0}}
 LEAK = {"leak": {"images": 3, "quarantined": 1}}

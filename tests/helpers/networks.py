@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from frostline import config
-from frostline.config import Augmentation, Classifier, Head, Phase, Training
+from frostline.config import Augmentation, Classifier, ClassifierHead, Phase, Training
 from frostline.models.keras_backend import keras
 from frostline.models.network import Network
 from frostline.models.transform import transform_layer
@@ -19,9 +19,11 @@ KERAS_COPIES = pytest.mark.filterwarnings(
 HEIGHT, WIDTH = 32, 40
 
 
-def head(**changes: Any) -> Head:
+def head(**changes: Any) -> ClassifierHead:
     """A plain head with changes."""
-    return Head(**{"pooling": "average", "standardize": False, "dense": {}, "dropout": 0.0, **changes})
+    return ClassifierHead(
+        **{"pooling": "average", "standardize": False, "dense": {}, "dropout": 0.0, **changes}
+    )
 
 
 def phase(**changes: Any) -> Phase:

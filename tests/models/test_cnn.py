@@ -5,17 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frostline.config import Block, Pooling, Size, shapes
+from frostline.config import ConvolutionBlock, Pooling, Size, shapes
 from frostline.models import cnn
 from frostline.models.keras_backend import keras
 from frostline.models.pooling import pooling_layer
 from helpers.params import BLOCK, HALVING
 
 
-def block(**changes) -> Block:
+def block(**changes) -> ConvolutionBlock:
     """A block with changes; `pool` changes its pooling."""
     pool = changes.pop("pool", {})
-    return Block(**{**BLOCK, "pooling": None if pool is None else {**HALVING, **pool}, **changes})
+    return ConvolutionBlock(**{**BLOCK, "pooling": None if pool is None else {**HALVING, **pool}, **changes})
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def block(**changes) -> Block:
         ({"a": block(), "b": block(), "c": block(filters=2)}, 8, 9, (1, 1, 2)),
     ],
 )
-def test_shapes(blocks: dict[str, Block], height: int, width: int, shape: tuple[int, ...]) -> None:
+def test_shapes(blocks: dict[str, ConvolutionBlock], height: int, width: int, shape: tuple[int, ...]) -> None:
     """Padding of (R-1)/2 keeps the size, each halving rounds down."""
     model = cnn.build(blocks, height=height, width=width)
     assert model.output.shape == (None, *shape)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from frostline import config
-from frostline.config import Block
+from frostline.config import ConvolutionBlock
 from frostline.models import backbones, cnn, heads, layers
 from frostline.models.keras_backend import keras
 from frostline.models.layers import Layer
@@ -14,9 +14,9 @@ from helpers.networks import head
 from helpers.params import BLOCK, HALVING
 
 
-def block(**changes: Any) -> Block:
+def block(**changes: Any) -> ConvolutionBlock:
     """A block with changes."""
-    return Block(**{**BLOCK, **changes})
+    return ConvolutionBlock(**{**BLOCK, **changes})
 
 
 def named(model: Any, **how: Any) -> dict[str, Layer]:
@@ -149,7 +149,7 @@ def expected(layer: Layer, *, height: int, width: int) -> list[tuple[int, int]]:
         ({"a": block(kernel=5, padding=0, pooling={"kind": "l1", "size": 4, "stride": 3})}, "a_pool"),
     ],
 )
-def test_fields_are_where_gradients_are(shape: dict[str, Block], layer: str) -> None:
+def test_fields_are_where_gradients_are(shape: dict[str, ConvolutionBlock], layer: str) -> None:
     """The gradient of one position reaches exactly the pixels of its field, on both axes."""
     keras(seed=3)
     model = cnn.build(shape, height=40, width=61)

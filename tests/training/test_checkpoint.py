@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frostline.training import checkpoint
-from frostline.training.checkpoint import Checkpoint, Standing
+from frostline.training.checkpoint import Checkpoint, TrainingState
 from frostline.training.loop import Epoch
 
 RNG = np.random.default_rng(2)
-STANDING = Standing(
+STANDING = TrainingState(
     epochs=[
         ("head", Epoch(0.1 + 0.2, 1 / 3, 1e-300, 0.5)),
         ("thaw", Epoch(float("nan"), 0, float("inf"), 1)),
@@ -28,7 +28,7 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path))
 
 
-def same(one: Standing | None, other: Standing) -> bool:
+def same(one: TrainingState | None, other: TrainingState) -> bool:
     """Whether two standings are equal to the bit."""
     assert one is not None
     arrays = [[each.tobytes() for each in (*s.variables, *s.fit)] for s in (one, other)]
@@ -38,7 +38,7 @@ def same(one: Standing | None, other: Standing) -> bool:
 def test_what_is_written_is_read() -> None:
     """Figures, arrays and their types come back to the bit; the last one written counts."""
     made = Checkpoint("a" * 64)
-    made.write(Standing(STANDING.epochs[:1], STANDING.variables, STANDING.fit))
+    made.write(TrainingState(STANDING.epochs[:1], STANDING.variables, STANDING.fit))
     made.write(STANDING)
     assert same(Checkpoint("a" * 64).read(), STANDING)
     assert Checkpoint("b" * 64).read() is None

@@ -2,20 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+
+from frostline.evaluation.promotion import Check
 
 PROMOTED, REFUSED, NONE = "promoted", "refused", "no challenger"
-
-
-class Check(Protocol):
-    """One question of the gate, its answer, and the figures that decided it."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def passed(self) -> bool: ...
-    @property
-    def figures(self) -> str: ...
 
 
 @dataclass(frozen=True)

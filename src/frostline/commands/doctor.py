@@ -14,7 +14,7 @@ LOW_DISK = 10 * 2**30  # bytes; an environment and one VGG19 run take about 5 GB
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One line. `needed` marks what the pipeline cannot run without."""
 
     what: str
@@ -33,82 +33,82 @@ def run() -> None:
         raise FrostlineError(f"to be mended: {', '.join(broken)}")
 
 
-def _findings() -> Iterator[Finding]:
+def _findings() -> Iterator[Diagnosis]:
     yield _checked("packages", code_digest.require_versions, "as in requirements/versions.yaml")
     yield _checked("params.yaml", config.load, "complete and valid")
     yield _data()
     yield from _devices()
     yield _remote()
     uri = tracking.store()
-    yield Finding("MLflow", tracking.reachable(uri), tracking.where_to_look(uri))
+    yield Diagnosis("MLflow", tracking.reachable(uri), tracking.where_to_look(uri))
     yield _prefect()
     yield _changes()
     yield _committer()
     yield _disk()
-    yield Finding("cache", "", f"{paths.cache()}, {_size(paths.cache()) / 2**20:.0f} MiB; safe to delete")
+    yield Diagnosis("cache", "", f"{paths.cache()}, {_size(paths.cache()) / 2**20:.0f} MiB; safe to delete")
 
 
-def _checked(what: str, check: Callable[[], object], detail: str) -> Finding:
+def _checked(what: str, check: Callable[[], object], detail: str) -> Diagnosis:
     try:
         check()
     except FrostlineError as error:
-        return Finding(what, " / ".join(str(error).splitlines()))
-    return Finding(what, "", detail)
+        return Diagnosis(what, " / ".join(str(error).splitlines()))
+    return Diagnosis(what, "", detail)
 
 
-def _data() -> Finding:
+def _data() -> Diagnosis:
     if Path("data").is_dir() and any(Path("data").iterdir()):
-        return Finding("data", "", f"{len(list(Path('data').iterdir()))} entries under data/")
-    return Finding(
+        return Diagnosis("data", "", f"{len(list(Path('data').iterdir()))} entries under data/")
+    return Diagnosis(
         "data", "data/ is empty; `dvc pull data.dvc` brings the sample, `frostline use` your photos"
     )
 
 
-def _devices() -> Iterator[Finding]:
+def _devices() -> Iterator[Diagnosis]:
     for device in ("cuda", "tensorrt"):
         problem = providers.missing(device)
         advice = f"{problem}; scoring runs on the CPU" if problem else ""
-        yield Finding(
+        yield Diagnosis(
             device, advice, "its libraries load; `frostline score --device` proves it", needed=False
         )
 
 
-def _remote() -> Finding:
+def _remote() -> Diagnosis:
     remote = pipeline.remote()
     advice = "" if remote else "no default remote; to share data and models: dvc remote add -d NAME URL"
-    return Finding("DVC remote", advice, remote, needed=False)
+    return Diagnosis("DVC remote", advice, remote, needed=False)
 
 
-def _prefect() -> Finding:
+def _prefect() -> Diagnosis:
     """Only schedules need it: `dvc repro` and a flow by hand go without."""
     if not (address := automation.address()):
-        return Finding("Prefect", "no API is named; for schedules: make serve", needed=False)
-    return Finding("Prefect", automation.reachable(), address)
+        return Diagnosis("Prefect", "no API is named; for schedules: make serve", needed=False)
+    return Diagnosis("Prefect", automation.reachable(), address)
 
 
-def _changes() -> Finding:
+def _changes() -> Diagnosis:
     """A retraining refuses somebody's uncommitted changes."""
     try:
         mine = pipeline.own_changes()
     except FrostlineError as error:
-        return Finding("git", str(error))
+        return Diagnosis("git", str(error))
     advice = f"uncommitted changes ({', '.join(mine[:3])}); the retraining flow refuses them" if mine else ""
-    return Finding("git", advice, "nothing uncommitted but what DVC writes", needed=False)
+    return Diagnosis("git", advice, "nothing uncommitted but what DVC writes", needed=False)
 
 
-def _committer() -> Finding:
+def _committer() -> Diagnosis:
     """Your own commits need it; a retraining signs with the `author` of its deployment."""
     who = pipeline.committer()
     advice = '`git commit` would refuse: git config --global user.name "YOU"; git config --global user.email "YOU@HOST"'
-    return Finding("git identity", "" if who else advice, who, needed=False)
+    return Diagnosis("git identity", "" if who else advice, who, needed=False)
 
 
-def _disk() -> Finding:
+def _disk() -> Diagnosis:
     free = shutil.disk_usage(Path.cwd()).free
     low = (
         f"{free / 2**30:.1f} GiB free, few for a training; free some, or set FROSTLINE_CACHE to another disk"
     )
-    return Finding("disk", low if free < LOW_DISK else "", f"{free / 2**30:.0f} GiB free", needed=False)
+    return Diagnosis("disk", low if free < LOW_DISK else "", f"{free / 2**30:.0f} GiB free", needed=False)
 
 
 def _size(folder: Path) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from frostline import config, files, tracking
 from frostline.errors import FrostlineError, InputError
 from frostline.evaluation import predictions, promotion
-from frostline.evaluation.promotion import Check, Evidence, Limits
+from frostline.evaluation.promotion import Check, Evidence
 from frostline.runtime.contract import to_values
 from frostline.runtime.sessions import Session, open_session
 from frostline.tracking import Decision, Standing, Version
@@ -53,7 +53,7 @@ def judge(name: str, *, dry_run: bool) -> Ruling:
     """
     uri = tracking.store()
     tracking.require(uri)
-    limits = Limits(**config.load().promotion.model_dump())
+    limits = config.load().promotion
     now = tracking.standing(name, uri=uri)
     challenger = _challenger(now)
     with tempfile.TemporaryDirectory() as folder:
@@ -121,7 +121,7 @@ def _milliseconds(session: Session) -> float:
 
 
 def _examine(
-    challenger: Evidence, champions: list[Evidence], limits: Limits, *, now: Standing
+    challenger: Evidence, champions: list[Evidence], limits: config.Promotion, *, now: Standing
 ) -> tuple[list[Check], str]:
     """The checks, and the power of the paired test; prints who meets whom."""
     if not champions:

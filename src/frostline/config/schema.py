@@ -109,7 +109,7 @@ class Image(Section):
     transform: Literal["backbone", "rescale"]
 
 
-class Head(Section):
+class ClassifierHead(Section):
     """New layers on top: pooling, hidden dense layers by name and width, dropout, the classes."""
 
     pooling: Literal["flatten", "average", "max"]
@@ -123,7 +123,7 @@ class Pretrained(Section):
 
     type: Literal["pretrained"]
     end_at: str | None
-    head: Head
+    head: ClassifierHead
 
 
 class Pooling(Section):
@@ -134,7 +134,7 @@ class Pooling(Section):
     stride: Annotated[int, Field(ge=1, le=15)]
 
 
-class Block(Section):
+class ConvolutionBlock(Section):
     """Convolutions of one width, then a pooling or none, then dropout.
 
     `padding` pixels of zeros at each end; `l2` weighs the sum of squared kernels in the loss.
@@ -154,8 +154,8 @@ class Cnn(Section):
     """A plain network trained from scratch, block by block; without blocks, dense layers on the pixels."""
 
     type: Literal["cnn"]
-    blocks: dict[Name, Block]
-    head: Head
+    blocks: dict[Name, ConvolutionBlock]
+    head: ClassifierHead
 
 
 def _views(value: Any) -> Any:
@@ -246,7 +246,7 @@ class Promotion(Section):
 Index = Annotated[float, Field(gt=0)] | None
 
 
-class Drift(Section):
+class DriftLimits(Section):
     """The population stability index of each question above which scored images are an alarm; None: never."""
 
     size: Index
@@ -265,4 +265,4 @@ class Params(Section):
     datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
     classifiers: Annotated[dict[Name, Classifier], Field(min_length=1)]
     promotion: Promotion
-    drift: Drift
+    drift: DriftLimits

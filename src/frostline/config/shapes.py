@@ -8,7 +8,7 @@ pixels over, and that is remarked.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from frostline.config.schema import Block, Size
+from frostline.config.schema import ConvolutionBlock, Size
 
 SMALLEST, LARGEST = 8, 2048  # the sizes that image.size takes
 
@@ -40,7 +40,7 @@ class Slide:
         return self.room // self.stride + 1
 
 
-def slides(blocks: dict[str, Block], side: int) -> Iterator[Slide]:
+def slides(blocks: dict[str, ConvolutionBlock], side: int) -> Iterator[Slide]:
     """Every window along one side of `side` pixels, in order, up to the first that finds no place."""
     for name, block in blocks.items():
         windows = [(False, block.kernel, block.stride, block.padding)] * block.convolutions
@@ -54,7 +54,7 @@ def slides(blocks: dict[str, Block], side: int) -> Iterator[Slide]:
             side = slide.places
 
 
-def problems(blocks: dict[str, Block], size: Size) -> Iterator[str]:
+def problems(blocks: dict[str, ConvolutionBlock], size: Size) -> Iterator[str]:
     """A line, starting with the block's name, for each side that is too small or that a stride does not fit."""
     for what, side in size.model_dump().items():
         for slide in slides(blocks, side):
@@ -65,7 +65,7 @@ def problems(blocks: dict[str, Block], size: Size) -> Iterator[str]:
                 break
 
 
-def remarks(blocks: dict[str, Block], size: Size) -> Iterator[str]:
+def remarks(blocks: dict[str, ConvolutionBlock], size: Size) -> Iterator[str]:
     """A line, starting with the block's name, for each pooling that leaves rows or columns out."""
     for what, side in size.model_dump().items():
         for slide in slides(blocks, side):
@@ -73,14 +73,14 @@ def remarks(blocks: dict[str, Block], size: Size) -> Iterator[str]:
                 yield _uneven(slide, what, near(blocks, side, evenly=True))
 
 
-def near(blocks: dict[str, Block], side: int, *, evenly: bool) -> list[int]:
+def near(blocks: dict[str, ConvolutionBlock], side: int, *, evenly: bool) -> list[int]:
     """The nearest smaller and larger sides that every window fits; `evenly`: poolings leave nothing over."""
     smaller = (each for each in range(side - 1, SMALLEST - 1, -1) if _fits(blocks, each, evenly))
     larger = (each for each in range(side + 1, LARGEST + 1) if _fits(blocks, each, evenly))
     return [found for found in (next(smaller, None), next(larger, None)) if found is not None]
 
 
-def _fits(blocks: dict[str, Block], side: int, evenly: bool) -> bool:
+def _fits(blocks: dict[str, ConvolutionBlock], side: int, evenly: bool) -> bool:
     return all(
         slide.room >= 0 and not (slide.left_over and (evenly or not slide.pools))
         for slide in slides(blocks, side)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from frostline.datasets import layout, tables
 from frostline.datasets.layout import Placed, Placing
-from frostline.datasets.source import Source
+from frostline.datasets.source import ImageSource
 from frostline.errors import InputError
 from frostline.files import printable
 
 
-def placed(source: Source, path: Path) -> Placing:
+def placed(source: ImageSource, path: Path) -> Placing:
     """Class, given split, group and wave of the images of a dataset at `path`; InputError if unclear."""
     table = tables.find(path) if path.is_dir() else None
     if table:

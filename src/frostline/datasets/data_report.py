@@ -18,7 +18,7 @@ from PIL import Image
 from frostline.datasets.findings import KINDS, Finding
 from frostline.datasets.layout import SPLITS
 from frostline.datasets.manifest import Manifest
-from frostline.datasets.source import Source
+from frostline.datasets.source import ImageSource
 from frostline.images import ImageError, decode
 
 _SHOWN = 24  # findings of a kind
@@ -41,7 +41,7 @@ class Report:
     audited: bool
 
 
-def render(report: Report, source: Source) -> str:
+def render(report: Report, source: ImageSource) -> str:
     """The page as HTML; pictures are read from the source."""
     import jinja2
 
@@ -68,13 +68,13 @@ def render(report: Report, source: Source) -> str:
     )
 
 
-def _pictures(source: Source, names: Iterable[str]) -> dict[str, str]:
+def _pictures(source: ImageSource, names: Iterable[str]) -> dict[str, str]:
     """Name → a small JPEG as a data address, "" where there is none to be had."""
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         return dict(zip(names, pool.map(partial(_picture, source), names), strict=True))
 
 
-def _picture(source: Source, name: str) -> str:
+def _picture(source: ImageSource, name: str) -> str:
     try:
         pixels = decode(source.read(name), height=_SIDE, width=_SIDE, resize="pad")
     except ImageError:

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from frostline import memory
 from frostline.datasets.image_stats import Look, end_with_parent, look_all
-from frostline.datasets.source import Source
+from frostline.datasets.source import ImageSource
 from frostline.datasets.splits import Rows
 from frostline.datasets.stats_cache import Cache, Digests, Hexes
 from frostline.errors import FrostlineError
@@ -63,7 +63,7 @@ class _Read:
     reason: str
 
 
-def scan(source: Source, names: Sequence[str], *, measure: bool) -> Scans:
+def scan(source: ImageSource, names: Sequence[str], *, measure: bool) -> Scans:
     """Look at the named images; one that cannot be read has a reason and no digest."""
     cache = Cache(measure=measure)
     digests, sizes, unread = np.zeros(len(names), "S32"), np.zeros(len(names), np.int64), {}
@@ -99,7 +99,7 @@ def _table(cache: Cache, digests: Digests, unread: dict[int, str]) -> pa.Table:
     return pa.concat_tables([table, others]).take(pa.array(order))
 
 
-def _looked_at(source: Source, names: Sequence[str], cache: Cache, *, measure: bool) -> Iterator[_Read]:
+def _looked_at(source: ImageSource, names: Sequence[str], cache: Cache, *, measure: bool) -> Iterator[_Read]:
     """Every image read, in order; those that the cache does not know are looked at and added."""
     workers = len(os.sched_getaffinity(0))
     waiting: deque[tuple[list[_Read], Future[list[Look]]]] = deque()
@@ -122,7 +122,7 @@ def _looked_at(source: Source, names: Sequence[str], cache: Cache, *, measure: b
             _settle(*waiting.popleft(), cache, measure)
 
 
-def _read(source: Source, name: str) -> _Read:
+def _read(source: ImageSource, name: str) -> _Read:
     try:
         content = source.read(name)
     except ImageError as error:

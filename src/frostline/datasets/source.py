@@ -18,7 +18,7 @@ from frostline.images import ImageError
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 
 
-class Source:
+class ImageSource:
     """Images by printable name. Reading is thread-safe; use it in a `with`, or close it.
 
     Where a copy of it is unpickled, what lies at its path is opened there, once in each process.
@@ -50,10 +50,10 @@ class Source:
         """Release the archive; a folder holds nothing."""
         self._close()
 
-    def __reduce__(self) -> tuple[Callable[[Path], "Source"], tuple[Path]]:
+    def __reduce__(self) -> tuple[Callable[[Path], "ImageSource"], tuple[Path]]:
         return _again, (self._path.absolute(),)
 
-    def __enter__(self) -> "Source":
+    def __enter__(self) -> "ImageSource":
         return self
 
     def __exit__(
@@ -62,7 +62,7 @@ class Source:
         self.close()
 
 
-def open_source(path: Path) -> Source:
+def open_source(path: Path) -> ImageSource:
     """Open a folder of images or of archives, a zip, tar or tar.gz.
 
     Raises InputError for what is missing, unreadable or none of these.
@@ -76,18 +76,18 @@ def open_source(path: Path) -> Source:
             )
         if not path.is_file():
             raise InputError(f"{printable(path)} is a pipe or a device; name a folder or an archive")
-        return Source(archives.open_archive(path), path=path)
+        return ImageSource(archives.open_archive(path), path=path)
     except PermissionError:
         raise InputError(f"cannot read {printable(path)}: permission denied") from None
 
 
 @functools.lru_cache(maxsize=8)
-def _again(path: Path) -> Source:
+def _again(path: Path) -> ImageSource:
     """What another process meant, held open until this process ends."""
     return open_source(path)
 
 
-def _open_folder(folder: Path) -> Source:
+def _open_folder(folder: Path) -> ImageSource:
     names, odd = _listed(folder)
     if not names and (shards := _shards(folder)):
         return _open_shards(folder, shards)
@@ -98,7 +98,7 @@ def _open_folder(folder: Path) -> Source:
             archives.check_size(os.fstat(file.fileno()).st_size)
             return file.read()
 
-    return Source((names, read, lambda: None), path=folder)
+    return ImageSource((names, read, lambda: None), path=folder)
 
 
 def _listed(folder: Path) -> tuple[Names, dict[str, str]]:
@@ -124,7 +124,7 @@ def _shards(folder: Path) -> dict[str, Path]:
     return {name: found[name] for name in sorted(found) if not name.startswith(".")}
 
 
-def _open_shards(folder: Path, shards: dict[str, Path]) -> Source:
+def _open_shards(folder: Path, shards: dict[str, Path]) -> ImageSource:
     """Archives of one dataset as one source: `shard/name`, shard by shard."""
     with contextlib.ExitStack() as stack:
         readers, names = {}, []
@@ -138,4 +138,4 @@ def _open_shards(folder: Path, shards: dict[str, Path]) -> Source:
         shard, _, inside = name.partition("/")
         return readers[shard](inside)
 
-    return Source((names, read, closing.close), path=folder, shards=list(shards))
+    return ImageSource((names, read, closing.close), path=folder, shards=list(shards))

@@ -11,7 +11,7 @@ HALF = 0.5
 
 
 @dataclass(frozen=True)
-class Verdict:
+class NonInferiority:
     """A paired test of "at most `margin` worse": what was seen, what was concluded.
 
     `gained` images only the challenger got right, `lost` only the other one; `difference` is their
@@ -32,7 +32,7 @@ class Verdict:
         return self.bound > -self.margin
 
 
-def judge(challenger: np.ndarray, other: np.ndarray, *, margin: float, level: float) -> Verdict:
+def judge(challenger: np.ndarray, other: np.ndarray, *, margin: float, level: float) -> NonInferiority:
     """Test two (N,) bool arrays, right or wrong image by image, N > 0; ValueError if they are not paired.
 
     T. Tango's score test for paired shares (Statistics in Medicine 17, 1998, 891-908), made a little
@@ -43,7 +43,7 @@ def judge(challenger: np.ndarray, other: np.ndarray, *, margin: float, level: fl
     images = len(challenger)
     gained = int((challenger & ~other).sum())
     lost = int((other & ~challenger).sum())
-    return Verdict(
+    return NonInferiority(
         images=images,
         gained=gained,
         lost=lost,
@@ -105,7 +105,7 @@ def _bound(gained: int, lost: int, images: int, *, level: float) -> float:
     return low
 
 
-def readable(verdict: Verdict) -> str:
+def readable(verdict: NonInferiority) -> str:
     """The figures in one line, in points (hundredths of all images)."""
     difference, bound, margin = (100 * value for value in (verdict.difference, verdict.bound, verdict.margin))
     return (

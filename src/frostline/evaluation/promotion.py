@@ -6,21 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from frostline.evaluation.noninferiority import Verdict, judge, needed, power, readable
+from frostline.config import Promotion
+from frostline.evaluation.noninferiority import NonInferiority, judge, needed, power, readable
 from frostline.evaluation.predictions import Predictions
 
 # Findings of the data audit that make a test figure say more than it knows, if the images were kept.
 SPOILING = ("leak", "conflict", "unreadable", "truncated")
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What is asked; see `promotion` in params.yaml."""
-
-    margin: float
-    level: float
-    milliseconds: float
-    megabytes: float
 
 
 @dataclass(frozen=True)
@@ -71,7 +62,7 @@ def paired(one: Predictions, other: Predictions) -> tuple[np.ndarray, np.ndarray
     return one.right[rows], other.right[[places[one.ids[row]] for row in rows]]
 
 
-def checks(challenger: Evidence, anchor: Evidence | None, limits: Limits) -> Iterator[Check]:
+def checks(challenger: Evidence, anchor: Evidence | None, limits: Promotion) -> Iterator[Check]:
     """Every check, in the order in which people ask; `anchor` is None for the first model ever."""
     if anchor is None:
         yield _better_than_nothing(challenger.test, limits)
@@ -85,7 +76,7 @@ def checks(challenger: Evidence, anchor: Evidence | None, limits: Limits) -> Ite
     yield _audit(challenger)
 
 
-def odds(challenger: Evidence, anchor: Evidence, limits: Limits) -> str:
+def odds(challenger: Evidence, anchor: Evidence, limits: Promotion) -> str:
     """How likely the paired test passes an equally good challenger and one 2 points better, in a line."""
     first, second = paired(challenger.test, anchor.test)
     if not len(first):
@@ -103,7 +94,7 @@ def odds(challenger: Evidence, anchor: Evidence, limits: Limits) -> str:
     )
 
 
-def _not_worse(challenger: Evidence, anchor: Evidence, limits: Limits) -> Check:
+def _not_worse(challenger: Evidence, anchor: Evidence, limits: Promotion) -> Check:
     first, second = paired(challenger.test, anchor.test)
     if not len(first):
         return Check("not worse", False, f"no test image in common with version {anchor.number}")
@@ -111,12 +102,12 @@ def _not_worse(challenger: Evidence, anchor: Evidence, limits: Limits) -> Check:
     return Check("not worse", verdict.passed, readable(verdict) + _too_few(verdict))
 
 
-def _too_few(verdict: Verdict) -> str:
+def _too_few(verdict: NonInferiority) -> str:
     least = needed(margin=verdict.margin, level=verdict.level)
     return f"; fewer than {least} images cannot prove it" if verdict.images < least else ""
 
 
-def _better_than_nothing(test: Predictions, limits: Limits) -> Check:
+def _better_than_nothing(test: Predictions, limits: Promotion) -> Check:
     """The first model ever has nobody to be compared with but the answer that needs no image.
 
     Later ones are compared with it on the test images that both have, so that too few now are too few for good.

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from frostline import files, images, paths
 from frostline.config import Augmentation, Image
-from frostline.datasets.source import Source, open_source
+from frostline.datasets.source import ImageSource, open_source
 from frostline.errors import FrostlineError
 from frostline.features import backends, inventory
 from frostline.features.executor import Block, Decode, Executor, Item, Network
@@ -168,7 +168,7 @@ def _computed(
         yield ids[block.start : block.start + len(block.names)], block.outputs["rows"]
 
 
-def _read(source: Source, path: str, digest: str) -> bytes:
+def _read(source: ImageSource, path: str, digest: str) -> bytes:
     """The bytes of one image, proven to be those that the manifest speaks of."""
     content = source.read(path)
     if files.sha256(content) != digest:

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from frostline.config import Block
+from frostline.config import ConvolutionBlock
 from frostline.models.keras_backend import keras
 from frostline.models.pooling import pooling_layer
 from frostline.models.transform import transform_layer
 
 
-def build(blocks: dict[str, Block], *, height: int, width: int) -> Any:
+def build(blocks: dict[str, ConvolutionBlock], *, height: int, width: int) -> Any:
     """A Keras model from pixels (N, height, width, 3), 0-255, to a feature map (N, h, w, filters).
 
     Without blocks the map is the pixels, divided by 255. That every window fits is checked when
@@ -27,7 +27,7 @@ def build(blocks: dict[str, Block], *, height: int, width: int) -> Any:
     return k.Model(pixels, x, name="cnn")
 
 
-def _convolved(x: Any, block: Block, name: str) -> Any:
+def _convolved(x: Any, block: ConvolutionBlock, name: str) -> Any:
     """One convolution; padding that keeps the size is the layer's own, other padding a layer before it."""
     k = keras()
     keeps = block.stride == 1 and 2 * block.padding == block.kernel - 1

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from frostline.config import Head
+from frostline.config import ClassifierHead
 from frostline.models.keras_backend import keras
 
 POOLING = {"flatten": "Flatten", "average": "GlobalAveragePooling2D", "max": "GlobalMaxPooling2D"}
@@ -13,7 +13,7 @@ def pooling(kind: str) -> Any:
     return getattr(keras().layers, POOLING[kind])(name="pool")
 
 
-def build(head: Head, *, features: int, classes: int) -> Any:
+def build(head: ClassifierHead, *, features: int, classes: int) -> Any:
     """A Keras model (N, features) float32 → logits (N, classes), or (N, 1) for two classes.
 
     Two classes take one logit, that of the second class, as a single sigmoid unit does.

@@ -18,7 +18,7 @@ ODD_BATCH, SINGLES, CHUNK = 7, 8, 256
 Floats = npt.NDArray[np.float32]
 
 
-class RowsLike(Protocol):
+class SlicedRows(Protocol):
     """Rows read by slices."""
 
     def __len__(self) -> int: ...
@@ -41,7 +41,7 @@ def prove(
     *,
     pixels: npt.NDArray[np.uint8],
     pixel_probs: Floats,
-    features: RowsLike | None,
+    features: SlicedRows | None,
     probs: Floats,
 ) -> Agreement:
     """Compare a model's bytes with the network's own probabilities; FrostlineError where they disagree.
@@ -84,7 +84,7 @@ def _upper(model: bytes) -> Any:
     return lambda rows: runtime.run([PROBS], {FEATURES: rows})[0]
 
 
-def _batches(run: Any, rows: RowsLike, size: int) -> Floats:
+def _batches(run: Any, rows: SlicedRows, size: int) -> Floats:
     return np.concatenate([run(rows[start : start + size]) for start in range(0, len(rows), size)])
 
 

@@ -14,7 +14,7 @@ from frostline.scoring.writers import open_writer
 
 
 @dataclass
-class Tally:
+class ScoreCounts:
     """Counts that grow as tables pass: rows by status, rows by predicted label, the first error."""
 
     scored: int = 0
@@ -42,12 +42,12 @@ class Merged:
 
     rows: int
     listing: str
-    tally: Tally
+    tally: ScoreCounts
 
 
 def merge(tables: Iterable[pa.Table], out: Path, schema: pa.Schema) -> Merged:
     """Write tables of rows and marks into `out`, which appears whole or not at all."""
-    tally, names, rows = Tally(), hashlib.sha256(), 0
+    tally, names, rows = ScoreCounts(), hashlib.sha256(), 0
     with open_writer(out, schema) as writer:
         for table in tables:
             writer.write(table.drop_columns([MARK]))

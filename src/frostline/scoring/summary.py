@@ -4,7 +4,7 @@ from frostline.errors import FrostlineError
 from frostline.files import printable
 from frostline.scoring import job, output_paths
 from frostline.scoring.job import Job
-from frostline.scoring.merge import Tally
+from frostline.scoring.merge import ScoreCounts
 from frostline.scoring.plan import passed_over
 
 SHOWN = 10  # predicted labels
@@ -38,7 +38,7 @@ def lines(done: Job) -> list[str]:
     return [*told, done.plan.session.contract.note] if done.plan.session.contract.note else told
 
 
-def labels(tally: Tally) -> list[str]:
+def labels(tally: ScoreCounts) -> list[str]:
     """The most frequent predictions, each on a line."""
     told = [f"  {count:>8}  {job.one_line(label)}" for label, count in tally.labels.most_common(SHOWN)]
     if len(tally.labels) > SHOWN:

@@ -14,7 +14,7 @@ from frostline.datasets.findings import BARE, Finding, Policies
 from frostline.datasets.layout import Placed
 from frostline.datasets.manifest import Manifest
 from frostline.datasets.scan import Scans
-from frostline.datasets.source import Source, open_source
+from frostline.datasets.source import ImageSource, open_source
 from frostline.datasets.summary import report, summarize
 from frostline.errors import InputError
 
@@ -62,7 +62,7 @@ def run(name: str) -> None:
     print(report(name, summary))
 
 
-def examine(source: Source, dataset: config.Dataset, *, key: str, seed: int) -> Examined:
+def examine(source: ImageSource, dataset: config.Dataset, *, key: str, seed: int) -> Examined:
     """Read, check and split a dataset; `key` is its dotted params key. InputError as its policies say."""
     policies = _policies(dataset, key)
     placed = assignment.placed(source, Path(dataset.path))
@@ -91,7 +91,7 @@ def _policies(dataset: config.Dataset, key: str) -> Policies:
     return Policies(dataset.audit.model_dump() if dataset.audit else BARE, f"{key}.audit")
 
 
-def _open(path: str) -> Source:
+def _open(path: str) -> ImageSource:
     if not Path(path).exists():
         raise InputError(
             f"{path} is missing; put or link your images there, one folder a class, "

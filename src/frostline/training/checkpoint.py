@@ -21,7 +21,7 @@ Arrays = list[npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class Standing:
+class TrainingState:
     """Epochs so far, each with its phase's name; the model's variables; the state of the phase's fit."""
 
     epochs: list[tuple[str, Epoch]]
@@ -45,7 +45,7 @@ class Checkpoint:
         """Whether the last one was written long enough ago."""
         return time.monotonic() - self.written >= SECONDS
 
-    def write(self, standing: Standing) -> None:
+    def write(self, standing: TrainingState) -> None:
         """Replace the one before, in one step."""
         said = json.dumps([[phase, asdict(epoch)] for phase, epoch in standing.epochs])
         arrays = {f"variable{number}": each for number, each in enumerate(standing.variables)}
@@ -57,7 +57,7 @@ class Checkpoint:
             temporary.write_bytes(bytes.fromhex(files.sha256(sealed)) + sealed)
         self.written = time.monotonic()
 
-    def read(self) -> Standing | None:
+    def read(self) -> TrainingState | None:
         """What was written last; None where there is nothing, or nothing whole."""
         try:
             content = self.path.read_bytes()
@@ -68,7 +68,7 @@ class Checkpoint:
         except (OSError, ValueError, zipfile.BadZipFile):
             return None
         said = json.loads(str(arrays.pop("epochs")))
-        return Standing(
+        return TrainingState(
             epochs=[(phase, Epoch(**epoch)) for phase, epoch in said],
             variables=_numbered(arrays, "variable"),
             fit=_numbered(arrays, "fit"),

@@ -11,7 +11,7 @@ from frostline.features.cut_model import Split
 from frostline.features.extraction import View
 from frostline.models.network import Network
 from frostline.training import loop
-from frostline.training.checkpoint import Checkpoint, Standing
+from frostline.training.checkpoint import Checkpoint, TrainingState
 from frostline.training.loop import Epoch, Fit, Labelled
 from frostline.training.recipe import Recipe
 from frostline.training.steps import RowsLike
@@ -41,7 +41,7 @@ def train(
         for epoch in fit.epochs():
             epochs.append((name, epoch))
             if checkpoint and checkpoint.due():
-                checkpoint.write(Standing(epochs, _taken(last), fit.state()))
+                checkpoint.write(TrainingState(epochs, _taken(last), fit.state()))
             yield name, epoch
 
 
@@ -55,7 +55,7 @@ def extract(inputs: Recipe, network: Network, parts: dict[str, Split]) -> None:
         inputs.rows(each, "validation")
 
 
-def _resumed(last: Any, checkpoint: Checkpoint | None) -> Standing | None:
+def _resumed(last: Any, checkpoint: Checkpoint | None) -> TrainingState | None:
     """What the checkpoint holds, its variables put in place; None where it holds nothing of this model."""
     standing = checkpoint.read() if checkpoint else None
     return standing if standing and _put(last, standing.variables) else None
