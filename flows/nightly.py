@@ -9,9 +9,10 @@ from pydantic import Field
 from flows import tasks
 from flows.scoring import scoring
 from flows.training import training
-from frostline import automation, config, pipeline, tracking
+from frostline import automation, config, tracking
 from frostline.automation import messages
 from frostline.automation.decision import Facts, Limits, reasons
+from frostline.pipeline import stages
 
 
 @flow(name="nightly", **tasks.WATCHED)
@@ -43,7 +44,7 @@ def nightly(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks f
     ages = {} if champion_days is None else {
         name: tracking.champion_days(name, uri=tracking.store()) for name in config.load().classifiers
     }  # fmt: skip
-    facts = Facts(stale=pipeline.stale(), champion_days=ages, drift=seen)
+    facts = Facts(stale=stages.stale(), champion_days=ages, drift=seen)
     why = reasons(facts, Limits(champion_days, drift))
     if not why:
         return automation.nothing_more("data, params and code are as they were", after=scored)

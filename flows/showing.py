@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from frostline import automation, pipeline, tracking
+from frostline import automation, tracking
 from frostline.automation import messages, outputs
+from frostline.pipeline import stages
 
 
-def show(done: Sequence[pipeline.Outcome], rows: list[dict[str, Any]], names: Sequence[str]) -> None:
+def show(done: Sequence[stages.Outcome], rows: list[dict[str, Any]], names: Sequence[str]) -> None:
     """Stages, results, pictures, links."""
     automation.show_table("stages", messages.stages(done), text=messages.counts(done))
     automation.show_table("results", rows)

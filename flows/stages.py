@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import tasks
-from frostline import pipeline
+from frostline.pipeline import processes, stages
 
 
-def bring_up_to_date(*, at_once: int, seconds: float) -> list[pipeline.Outcome]:
+def bring_up_to_date(*, at_once: int, seconds: float) -> list[stages.Outcome]:
     """What became of every step, in DVC's order; at most `at_once` at a time, each at most `seconds` long.
 
     Where one fails, those beside it come to their end and nothing further begins.
     """
     done = []
     with ThreadPoolTaskRunner(max_workers=at_once) as runner, _ending_stages():
-        for wave in pipeline.waves(pipeline.steps()):
+        for wave in stages.waves(stages.steps()):
             begun = [
                 runner.submit(tasks.reproduce, {"step": step, "seconds": seconds, "wait": at_once > 1})
                 for step in wave
@@ -33,5 +33,5 @@ def _ending_stages() -> Iterator[None]:
     try:
         yield
     except BaseException:
-        pipeline.end_left_behind()
+        processes.end_left_behind()
         raise

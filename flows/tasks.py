@@ -10,12 +10,13 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.tasks import exponential_backoff
 
-from frostline import automation, pipeline, tracking
+from frostline import automation, tracking
 from frostline.automation import gate, messages
 from frostline.automation.inbox import Batch
 from frostline.commands import promote, sync
 from frostline.commands import score as scoring
 from frostline.errors import InputError, LimitError
+from frostline.pipeline import commits, processes, remotes, stages
 
 TROUBLE = [automation.on_trouble]
 WATCHED: dict[str, Any] = {  # how a flow is: what goes wrong is told, whichever way
@@ -27,7 +28,7 @@ PAUSES: dict[str, Any] = {"retries": 4, "retry_delay_seconds": exponential_backo
 
 def may_pass(_task: object, _run: object, state: Any) -> bool:
     """Whether a failure can mend itself: another DVC's lock, a remote that did not answer."""
-    return isinstance(state.result(raise_on_failure=False), pipeline.BusyError | pipeline.RemoteError)
+    return isinstance(state.result(raise_on_failure=False), processes.BusyError | processes.RemoteError)
 
 
 def store_away(_task: object, _run: object, _state: object) -> bool:
@@ -37,12 +38,12 @@ def store_away(_task: object, _run: object, _state: object) -> bool:
 
 LOCAL: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
 PATIENT = {**LOCAL, **PAUSES, "retry_condition_fn": may_pass}
-pull = task(pipeline.pull, name="pull", **PATIENT)
-reproduce = task(pipeline.reproduce, name="reproduce", task_run_name="{step.name}", **PATIENT)
+pull = task(remotes.pull, name="pull", **PATIENT)
+reproduce = task(stages.reproduce, name="reproduce", task_run_name="{step.name}", **PATIENT)
 WHILE_AWAY = {**PATIENT, "retry_condition_fn": store_away}
 track = task(sync.run, name="sync", **WHILE_AWAY)
-push = task(pipeline.push, name="push", **PATIENT)
-share = task(pipeline.share, name="push to git", **PATIENT)
+push = task(remotes.push, name="push", **PATIENT)
+share = task(commits.share, name="push to git", **PATIENT)
 
 
 @task(name="promote", task_run_name="promote {name}", **WHILE_AWAY)

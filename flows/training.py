@@ -9,9 +9,10 @@ from pydantic import Field
 from flows import tasks
 from flows.showing import show
 from flows.stages import bring_up_to_date
-from frostline import automation, config, pipeline
+from frostline import automation, config
 from frostline.automation import gate, messages, outputs
 from frostline.automation.exclusive import alone
+from frostline.pipeline import commits, processes
 
 
 @flow(name="training", **tasks.WATCHED)
@@ -33,13 +34,13 @@ def training(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks 
     notify: a notification block, such as custom-webhook/frostline. The hours are time limits.
     at_once: how many stages that need nothing of each other run side by side.
     """
-    who = pipeline.Author.parse(author)
+    who = commits.Author.parse(author)
     names = list(config.load().classifiers)
     automation.drop_missed()
     with alone(seconds=wait_hours * 3600):
-        for stage in pipeline.end_left_behind():
+        for stage in processes.end_left_behind():
             print(f"ended, left behind by a killed run: {stage}")
-        print(pipeline.require_clean(set_aside=set_aside) or "no uncommitted changes")
+        print(commits.require_clean(set_aside=set_aside) or "no uncommitted changes")
         print(tasks.pull())
         done = bring_up_to_date(at_once=at_once, seconds=stage_hours * 3600)
         tasks.track()
@@ -47,7 +48,7 @@ def training(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks 
         show(done, rows, names)
         verdicts = [tasks.meet_champion(name) for name in names]
         message = messages.commit_message(done, [because], rows)
-        record = pipeline.record(message, author=who, day=datetime.now(UTC).date())
+        record = commits.record(message, author=who, day=datetime.now(UTC).date())
         if push_results:
             print(tasks.push())
         if push_to and record:

@@ -8,7 +8,8 @@ import pytest
 from frostline.automation import messages, outputs
 from frostline.automation.exclusive import alone
 from frostline.automation.gate import Verdict
-from frostline.pipeline import BusyError, Outcome
+from frostline.pipeline.processes import BusyError
+from frostline.pipeline.stages import Outcome
 
 DONE = [
     Outcome("train@a", "ran", 12.34, ("x", "y")),

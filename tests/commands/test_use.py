@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from frostline import config, pipeline
+from frostline import config
 from frostline.commands import use
 from frostline.errors import FrostlineError, InputError
+from frostline.pipeline import worktree
 from helpers.images import archive, classes, encoded, folder
 
 ROOT = Path(__file__).parents[2]
@@ -170,7 +171,7 @@ def test_a_failure_at_the_end_takes_all_back(
     def broken() -> None:
         raise FrostlineError("it broke")
 
-    monkeypatch.setattr(pipeline, "forget_sample_remote", broken)
+    monkeypatch.setattr(worktree, "forget_sample_remote", broken)
     with pytest.raises(FrostlineError, match="it broke"):
         use.run(RECIPE, data=photos)
     assert not (project / "data/intel").exists()

@@ -25,12 +25,12 @@ from types import SimpleNamespace
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
 from flows import tasks
-from frostline import pipeline
+from frostline.pipeline import processes
 from frostline.errors import FrostlineError
 found = [each for each in vars(tasks).values() if isinstance(each, Task)]
 print(sorted(each.name for each in found))
 print(all(each.cache_policy == NO_CACHE and each.persist_result is False for each in found))
-for kind in (pipeline.BusyError, pipeline.RemoteError, FrostlineError, ValueError):
+for kind in (processes.BusyError, processes.RemoteError, FrostlineError, ValueError):
     state = SimpleNamespace(result=lambda raise_on_failure, kind=kind: kind("x"))
     print(kind.__name__, tasks.may_pass(None, None, state))
 """

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from frostline import pipeline
 from frostline.errors import FrostlineError
-from frostline.pipeline import Step
+from frostline.pipeline import processes, stages
+from frostline.pipeline.stages import Step
 from helpers.repositories import committed, repository
 
 FIRST, EACH = Step("first", ("a",), True, ("data.dvc",)), Step("each@x", ("b",), True, ("first",))
@@ -28,8 +28,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_steps_in_order(project: Path) -> None:
     """Each comes after what it depends on, whatever the order in dvc.yaml; given data comes first."""
     assert project.is_dir()
-    assert pipeline.steps() == [DATA, FIRST, EACH, Step("last", ("c",), True, ("each@x",))]
-    assert pipeline.stages() == ["first", "each@x", "last"]
+    assert stages.steps() == [DATA, FIRST, EACH, Step("last", ("c",), True, ("each@x",))]
+    assert stages.stages() == ["first", "each@x", "last"]
 
 
 def test_waves() -> None:
@@ -37,10 +37,10 @@ def test_waves() -> None:
     steps = [Step(name, (), True, after) for name, after in (
         ("data", ()), ("weights", ()), ("a", ("data", "weights")), ("b", ("weights",)), ("all", ("a", "data")),
     )]  # fmt: skip
-    assert [[step.name for step in wave] for wave in pipeline.waves(steps)] == [
+    assert [[step.name for step in wave] for wave in stages.waves(steps)] == [
         ["data", "weights"], ["a", "b"], ["all"],
     ]  # fmt: skip
-    assert pipeline.waves([]) == []
+    assert stages.waves([]) == []
 
 
 def test_side_by_side(project: Path) -> None:
@@ -51,60 +51,60 @@ def test_side_by_side(project: Path) -> None:
         f"  one: {{cmd: '{meet.format('one', 'two')}; echo 1 > one', outs: [one]}}\n"
         f"  two: {{cmd: '{meet.format('two', 'one')}; echo 2 > two', outs: [two]}}\n"
     )
-    [pair] = pipeline.waves([step for step in pipeline.steps() if step.computes])
+    [pair] = stages.waves([step for step in stages.steps() if step.computes])
     with ThreadPoolExecutor(2) as pool:
-        done = list(pool.map(lambda step: pipeline.reproduce(step, wait=True), pair))
+        done = list(pool.map(lambda step: stages.reproduce(step, wait=True), pair))
     assert sorted((each.step, each.result) for each in done) == [("one", "ran"), ("two", "ran")]
     assert {"one:", "two:"} <= set((project / "dvc.lock").read_text().split())
-    assert [pipeline.reproduce(step).result for step in pair] == ["skipped", "skipped"]
+    assert [stages.reproduce(step).result for step in pair] == ["skipped", "skipped"]
 
 
 def test_what_a_killed_flow_left_running(project: Path) -> None:
     """Its stage goes on by itself; the next flow ends it, and nothing of another project's."""
     step = slow(project, seconds=99)
-    code = "from frostline import pipeline; pipeline.reproduce(pipeline.Step('slow', ('out',), True))"
+    code = "from frostline.pipeline import stages; stages.reproduce(stages.Step('slow', ('out',), True))"
     killed = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
     while not (project / "begun").exists():
         time.sleep(0.1)
     killed.kill()
     killed.wait()
     elsewhere = subprocess.Popen(["sleep", "98"], env={**os.environ, "FROSTLINE_STAGE_OF": "/elsewhere"})
-    ended = pipeline.end_left_behind()
+    ended = processes.end_left_behind()
     assert "sleep 99" in ended
     assert any("repro --single-item slow" in each for each in ended)
-    assert pipeline.end_left_behind() == []
+    assert processes.end_left_behind() == []
     assert elsewhere.poll() is None
     elsewhere.kill()
     elsewhere.wait()
     slow(project, seconds=0)
-    assert pipeline.reproduce(step).result == "ran"
+    assert stages.reproduce(step).result == "ran"
 
 
 def test_reproduce_says_what_happened(project: Path) -> None:
     """Run; nothing to do; outputs deleted with the run cache kept: restored, not run."""
     before = time.monotonic()
-    first = pipeline.reproduce(FIRST)
+    first = stages.reproduce(FIRST)
     assert (first.step, first.result, first.outputs) == ("first", "ran", ("a",))
     assert 0 < first.seconds <= time.monotonic() - before
-    assert pipeline.reproduce(FIRST).result == "skipped"
-    assert pipeline.reproduce(EACH).result == "ran"
+    assert stages.reproduce(FIRST).result == "skipped"
+    assert stages.reproduce(EACH).result == "ran"
     (project / "b").unlink()
-    assert pipeline.reproduce(EACH).result == "restored"
+    assert stages.reproduce(EACH).result == "restored"
     (project / "b").unlink()
     (project / "dvc.lock").unlink()
-    assert pipeline.reproduce(EACH).result == "restored"
+    assert stages.reproduce(EACH).result == "restored"
     assert (project / "b").read_text() == "one\n"
 
 
 def test_data_that_was_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is stale first, taken in once, and then the first stage is stale."""
     project = repository(tmp_path / "project", monkeypatch, reproduced=True)
-    assert pipeline.stale() == {}
+    assert stages.stale() == {}
     (project / "data/two").write_text("two\n")
-    assert pipeline.stale() == {"data.dvc": ["data modified"], "first": ["data modified"]}
-    assert pipeline.reproduce(DATA).result == "ran"
-    assert pipeline.reproduce(DATA).result == "skipped"
-    assert list(pipeline.stale()) == ["first"]
+    assert stages.stale() == {"data.dvc": ["data modified"], "first": ["data modified"]}
+    assert stages.reproduce(DATA).result == "ran"
+    assert stages.reproduce(DATA).result == "skipped"
+    assert list(stages.stale()) == ["first"]
 
 
 def test_changed_params_are_told_by_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,17 +112,17 @@ def test_changed_params_are_told_by_their_names(tmp_path: Path, monkeypatch: pyt
     project = repository(tmp_path / "project", monkeypatch)
     (project / "params.yaml").write_text("seed: {first: 1}\n")
     (project / "dvc.yaml").write_text("stages: {one: {cmd: touch out, params: [seed.first], outs: [out]}}")
-    [one] = [step for step in pipeline.steps() if step.name == "one"]
-    pipeline.reproduce(one)
+    [one] = [step for step in stages.steps() if step.name == "one"]
+    stages.reproduce(one)
     (project / "params.yaml").write_text("seed: {first: 2}\n")
-    assert pipeline.stale()["one"] == ["params.yaml seed.first modified"]
+    assert stages.stale()["one"] == ["params.yaml seed.first modified"]
 
 
 def test_a_failing_stage(project: Path) -> None:
     """One line with the command that failed."""
     (project / "dvc.yaml").write_text("stages: {bad: {cmd: exit 3, outs: [x]}}")
     with pytest.raises(FrostlineError, match=r"`dvc repro --single-item bad` failed with exit code"):
-        pipeline.reproduce(Step("bad", ("x",), True))
+        stages.reproduce(Step("bad", ("x",), True))
 
 
 def slow(project: Path, *, seconds: int) -> Step:
@@ -137,14 +137,14 @@ def test_a_time_limit(project: Path) -> None:
     """The stage ends with what it started, and says why; the next try has the project to itself."""
     step = slow(project, seconds=77)
     with pytest.raises(FrostlineError, match=r"ended after 6 seconds, its time limit"):
-        pipeline.reproduce(step, seconds=6)
+        stages.reproduce(step, seconds=6)
     assert (project / "begun").exists()
     assert (
         "sleep 77"
         not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     )
     step = slow(project, seconds=0)
-    assert pipeline.reproduce(step, seconds=60).result == "ran"
+    assert stages.reproduce(step, seconds=60).result == "ran"
 
 
 def test_another_dvc_at_work(project: Path) -> None:
@@ -154,8 +154,8 @@ def test_another_dvc_at_work(project: Path) -> None:
     try:
         while not (project / "begun").exists():
             time.sleep(0.1)
-        with pytest.raises(pipeline.BusyError, match="wait for the other `dvc`"):
-            pipeline.reproduce(step)
+        with pytest.raises(processes.BusyError, match="wait for the other `dvc`"):
+            stages.reproduce(step)
     finally:
         os.killpg(other.pid, 15)
         other.wait()
@@ -166,5 +166,5 @@ def test_an_environment_that_is_not_activated(project: Path, monkeypatch: pytest
     (project / "dvc.yaml").write_text("stages: {where: {cmd: command -v dvc > x, outs: [x]}}")
     committed("where")
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
-    assert pipeline.reproduce(Step("where", ("x",), True)).result == "ran"
+    assert stages.reproduce(Step("where", ("x",), True)).result == "ran"
     assert (project / "x").read_text().strip() == str(Path(sys.executable).parent / "dvc")

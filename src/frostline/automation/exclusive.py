@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from frostline.pipeline import BusyError
+from frostline.pipeline.processes import BusyError
 
 LOCK = Path(".frostline/retraining.lock")
 

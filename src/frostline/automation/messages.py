@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from frostline.automation.gate import NONE, REFUSED, Verdict
-from frostline.pipeline import Outcome
+from frostline.pipeline.stages import Outcome
 
 Rows = list[dict[str, Any]]
 

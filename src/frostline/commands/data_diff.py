@@ -4,11 +4,12 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from frostline import config, files, paths, pipeline
+from frostline import config, files, paths
 from frostline.datasets import changes, manifest
 from frostline.datasets.changes import KINDS, Change, State
 from frostline.datasets.manifest import Manifest
 from frostline.errors import FrostlineError, InputError
+from frostline.pipeline import revisions
 
 _SHOWN = 20  # changes of a kind in the table; --json has all
 
@@ -39,9 +40,9 @@ def _manifest(name: str, revision: str) -> Manifest:
     path = paths.dataset(name) / "manifest.parquet"
     if not revision:
         return manifest.read(path)
-    pipeline.require_revision(revision)
+    revisions.require_revision(revision)
     try:
-        return manifest.read(path, content=pipeline.content(path, revision=revision))
+        return manifest.read(path, content=revisions.content(path, revision=revision))
     except FrostlineError as error:
         raise FrostlineError(
             f"no manifest of {name} at {revision} ({error}); where preprocess never ran there: in a clone at "

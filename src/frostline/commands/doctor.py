@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from frostline import automation, config, paths, pipeline, tracking
+from frostline import automation, config, paths, tracking
 from frostline.errors import FrostlineError
-from frostline.pipeline import code_digest
+from frostline.pipeline import code_digest, commits, worktree
 from frostline.runtime import providers
 
 LOW_DISK = 10 * 2**30  # bytes; an environment and one VGG19 run take about 5 GB
@@ -74,7 +74,7 @@ def _devices() -> Iterator[Diagnosis]:
 
 
 def _remote() -> Diagnosis:
-    remote = pipeline.remote()
+    remote = worktree.remote()
     advice = "" if remote else "no default remote; to share data and models: dvc remote add -d NAME URL"
     return Diagnosis("DVC remote", advice, remote, needed=False)
 
@@ -89,7 +89,7 @@ def _prefect() -> Diagnosis:
 def _changes() -> Diagnosis:
     """A retraining refuses somebody's uncommitted changes."""
     try:
-        mine = pipeline.own_changes()
+        mine = commits.own_changes()
     except FrostlineError as error:
         return Diagnosis("git", str(error))
     advice = f"uncommitted changes ({', '.join(mine[:3])}); the retraining flow refuses them" if mine else ""
@@ -98,7 +98,7 @@ def _changes() -> Diagnosis:
 
 def _committer() -> Diagnosis:
     """Your own commits need it; a retraining signs with the `author` of its deployment."""
-    who = pipeline.committer()
+    who = commits.committer()
     advice = '`git commit` would refuse: git config --global user.name "YOU"; git config --global user.email "YOU@HOST"'
     return Diagnosis("git identity", "" if who else advice, who, needed=False)
 

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from frostline import config, files, paths, pipeline, tracking
+from frostline import config, files, paths, tracking
 from frostline.errors import FrostlineError
 from frostline.evaluation import history, reports
+from frostline.pipeline import dvc_lock
 from frostline.tracking import Commit, Outputs, Published
 
 RECORD = (*reports.RECORD, "key", "classifier", "recipe")
@@ -80,7 +81,7 @@ def gather(name: str) -> Outputs | None:
         f1=f1,
         files=kept,
         model=model if exported else None,
-        data_hash=pipeline.data_hash(record["dataset"], classifier=name),
+        data_hash=dvc_lock.data_hash(record["dataset"], classifier=name),
         observed=tracking.observed(record["key"]),
     )
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from frostline import files, parquet, pipeline, tracking
+from frostline import files, parquet, tracking
 from frostline.datasets.source import open_source
 from frostline.errors import FrostlineError, InputError
 from frostline.images import ImageError
-from frostline.pipeline import Origin
+from frostline.pipeline import provenance
+from frostline.pipeline.provenance import Origin
 from frostline.scoring import lookup, output_paths
 
 
@@ -33,7 +34,7 @@ def run(file: Path, *, path: str | None) -> None:
     print(trail.said)
     known = False
     for sha256 in trail.models or [""]:
-        origin = trail.origin or pipeline.exporting(sha256)
+        origin = trail.origin or provenance.exporting(sha256)
         lines = [*_model(sha256), *_origin(origin, trail, file)]
         known = known or origin is not None
         print("\n".join(lines))
@@ -50,10 +51,10 @@ def _trail(file: Path, path: str | None) -> Trail:
             f"{files.printable(file)}: no such file; name scores, a model.onnx, metrics or a report"
         )
     if path is not None or file.suffix in lookup.ENDINGS:
-        if held := None if path is not None else pipeline.holding(file):
+        if held := None if path is not None else provenance.holding(file):
             return _output(file, held)  # a stage's own table, such as predictions.parquet
         return _scores(file, path)
-    origin = pipeline.holding(file)
+    origin = provenance.holding(file)
     if file.suffix == ".onnx":
         sha256 = files.sha256_file(file)
         return Trail(f"{file}: a model", [sha256], origin)
@@ -105,7 +106,7 @@ def _model(sha256: str) -> Iterator[str]:
 def _origin(origin: Origin | None, trail: Trail, file: Path) -> Iterator[str]:
     if origin is None:
         return
-    yield f"commit   {origin.commit or 'none yet'}  {pipeline.subject(origin.commit)}"
+    yield f"commit   {origin.commit or 'none yet'}  {provenance.subject(origin.commit)}"
     yield f"         its dvc.lock is the first that holds {origin.path}, written by {origin.stage}"
     raw = ""
     if dataset := _dataset(origin):

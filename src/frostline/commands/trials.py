@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from frostline import files, pipeline, tracking
+from frostline import files, tracking
 from frostline.evaluation import flattening, style, variants
 from frostline.evaluation.statistics import Estimate
+from frostline.pipeline import dvc_lock
 from frostline.tracking import Child, Study
 from frostline.training.loop import Epoch
 from frostline.training.recipe import Recipe
@@ -24,7 +25,7 @@ def study(inputs: Recipe, kind: str, *, pictures: Sequence[Path], varies: str = 
         weights=inputs.weights,
         recipe={name: value for name, value in inputs.plain.items() if name != varies},
     )
-    known = pipeline.data_hash(inputs.entry.dataset, classifier=inputs.name)
+    known = dvc_lock.data_hash(inputs.entry.dataset, classifier=inputs.name)
     return Study(kind, inputs.name, common, pictures=tuple(map(str, pictures)), data_hash=known)
 
 

@@ -5,10 +5,11 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
-from frostline import config, files, paths, pipeline
+from frostline import config, files, paths
 from frostline.datasets import assignment
 from frostline.datasets.source import open_source
 from frostline.errors import FrostlineError, InputError
+from frostline.pipeline import worktree
 
 
 def run(recipe: Path, *, data: Path) -> None:
@@ -17,8 +18,8 @@ def run(recipe: Path, *, data: Path) -> None:
     Refuses a tree with uncommitted changes, photos that are no labelled dataset, and a place under
     data/ that is taken. Nothing is changed unless everything can be.
     """
-    if not pipeline.DATA.is_file():
-        raise InputError(f"{pipeline.DATA} is missing; run this in the project's root")
+    if not worktree.DATA.is_file():
+        raise InputError(f"{worktree.DATA} is missing; run this in the project's root")
     settings = config.load(recipe)
     if len(settings.datasets) != 1:
         raise InputError(f"{recipe} holds {len(settings.datasets)} datasets; `use` takes a recipe for one")
@@ -30,7 +31,7 @@ def run(recipe: Path, *, data: Path) -> None:
     _link(data, target)
     try:
         _write_params(recipe, name=name, path=target)
-        pipeline.forget_sample_remote()
+        worktree.forget_sample_remote()
     except BaseException:
         _remove(target)
         with files.writing(paths.PARAMS) as temporary:
@@ -40,7 +41,7 @@ def run(recipe: Path, *, data: Path) -> None:
 
 
 def _require_clean() -> None:
-    if changed := pipeline.changes():
+    if changed := worktree.changes():
         raise InputError(
             f"uncommitted changes ({', '.join(line[3:] for line in changed[:3])}); commit or undo them first, "
             "so that `git checkout` can undo this"

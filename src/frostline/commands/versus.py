@@ -1,10 +1,11 @@
 """compare A B: two classifiers, or two versions of one, tested on the same images."""
 
-from frostline import paths, pipeline
+from frostline import paths
 from frostline.errors import InputError
 from frostline.evaluation import pairwise, predictions
 from frostline.evaluation.pairwise import Side
 from frostline.evaluation.predictions import Predictions
+from frostline.pipeline import revisions
 
 
 def run(first: str, second: str, *, revisions: tuple[str, ...] = ()) -> None:
@@ -29,5 +30,5 @@ def _side(given: str, revision: str) -> Side:
 def _test(name: str, revision: str) -> Predictions:
     """The test split's predictions of a classifier, in the workspace or at a revision."""
     path, made_by = paths.classifier(name) / "predictions.parquet", f"dvc repro train@{name}"
-    content = pipeline.content(path, revision=revision) if revision else None
+    content = revisions.content(path, revision=revision) if revision else None
     return predictions.read(path, made_by=made_by, content=content).split("test")

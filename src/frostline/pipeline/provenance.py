@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from frostline.errors import FrostlineError
-from frostline.pipeline import lock
-from frostline.pipeline.history import content
+from frostline.pipeline import dvc_lock
 from frostline.pipeline.processes import run
+from frostline.pipeline.revisions import content
 
 Stages = dict[str, dict[str, dict[str, str]]]  # see lock.parse
 
@@ -89,10 +89,10 @@ def subject(commit: str) -> str:
 
 def _locks() -> Iterator[tuple[str, Stages]]:
     """Every dvc.lock of any branch, tag and experiment, the oldest first, then the working tree's."""
-    for commit in run("git", "log", "--all", "--reverse", "--format=%H", "--", str(lock.LOCK)).split():
-        yield commit, lock.parse(run("git", "show", f"{commit}:{lock.LOCK}", check=False))
-    if lock.LOCK.is_file():
-        yield "", lock.parse(lock.LOCK.read_text(encoding="utf-8"))
+    for commit in run("git", "log", "--all", "--reverse", "--format=%H", "--", str(dvc_lock.LOCK)).split():
+        yield commit, dvc_lock.parse(run("git", "show", f"{commit}:{dvc_lock.LOCK}", check=False))
+    if dvc_lock.LOCK.is_file():
+        yield "", dvc_lock.parse(dvc_lock.LOCK.read_text(encoding="utf-8"))
 
 
 def _outs(stages: Stages) -> Iterator[tuple[str, str, str]]:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frostline import pipeline
 from frostline.errors import InputError
-from frostline.pipeline import Author
+from frostline.pipeline import commits, processes, stages, worktree
+from frostline.pipeline.commits import Author
 from helpers.projects import call
 from helpers.repositories import PIPELINE, git, repository
 
@@ -23,9 +23,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return repository(tmp_path / "project", monkeypatch, reproduced=True)
 
 
-def recorded() -> pipeline.Record:
+def recorded() -> commits.Record:
     """The record of a retraining that changed something."""
-    done = pipeline.record("Retrained\n\nbecause", author=AUTHOR, day=DAY)
+    done = commits.record("Retrained\n\nbecause", author=AUTHOR, day=DAY)
     assert done is not None
     return done
 
@@ -42,16 +42,16 @@ def test_one_commit_with_one_tag(project: Path) -> None:
     assert done.commit == git("rev-parse", "HEAD") == git("rev-parse", f"{done.tag}^{{commit}}")
     assert done.tag.startswith("retraining-2026-11-24-")
     assert (project / "dvc.lock").read_text() == git("show", f"{done.tag}:dvc.lock") + "\n"
-    assert pipeline.changes() == []
-    assert pipeline.record("again", author=AUTHOR, day=DAY) is None
+    assert worktree.changes() == []
+    assert commits.record("again", author=AUTHOR, day=DAY) is None
 
 
 def test_data_that_was_added_is_in_it(project: Path) -> None:
     """The commit that a model came from names the data it was trained on."""
     recorded()
     (project / "data/two").write_text("two\n")
-    for step in pipeline.steps():
-        pipeline.reproduce(step)
+    for step in stages.steps():
+        stages.reproduce(step)
     recorded()
     assert git("show", "--format=", "--name-only", "HEAD").split() == ["data.dvc", "dvc.lock"]
 
@@ -65,13 +65,13 @@ def test_weights_that_were_replaced_are_in_it(project: Path) -> None:
     recorded()
     assert "pretrained/own.h5.dvc" in git("show", "--format=", "--name-only", "HEAD").split()
     weights.write_text("two")
-    [step] = [step for step in pipeline.steps() if step.name == "pretrained/own.h5.dvc"]
-    assert pipeline.reproduce(step).result == "ran"
-    assert pipeline.own_changes() == []
-    assert pipeline.require_clean(set_aside=True) == ""
+    [step] = [step for step in stages.steps() if step.name == "pretrained/own.h5.dvc"]
+    assert stages.reproduce(step).result == "ran"
+    assert commits.own_changes() == []
+    assert commits.require_clean(set_aside=True) == ""
     recorded()
     assert git("show", "--format=", "--name-only", "HEAD").split() == ["pretrained/own.h5.dvc"]
-    assert pipeline.changes() == []
+    assert worktree.changes() == []
 
 
 def test_a_kill_between_commit_and_tag(project: Path) -> None:
@@ -84,10 +84,10 @@ def test_a_kill_between_commit_and_tag(project: Path) -> None:
 
 def test_own_changes_are_refused(project: Path) -> None:
     """They are named, and stay as they are; what DVC wrote is not among them."""
-    assert pipeline.require_clean(set_aside=False) == ""
+    assert commits.require_clean(set_aside=False) == ""
     (project / "dvc.yaml").write_text(PIPELINE + "# mine\n")
     with pytest.raises(InputError, match=r"uncommitted changes \(dvc\.yaml\): commit them"):
-        pipeline.require_clean(set_aside=False)
+        commits.require_clean(set_aside=False)
     assert "# mine" in (project / "dvc.yaml").read_text()
 
 
@@ -97,8 +97,8 @@ def test_own_changes_are_set_aside(project: Path) -> None:
     (project / "dvc.yaml").write_text(PIPELINE + "# mine\n")
     (project / ".dvcignore").write_text("# mine too\n")
     git("add", ".dvcignore")
-    said = pipeline.require_clean(set_aside=True)
-    assert pipeline.own_changes() == []
+    said = commits.require_clean(set_aside=True)
+    assert commits.own_changes() == []
     assert (project / "dvc.lock").read_text() == lock
     recorded()
     git(*said.split("`")[1].split()[1:])
@@ -112,7 +112,7 @@ def test_a_record_takes_nothing_of_somebody_elses(project: Path) -> None:
     git("add", "dvc.yaml")
     recorded()
     assert git("show", "--format=", "--name-only", "HEAD") == "dvc.lock"
-    assert pipeline.own_changes() == ["dvc.yaml"]
+    assert commits.own_changes() == ["dvc.yaml"]
 
 
 def test_pushing_is_asked_for(project: Path, tmp_path: Path) -> None:
@@ -121,11 +121,11 @@ def test_pushing_is_asked_for(project: Path, tmp_path: Path) -> None:
     git("remote", "add", "origin", str(tmp_path / "there"))
     done = recorded()
     assert git("ls-remote", "origin") == ""
-    assert pipeline.share(done, remote="origin") == f"{done.tag} is on origin"
+    assert commits.share(done, remote="origin") == f"{done.tag} is on origin"
     assert git("ls-remote", "origin", "refs/heads/main").split()[0] == done.commit
     assert git("ls-remote", "origin", f"refs/tags/{done.tag}^{{}}").split()[0] == done.commit
-    with pytest.raises(pipeline.RemoteError, match="may this machine push"):
-        pipeline.share(done, remote="nowhere")
+    with pytest.raises(processes.RemoteError, match="may this machine push"):
+        commits.share(done, remote="nowhere")
     assert project.is_dir()
 
 
