@@ -1,4 +1,11 @@
-"""What a user may be told instead of a traceback: one line saying what, where and what to do."""
+"""What a user must be told: errors as one line (what, where, what to do), and what random weights are good for."""
+
+RANDOM_WEIGHTS = "random weights: smoke test only"
+
+
+def weights_note(source: str) -> str:
+    """What must stand beside every number of a network whose weights are from `source`; "" for trained ones."""
+    return RANDOM_WEIGHTS if source == "random" else ""
 
 
 class FrostlineError(Exception):

@@ -14,9 +14,8 @@ import pytest
 
 from frostline import images
 from frostline.commands import score
-from frostline.errors import FrostlineError, InputError
+from frostline.errors import RANDOM_WEIGHTS, FrostlineError, InputError
 from frostline.files import sha256, sha256_file
-from frostline.notes import PLUMBING
 from frostline.runtime import providers
 from frostline.runtime.contract import WeightsSource, to_values
 from frostline.runtime.sessions import Session, open_session
@@ -246,9 +245,9 @@ def test_random_weights_are_said(
     path = tmp_path / "model.onnx"
     path.write_bytes(model(contract(weights=weights)))
     run(folder(tmp_path / "photos", PHOTOS), path, tmp_path / "scores.parquet")
-    assert (PLUMBING in capsys.readouterr().out) is said
+    assert (RANDOM_WEIGHTS in capsys.readouterr().out) is said
     assert json.loads((tmp_path / "scores.parquet.job.json").read_text())["note"] == (
-        PLUMBING if said else ""
+        RANDOM_WEIGHTS if said else ""
     )
 
 

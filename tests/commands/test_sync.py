@@ -35,7 +35,7 @@ def test_a_line_a_classifier_then_where_to_look(root: Path, capsys: pytest.Captu
     sync.run()
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{FIRST:<{max(map(len, NAMES))}}  created run ")
-    assert lines[0].endswith(", registered version 1; random weights: plumbing only")
+    assert lines[0].endswith(", registered version 1; random weights: smoke test only")
     assert f"no version; not there yet: dvc repro export@{SECOND}" in lines[1]
     assert [line.split("  ")[-1].strip() for line in lines[2:-1]] == [
         f"not trained yet: dvc repro train@{name}" for name in NAMES[2:]

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from frostline.errors import FrostlineError
+from frostline.errors import RANDOM_WEIGHTS, FrostlineError
 from frostline.evaluation import chart, style, tables
 from frostline.evaluation.comparison import Candidate, compare, verdict
 from frostline.evaluation.metrics import measure
-from frostline.notes import PLUMBING
 from helpers.results import CLASSES, rows
 
 LABELS = [row % 3 for row in range(60)]
@@ -137,7 +136,7 @@ def test_same_classes_in_another_order_still_pair() -> None:
 
 TWO = compare(
     [
-        candidate("digits-vgg19", 1, note=PLUMBING, loss=0.27071),
+        candidate("digits-vgg19", 1, note=RANDOM_WEIGHTS, loss=0.27071),
         candidate("digits-cnn", 12, loss=0.7129),
         candidate("cars-cnn", 3, dataset="cars", loss=0.3391),
     ]
@@ -157,7 +156,7 @@ pets: 60 test images
 
 #  classifier     test  95% interval     loss  trainable  frozen  note
 -  ------------  -----  --------------  -----  ---------  ------  -----------------------------
-1  digits-vgg19  98.3%  91.1% to 99.7%  0.271       5.1k   20.0M  random weights: plumbing only
+1  digits-vgg19  98.3%  91.1% to 99.7%  0.271       5.1k   20.0M  random weights: smoke test only
 2  digits-cnn    80.0%  68.2% to 88.2%  0.713       5.1k   20.0M
 
 digits-cnn is worse than digits-vgg19 at n=60 (p<0.001)
@@ -178,7 +177,7 @@ def test_markdown() -> None:
     assert "## pets: 60 test images" in page
     assert (
         "| 1 | digits-vgg19 | 98.3% (91.1% to 99.7%) | 0.2707 | 50.0% | 5,130 | 20,024,384 "
-        "| random weights: plumbing only |" in page
+        "| random weights: smoke test only |" in page
     )
     assert "- digits-cnn is worse than digits-vgg19 at n=60 (p<0.001)" in page
     assert "McNemar" in page.splitlines()[-1]
@@ -256,7 +255,8 @@ def test_chart_draws_the_intervals() -> None:
 
 
 @pytest.mark.parametrize(
-    ("notes", "headings", "labels"), [((PLUMBING, PLUMBING), 1, 0), ((PLUMBING, ""), 0, 1), (("", ""), 0, 0)]
+    ("notes", "headings", "labels"),
+    [((RANDOM_WEIGHTS, RANDOM_WEIGHTS), 1, 0), ((RANDOM_WEIGHTS, ""), 0, 1), (("", ""), 0, 0)],
 )
 def test_chart_notes(notes: tuple[str, str], headings: int, labels: int) -> None:
     """All random: said once in the heading; some random: said at each of them, and drawn hollow."""
@@ -264,8 +264,8 @@ def test_chart_notes(notes: tuple[str, str], headings: int, labels: int) -> None
         compare(candidate(name, 3, note=note) for name, note in zip("ab", notes, strict=True))
     )
     (axes,) = figure.axes
-    assert sum(text.get_text() == PLUMBING for text in figure.texts) == headings
-    assert sum(PLUMBING in tick.get_text() for tick in axes.get_yticklabels()) == labels
+    assert sum(text.get_text() == RANDOM_WEIGHTS for text in figure.texts) == headings
+    assert sum(RANDOM_WEIGHTS in tick.get_text() for tick in axes.get_yticklabels()) == labels
     hollow = sum(line.get_markerfacecolor() == style.PAPER for line in axes.lines[1::2])
     assert hollow == sum(map(bool, notes))
 
@@ -274,7 +274,7 @@ def test_chart_notes(notes: tuple[str, str], headings: int, labels: int) -> None
 def test_chart_fits(count: int) -> None:
     """One classifier or twenty-five, of two datasets: nothing is cut off."""
     many = [
-        candidate(f"a-classifier-with-a-name-of-some-length-{n}", n, note=PLUMBING if n % 2 else "")
+        candidate(f"a-classifier-with-a-name-of-some-length-{n}", n, note=RANDOM_WEIGHTS if n % 2 else "")
         for n in range(count)
     ]
     figure = chart.accuracies(compare([*many, candidate("z", 5, dataset="cars")]))

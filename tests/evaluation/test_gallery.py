@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from frostline.errors import RANDOM_WEIGHTS
 from frostline.evaluation import gallery, style
 from frostline.evaluation.gallery import Mistake
-from frostline.notes import PLUMBING
 from helpers.images import pixels
 
 SHOWN = Mistake(pixels(1, height=40, width=61), "cat", "dog", 0.987, "cat/deep/one.png")
@@ -41,8 +41,8 @@ def test_no_mistakes() -> None:
 )
 def test_titles(count: int, wrong: int, title: str) -> None:
     """The title says how many of how many are shown."""
-    figure = gallery.mistakes(shown(count), classifier="pets", wrong=wrong, total=270, note=PLUMBING)
-    assert words(figure)[:2] == [title, PLUMBING]
+    figure = gallery.mistakes(shown(count), classifier="pets", wrong=wrong, total=270, note=RANDOM_WEIGHTS)
+    assert words(figure)[:2] == [title, RANDOM_WEIGHTS]
     assert len(figure.axes) == count
 
 
@@ -66,7 +66,7 @@ def test_nothing_overlaps_or_leaves_the_page() -> None:
     hostile = dataclasses.replace(
         SHOWN, actual="M" * 90, predicted="$\\frac{" + "W" * 50, path="x/" + "猫\n" + "W" * 200
     )
-    figure = gallery.mistakes([hostile] * 14, classifier="pets", wrong=14, total=20, note=PLUMBING)
+    figure = gallery.mistakes([hostile] * 14, classifier="pets", wrong=14, total=20, note=RANDOM_WEIGHTS)
     style.png(figure)
     boxes = [axes.get_position() for axes in figure.axes]
     assert all(box.x0 >= 0 and box.y0 >= 0 and box.x1 <= 1 and box.y1 <= 1 for box in boxes)

@@ -9,8 +9,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
+from frostline.errors import RANDOM_WEIGHTS
 from frostline.evaluation import plots, style
-from frostline.notes import PLUMBING
 from helpers.results import course
 
 
@@ -61,7 +61,7 @@ def test_confusion_colours() -> None:
     assert len({tuple(cells[2, column]) for column in range(3)} | {tuple(cells[1, 0])}) == 1
 
 
-@pytest.mark.parametrize("note", ["", PLUMBING])
+@pytest.mark.parametrize("note", ["", RANDOM_WEIGHTS])
 @pytest.mark.parametrize(
     "classes",
     [
@@ -77,7 +77,7 @@ def test_confusion_fits(classes: list[str], note: str) -> None:
     count = len(classes)
     figure = confusion(np.eye(count, dtype=np.int64) * 1234 + 1, classes, note=note)
     assert inside(figure)
-    assert (PLUMBING in texts(figure)) == bool(note)
+    assert (RANDOM_WEIGHTS in texts(figure)) == bool(note)
     assert max(figure.get_size_inches()) < 18
 
 
@@ -107,11 +107,11 @@ def test_curves_say_what_is_seen() -> None:
     """The title has the lowest validation loss and where, the subtitle the phases."""
     history = course(5, phases=("head", "head", "head", "thaw", "thaw"))
     history.val_loss[4] = 0.9
-    said = texts(plots.curves(history, classifier="pets", note=PLUMBING))
+    said = texts(plots.curves(history, classifier="pets", note=RANDOM_WEIGHTS))
     assert "pets: lowest validation loss 0.55 (accuracy 76.3%) at epoch 4 of 5" in said
     assert "phases: head (epochs 1 to 3), thaw (epochs 4 to 5)" in said
     assert said.count("train") == said.count("validation") == 2
-    assert PLUMBING in said
+    assert RANDOM_WEIGHTS in said
 
 
 def test_curves_draw_the_figures() -> None:
@@ -145,7 +145,9 @@ def test_one_phase_has_no_boundary() -> None:
 )
 def test_curves_fit(history) -> None:
     """Nothing is cut off, whatever the phases."""
-    assert inside(plots.curves(history, classifier="a-classifier-whose-name-is-rather-long", note=PLUMBING))
+    assert inside(
+        plots.curves(history, classifier="a-classifier-whose-name-is-rather-long", note=RANDOM_WEIGHTS)
+    )
 
 
 @pytest.mark.parametrize("apart", [0.0, 1e-6, -1e-6, 0.004, -0.2])

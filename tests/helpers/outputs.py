@@ -57,7 +57,7 @@ def metrics(name: str = "tiny", **changes: Any) -> dict[str, Any]:
         "classifier": name,
         "dataset": "colours",
         "dataset_digest": "d" * 64,
-        "note": "random weights: plumbing only",
+        "note": "random weights: smoke test only",
         "test": split(0.875),
         "validation": split(0.75),
         "train": split(0.9375),

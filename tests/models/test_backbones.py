@@ -153,7 +153,7 @@ def test_no_download(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(caught.value) == (
         "the ImageNet weights of vgg19 could not be downloaded (URL fetch failure on https://x: None -- no route); "
         "connect to the internet, or put a weights file of keras.applications.VGG19(include_top=False) into "
-        "pretrained/ and name it as the source, or use source: random to try the plumbing"
+        "pretrained/ and name it as the source, or use source: random to try the pipeline"
     )
 
 

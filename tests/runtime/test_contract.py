@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frostline.errors import InputError
+from frostline.errors import RANDOM_WEIGHTS, InputError
 from frostline.images import DECODE_VERSION
-from frostline.notes import PLUMBING
 from frostline.runtime.contract import Contract, WeightsSource, from_json, require_met, to_json, to_values
 from helpers.models import contract
 
@@ -50,7 +49,7 @@ def test_text_is_compact_and_has_the_agreed_keys() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "note"), [("random", PLUMBING), ("imagenet", ""), ("scratch", ""), ("vgg19.h5", "")]
+    ("source", "note"), [("random", RANDOM_WEIGHTS), ("imagenet", ""), ("scratch", ""), ("vgg19.h5", "")]
 )
 def test_random_weights_are_said(source: str, note: str) -> None:
     """Only drawn weights carry the warning."""

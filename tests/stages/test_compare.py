@@ -15,8 +15,7 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from frostline import files, paths
-from frostline.errors import FrostlineError, InputError
-from frostline.notes import PLUMBING
+from frostline.errors import RANDOM_WEIGHTS, FrostlineError, InputError
 from frostline.stages import compare, evaluate
 from helpers.results import REAL, dataset, trained
 
@@ -95,7 +94,7 @@ def test_writes_all_and_prints_the_table(capsys) -> None:
         image.load()
     out = capsys.readouterr().out
     assert "pets-cnn is worse than pets-vgg19 at n=9 (p=0.016)" in out
-    assert out.count(PLUMBING) == 1
+    assert out.count(RANDOM_WEIGHTS) == 1
 
 
 def test_row() -> None:
@@ -107,7 +106,7 @@ def test_row() -> None:
         assert first[key] == metrics["test"][key]
     assert first["validation_accuracy"] == metrics["validation"]["accuracy"]
     assert first["parameters"] == {"trainable": 5130, "frozen": 20_024_384}
-    assert (first["note"], second["note"]) == (PLUMBING, "")
+    assert (first["note"], second["note"]) == (RANDOM_WEIGHTS, "")
     apart = {key: second["against_best"].pop(key) for key in ("difference_low", "difference_high")}
     assert apart["difference_low"] < -7 / 9 + 0.15 < apart["difference_high"] < 0
     assert second["against_best"] == {

@@ -18,9 +18,8 @@ import pytest
 from PIL import Image
 
 from frostline import files, paths
-from frostline.errors import FrostlineError
+from frostline.errors import RANDOM_WEIGHTS, FrostlineError
 from frostline.evaluation import explanations, history, pictures, predictions
-from frostline.notes import PLUMBING
 from frostline.stages import evaluate
 from helpers.images import encoded
 from helpers.results import COUNTS, RANDOM, REAL, dataset, trained
@@ -56,7 +55,7 @@ def test_metrics_file() -> None:
         "classifier", "key", "dataset", "dataset_digest", "weights", "note", "test", "validation", "train",
     }  # fmt: skip
     assert found["classifier"] == "pets-cnn"
-    assert found["note"] == PLUMBING
+    assert found["note"] == RANDOM_WEIGHTS
     assert found["weights"]["sha256"] == "0" * 64
     assert {split: found[split]["images"] for split in COUNTS} == COUNTS
     assert found["test"]["accuracy"] == 0.777778
@@ -92,7 +91,7 @@ def test_undefined_shares_are_empty_cells(tmp_path, monkeypatch) -> None:
     assert shown == ["0,,,", "0,,,", "1,1.0,1.0,1.0"]
 
 
-@pytest.mark.parametrize(("weights", "said"), [(RANDOM, {"note": PLUMBING}), (REAL, {})])
+@pytest.mark.parametrize(("weights", "said"), [(RANDOM, {"note": RANDOM_WEIGHTS}), (REAL, {})])
 def test_headline_is_part_of_the_metrics(tmp_path, monkeypatch, weights, said) -> None:
     """The few figures that DVC shows side by side, with the note wherever there is one."""
     monkeypatch.chdir(tmp_path)
@@ -118,7 +117,7 @@ def test_plots_folder(capsys) -> None:
                 image.load()
     assert capsys.readouterr().out.splitlines() == [
         "pets-cnn: 77.8% of 9 test images right (95%: 45.3% to 93.7%), loss "
-        f"{metrics()['test']['loss']:.3f}; {PLUMBING}",
+        f"{metrics()['test']['loss']:.3f}; {RANDOM_WEIGHTS}",
         f"images by manifest: pets {metrics()['dataset_digest']}",
     ]
 

@@ -334,9 +334,9 @@ def test_keys_are_different() -> None:
 def test_random_weights_say_so() -> None:
     """Beside the number, wherever one is shown; a network from scratch has no such remark."""
     notes = {name: json.loads(Path(f"metrics/{name}.json").read_text())["note"] for name in NAMES}
-    plumbing = "random weights: plumbing only"
-    assert notes == {"cnn": "", "thawed": plumbing, "viewed": plumbing}
-    assert plumbing in Path("reports/comparison/comparison.md").read_text()
+    smoke = "random weights: smoke test only"
+    assert notes == {"cnn": "", "thawed": smoke, "viewed": smoke}
+    assert smoke in Path("reports/comparison/comparison.md").read_text()
 
 
 def stored_rows(cache: Path) -> dict[str, list[int]]:

@@ -132,10 +132,10 @@ def test_missing_is_what_is_not_there(
 @pytest.mark.parametrize(
     ("source", "said", "expected"),
     [
-        ("random", None, "random weights: plumbing only"),
+        ("random", None, "random weights: smoke test only"),
         ("imagenet", None, ""),
         ("imagenet", {"note": "small test split"}, "small test split"),
-        ("random", {"note": ""}, "random weights: plumbing only"),
+        ("random", {"note": ""}, "random weights: smoke test only"),
     ],
 )
 def test_note(source: str, said: dict[str, str] | None, expected: str) -> None:

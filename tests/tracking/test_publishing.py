@@ -58,10 +58,10 @@ def test_a_person_finds_everything(root: Path, uri: str) -> None:
         "agreement.json", "environment/requirements.txt", "history.csv", "metrics.json",
         "plots/classes.csv", "plots/confusion.csv", "plots/confusion.png", "record.json",
     ]  # fmt: skip
-    assert run["tags"]["note"] == run["tags"]["mlflow.note.content"] == "random weights: plumbing only"
+    assert run["tags"]["note"] == run["tags"]["mlflow.note.content"] == "random weights: smoke test only"
     assert there["models"] == [("tiny", "READY", {"frostline.model_sha256": sha256})]
     (number, tags, note), *others = there["versions"]
-    assert (number, note, others) == (1, "random weights: plumbing only", [])
+    assert (number, note, others) == (1, "random weights: smoke test only", [])
     assert tags == {
         "frostline.model_sha256": sha256, "frostline.key": KEY, "dataset": "colours",
         "dataset_digest": "d" * 64, "test_accuracy": "0.8750", "test_accuracy_low": "0.7750",

@@ -66,7 +66,7 @@ def test_parent_and_children(root: Path) -> None:
     parent, (first, second) = runs(store())
     assert parent.info.run_name == "tiny: seeds"
     assert parent.data.tags["frostline.study"] == "seeds"
-    assert parent.data.tags["note"] == "random weights: plumbing only"
+    assert parent.data.tags["note"] == "random weights: smoke test only"
     assert parent.data.params["phases.head.freeze"] == "all"
     assert "seed" not in parent.data.params
     assert parent.data.metrics["val_accuracy_mean"] == pytest.approx(0.8)

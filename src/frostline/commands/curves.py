@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from frostline import files, notes, tracking
+from frostline import files, tracking
 from frostline.commands import trials
-from frostline.errors import InputError
+from frostline.errors import InputError, weights_note
 from frostline.evaluation import variants
 from frostline.evaluation.variants import Band
 from frostline.tracking import Child
@@ -39,7 +39,7 @@ def run(names: tuple[str, ...], *, seeds: int, out: Path) -> None:
 
 def _write(inputs: list[Recipe], bands: list[Band], out: Path) -> None:
     files.write_json(out / "curves.json", [_plain(band) for band in bands])
-    told = {notes.note(each.weights["source"]) for each in inputs}
+    told = {weights_note(each.weights["source"]) for each in inputs}
     figure = variants.bands(
         bands,
         title=f"{inputs[0].entry.dataset}: validation accuracy by epoch",

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from frostline import files, images, notes
+from frostline import files, images
 from frostline.config import Image
-from frostline.errors import InputError
+from frostline.errors import InputError, weights_note
 from frostline.evaluation import heat, style
 from frostline.evaluation.heat import Heated
 from frostline.images import ImageError
@@ -39,7 +39,7 @@ def run(name: str, image: Path, *, layers: Sequence[str], out: Path) -> None:
     top = np.argsort(-probs, kind="stable")[:3]
     warm = activation_maps.gradcam(network, np.repeat(pixels[None], len(top), axis=0), classes=top, name=at)
     said = [f"{inputs.manifest.classes[label]} {probs[label]:.1%}" for label in top]
-    note, title = notes.note(inputs.weights["source"]), f"{name}: {image.name}"
+    note, title = weights_note(inputs.weights["source"]), f"{name}: {image.name}"
     shown = [Heated(pixels, each, text, image.name) for each, text in zip(warm, said, strict=True)]
     _write(out / "gradcam.png", heat.overlays(shown, title=title, layer=at, note=note))
     _write(

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from frostline import notes, tracking
+from frostline import tracking
 from frostline.commands import trials
-from frostline.errors import InputError
+from frostline.errors import InputError, weights_note
 from frostline.evaluation import variants
 from frostline.evaluation.variants import AtCut
 from frostline.features import cut_model
@@ -35,7 +35,7 @@ def run(name: str, *, cuts: str | None, most: int, out: Path) -> None:
             points.append(point)
             children.append(child)
             print(_line(point), flush=True)
-        figure = variants.cuts(points, classifier=name, note=notes.note(inputs.weights["source"]))
+        figure = variants.cuts(points, classifier=name, note=weights_note(inputs.weights["source"]))
         trials.write(stem, points, of=AtCut, figure=figure)
 
 

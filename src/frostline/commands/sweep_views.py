@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from frostline import notes, tracking
+from frostline import tracking
 from frostline.commands import trials
-from frostline.errors import InputError
+from frostline.errors import InputError, weights_note
 from frostline.evaluation import variants
 from frostline.evaluation.variants import AtViews
 from frostline.tracking import Child
@@ -32,7 +32,7 @@ def run(name: str, *, views: str, out: Path) -> None:
             points.append(point)
             children.append(child)
             print(_line(point), flush=True)
-        figure = variants.views(points, classifier=name, note=notes.note(inputs.weights["source"]))
+        figure = variants.views(points, classifier=name, note=weights_note(inputs.weights["source"]))
         trials.write(stem, points, of=AtViews, figure=figure)
 
 

@@ -84,7 +84,7 @@ def imagenet(name: str) -> Any:
         raise InputError(
             f"the ImageNet weights of {name} could not be downloaded ({_reason(error)}); connect to the internet, or "
             f"put a weights file of keras.applications.{TABLE[name].constructor}(include_top=False) into "
-            "pretrained/ and name it as the source, or use source: random to try the plumbing"
+            "pretrained/ and name it as the source, or use source: random to try the pipeline"
         ) from None
 
 

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from frostline import notes
-from frostline.errors import InputError
+from frostline.errors import InputError, weights_note
 from frostline.images import DECODE_VERSION
 
 KEY = "frostline"
@@ -50,7 +49,7 @@ class Contract:
     @property
     def note(self) -> str:
         """What must stand beside every number of this model; "" for trained weights."""
-        return notes.note(self.weights.source)
+        return weights_note(self.weights.source)
 
 
 def to_values(contract: Contract) -> dict[str, Any]:

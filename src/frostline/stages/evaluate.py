@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from frostline import files, notes, paths
+from frostline import files, paths
 from frostline.datasets import manifest as manifests
 from frostline.datasets import thumbnails
 from frostline.datasets.manifest import Manifest
-from frostline.errors import FrostlineError
+from frostline.errors import FrostlineError, weights_note
 from frostline.evaluation import (
     agreement,
     classifier_page,
@@ -64,7 +64,7 @@ def _find(name: str, every: Predictions, *, record: Mapping[str, Any], manifest:
     sights = explanations.read(folder / "seen.npz", made_by=made_by)
     return Findings(
         record=record,
-        note=notes.note(record["weights"]["source"]),
+        note=weights_note(record["weights"]["source"]),
         course=history.read(folder / "history.csv", made_by=made_by),
         rows=rows,
         measured=measured,

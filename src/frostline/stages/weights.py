@@ -3,9 +3,9 @@
 import warnings
 from pathlib import Path
 
-from frostline import config, files, notes, paths
+from frostline import config, files, paths
 from frostline.config import Weights
-from frostline.errors import InputError
+from frostline.errors import InputError, weights_note
 
 
 def run(name: str) -> None:
@@ -25,7 +25,7 @@ def run(name: str) -> None:
 def _described(entry: Weights) -> str:
     if entry.backbone is None:
         return "from scratch, no weights"
-    return f"{entry.backbone}, {notes.note(entry.source) or f'weights from {entry.source}'}"
+    return f"{entry.backbone}, {weights_note(entry.source) or f'weights from {entry.source}'}"
 
 
 def _save(entry: Weights, *, seed: int, to: Path) -> None:

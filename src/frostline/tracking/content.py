@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from frostline import files, notes
+from frostline import files
+from frostline.errors import weights_note
 from frostline.tracking.observations import Observed
 
 # What the store may hold in a run changes with this, so that older runs are brought up to date.
@@ -133,7 +134,7 @@ def identity(*, key: str, classifier: str, dataset: str) -> dict[str, str]:
 def note(outputs: Outputs) -> str:
     """What must be said wherever a number of this run is shown; mostly empty."""
     said = str((outputs.metrics or {}).get("note", ""))
-    return said or notes.note(outputs.record["weights"]["source"])
+    return said or weights_note(outputs.record["weights"]["source"])
 
 
 def tags(outputs: Outputs) -> dict[str, str]:

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from frostline import files, notes
-from frostline.errors import FrostlineError, InputError
+from frostline import files
+from frostline.errors import FrostlineError, InputError, weights_note
 from frostline.tracking import content, observations, run_contents, runs, store_uri
 from frostline.tracking.content import SYNCED
 from frostline.tracking.git import Commit
@@ -252,7 +252,7 @@ def _tags(study: Study) -> dict[str, str]:
         "frostline.weights": weights.get("name"),
         "frostline.weights_source": weights["source"],
         "frostline.code": study.inputs["code"],
-        "note": notes.note(weights["source"]),
+        "note": weights_note(weights["source"]),
     }
     return {name: str(value) for name, value in wanted.items() if value}
 
