@@ -2,9 +2,13 @@
 
 import io
 import struct
+import subprocess
+import sys
 import warnings
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from frostline import images
-from frostline.images import ImageError, decode, probe
+from frostline.images import ImageError, decode, overview, probe
 from helpers.images import encoded, pixels
 
 HEIGHT, WIDTH = 37, 53
@@ -194,6 +198,53 @@ def test_hundred_megapixels_need_no_warning() -> None:
     """Pillow's own limit (89 million, a warning, which here is an error) is not the one that counts."""
     big = saved(Image.new("1", (9500, 9500)), "PNG")
     assert probe(big) == (9500, 9500)
+
+
+def refused_elsewhere() -> bool:
+    """Whether Pillow's own limit stops an image that is opened outside this package."""
+    try:
+        Image.open(io.BytesIO(PNG))
+    except Image.DecompressionBombError:
+        return True
+    return False
+
+
+def test_pillows_limit_is_left_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before, while and after this package decodes, the limit that a user set stays and holds for other threads."""
+    limit = HEIGHT * WIDTH // 4
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    check, meanwhile = images._check_size, []
+
+    def checked(image: Image.Image) -> None:
+        with ThreadPoolExecutor(1) as other:
+            meanwhile.append((other.submit(refused_elsewhere).result(), Image.MAX_IMAGE_PIXELS))
+        check(image)
+
+    monkeypatch.setattr(images, "_check_size", checked)
+    for entrance in (probe, overview, partial(decode, height=9, width=11, resize="pad")):
+        entrance(PNG)
+        assert refused_elsewhere()
+    assert meanwhile == [(True, limit)] * 3
+    assert limit == Image.MAX_IMAGE_PIXELS
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "BMP", "WEBP", "TIFF", "PPM", "JPEG"])
+def test_no_format_asks_pillow_for_its_limit(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """Far beyond Pillow's limit and within ours, every format is decoded, without a warning."""
+    content = saved(Image.new("RGB", (WIDTH, HEIGHT), "red"), kind)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1)
+    assert probe(content) == (HEIGHT, WIDTH)
+    assert overview(content).grey.shape == (128, 128)
+    assert decode(content, height=9, width=11, resize="crop").shape == (9, 11, 3)
+
+
+def test_importing_leaves_pillow_as_it_is() -> None:
+    """A notebook that imports this package keeps Pillow's own limit."""
+    code = (
+        "from PIL import Image; before = Image.MAX_IMAGE_PIXELS; import frostline.images; "
+        "assert Image.MAX_IMAGE_PIXELS == before is not None"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_limit_is_tried_on_small_images(monkeypatch: pytest.MonkeyPatch) -> None:

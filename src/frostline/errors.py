@@ -24,3 +24,11 @@ class LimitError(FrostlineError):
     """What was asked for is done, and its result is beyond a limit; the command exits with 3."""
 
     exit_code = 3
+
+
+def first_line(error: BaseException) -> str:
+    """An error's message in one line, to be put into a sentence: its first line that is not empty, without a final
+    full stop; the name of its type where it has no message.
+    """
+    lines = [line.strip() for line in str(error).splitlines()]
+    return next((line.rstrip(".") for line in lines if line.strip(".")), type(error).__name__)

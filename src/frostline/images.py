@@ -9,9 +9,13 @@ quarter or an eighth, which libjpeg does in integers that are the same everywher
 refused: how their colours become RGB differs between builds by rounding.
 """
 
+import contextlib
+import functools
 import io
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import PIL
@@ -27,9 +31,6 @@ FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 
 MAX_PIXELS = 200_000_000  # the largest phone cameras; 600 MB once decoded
 MAX_SIDE = 65_535  # JPEG's own limit; Pillow's resizer counts in float32 and errs on far longer sides
-
-# Pillow warns at half of its own limit and raises at it; `_check_size` comes before any decoding.
-Image.MAX_IMAGE_PIXELS = None
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -61,6 +62,33 @@ class ImageError(FrostlineError):
     """One image cannot be used; the message is a short reason without any path."""
 
 
+_here = threading.local()  # `decoding`: whether this thread is in a function of this module
+_pillows_check = Image._decompression_bomb_check
+
+
+@functools.wraps(_pillows_check)
+def _check_of_others(*args: Any, **kwargs: Any) -> None:
+    if not getattr(_here, "decoding", False):
+        _pillows_check(*args, **kwargs)
+
+
+# Pillow warns of large images, or refuses them, by a limit for the whole process, which belongs to whoever else uses
+# it. `_check_size` is ours, before any decoding: only in a thread that decodes here Pillow's is left out.
+Image._decompression_bomb_check = _check_of_others
+
+
+@contextlib.contextmanager
+def _own_limits() -> Iterator[None]:
+    """A block, or a function, in which this module's limits count and Pillow's do not."""
+    before = getattr(_here, "decoding", False)
+    _here.decoding = True
+    try:
+        yield
+    finally:
+        _here.decoding = before
+
+
+@_own_limits()
 def decode(content: bytes, *, height: int, width: int, resize: str) -> np.ndarray:
     """An image file's bytes as a (height, width, 3) uint8 RGB array, 0-255.
 
@@ -89,6 +117,7 @@ class Overview:
     grey: np.ndarray
 
 
+@_own_limits()
 def probe(content: bytes) -> tuple[int, int]:
     """(height, width) in pixels as a viewer shows it, after decoding every pixel.
 
@@ -105,6 +134,7 @@ def size(content: bytes) -> tuple[int, int]:
     return (width, height) if _orientation(image) in _SIDEWAYS else (height, width)
 
 
+@_own_limits()
 def overview(content: bytes) -> Overview:
     """Size, format and a small grey copy, after decoding all of the file; ImageError as `decode`."""
     image, rgb, size = _loaded(content, least=(2 * _OVERVIEW, 2 * _OVERVIEW))

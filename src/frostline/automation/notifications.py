@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from frostline.errors import first_line
+
 PREFACE = "Flow run encountered an exception: "  # Prefect's, before each reason
 
 
@@ -19,7 +21,7 @@ def notify(block: str, *, subject: str, body: str) -> str:
         with sender.raise_on_failure():  # else a block of Apprise's tells nobody that nothing went out
             sender.notify(body, subject=subject)
     except Exception as error:  # whatever a block of whatever kind raises
-        problem = str(error).splitlines()[0] if isinstance(error, ValueError) else type(error).__name__
+        problem = first_line(error) if isinstance(error, ValueError) else type(error).__name__
         said = f"no message could be sent through {block}: {problem}"
         print(said)
         return said

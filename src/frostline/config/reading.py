@@ -11,7 +11,7 @@ from ruamel.yaml.error import YAMLError
 
 from frostline.config.checks import closest, contradictions, nearest
 from frostline.config.schema import Params
-from frostline.errors import InputError
+from frostline.errors import InputError, first_line
 from frostline.paths import PARAMS
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ def read(path: Path) -> Any:
     except (YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a date that is none
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         where = f"{path}, line {line + 1}" if line is not None else str(path)
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        problem = getattr(error, "problem", None) or first_line(error)
         raise InputError(f"{where}: not valid YAML: {problem}") from None
 
 

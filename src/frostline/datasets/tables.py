@@ -9,7 +9,7 @@ from typing import Any
 
 from frostline import parquet
 from frostline.datasets.layout import SPLITS, Placing, split_word
-from frostline.errors import InputError
+from frostline.errors import InputError, first_line
 from frostline.files import printable
 
 NAMES = ("labels.csv", "labels.parquet")
@@ -65,7 +65,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
         else:
             table = parquet.read(path)
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{where} cannot be read: {str(error).splitlines()[0]}") from None
+        raise InputError(f"{where} cannot be read: {first_line(error)}") from None
     if lacking := [name for name in _NEEDED if name not in table.column_names]:
         raise InputError(
             f"{where}: no column {lacking[0]!r}; needed are path and label, allowed are split and group too"

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from frostline import parquet
-from frostline.errors import FrostlineError
+from frostline.errors import FrostlineError, first_line
 from frostline.files import writing
 
 SPLITS = ("train", "validation", "test")
@@ -113,8 +113,9 @@ def read(path: Path, *, made_by: str, content: bytes | None = None) -> Predictio
     except FileNotFoundError:
         raise FrostlineError(f"{path} is missing; run `{made_by}`") from None
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise FrostlineError(f"{path} is not a predictions file ({reason}); run `{made_by}` again") from None
+        raise FrostlineError(
+            f"{path} is not a predictions file ({first_line(error)}); run `{made_by}` again"
+        ) from None
     except FrostlineError as error:
         raise FrostlineError(f"{path}: {error}; run `{made_by}` again") from None
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from frostline.errors import FrostlineError, InputError
+from frostline.errors import FrostlineError, InputError, first_line
 from frostline.features import ray_actors
 from frostline.features.executor import Block, Decode, Item, Look, Network
 from frostline.features.ray_actors import Actor
@@ -122,7 +122,9 @@ def _init(ray: Any, address: str | None, folder: str | None) -> None:
         ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
     except Exception as error:  # ConnectionError, RuntimeError, ValueError, gRPC's own
         where = address or "on this machine"
-        raise FrostlineError(f"no Ray cluster {where}: {_line(error)}; start one, see `ray start`") from error
+        raise FrostlineError(
+            f"no Ray cluster {where}: {first_line(error)}; start one, see `ray start`"
+        ) from error
 
 
 def _require_answer(address: str) -> None:
@@ -214,7 +216,7 @@ def _sent(ray: Any, feed: Any, work: dict[str, Any], pool: Pool) -> Iterator[ray
             yield pickle.loads(batch[ray_actors.COLUMN][0])
     except ray.exceptions.RayError as error:
         raise FrostlineError(
-            f"the Ray cluster failed: {_line(error)}; see `ray status` and its logs"
+            f"the Ray cluster failed: {first_line(error)}; see `ray status` and its logs"
         ) from error
 
 
@@ -261,8 +263,3 @@ class _Feeder(threading.Thread):
         with contextlib.suppress(self._ray.exceptions.RayError):
             self._ray.get(self._feed.close.remote(0), timeout=WAIT)
         self.join(WAIT)
-
-
-def _line(error: BaseException) -> str:
-    lines = [line for line in str(error).strip().splitlines() if line.strip()]
-    return lines[0].strip().rstrip(".:") if lines else type(error).__name__

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from frostline.config.backbones import TABLE, Transform
-from frostline.errors import InputError
+from frostline.errors import InputError, first_line
 from frostline.models.keras_backend import keras
 from frostline.models.transform import transform_layer
 
@@ -82,8 +82,8 @@ def imagenet(name: str) -> Any:
         )
     except Exception as error:  # Keras wraps every download failure in a bare Exception
         raise InputError(
-            f"the ImageNet weights of {name} could not be downloaded ({_reason(error)}); connect to the internet, or "
-            f"put a weights file of keras.applications.{TABLE[name].constructor}(include_top=False) into "
+            f"the ImageNet weights of {name} could not be downloaded ({first_line(error)}); connect to the internet, "
+            f"or put a weights file of keras.applications.{TABLE[name].constructor}(include_top=False) into "
             "pretrained/ and name it as the source, or use source: random to try the pipeline"
         ) from None
 
@@ -131,7 +131,7 @@ def _names_of_keras() -> list[str]:
         found = keras().applications.imagenet_utils.decode_predictions(rows, top=1)
     except Exception as error:  # Keras wraps every download failure in a bare Exception
         raise InputError(
-            f"the names of ImageNet's classes could not be downloaded ({_reason(error)}); connect to the "
+            f"the names of ImageNet's classes could not be downloaded ({first_line(error)}); connect to the "
             "internet, or give a copy of Keras' imagenet_class_index.json with --classes FILE"
         ) from None
     return [row[0][1] for row in found]
@@ -142,7 +142,7 @@ def _downloaded(name: str, constructor: Any) -> Any:
         return constructor(weights="imagenet")
     except Exception as error:  # as above
         raise InputError(
-            f"the ImageNet weights of {name} could not be downloaded ({_reason(error)}); connect to the internet, "
+            f"the ImageNet weights of {name} could not be downloaded ({first_line(error)}); connect to the internet, "
             f"or give a weights file of keras.applications.{TABLE[name].constructor}() with --weights FILE"
         ) from None
 
@@ -156,10 +156,6 @@ def _fill(model: Any, weights: Path, name: str) -> None:
         model.load_weights(weights)
     except Exception as error:  # whatever h5py and Keras find wrong with a file
         raise InputError(
-            f"{weights} does not hold weights of {name} with its classification layers ({_reason(error)}); "
+            f"{weights} does not hold weights of {name} with its classification layers ({first_line(error)}); "
             f"save those of keras.applications.{TABLE[name].constructor}()"
         ) from None
-
-
-def _reason(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from frostline.config import Classifier, shapes
-from frostline.errors import FrostlineError, InputError
+from frostline.errors import FrostlineError, InputError, first_line
 from frostline.models import backbones, cnn, heads
 from frostline.models.keras_backend import computing, keras
 
@@ -60,9 +60,8 @@ def _backbone(classifier: Classifier, name: str, weights: Path | None) -> Any:
         try:
             model.load_weights(weights)
         except (ValueError, OSError) as error:
-            reason = str(error).splitlines()[0]
             raise FrostlineError(
-                f"{weights} does not hold weights of {name} ({reason}); "
+                f"{weights} does not hold weights of {name} ({first_line(error)}); "
                 f"run `dvc repro --force weights@{weights.parent.name}`"
             ) from None
     return backbones.depthwise(model)

@@ -3,7 +3,7 @@
 import warnings
 from pathlib import Path
 
-from frostline.errors import FrostlineError, InputError
+from frostline.errors import FrostlineError, InputError, first_line
 from frostline.pipeline.processes import run
 
 
@@ -19,9 +19,8 @@ def content(path: Path, *, revision: str) -> bytes:
     try:
         return bytes(read(path.as_posix(), rev=revision, mode="rb"))
     except Exception as error:  # what the libraries of remotes raise shares no base
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise FrostlineError(
-            f"{path} at {revision}: {reason}; `git log` and `dvc exp list` name revisions, "
+            f"{path} at {revision}: {first_line(error)}; `git log` and `dvc exp list` name revisions, "
             "`dvc fetch --all-commits` brings their files"
         ) from None
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from frostline.errors import FrostlineError, InputError
+from frostline.errors import FrostlineError, InputError, first_line
 from frostline.runtime import openvino, providers
 
 SILENT = 4  # ONNX Runtime's severity "fatal": its own lines on stderr are not for users
@@ -82,5 +82,4 @@ def engines() -> Path:
 
 def line(error: BaseException) -> str:
     """An ONNX Runtime message as one line, without its numbered prefix."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].split(" : ")[-1].strip().rstrip(".")
+    return first_line(error).split(" : ")[-1].strip()

@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from frostline.errors import first_line
+
 NAME = "OpenVINOExecutionProvider"
 PACKAGE = "onnxruntime-ep-openvino"
 
@@ -30,7 +32,7 @@ def missing() -> str:
     except ImportError:
         return f"the package {PACKAGE} is not installed"
     except Exception as error:  # ONNX Runtime's exceptions share no base
-        return f"its plugin does not load ({str(error).splitlines()[0]})"
+        return f"its plugin does not load ({first_line(error)})"
     return "" if found else f"its plugin takes Intel processors only, this one is {processor()}"
 
 

@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from frostline.errors import FrostlineError, InputError
+from frostline.errors import FrostlineError, InputError, first_line
 from frostline.runtime import openvino
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
@@ -73,7 +73,7 @@ def missing(device: str) -> str:
     try:
         ctypes.CDLL(str(library))
     except OSError as error:
-        return _explain(str(error))
+        return _explain(error)
     return ""
 
 
@@ -156,7 +156,8 @@ def _preload(onnxruntime: object) -> None:
         preload()
 
 
-def _explain(message: str) -> str:
+def _explain(error: OSError) -> str:
     """The dynamic loader's message in a few words."""
+    message = first_line(error)
     library, _, rest = message.partition(":")
-    return f"{library} is missing" if "No such file" in rest else message.splitlines()[0]
+    return f"{library} is missing" if "No such file" in rest else message

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from frostline.errors import InputError
+from frostline.errors import InputError, first_line
 from frostline.files import printable
 from frostline.scoring.rows import schema
 
@@ -63,9 +63,8 @@ def _read(file: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, KeyError, TypeError, csv.Error, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            f"{printable(file)} is no score file ({reason}); name what `frostline score` wrote"
+            f"{printable(file)} is no score file ({first_line(error)}); name what `frostline score` wrote"
         ) from None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from frostline.datasets.archives import check_size
 from frostline.datasets.listing import in_order, is_image
-from frostline.errors import FrostlineError, InputError
+from frostline.errors import FrostlineError, InputError, first_line
 from frostline.features.executor import Item
 from frostline.images import ImageError
 from frostline.scoring.local import Local
@@ -142,5 +142,6 @@ def _read(system: Any, path: str, address: str) -> bytes:
 
 
 def _unreachable(address: str, error: Exception) -> FrostlineError:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return FrostlineError(f"{address} cannot be reached: {reason}; check address, credentials and network")
+    return FrostlineError(
+        f"{address} cannot be reached: {first_line(error)}; check address, credentials and network"
+    )

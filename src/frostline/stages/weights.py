@@ -5,7 +5,7 @@ from pathlib import Path
 
 from frostline import config, files, paths
 from frostline.config import Weights
-from frostline.errors import InputError, weights_note
+from frostline.errors import InputError, first_line, weights_note
 
 
 def run(name: str) -> None:
@@ -53,8 +53,7 @@ def _load(model: object, entry: Weights) -> None:
             warnings.filterwarnings("error", category=UserWarning)
             model.load_weights(path)  # type: ignore[attr-defined]
     except Exception as error:  # whatever h5py and Keras find wrong with a file
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"{path} does not hold weights of {entry.backbone} without its classification layers ({reason}); "
-            "name the right backbone or file in params.yaml"
+            f"{path} does not hold weights of {entry.backbone} without its classification layers "
+            f"({first_line(error)}); name the right backbone or file in params.yaml"
         ) from None

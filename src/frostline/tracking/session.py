@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from frostline.errors import FrostlineError
+from frostline.errors import FrostlineError, first_line
 from frostline.tracking import relocation, store_uri
 
 if TYPE_CHECKING:
@@ -119,12 +119,11 @@ def _explained(uri: str) -> Iterator[None]:
         if type(error).__module__ == "builtins" and not isinstance(error, OSError):
             raise  # a mistake of ours: hiding it would help nobody
         raise FrostlineError(
-            f"MLflow at {store_uri.shown(uri)}: {_first_line(error)}; "
+            f"MLflow at {store_uri.shown(uri)}: {_shortened(error)}; "
             "nothing is lost, run this again once that is solved"
         ) from error
 
 
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = (lines or [type(error).__name__])[0].rstrip(".")
+def _shortened(error: Exception) -> str:
+    text = first_line(error)
     return text if len(text) <= 300 else text[:297] + "..."

@@ -8,7 +8,7 @@ from typing import Any
 
 from frostline import files
 from frostline.config import Classifier
-from frostline.errors import FrostlineError, InputError
+from frostline.errors import FrostlineError, InputError, first_line
 from frostline.features.cut_model import Split, split
 from frostline.models.heads import probabilities
 from frostline.models.network import Network
@@ -87,6 +87,6 @@ def load(upper: Any, path: Path) -> None:
             upper.load_weights(path)
     except (ValueError, OSError, UserWarning) as error:
         raise FrostlineError(
-            f"{path} does not fit the network: {str(error).splitlines()[0]}; "
+            f"{path} does not fit the network: {first_line(error)}; "
             f"run `dvc repro train@{path.parent.name}` again"
         ) from None
