@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from helpers.params import LENIENT
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 GIT = ("git", "-c", "user.name=Test", "-c", "user.email=test@example.invalid")
 
