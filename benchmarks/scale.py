@@ -26,7 +26,7 @@ SIDE, SIZE, ROUNDS = 96, 64, 3
 WORDS = ["--model", "model.onnx", "--out", "scores.parquet", "--device", "cpu", "--batch-size", "32"]
 MAKE = "import sys, scale; from pathlib import Path; a, b, c = sys.argv[1:]; scale.make(Path(a), Path(b), int(c))"
 FIRST = """
-import os, sys, time; from frostline.commands.score import journal, plan; from frostline import cli
+import os, sys, time; from frostline.scoring import journal, plan; from frostline import cli
 marks = [time.time()]
 def marked(module, name):
     real = getattr(module, name)

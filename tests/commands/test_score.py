@@ -19,7 +19,7 @@ from frostline.files import sha256, sha256_file
 from frostline.runtime import providers
 from frostline.runtime.contract import WeightsSource, to_values
 from frostline.runtime.sessions import Session, open_session
-from frostline.scoring import plan, summary
+from frostline.scoring import plan, sources, summary
 from frostline.scoring.merge import ScoreCounts
 from frostline.scoring.rows import SCHEMA
 from frostline.scoring.writers import FORMATS
@@ -417,7 +417,7 @@ def test_output_is_checked_before_the_source_is_listed(
     def listing(_: list[str]) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(score.sources, "open_images", listing)
+    monkeypatch.setattr(sources, "open_images", listing)
     with pytest.raises(InputError, match="unknown suffix"):
         run(tmp_path, "tiny.onnx", tmp_path / "scores.xml")
 

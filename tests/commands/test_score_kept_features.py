@@ -14,7 +14,7 @@ from frostline.errors import InputError
 from frostline.files import read_json
 from frostline.runtime import parts
 from frostline.runtime.sessions import Session
-from frostline.scoring import feature_cache
+from frostline.scoring import feature_cache, plan
 from helpers.images import archive, encoded, folder
 from helpers.models import contract, model
 
@@ -82,7 +82,7 @@ def test_a_later_model_needs_its_head_alone(place: Path, monkeypatch: pytest.Mon
     for name in BAD:
         (place / "photos" / name).unlink()  # they would go to the decoder again
     with monkeypatch.context() as patch:
-        patch.setattr(score.plan, "trunk", refused)
+        patch.setattr(plan, "trunk", refused)
         rows, said = run(place, "later")
     assert counts(said) == (good, 0)
     same(rows, run(place, "later", keep_features=False)[0])

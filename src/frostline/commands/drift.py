@@ -41,7 +41,7 @@ def run(scores: Path, *, model: str, limit: float | None = None) -> None:
     said = job_drift.values(tally.drift(limits), classes=session.contract.classes)
     job_drift.write(said, scores, page=partial(drift_page.page, scores=printable(scores), model=model))
     job_drift.put_into_job(said, scores)
-    job_drift.tell(said, scores)
+    job_drift.tell(said, scores, print)
 
 
 def _tables(scores: Path, model: str, hashes: set[str]) -> Iterator[pa.Table]:

@@ -33,18 +33,19 @@ class Watch:
         self.laps[what], self._since = now - self._since, now
 
 
-def score(
+def score(  # noqa: PLR0913  # what a pass over images has
     plan: Plan,
     shards: Journal,
     *,
     kept: Kept | None,
     batch_size: int,
     elsewhere: Elsewhere | None = None,
+    bar: bool = True,
 ) -> None:
     """One row for each of the plan's items that are left, in order, into the shards.
 
     Images go `batch_size` at once through the whole network, here or `elsewhere`, or where features are `kept`
-    through the head.
+    through the head. `bar` shows progress on a terminal.
     """
     options, session = plan.options, plan.session
     scorer = Scorer(
@@ -59,7 +60,10 @@ def score(
         blocks = elsewhere.blocks(plan, decode=_decoder(plan), look=_look(plan), batch_size=batch_size)
     else:
         blocks = _above(plan, kept) if kept else _whole(plan, batch_size)
-    with contextlib.closing(blocks), progress(plan.source.count, "score", summary=False) as advance:
+    with (
+        contextlib.closing(blocks),
+        progress(plan.source.count if bar else 0, "score", summary=False) as advance,
+    ):
         advance(shards.done)
         for block in blocks:
             shards.add(scorer.table(block).append_column(MARK, pa.array(block.marks, pa.string())))

@@ -173,15 +173,15 @@ def page_file(out: Path) -> Path:
     return out.with_name(f"{out.name}.drift.html")
 
 
-def tell(said: Mapping[str, Any], out: Path) -> None:
-    """Print what was found, a line a question; LimitError beyond a limit."""
+def tell(said: Mapping[str, Any], out: Path, say: Callable[[str], None]) -> None:
+    """Say what was found, a line a question; LimitError beyond a limit."""
     for each in said["questions"].values():
-        print(f"{each['how']}: {_told(each)}")
+        say(f"{each['how']}: {_told(each)}")
     where = f"drift {said['score']:.3f} of {said['images']} images: see {printable(page_file(out))}"
     if said["alarm"]:
         beyond = [name for name, each in said["questions"].items() if each["beyond"]]
         raise LimitError(f"{', '.join(beyond)} beyond the limit; {where}")
-    print(where)
+    say(where)
 
 
 def _told(question: Mapping[str, Any]) -> str:
