@@ -5,9 +5,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from frostline.scoring import score
+from frostline.scoring.run import run as score
 
 
 def run(source: Sequence[str], *, model: str, out: Path, **options: Any) -> None:
-    """Score `source` into `out` and print a summary; arguments and errors are those of `scoring.score.run`."""
-    score.run(source, model=model, out=out, tell=partial(print, flush=True), bar=True, **options)
+    """Score `source` into `out` and print a summary; arguments and errors are those of `scoring.run`."""
+    score(source, model=model, out=out, tell=partial(print, flush=True), bar=True, **options)
