@@ -60,10 +60,10 @@ def test_between_tags(capsys: pytest.CaptureFixture[str]) -> None:
     """One line that sums up, then what happened to which image; the tree stays as it is."""
     data_diff.run("old", "new")
     first, blank, head, *rows = capsys.readouterr().out.splitlines()
-    assert first.startswith("pets, old → new: 1 came, 1 went, 1 moved class")
+    assert first.startswith("pets, old → new: 1 added, 1 removed, 1 relabelled")
     assert first.endswith("(41 → 41 images)")
     assert (blank, head.split()) == ("", ["what", "image", "class", "split"])
-    assert [row.split()[:2] for row in rows[:2]] == [["came", "bird/new.png"], ["went", "cat/cat-3.png"]]
+    assert [row.split()[:2] for row in rows[:2]] == [["added", "bird/new.png"], ["removed", "cat/cat-3.png"]]
     assert "dog/dog-7.png → cat/was-a-dog.png" in rows[2]
     assert "dog → cat" in rows[2]
     assert call("git", "status", "--porcelain", cwd=Path()).stdout == ""
@@ -74,9 +74,9 @@ def test_to_the_workspace_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     data_diff.run("old", as_json=True)
     said = json.loads(capsys.readouterr().out)
     assert (said["dataset"], said["before"]["revision"], said["after"]["revision"]) == ("pets", "old", None)
-    assert (said["counts"]["came"], said["counts"]["went"], said["counts"]["moved class"]) == (1, 1, 1)
-    [came] = [change for change in said["changes"] if change["kinds"] == ["came"]]
-    assert (came["before"], came["after"]["label"], came["path"]) == (None, "bird", "bird/new.png")
+    assert (said["counts"]["added"], said["counts"]["removed"], said["counts"]["relabelled"]) == (1, 1, 1)
+    [added] = [change for change in said["changes"] if change["kinds"] == ["added"]]
+    assert (added["before"], added["after"]["label"], added["path"]) == (None, "bird", "bird/new.png")
 
 
 def test_the_same_twice(capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,7 +89,7 @@ def test_a_long_table_is_cut(capsys: pytest.CaptureFixture[str], monkeypatch: py
     """What is over is counted."""
     monkeypatch.setattr(data_diff, "_SHOWN", 0)
     data_diff.run("old", "new")
-    assert "and 1 more came; --json has all" in capsys.readouterr().out
+    assert "and 1 more added; --json has all" in capsys.readouterr().out
 
 
 def test_what_cannot_be_compared() -> None:

@@ -2,7 +2,7 @@
 
 from frostline.datasets import changes
 from frostline.datasets import manifest as manifests
-from frostline.datasets.layout import Placed
+from frostline.datasets.layout import LabelledImage
 from frostline.datasets.manifest import Manifest
 
 Row = tuple[str, str, str, str, str]  # path, label, content's letter ("" unreadable), split, reason
@@ -15,8 +15,8 @@ def manifest(*rows: Row, classes: tuple[str, ...] = ("cats", "dogs")) -> Manifes
         "sha256": [letter * 64 for letter in contents], "bytes": blank, "height": blank, "width": blank,
         "split": splits, "flags": [""] * len(rows),
     }  # fmt: skip
-    placed = [Placed(path, label, "") for path, label in zip(paths, labels, strict=True)]
-    return manifests.build("data/x", placed, classes=classes, reasons=reasons, columns=columns)
+    labelled = [LabelledImage(path, label, "") for path, label in zip(paths, labels, strict=True)]
+    return manifests.build("data/x", labelled, classes=classes, reasons=reasons, columns=columns)
 
 
 OLD = manifest(
@@ -30,7 +30,7 @@ OLD = manifest(
 
 
 def test_each_kind() -> None:
-    """By kind, then by name; an image that moved class and split is one row of both kinds."""
+    """By kind, then by name; an image that is relabelled and moved is one row of both kinds."""
     new = manifest(
         ("cats/1.png", "cats", "a", "train", ""),
         ("cats/9.png", "cats", "9", "test", ""),
@@ -41,17 +41,17 @@ def test_each_kind() -> None:
     )
     found = changes.between(OLD, new)
     assert [(change.kinds, change.path) for change in found] == [
-        (("came",), "cats/9.png"),
-        (("went",), "cats/2.png"),
-        (("moved class", "moved split", "renamed"), "dogs/moved.png"),
-        (("left out",), "dogs/1.png"),
+        (("added",), "cats/9.png"),
+        (("removed",), "cats/2.png"),
+        (("relabelled", "moved split", "renamed"), "dogs/moved.png"),
+        (("quarantined",), "dogs/1.png"),
         (("renamed",), "dogs/new.png"),
     ]
     assert changes.counted(found) == {
-        "came": 1, "went": 1, "moved class": 1, "moved split": 1, "left out": 1, "taken in": 0, "renamed": 2,
+        "added": 1, "removed": 1, "relabelled": 1, "moved split": 1, "quarantined": 1, "restored": 0, "renamed": 2,
     }  # fmt: skip
     back = changes.counted(changes.between(new, OLD))
-    assert (back["taken in"], back["left out"], back["came"], back["went"]) == (1, 0, 1, 1)
+    assert (back["restored"], back["quarantined"], back["added"], back["removed"]) == (1, 0, 1, 1)
 
 
 def test_nothing_changed() -> None:
@@ -61,13 +61,13 @@ def test_nothing_changed() -> None:
 
 
 def test_copies_are_counted() -> None:
-    """Of two copies one went, the one whose name is gone; unreadable files are told apart by name."""
+    """Of two copies one is removed, the one whose name is gone; unreadable files count by name."""
     one: Row = ("cats/1.png", "cats", "a", "train", "")
     copy: Row = ("cats/0.png", "cats", "a", "train", "")
     bad: Row = ("cats/bad.png", "cats", "", "", "empty file")
     found = changes.between(manifest(copy, one, bad), manifest(one, ("cats/worse.png", *bad[1:])))
     assert [(change.kinds, change.path, change.sha256) for change in found] == [
-        (("came",), "cats/worse.png", ""),
-        (("went",), "cats/0.png", "a" * 64),
-        (("went",), "cats/bad.png", ""),
+        (("added",), "cats/worse.png", ""),
+        (("removed",), "cats/0.png", "a" * 64),
+        (("removed",), "cats/bad.png", ""),
     ]

@@ -13,7 +13,7 @@ from PIL import Image
 from frostline.datasets import data_report
 from frostline.datasets import manifest as manifests
 from frostline.datasets.findings import Finding
-from frostline.datasets.layout import SPLITS, Placed
+from frostline.datasets.layout import SPLITS, LabelledImage
 from frostline.datasets.source import ImageSource, open_source
 from helpers.images import encoded, folder
 
@@ -44,7 +44,7 @@ def report(
     paths, labels, splits, reasons = map(list, zip(*rows(), strict=True))
     manifest = manifests.build(
         "data/pets",
-        [Placed(path, CLASSES[label], "") for path, label in zip(paths, labels, strict=True)],
+        [LabelledImage(path, CLASSES[label], "") for path, label in zip(paths, labels, strict=True)],
         classes=CLASSES,
         reasons=reasons,
         columns={

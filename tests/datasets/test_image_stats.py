@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from frostline.datasets.image_stats import Look, look
+from frostline.datasets.image_stats import ImageStats, image_stats
 from helpers.images import encoded
 from helpers.planted import saved
 
 
-def seen(pixels: np.ndarray) -> Look:
-    return look(saved(Image.fromarray(pixels.astype(np.uint8)), "PNG"))
+def seen(pixels: np.ndarray) -> ImageStats:
+    return image_stats(saved(Image.fromarray(pixels.astype(np.uint8)), "PNG"))
 
 
 @pytest.mark.parametrize("grey", [0, 20, 128, 255])
@@ -34,5 +34,5 @@ def test_detail_is_that_of_the_picture() -> None:
 
 def test_without_measures_only_size_and_format() -> None:
     """What an audit that is off needs; bytes that are no image have their reason alone."""
-    assert look(encoded(3, height=31, width=47), measure=False) == Look("", 31, 47, "PNG")
-    assert look(b"<html>") == Look("not an image: starts with '<html>'")
+    assert image_stats(encoded(3, height=31, width=47), measure=False) == ImageStats("", 31, 47, "PNG")
+    assert image_stats(b"<html>") == ImageStats("not an image: starts with '<html>'")

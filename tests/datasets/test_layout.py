@@ -2,7 +2,7 @@
 
 import pytest
 
-from frostline.datasets.layout import Placed, Placing, place, split_word
+from frostline.datasets.layout import LabelledImage, LabelledImages, from_folders, split_word
 from frostline.errors import InputError
 
 
@@ -73,9 +73,9 @@ def test_split_words(folder: str, split: str) -> None:
 )
 def test_layouts(names: list[str], expected: list[str]) -> None:
     """Every image's class and given split, in order."""
-    placed = place(names, where="data/x")
-    assert [image.name for image in placed] == names
-    assert [f"{image.label} {image.split}" for image in placed] == expected
+    labelled = from_folders(names, where="data/x")
+    assert [image.name for image in labelled] == names
+    assert [f"{image.label} {image.split}" for image in labelled] == expected
 
 
 @pytest.mark.parametrize(
@@ -100,13 +100,17 @@ def test_layouts(names: list[str], expected: list[str]) -> None:
 def test_layouts_that_cannot_be_read(names: list[str], message: str) -> None:
     """One line, naming the folder or file to move."""
     with pytest.raises(InputError) as told:
-        place(names, where="data/x")
+        from_folders(names, where="data/x")
     assert message in str(told.value)
     assert "\n" not in str(told.value)
 
 
-def test_a_placing_is_a_sequence() -> None:
+def test_labelled_images_are_a_sequence() -> None:
     """Made of columns, read as the images themselves; a slice is one too."""
-    images = [Placed("a", "x", "train"), Placed("b", "y", "", "film", 2), Placed("c", "x", "train")]
-    placing = Placing(["a", "b", "c"], [("x", "train", "", 0), ("y", "", "film", 2)], [0, 1, 0])
-    assert [list(placing), len(placing), placing[-1], list(placing[1:])] == [images, 3, images[2], images[1:]]
+    images = [
+        LabelledImage("a", "x", "train"),
+        LabelledImage("b", "y", "", "film", 2),
+        LabelledImage("c", "x", "train"),
+    ]
+    compact = LabelledImages(["a", "b", "c"], [("x", "train", "", 0), ("y", "", "film", 2)], [0, 1, 0])
+    assert [list(compact), len(compact), compact[-1], list(compact[1:])] == [images, 3, images[2], images[1:]]

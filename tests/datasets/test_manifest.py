@@ -11,17 +11,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from frostline.datasets import manifest as manifests
-from frostline.datasets.layout import Placed
+from frostline.datasets.layout import LabelledImage
 from frostline.datasets.manifest import SCHEMA, Manifest
 from frostline.datasets.summary import report, summarize
 from frostline.errors import FrostlineError
 from frostline.files import sha256
 
 PLACED = [
-    Placed("cats/a\nb.png", "cats", ""),
-    Placed("cats/caf\\xe9.png", "cats", ""),
-    Placed("dogs/1.png", "dogs", ""),
-    Placed("dogs/2.png", "dogs", ""),
+    LabelledImage("cats/a\nb.png", "cats", ""),
+    LabelledImage("cats/caf\\xe9.png", "cats", ""),
+    LabelledImage("dogs/1.png", "dogs", ""),
+    LabelledImage("dogs/2.png", "dogs", ""),
 ]
 FILES = {
     "sha256": [letter * 64 for letter in "abcd"],

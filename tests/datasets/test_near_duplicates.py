@@ -11,7 +11,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from frostline.datasets import near_duplicates, scan
-from frostline.datasets.image_stats import WINDOWS, look, perceptual_hashes
+from frostline.datasets.image_stats import WINDOWS, image_stats, perceptual_hashes
 from frostline.datasets.source import open_source
 from helpers.images import folder, pixels
 
@@ -70,7 +70,7 @@ def test_lookalikes_are_not(tmp_path: Path) -> None:
     other = Image.fromarray(
         np.clip(smooth + (np.asarray(rough, np.int16) - 128) // 3, 0, 255).astype(np.uint8)
     )
-    hashes = [np.frombuffer(look(saved(image, "PNG")).hashes[:8], np.uint8) for image in (base, other)]
+    hashes = [np.frombuffer(image_stats(saved(image, "PNG")).hashes[:8], np.uint8) for image in (base, other)]
     assert np.unpackbits(hashes[0] ^ hashes[1]).sum() <= near_duplicates.RADIUS
     assert found(tmp_path, {"a.png": saved(base, "PNG"), "b.png": saved(other, "PNG")}) == set()
 

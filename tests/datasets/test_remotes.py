@@ -169,15 +169,15 @@ def _differences(root: Path) -> None:
         for change in found["changes"]
     }
     assert moves == {
-        "train/blue/new-0.png": (["came"], None, "train/blue/new-0.png"),
-        "train/blue/new-1.png": (["came"], None, "train/blue/new-1.png"),
-        "train/red/3.png": (["went"], "train/red/3.png", None),
+        "train/blue/new-0.png": (["added"], None, "train/blue/new-0.png"),
+        "train/blue/new-1.png": (["added"], None, "train/blue/new-1.png"),
+        "train/red/3.png": (["removed"], "train/red/3.png", None),
         "train/red/from-green.png": (
-            ["moved class", "renamed"], "train/green/5.png", "train/red/from-green.png",
+            ["relabelled", "renamed"], "train/green/5.png", "train/red/from-green.png",
         ),
         "test/green/6.png": (["moved split", "renamed"], "train/green/6.png", "test/green/6.png"),
         "test/blue/renamed.png": (["renamed"], "test/blue/14.png", "test/blue/renamed.png"),
     }  # fmt: skip
     told = call("frostline", "data-diff", "v1", "v2", cwd=root).stdout
-    assert told.startswith("shapes, v1 → v2: 2 came, 1 went, 1 moved class, 1 moved split, 3 renamed")
+    assert told.startswith("shapes, v1 → v2: 2 added, 1 removed, 1 relabelled, 1 moved split, 3 renamed")
     assert "train → test" in told

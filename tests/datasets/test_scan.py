@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from frostline.datasets import scan, stats_cache
-from frostline.datasets.image_stats import Look, look_all
+from frostline.datasets.image_stats import ImageStats, stats_of_all
 from frostline.datasets.source import open_source
 from frostline.files import sha256
 from helpers.images import crashing, encoded, folder
@@ -20,11 +20,11 @@ def decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "cache"))
     seen: list[bytes] = []
 
-    def noted(contents: list[bytes], measure: bool) -> list[Look]:
+    def noted(contents: list[bytes], measure: bool) -> list[ImageStats]:
         seen.extend(contents)
-        return look_all(contents, measure)
+        return stats_of_all(contents, measure)
 
-    monkeypatch.setattr(scan, "look_all", noted)
+    monkeypatch.setattr(scan, "stats_of_all", noted)
     return seen
 
 
@@ -54,7 +54,7 @@ def test_rows_are_beside_their_names(tmp_path: Path) -> None:
             )
             assert scans.sha256[row] == sha256(files[name])
             assert scans.bytes[row] == len(files[name])
-    assert scans.thumbs([0, 7]).shape == (2, 64, 64)
+    assert scans.thumbnails([0, 7]).shape == (2, 64, 64)
 
 
 def test_only_what_is_new_is_decoded(tmp_path: Path, decoded: list[bytes]) -> None:
@@ -75,7 +75,7 @@ def test_copies_are_decoded_once(
     tmp_path: Path, decoded: list[bytes], monkeypatch: pytest.MonkeyPatch, remembered: int
 ) -> None:
     """However far apart they lie, in the first scan already, with the cache in between; each has its row."""
-    monkeypatch.setattr(scan, "_HELPING", 2)
+    monkeypatch.setattr(scan, "_BATCH", 2)
     monkeypatch.setattr(scan, "_ASKED", remembered)
     files = {f"{n:02}.png": encoded(n % 9) for n in range(27)}
     scans = scanned(folder(tmp_path / "x", files))[1]
@@ -108,25 +108,25 @@ def test_a_damaged_cache_costs_only_time(tmp_path: Path, decoded: list[bytes]) -
     """A file cut off is as if it were not there."""
     root = folder(tmp_path / "x", {f"{n}.png": encoded(n) for n in range(5)})
     first = scanned(root)[1]
-    [file] = (tmp_path / "cache/looks").rglob("*.arrow")
+    [file] = (tmp_path / "cache/image_stats").rglob("*.arrow")
     os.truncate(file, file.stat().st_size // 2)
     assert scanned(root)[1].table == first.table
     assert len(decoded) == 10
 
 
-def test_a_thumb_is_read_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thumbnail_is_read_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever else the cache holds, and in however many files: one thumb costs one thumb's memory."""
     monkeypatch.setattr(stats_cache, "ROWS", 512)
-    store = stats_cache.Cache(measure=True)
+    store = stats_cache.StatsCache(measure=True)
     digests = [bytes.fromhex(sha256(b"%d" % number)) for number in range(4096)]
     for number, digest in enumerate(digests):
-        store.add([digest], [Look(thumb=bytes([number % 256]) * 64 * 64)])
+        store.add([digest], [ImageStats(thumbnail=bytes([number % 256]) * 64 * 64)])
     store.flush()
     store.refresh()
     usual, counted = pa.default_memory_pool(), pa.proxy_memory_pool(pa.default_memory_pool())
     pa.set_memory_pool(counted)
     try:
-        shown = store.thumbs(store.find(np.array([digests[700], digests[3]], "S32")))
+        shown = store.thumbnails(store.find(np.array([digests[700], digests[3]], "S32")))
     finally:
         pa.set_memory_pool(usual)
     assert shown.shape == (2, 64, 64)
@@ -135,16 +135,16 @@ def test_a_thumb_is_read_alone(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_measures_no_pictures_are_kept() -> None:
-    """A look that has no thumb costs the disk a line, not an empty thumb."""
-    store = stats_cache.Cache(measure=False)
+    """An image without measures costs the disk a line, not an empty thumbnail."""
+    store = stats_cache.StatsCache(measure=False)
     digests = [bytes.fromhex(sha256(b"%d" % number)) for number in range(1000)]
-    store.add(digests, [Look(height=number, format="PNG") for number in range(1000)])
+    store.add(digests, [ImageStats(height=number, format="PNG") for number in range(1000)])
     store.flush()
     store.refresh()
-    [file] = stats_cache.paths.cache().glob("looks/*/*.arrow")
+    [file] = stats_cache.paths.cache().glob("image_stats/*/*.arrow")
     assert file.stat().st_size < 100 * 1000
     wanted = np.array([digests[7], digests[3]], "S32")
-    assert store.looks(store.find(wanted))["height"].to_pylist() == [7, 3]
+    assert store.rows(store.find(wanted))["height"].to_pylist() == [7, 3]
 
 
 def test_what_was_written_before_a_kill_counts(
@@ -152,7 +152,7 @@ def test_what_was_written_before_a_kill_counts(
 ) -> None:
     """Looks reach the disk as they gather, so that a run that dies goes on where it was."""
     monkeypatch.setattr(stats_cache, "ROWS", 4)
-    monkeypatch.setattr(scan, "_HELPING", 2)
+    monkeypatch.setattr(scan, "_BATCH", 2)
     root = folder(tmp_path / "x", {f"{n}.png": encoded(n) for n in range(30)})
     with open_source(root) as source:
         read = source.read
@@ -178,7 +178,7 @@ def test_a_pool_gives_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     here = scanned(root)[1]
     monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "other"))
     monkeypatch.setattr(scan, "_WORTH_A_POOL", 1)
-    monkeypatch.setattr(scan, "look_all", look_all)
+    monkeypatch.setattr(scan, "stats_of_all", stats_of_all)
     assert scanned(root)[1].table == here.table
 
 
@@ -187,7 +187,7 @@ def test_a_file_that_kills_the_decoder_is_a_row(tmp_path: Path, monkeypatch: pyt
     """The run goes on, the others are whole."""
     root = folder(tmp_path / "x", {f"{n}.png": encoded(n) for n in range(6)} | {"3x.png": b"deadly"})
     monkeypatch.setattr(scan, "_WORTH_A_POOL", 1)
-    monkeypatch.setattr(scan, "look_all", crashing)
+    monkeypatch.setattr(scan, "stats_of_all", crashing)
     names, scans = scanned(root)
     reasons = dict(zip(names, scans.table["reason"].to_pylist(), strict=True))
     assert {name: reason for name, reason in reasons.items() if reason} == {

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from frostline.datasets.layout import Placed
+from frostline.datasets.layout import LabelledImage
 from frostline.datasets.splits import Assignment, assign, repeats
 from frostline.errors import InputError
 from frostline.files import sha256
@@ -22,10 +22,12 @@ def contents(label: str, count: int, *, start: int = 0) -> list[str]:
     return [sha256(f"{label}{number}".encode()) for number in range(start, start + count)]
 
 
-def placed(labels: list[str], given: list[str] | None = None, waves: list[int] | None = None) -> list[Placed]:
+def labelled(
+    labels: list[str], given: list[str] | None = None, waves: list[int] | None = None
+) -> list[LabelledImage]:
     """Images of the labels, with given splits and waves."""
     return [
-        Placed(f"{row}.png", label, split, "", wave)
+        LabelledImage(f"{row}.png", label, split, "", wave)
         for row, (label, split, wave) in enumerate(
             zip(labels, given or [""] * len(labels), waves or [0] * len(labels), strict=True)
         )
@@ -35,7 +37,7 @@ def placed(labels: list[str], given: list[str] | None = None, waves: list[int] |
 def drawn(
     ids: list[str], labels: list[str], *, seed: int = 7, shares: dict[str, float] | None = None
 ) -> list[str]:
-    return assign(ids, placed(labels), shares=shares or SHARES, seed=seed).splits
+    return assign(ids, labelled(labels), shares=shares or SHARES, seed=seed).splits
 
 
 def of_class(count: int, *, seed: int = 7) -> dict[str, str]:
@@ -53,7 +55,7 @@ def linked(
     seed: int = 7,
 ) -> Assignment:
     """One class, with links."""
-    images = placed(["cat"] * count, given_rows, waves)
+    images = labelled(["cat"] * count, given_rows, waves)
     return assign(contents("cat", count), images, shares=SHARES, seed=seed, links=links)
 
 
@@ -228,9 +230,9 @@ def test_images_without_an_id_have_no_split() -> None:
     """Quarantined rows are passed through; a split given only by them is not drawn anew."""
     ids = [*contents("cat", 10), ""]
     labels = ["cat"] * 11
-    assert assign(ids, placed(labels), shares=SHARES, seed=7).splits[-1] == ""
+    assert assign(ids, labelled(labels), shares=SHARES, seed=7).splits[-1] == ""
     with pytest.raises(InputError, match="class 'cat' has 0 usable images in test of 11 in all"):
-        assign(ids, placed(labels, ["train"] * 10 + ["test"]), shares=SHARES, seed=7)
+        assign(ids, labelled(labels, ["train"] * 10 + ["test"]), shares=SHARES, seed=7)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +259,7 @@ def test_classes_too_small(ids: list[str], given_rows: list[str], message: str) 
         ["train"] * 20 + ["test"] * 10 if any(given_rows) else [""] * 30
     )
     with pytest.raises(InputError) as told:
-        assign([*ids, *dogs], placed(["cat"] * len(ids) + ["dog"] * 30, filled), shares=SHARES, seed=7)
+        assign([*ids, *dogs], labelled(["cat"] * len(ids) + ["dog"] * 30, filled), shares=SHARES, seed=7)
     assert str(told.value).startswith(message)
 
 

@@ -55,8 +55,8 @@ def classes(counts: Mapping[str, int], *, prefix: str = "", kind: str = "png") -
 
 def crashing(contents: list[bytes], measure: bool) -> list[object]:
     """The audit's decoder, which dies of one content; here, because other processes import it."""
-    from frostline.datasets.image_stats import look_all
+    from frostline.datasets.image_stats import stats_of_all
 
     if b"deadly" in contents:
         os.abort()
-    return list(look_all(contents, measure))
+    return list(stats_of_all(contents, measure))

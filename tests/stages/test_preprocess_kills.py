@@ -52,15 +52,15 @@ def started(place: Path, photos: Path) -> "subprocess.Popen[bytes]":
     )
 
 
-def looks(place: Path) -> dict[str, list[bytes]]:
+def cached(place: Path) -> dict[str, list[bytes]]:
     """File → contents that were looked at, of all whole files of the cache."""
-    files = (place / ".frostline/cache/looks").rglob("[!.]*.arrow")
+    files = (place / ".frostline/cache/image_stats").rglob("[!.]*.arrow")
     return {path.name: pa.ipc.open_file(path).read_all()["id"].to_pylist() for path in files}
 
 
 def count(place: Path) -> int:
-    """How many looks are on disk."""
-    return sum(map(len, looks(place).values()))
+    """How many images are in the cache."""
+    return sum(map(len, cached(place).values()))
 
 
 def outputs(place: Path) -> dict[str, bytes]:
@@ -70,7 +70,7 @@ def outputs(place: Path) -> dict[str, bytes]:
 
 
 def killed(place: Path, photos: Path, *, after: int) -> None:
-    """Start the stage and kill it once that many looks are on disk; its helpers end too."""
+    """Start the stage and kill it once that many images are in the cache; its helpers end too."""
     process = started(place, photos)
     try:
         while count(place) < after and process.poll() is None:
@@ -94,13 +94,13 @@ def test_killed_again_and_again(photos: Path, tmp_path: Path) -> None:
     before: dict[str, list[bytes]] = {}
     for after in (0, 1, IMAGES // 3, IMAGES - 50):
         killed(broken, photos, after=after)
-        now = looks(broken)
+        now = cached(broken)
         assert before.items() <= now.items()
         before = now
         assert not (broken / paths.dataset("pets") / "manifest.parquet").exists()
     kept = count(broken)
     assert IMAGES - 50 <= kept < total
     assert started(broken, photos).wait() == 0
-    ids = [each for file in looks(broken).values() for each in file]
+    ids = [each for file in cached(broken).values() for each in file]
     assert len(ids) == len(set(ids)) == total
     assert outputs(broken) == outputs(whole)

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 
 from frostline import files, paths
 from frostline.datasets import manifest
-from frostline.datasets.layout import Placed
+from frostline.datasets.layout import LabelledImage
 from frostline.errors import FrostlineError, InputError
 from frostline.features import cut_model
 from frostline.features.extraction import View
@@ -35,14 +35,14 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with (tmp_path / "params.yaml").open("w") as file:
         YAML().dump(PARAMS, file)
     monkeypatch.chdir(folder(tmp_path / "data/shapes", CONTENTS).parents[1])
-    placed = [Placed(name, name[0], "") for name in sorted(CONTENTS)]
-    contents = [CONTENTS[image.name] for image in placed]
+    labelled = [LabelledImage(name, name[0], "") for name in sorted(CONTENTS)]
+    contents = [CONTENTS[image.name] for image in labelled]
     columns = {
         "sha256": [files.sha256(content) for content in contents],
         "bytes": [len(content) for content in contents],
         "height": [30] * 6, "width": [53] * 6, "split": SPLITS, "flags": [""] * 6,
     }  # fmt: skip
-    made = manifest.build("data/shapes", placed, classes=("a", "b", "c"), reasons=[""] * 6, columns=columns)
+    made = manifest.build("data/shapes", labelled, classes=("a", "b", "c"), reasons=[""] * 6, columns=columns)
     manifest.write(made, paths.dataset("shapes") / "manifest.parquet")
     said("scratch", None, None)
     return tmp_path

@@ -36,7 +36,7 @@ def sample(out: Path) -> None:
 @click.option("--dataset", help="The dataset's name; needed where params.yaml has several.")
 @click.option("--json", "as_json", is_flag=True, help="Every changed image as JSON instead of a table.")
 def data_diff(old: str, new: str, dataset: str | None, as_json: bool) -> None:
-    """Images that came, went, moved class or split between two revisions; without REV2, to the workspace.
+    """Images added, removed, relabelled or moved between two revisions; without REV2, up to the workspace.
 
     A revision is a git commit, branch or tag, or a DVC experiment. Images are matched by their content.
     """

@@ -1,4 +1,4 @@
-"""data-diff REV1 REV2: which images came, went, moved class or split between two versions of a dataset."""
+"""data-diff REV1 REV2: which images were added, removed, relabelled or moved between versions of a dataset."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
@@ -92,7 +92,7 @@ def _row(change: Change) -> tuple[str, str, str, str]:
 
 
 def _split(state: State) -> str:
-    return state.split or f"left out ({state.reason})"
+    return state.split or f"quarantined ({state.reason})"
 
 
 def _document(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from frostline import config, files, paths
 from frostline.config import Classifier, Params
-from frostline.datasets import assignment
+from frostline.datasets import labels
 from frostline.datasets import manifest as manifests
 from frostline.datasets.source import open_source
 from frostline.errors import FrostlineError, InputError
@@ -59,7 +59,7 @@ def _classes(settings: Params, entry: Classifier) -> int:
     root = Path(settings.datasets[entry.dataset].path)
     try:
         with open_source(root) as source:
-            return len({image.label for image in assignment.placed(source, root)})
+            return len({image.label for image in labels.read(source, root)})
     except (FrostlineError, OSError):
         raise InputError(
             f"{root} is not here to count its classes; say how many there are with --classes"

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from frostline import config, files, paths
-from frostline.datasets import assignment
+from frostline.datasets import labels
 from frostline.datasets.source import open_source
 from frostline.errors import FrostlineError, InputError
 from frostline.pipeline import worktree
@@ -66,7 +66,7 @@ def _target(path: str, data: Path) -> Path:
 def _classes(data: Path) -> Counter[str]:
     """Images per class; InputError where this is no labelled dataset."""
     with open_source(data) as source:
-        counts = Counter(image.label for image in assignment.placed(source, data))
+        counts = Counter(image.label for image in labels.read(source, data))
     if len(counts) < 2:
         raise InputError(f"{data}: one class only ('{next(iter(counts))}'); a classifier needs two or more")
     return counts

@@ -7,13 +7,13 @@ from itertools import zip_longest
 
 from frostline.datasets.manifest import Manifest
 
-# Every kind of change, in the order of summary and table; "left out" is quarantined now, not before.
-KINDS = ("came", "went", "moved class", "moved split", "left out", "taken in", "renamed")
+# Every kind of change, in the order of summary and table; "restored" is quarantined before, not now.
+KINDS = ("added", "removed", "relabelled", "moved split", "quarantined", "restored", "renamed")
 
 
 @dataclass(frozen=True)
 class State:
-    """An image as a manifest has it; `split` is "" where it is left out, `reason` then says why."""
+    """An image as a manifest has it; `split` is "" where it is quarantined, `reason` then says why."""
 
     path: str
     label: str
@@ -23,9 +23,9 @@ class State:
 
 @dataclass(frozen=True)
 class Change:
-    """One image that is not as it was; `sha256` is "" for one that cannot be read.
+    """One image that differs between the two; `sha256` is "" for one that cannot be read.
 
-    `before` is None where it came, `after` where it went.
+    `before` is None where it was added, `after` where it was removed.
     """
 
     sha256: str
@@ -43,17 +43,18 @@ class Change:
 def between(old: Manifest, new: Manifest) -> list[Change]:
     """All changes from the one to the other, by the first kind of each, then by name.
 
-    Copies of one content are matched by name first: of two copies that became one, one went. Images in
-    both = images of the old + came - went. A file that could not be read has no content: its name counts.
+    Copies of one content are matched by name first: of two copies that became one, one was removed.
+    Images of the new = images of the old + added - removed. A file that could not be read has no
+    content: its name counts.
     """
     before, after = _by_content(old), _by_content(new)
-    found = [
+    changes = [
         Change("" if content.startswith("?") else content, kinds, was, now)
         for content in before.keys() | after.keys()
         for was, now in _matched(before.get(content, ()), after.get(content, ()))
         if (kinds := tuple(_kinds(was, now)))
     ]
-    return sorted(found, key=lambda one: (KINDS.index(one.kinds[0]), one.path))
+    return sorted(changes, key=lambda change: (KINDS.index(change.kinds[0]), change.path))
 
 
 def counted(changes: Sequence[Change]) -> dict[str, int]:
@@ -64,12 +65,12 @@ def counted(changes: Sequence[Change]) -> dict[str, int]:
 
 def _by_content(manifest: Manifest) -> dict[str, list[State]]:
     """Rows by content hash; unreadable ones by "?", which no hash begins with, and their name."""
-    found = defaultdict(list)
+    by_content = defaultdict(list)
     columns = manifest.table.select(["sha256", "path", "label", "split", "reason"]).to_pydict()
     for content, path, label, split, reason in zip(*columns.values(), strict=True):
         state = State(path, manifest.classes[label], split, reason)
-        found[content or f"?{path}"].append(state)
-    return found
+        by_content[content or f"?{path}"].append(state)
+    return by_content
 
 
 def _matched(old: Sequence[State], new: Sequence[State]) -> Iterator[tuple[State | None, State | None]]:
@@ -84,11 +85,11 @@ def _matched(old: Sequence[State], new: Sequence[State]) -> Iterator[tuple[State
 
 def _kinds(before: State | None, after: State | None) -> Iterator[str]:
     if not before or not after:
-        yield "went" if before else "came"
+        yield "removed" if before else "added"
         return
     if before.label != after.label:
-        yield "moved class"
+        yield "relabelled"
     if before.split != after.split:
-        yield "left out" if not after.split else "taken in" if not before.split else "moved split"
+        yield "quarantined" if not after.split else "restored" if not before.split else "moved split"
     if before.path != after.path:
         yield "renamed"

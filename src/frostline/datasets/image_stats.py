@@ -13,10 +13,10 @@ from PIL import Image, ImageFilter, ImageStat
 
 from frostline.images import ImageError, overview
 
-# Changes whenever a look could: stands in the key of the cache.
-LOOK_VERSION = 2
+# Changes whenever a statistic could: stands in the key of the cache.
+STATS_VERSION = 2
 
-THUMB = 64
+THUMBNAIL = 64  # pixels of its side
 _HASHED = 32  # side of what the perceptual hash sees
 _CROP = 0.05
 
@@ -34,12 +34,12 @@ _LAPLACIAN = ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=1, o
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """One image as seen. `reason` says why it cannot be decoded, "" if it can; then the rest is empty.
+class ImageStats:
+    """What is known of one image. `reason` says why it cannot be decoded, "" if it can; then the rest is empty.
 
     height, width: pixels. format: what the bytes are. brightness: mean grey, 0-255. contrast: its
     standard deviation. sharpness: variance of the Laplacian of the grey image at 128x128. hashes:
-    64-bit perceptual hashes of WINDOWS. thumb: (64, 64) uint8 grey, as bytes.
+    64-bit perceptual hashes of WINDOWS. thumbnail: (64, 64) uint8 grey, as bytes.
     """
 
     reason: str = ""
@@ -51,31 +51,31 @@ class Look:
     contrast: float = 0.0
     sharpness: float = 0.0
     hashes: bytes = bytes(HASH_BYTES)
-    thumb: bytes = bytes(THUMB * THUMB)
+    thumbnail: bytes = bytes(THUMBNAIL * THUMBNAIL)
 
 
-def look(content: bytes, *, measure: bool = True) -> Look:
-    """Decode one image whole; without `measure` only its size and format are noted."""
+def image_stats(content: bytes, *, measure: bool = True) -> ImageStats:
+    """Decode one image whole; without `measure` only its size and format are kept."""
     with warnings.catch_warnings(action="ignore"):  # odd metadata in whole images is no news
         try:
-            seen = overview(content)
+            decoded = overview(content)
         except ImageError as error:
-            return Look(reason=str(error))
+            return ImageStats(reason=str(error))
     if not measure:
-        return Look("", seen.height, seen.width, seen.format, seen.animated)
-    grey = Image.fromarray(seen.grey)
+        return ImageStats("", decoded.height, decoded.width, decoded.format, decoded.animated)
+    grey = Image.fromarray(decoded.grey)
     stat = ImageStat.Stat(grey)
-    return Look(
+    return ImageStats(
         reason="",
-        height=seen.height,
-        width=seen.width,
-        format=seen.format,
-        animated=seen.animated,
+        height=decoded.height,
+        width=decoded.width,
+        format=decoded.format,
+        animated=decoded.animated,
         brightness=_rounded(stat.mean[0]),
         contrast=_rounded(stat.stddev[0]),
         sharpness=_rounded(_sharpness(grey)),
         hashes=np.packbits(perceptual_hashes(grey), axis=-1).tobytes(),
-        thumb=grey.resize((THUMB, THUMB), Image.Resampling.BILINEAR).tobytes(),
+        thumbnail=grey.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR).tobytes(),
     )
 
 
@@ -85,9 +85,9 @@ def _sharpness(grey: Image.Image) -> float:
     return float(ImageStat.Stat(grey.filter(_LAPLACIAN).crop(inner)).var[0])
 
 
-def look_all(contents: list[bytes], measure: bool) -> list[Look]:
-    """A worker's helping."""
-    return [look(content, measure=measure) for content in contents]
+def stats_of_all(contents: list[bytes], measure: bool) -> list[ImageStats]:
+    """What a worker does with one batch of files."""
+    return [image_stats(content, measure=measure) for content in contents]
 
 
 def end_with_parent() -> None:
@@ -124,5 +124,5 @@ def scaled(window: Window, side: int) -> Window:
 
 
 def _rounded(value: float) -> float:
-    """As the cache stores it, so that a look from the cache equals a fresh one."""
+    """As the cache stores it, so that what comes from the cache equals what was just computed."""
     return float(struct.unpack("f", struct.pack("f", value))[0])

@@ -17,7 +17,7 @@ _WORDS = {
 }  # fmt: skip
 
 
-class Placed(NamedTuple):
+class LabelledImage(NamedTuple):
     """One image: its name in the source, its class, and the split that its folder gives ("" for none).
 
     group: images of one group never straddle splits; "" for none. wave: images of a later one came
@@ -31,7 +31,7 @@ class Placed(NamedTuple):
     wave: int = 0
 
 
-class Placing(Sequence[Placed]):
+class LabelledImages(Sequence[LabelledImage]):
     """Many images in a few bytes each: their names, and for each the number of a place that many share."""
 
     def __init__(self, names: Sequence[str], places: Sequence[tuple[Any, ...]], of: Iterable[int]) -> None:
@@ -43,20 +43,20 @@ class Placing(Sequence[Placed]):
         return len(self.names)
 
     @overload
-    def __getitem__(self, row: int) -> Placed: ...
+    def __getitem__(self, row: int) -> LabelledImage: ...
     @overload
-    def __getitem__(self, row: slice) -> "Placing": ...
-    def __getitem__(self, row: int | slice) -> "Placed | Placing":
+    def __getitem__(self, row: slice) -> "LabelledImages": ...
+    def __getitem__(self, row: int | slice) -> "LabelledImage | LabelledImages":
         if isinstance(row, slice):
-            return Placing(self.names[row], self._places, self._of[row])
-        return Placed(self.names[row], *self._places[self._of[row]])
+            return LabelledImages(self.names[row], self._places, self._of[row])
+        return LabelledImage(self.names[row], *self._places[self._of[row]])
 
-    def __iter__(self) -> Iterator[Placed]:
+    def __iter__(self) -> Iterator[LabelledImage]:
         for name, place in zip(self.names, self._of, strict=True):
-            yield Placed(name, *self._places[place])
+            yield LabelledImage(name, *self._places[place])
 
 
-def place(names: Sequence[str], *, where: str, shards: Sequence[str] = ()) -> Placing:
+def from_folders(names: Sequence[str], *, where: str, shards: Sequence[str] = ()) -> LabelledImages:
     """The class and given split of every image, in the order of `names`.
 
     Reads ``class/image``, ``split/class/image``, any folder wrapped around either (``photos/cats/…``)
@@ -86,7 +86,7 @@ def place(names: Sequence[str], *, where: str, shards: Sequence[str] = ()) -> Pl
         (part[0], split, "", waves[whole[0]] if shards else 0)
         for whole, part, split in zip(inside, parts, given, strict=True)
     ]
-    return Placing(names, places, of)
+    return LabelledImages(names, places, of)
 
 
 def _folder(name: str) -> str:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from frostline import parquet
-from frostline.datasets.layout import SPLITS, Placed
+from frostline.datasets.layout import SPLITS, LabelledImage
 from frostline.errors import FrostlineError
 from frostline.files import printable, writing
 from frostline.images import DECODE_VERSION
@@ -114,7 +114,7 @@ class Manifest:
 
 def build(
     root: str,
-    placed: Sequence[Placed],
+    labelled: Sequence[LabelledImage],
     *,
     classes: Sequence[str],
     reasons: Sequence[str],
@@ -129,8 +129,8 @@ def build(
     def rows(start: int) -> pa.Table:
         some = slice(start, start + _CHUNK)
         whole = {name: column[some] for name, column in columns.items()}
-        whole["path"] = [image.name for image in placed[some]]
-        whole["label"] = [labels[image.label] for image in placed[some]]
+        whole["path"] = [image.name for image in labelled[some]]
+        whole["label"] = [labels[image.label] for image in labelled[some]]
         whole["reason"] = list(reasons[some])
         whole["split"] = [
             "" if why else split for split, why in zip(whole["split"], whole["reason"], strict=True)
@@ -138,7 +138,7 @@ def build(
         whole["status"] = ["quarantined" if why else "ok" for why in whole["reason"]]
         return pa.table({name: _column(whole[name], name) for name in SCHEMA.names}, schema=SCHEMA)
 
-    chunks = [rows(start) for start in range(0, len(placed), _CHUNK)]
+    chunks = [rows(start) for start in range(0, len(labelled), _CHUNK)]
     return Manifest(root, tuple(classes), pa.concat_tables(chunks or [SCHEMA.empty_table()]))
 
 

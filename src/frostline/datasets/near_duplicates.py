@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from frostline import memory
-from frostline.datasets.image_stats import THUMB, WINDOWS
+from frostline.datasets.image_stats import THUMBNAIL, WINDOWS
 from frostline.datasets.scan import Scans
 from frostline.datasets.splits import Rows
 
@@ -23,10 +23,10 @@ SAME = 0.7  # correlation of detail: copies reach 0.9, the most alike of other p
 MIN_SIDE = 32  # pixels; smaller images have no detail to compare
 MIN_CONTRAST = 4.0  # grey levels; flat images have none either
 
-_NEIGHBOURS = 32  # nearest hashes that are looked at: of a thousand frames of one film, each meets these
+_NEIGHBOURS = 32  # nearest hashes that are considered: of a thousand frames of one film, each meets these
 _QUERIES = 256
 _BANDS, _BAND_BITS, _FLIPS = 4, 16, 1  # two of 64 bits in each of four bands: every pair within 7 bits
-_FRAMES = 8  # different pictures of one and the same hash that are told apart
+_FRAMES = 8  # different pictures of one and the same hash that are kept apart
 _VIEWED = 8  # images whose views are held, 0.3 MB each
 _SIDE, _BLUR = 48, 2.5  # pixels of a view's side, and of what counts as coarse light in it
 # A view is a strip of the rows and a strip of the columns: the first is all of them, the others lack a twentieth.
@@ -140,7 +140,7 @@ class _Comparison:
 
     def __init__(self, scans: Scans, rows: npt.NDArray[np.int64]) -> None:
         self.same: dict[Pair, float] = {}
-        self._views = lru_cache(_VIEWED)(lambda position: views(scans.thumbs([int(rows[position])])[0]))
+        self._views = lru_cache(_VIEWED)(lambda position: views(scans.thumbnails([int(rows[position])])[0]))
 
     def __call__(self, one: int, other: int) -> bool:
         """Two positions in the rows."""
@@ -150,9 +150,9 @@ class _Comparison:
         return alike >= SAME
 
 
-def views(thumb: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """The detail of a (64, 64) grey thumb, whole and cropped: (32, 2304) rows of mean 0 and length 1."""
-    pixels = thumb.astype(np.float32)
+def views(thumbnail: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """The detail of a (64, 64) grey thumbnail, whole and cropped: (32, 2304) rows of mean 0 and length 1."""
+    pixels = thumbnail.astype(np.float32)
     sharp, blurred = (_cut(strips, pixels) for strips in _strips())
     flat = (sharp - blurred).reshape(len(_VIEWS), -1)
     flat = flat - flat.mean(axis=1, keepdims=True)
@@ -177,10 +177,10 @@ def _strips() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """
     from scipy.ndimage import gaussian_filter1d
 
-    single = Image.fromarray(np.eye(THUMB, dtype=np.float32))
-    boxes = [(0.0, THUMB * start, float(THUMB), THUMB * end) for start, end in _STRIPS]
-    resized = [single.resize((THUMB, _SIDE), Image.Resampling.BILINEAR, box=box) for box in boxes]
-    sharp = np.stack([np.asarray(each, np.float32) for each in resized])
+    single = Image.fromarray(np.eye(THUMBNAIL, dtype=np.float32))
+    boxes = [(0.0, THUMBNAIL * start, float(THUMBNAIL), THUMBNAIL * end) for start, end in _STRIPS]
+    resized = [single.resize((THUMBNAIL, _SIDE), Image.Resampling.BILINEAR, box=box) for box in boxes]
+    sharp = np.stack([np.asarray(strip, np.float32) for strip in resized])
     blurred: npt.NDArray[np.float32] = gaussian_filter1d(sharp, _BLUR, axis=1, mode="nearest")
     return sharp, blurred
 

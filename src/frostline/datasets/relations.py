@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from frostline.datasets.findings import Finding, Policies
-from frostline.datasets.layout import Placed
+from frostline.datasets.layout import LabelledImage
 from frostline.datasets.splits import Rows, repeats
 
 # Of copies in several given splits the test one stays: the test set must not shrink because of what
@@ -25,27 +25,27 @@ class Settled:
     links: list[tuple[int, int]]
 
 
-def rank(image: Placed) -> tuple[int, int, str]:
+def rank(image: LabelledImage) -> tuple[int, int, str]:
     """Of related images the one with the lowest rank stays."""
     return (_PRIORITY[image.split], image.wave, image.name)
 
 
-def copies(sha256: Sequence[str], placed: Sequence[Placed], rows: Rows) -> list[list[int]]:
+def copies(sha256: Sequence[str], labelled: Sequence[LabelledImage], rows: Rows) -> list[list[int]]:
     """Rows of one content, where there are several, each group by rank."""
-    return [sorted(group, key=lambda row: rank(placed[row])) for group in repeats(sha256, rows)]
+    return [sorted(group, key=lambda row: rank(labelled[row])) for group in repeats(sha256, rows)]
 
 
-def groups(placed: Sequence[Placed], rows: Rows) -> list[list[int]]:
+def groups(labelled: Sequence[LabelledImage], rows: Rows) -> list[list[int]]:
     """Rows that share their group, those with more than one."""
     same = defaultdict(list)
     for row in rows:
-        if group := placed[row].group:
+        if group := labelled[row].group:
             same[group].append(int(row))
     return [group for group in same.values() if len(group) > 1]
 
 
 def settle(
-    placed: Sequence[Placed],
+    labelled: Sequence[LabelledImage],
     *,
     exact: Sequence[Sequence[int]],
     near: Sequence[tuple[int, int, float]],
@@ -59,22 +59,22 @@ def settle(
     train). Of copies within a split, the first stays unless the policy keeps all.
     """
     alike = _alike(exact, near)
-    links = _links(placed, exact, alike)
-    findings = list(_conflicts(placed, links))
+    links = _links(labelled, exact, alike)
+    findings = list(_conflicts(labelled, links))
     out = {finding.row: finding.text for finding in findings}
-    order = sorted(links, key=lambda row: rank(placed[row]))
+    order = sorted(links, key=lambda row: rank(labelled[row]))
     stay: set[int] = set()
     for row in order:
         if row in out:
             continue
-        finding = _judged(row, placed, [link for link in links[row] if link[0] in stay])
+        finding = _judged(row, labelled, [link for link in links[row] if link[0] in stay])
         if finding:
             findings.append(finding)
         if finding and not policies.keeps(finding.kind):
             out[row] = finding.text
         else:
             stay.add(row)
-    for finding in _straddling(placed, grouped, out):
+    for finding in _straddling(labelled, grouped, out):
         findings.append(finding)
         out[finding.row] = finding.text
     return Settled(findings, out, _kept([*exact, *grouped], alike, out))
@@ -89,7 +89,7 @@ def _alike(
 
 
 def _links(
-    placed: Sequence[Placed],
+    labelled: Sequence[LabelledImage],
     exact: Sequence[Sequence[int]],
     alike: Sequence[tuple[Sequence[int], Sequence[int]]],
 ) -> Links:
@@ -97,46 +97,46 @@ def _links(
     links: dict[int, list[tuple[int, str]]] = defaultdict(list)
     both = [(one, other, "near_duplicate") for pair in alike for one, other in (pair, pair[::-1])]
     for these, those, kind in [*((group, group, "duplicate") for group in exact if len(group) > 1), *both]:
-        firsts = {(placed[row].label, placed[row].split): row for row in reversed(those)}
+        firsts = {(labelled[row].label, labelled[row].split): row for row in reversed(those)}
         for row in these:
             links[row] += [(other, kind) for other in firsts.values() if other != row]
-    return {row: sorted(others, key=lambda link: rank(placed[link[0]])) for row, others in links.items()}
+    return {row: sorted(others, key=lambda link: rank(labelled[link[0]])) for row, others in links.items()}
 
 
-def _conflicts(placed: Sequence[Placed], links: Links) -> Iterator[Finding]:
+def _conflicts(labelled: Sequence[LabelledImage], links: Links) -> Iterator[Finding]:
     for row, others in sorted(links.items()):
-        against = sorted(other for other, _ in others if placed[other].label != placed[row].label)
+        against = sorted(other for other, _ in others if labelled[other].label != labelled[row].label)
         if against:
-            labels = sorted({placed[row].label, *(placed[other].label for other in against)})
+            labels = sorted({labelled[row].label, *(labelled[other].label for other in against)})
             yield Finding(
                 row, "conflict", f"conflicting labels: {', '.join(map(repr, labels))}", tuple(against)
             )
 
 
-def _judged(row: int, placed: Sequence[Placed], stay: Sequence[tuple[int, str]]) -> Finding | None:
+def _judged(row: int, labelled: Sequence[LabelledImage], stay: Sequence[tuple[int, str]]) -> Finding | None:
     """The finding about an image beside those related to it that stay; None if there are none."""
-    here = placed[row].split
+    here = labelled[row].split
     for other, kind in stay:
-        if placed[other].split != here:
-            words = f"{kind.replace('_', ' ')} across splits: of {placed[other].name!r}"
+        if labelled[other].split != here:
+            words = f"{kind.replace('_', ' ')} across splits: of {labelled[other].name!r}"
             return Finding(row, "leak", words, (other,))
     for kind in ("duplicate", "near_duplicate"):
         for other, how in stay:
             if how == kind:
-                return Finding(row, kind, f"{kind.replace('_', ' ')}: of {placed[other].name!r}", (other,))
+                return Finding(row, kind, f"{kind.replace('_', ' ')}: of {labelled[other].name!r}", (other,))
     return None
 
 
 def _straddling(
-    placed: Sequence[Placed], grouped: Sequence[Sequence[int]], out: Mapping[int, str]
+    labelled: Sequence[LabelledImage], grouped: Sequence[Sequence[int]], out: Mapping[int, str]
 ) -> Iterator[Finding]:
     """Members of a group that lies in several given splits: those that are not in the first of them."""
     for group in grouped:
         left = [row for row in group if row not in out]
-        first = min(left, key=lambda row: _PRIORITY[placed[row].split], default=None)
+        first = min(left, key=lambda row: _PRIORITY[labelled[row].split], default=None)
         for row in left:
-            if first is not None and placed[row].split and placed[row].split != placed[first].split:
-                text = f"group across splits: {placed[row].group!r} is that of {placed[first].name!r}"
+            if first is not None and labelled[row].split and labelled[row].split != labelled[first].split:
+                text = f"group across splits: {labelled[row].group!r} is that of {labelled[first].name!r}"
                 yield Finding(row, "leak", text, (first,))
 
 

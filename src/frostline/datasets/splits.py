@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from frostline.datasets.layout import SPLITS, Placed
+from frostline.datasets.layout import SPLITS, LabelledImage
 from frostline.errors import InputError
 from frostline.files import sha256
 
@@ -68,7 +68,7 @@ class Assignment:
 
 def assign(
     ids: Sequence[str],
-    placed: Sequence[Placed],
+    labelled: Sequence[LabelledImage],
     *,
     shares: Mapping[str, float],
     seed: int,
@@ -76,7 +76,7 @@ def assign(
 ) -> Assignment:
     """Splits for images, in their order.
 
-    ids: content hashes, "" for images not to be used; equal ones are linked. placed: for each image its
+    ids: content hashes, "" for images not to be used; equal ones are linked. labelled: for each image its
     label, its given split and its wave: images of a later wave are newcomers to those before, and
     images without a given split to those with one. links: pairs of rows that must share a split.
 
@@ -84,13 +84,13 @@ def assign(
     own/(train + all drawn); images given nothing are drawn among all three. Raises InputError naming
     a class that would miss in a split.
     """
-    given, labels = [image.split for image in placed], [image.label for image in placed]
+    given, labels = [image.split for image in labelled], [image.label for image in labelled]
     missing = [split for split in _DRAWN if split not in given]
     partial = _cuts(shares, ["train", *missing])
     whole = _cuts(shares, SPLITS)
     fixed = {split for split in SPLITS if split != "train" or not missing}
     late = np.fromiter(
-        (0 if image.split in fixed else 1 + image.wave for image in placed), np.int32, len(placed)
+        (0 if image.split in fixed else 1 + image.wave for image in labelled), np.int32, len(labelled)
     )
     used = np.fromiter(map(bool, ids), bool, len(ids))
     near = _neighbours(ids, links)

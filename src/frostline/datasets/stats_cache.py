@@ -1,7 +1,7 @@
-"""Looks by content on disk: Arrow files, each complete or absent, mapped into memory when read.
+"""Image statistics by content on disk: Arrow files, each complete or absent, mapped into memory when read.
 
-A look of an image is never taken twice: not after a kill, not when a dataset grows, not in another
-dataset. Deleting the folder only costs looking again.
+An image is never measured twice: not after a kill, not when a dataset grows, not in another dataset.
+Deleting the folder only costs measuring again.
 """
 
 import mmap
@@ -17,10 +17,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from frostline import files, paths
-from frostline.datasets.image_stats import HASH_BYTES, LOOK_VERSION, THUMB, Look
+from frostline.datasets.image_stats import HASH_BYTES, STATS_VERSION, THUMBNAIL, ImageStats
 from frostline.images import DECODE_VERSION
 
-# Looks gathered for one file, and for how long at most: what a kill can cost.
+# Images gathered for one file, and for how long at most: what a kill can cost.
 ROWS = 1024
 SECONDS = 2.0
 # What measures are computed with: another version may give another last bit, and so another finding.
@@ -36,35 +36,35 @@ FIELDS = [
     ("contrast", pa.float32()),
     ("sharpness", pa.float32()),
     ("hashes", pa.binary(HASH_BYTES)),
-    ("thumb", pa.binary(THUMB * THUMB)),
+    ("thumbnail", pa.binary(THUMBNAIL * THUMBNAIL)),
 ]
 SCHEMA = pa.schema([("id", pa.binary(32)), *FIELDS])
-_LARGE = ("thumb", "hashes")  # columns that stay on disk until somebody asks
-_UNMEASURED = pa.schema([field for field in SCHEMA if field.name not in _LARGE])  # of a look that has none
+_LARGE = ("thumbnail", "hashes")  # columns that stay on disk until somebody asks
+_UNMEASURED = pa.schema([field for field in SCHEMA if field.name not in _LARGE])  # without measures
 
 Digests = npt.NDArray[np.bytes_]  # (n,) S32
 Places = npt.NDArray[np.int32]  # (n,) rows of the cache's files, one after the other
 
 
-class Cache:
-    """The looks of one kind (with or without measures) below the project's cache."""
+class StatsCache:
+    """The statistics of one kind (with or without measures) below the project's cache."""
 
     def __init__(self, *, measure: bool) -> None:
         packages = {name: version(name) for name in _PACKAGES} if measure else {}
         self._schema = SCHEMA if measure else _UNMEASURED
-        key = {"decode": DECODE_VERSION, "look": LOOK_VERSION, "measure": measure, "packages": packages}
-        self._folder = paths.cache() / "looks" / files.digest(key)[:32]
+        key = {"decode": DECODE_VERSION, "stats": STATS_VERSION, "measure": measure, "packages": packages}
+        self._folder = paths.cache() / "image_stats" / files.digest(key)[:32]
         if not (self._folder / "key.json").exists():
             files.write_json(self._folder / "key.json", key)
-        self._waiting: list[tuple[bytes, Look]] = []
+        self._waiting: list[tuple[bytes, ImageStats]] = []
         self._flushed = time.monotonic()
         self.refresh()
 
     def refresh(self) -> None:
-        """See the files that are there now."""
+        """List the files that are there now."""
         there = (path for path in sorted(self._folder.glob("*.arrow")) if path.name[0] != ".")
-        found = [_opened(path, self._schema) for path in there]
-        self._files = [each for each in found if each is not None]
+        opened = [_opened(path, self._schema) for path in there]
+        self._files = [file for file in opened if file is not None]
         self._starts = np.cumsum([0, *(batch.num_rows for _, batch in self._files)])
         batches = [batch for _, batch in self._files]
         self._table = pa.Table.from_batches(batches, self._schema).select(_UNMEASURED.names)
@@ -73,27 +73,27 @@ class Cache:
         self._keys = keys[self._order]
 
     def __len__(self) -> int:
-        """How many looks there were when the files were last seen."""
+        """How many images it knew when the files were last listed."""
         return len(self._keys)
 
     def find(self, digests: Digests) -> Places:
-        """Where the looks of digests are that were looked at; of others it is nowhere in particular."""
+        """The row of each digest that is known; of others it is any."""
         if not len(self):
             return np.zeros(len(digests), np.int32)
         places: Places = self._order[np.searchsorted(self._keys, digests).clip(max=len(self) - 1)]
         return places
 
     def knows(self, digests: Digests) -> npt.NDArray[np.bool_]:
-        """(n,) whether each digest was looked at when the files were last seen."""
+        """(n,) whether each digest was known when the files were last listed."""
         if not len(self._keys):
             return np.zeros(len(digests), bool)
         places = np.searchsorted(self._keys, digests).clip(max=len(self._keys) - 1)
-        found: npt.NDArray[np.bool_] = self._keys[places] == digests
-        return found
+        known: npt.NDArray[np.bool_] = self._keys[places] == digests
+        return known
 
-    def add(self, digests: Iterable[bytes], looks: Iterable[Look]) -> None:
-        """Take note; on disk when a file's worth has gathered, after two seconds, or at `flush`."""
-        self._waiting.extend(zip(digests, looks, strict=True))
+    def add(self, digests: Iterable[bytes], stats: Iterable[ImageStats]) -> None:
+        """Keep; on disk when a file's worth has gathered, after two seconds, or at `flush`."""
+        self._waiting.extend(zip(digests, stats, strict=True))
         if len(self._waiting) >= ROWS or time.monotonic() - self._flushed >= SECONDS:
             self.flush()
 
@@ -102,8 +102,8 @@ class Cache:
         self._flushed = time.monotonic()
         if not self._waiting:
             return
-        digests, looks = zip(*self._waiting, strict=True)
-        columns = {name: [getattr(look, name) for look in looks] for name in self._schema.names[1:]}
+        digests, stats = zip(*self._waiting, strict=True)
+        columns = {name: [getattr(image, name) for image in stats] for name in self._schema.names[1:]}
         table = pa.table({"id": list(digests), **columns}, schema=self._schema)
         self._waiting.clear()
         with (
@@ -113,15 +113,15 @@ class Cache:
         ):
             writer.write_table(table)
 
-    def looks(self, places: Places) -> pa.Table:
+    def rows(self, places: Places) -> pa.Table:
         """The columns of FIELDS but the large ones, a row for each place, in order."""
-        found = self._table.drop_columns("id").take(pa.array(places))
+        rows = self._table.drop_columns("id").take(pa.array(places))
         self._give_back()
-        return found
+        return rows
 
-    def thumbs(self, places: Places) -> npt.NDArray[np.uint8]:
+    def thumbnails(self, places: Places) -> npt.NDArray[np.uint8]:
         """(n, 64, 64) uint8 grey."""
-        return self._large("thumb", places).reshape(-1, THUMB, THUMB)
+        return self._large("thumbnail", places).reshape(-1, THUMBNAIL, THUMBNAIL)
 
     def hashes(self, places: Places) -> npt.NDArray[np.uint8]:
         """(n, windows, 8) bits of the perceptual hashes, packed."""
@@ -129,15 +129,15 @@ class Cache:
 
     def _large(self, name: str, places: Places) -> npt.NDArray[np.uint8]:
         """(n, bytes), file by file: Arrow's `take` would first copy the columns of all files into one."""
-        found = np.empty((len(places), SCHEMA.field(name).type.byte_width), np.uint8)
+        values = np.empty((len(places), SCHEMA.field(name).type.byte_width), np.uint8)
         of = np.searchsorted(self._starts, places, side="right") - 1
         for number in np.unique(of).tolist():
             mapped, batch = self._files[number]
             column = batch.column(name)
-            every = np.frombuffer(column.buffers()[1], np.uint8).reshape(-1, found.shape[1])[column.offset :]
-            found[of == number] = every[places[of == number] - self._starts[number]]
+            every = np.frombuffer(column.buffers()[1], np.uint8).reshape(-1, values.shape[1])[column.offset :]
+            values[of == number] = every[places[of == number] - self._starts[number]]
             mapped.madvise(mmap.MADV_DONTNEED)
-        return found
+        return values
 
     def close(self) -> None:
         """No digest will be asked for any more, places will."""

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from frostline import config, files, memory, paths
-from frostline.datasets import assignment, data_report, findings, near_duplicates, relations, scan, splits
+from frostline.datasets import data_report, findings, labels, near_duplicates, relations, scan, splits
 from frostline.datasets import manifest as manifests
 from frostline.datasets.findings import BARE, Finding, Policies
-from frostline.datasets.layout import Placed
+from frostline.datasets.layout import LabelledImage
 from frostline.datasets.manifest import Manifest
 from frostline.datasets.scan import Scans
 from frostline.datasets.source import ImageSource, open_source
@@ -31,7 +31,7 @@ class Examined:
 class _Seen:
     """Every image with its place and what was seen of it; the classes in order."""
 
-    placed: Sequence[Placed]
+    labelled: Sequence[LabelledImage]
     classes: tuple[str, ...]
     scans: Scans
 
@@ -65,12 +65,12 @@ def run(name: str) -> None:
 def examine(source: ImageSource, dataset: config.Dataset, *, key: str, seed: int) -> Examined:
     """Read, check and split a dataset; `key` is its dotted params key. InputError as its policies say."""
     policies = _policies(dataset, key)
-    placed = assignment.placed(source, Path(dataset.path))
+    labelled = labels.read(source, Path(dataset.path))
     memory.give_back()
-    classes = assignment.classes(placed, dataset.classes, where=dataset.path, key=key)
-    names = placed.names
+    classes = labels.classes(labelled, dataset.classes, where=dataset.path, key=key)
+    names = labelled.names
     audited = dataset.audit is not None
-    seen = _Seen(placed, classes, scan.scan(source, names, measure=audited))
+    seen = _Seen(labelled, classes, scan.scan(source, names, measure=audited))
     found = _alone(seen.scans, names, audited=audited)
     policies.refuse(found, names)
     out = findings.quarantined(found, policies)
@@ -80,7 +80,7 @@ def examine(source: ImageSource, dataset: config.Dataset, *, key: str, seed: int
     drawn = _drawn(seen, out, settled.links, dataset, seed)
     memory.give_back()
     late = [_bridge(row, between) for row, between in sorted(drawn.bridges.items())]
-    late += _imbalance(placed, drawn.splits) if audited else []
+    late += _imbalance(labelled, drawn.splits) if audited else []
     policies.refuse(late, names)
     out |= {row: _bridge(row, between).text for row, between in drawn.bridges.items()}
     found += [*settled.findings, *late]
@@ -111,16 +111,16 @@ def _alone(scans: Scans, names: Sequence[str], *, audited: bool) -> list[Finding
 
 def _together(seen: _Seen, out: Mapping[int, str], policies: Policies, *, audited: bool) -> relations.Settled:
     """Findings about images that are related to others, among those still in."""
-    placed = seen.placed
-    rows = np.setdiff1d(np.arange(len(placed)), np.fromiter(out, np.int64, len(out)))
-    exact = relations.copies(seen.scans.sha256, placed, rows)
+    labelled = seen.labelled
+    rows = np.setdiff1d(np.arange(len(labelled)), np.fromiter(out, np.int64, len(out)))
+    exact = relations.copies(seen.scans.sha256, labelled, rows)
     copied = [row for group in exact for row in group[1:]]
     alike = (
         near_duplicates.pairs(seen.scans, np.setdiff1d(rows, np.array(copied, np.int64))) if audited else []
     )
     memory.give_back()
     return relations.settle(
-        placed, exact=exact, near=alike, grouped=relations.groups(placed, rows), policies=policies
+        labelled, exact=exact, near=alike, grouped=relations.groups(labelled, rows), policies=policies
     )
 
 
@@ -129,28 +129,28 @@ def _drawn(
 ) -> splits.Assignment:
     ids = seen.scans.sha256.without(out)
     try:
-        return splits.assign(ids, seen.placed, shares=dataset.splits.model_dump(), seed=seed, links=links)
+        return splits.assign(ids, seen.labelled, shares=dataset.splits.model_dump(), seed=seed, links=links)
     except InputError as error:
-        raise InputError(f"{error}{_left_out(seen.placed, out)}") from None
+        raise InputError(f"{error}{_left_out(seen.labelled, out)}") from None
 
 
-def _left_out(placed: Sequence[Placed], out: Mapping[int, str]) -> str:
+def _left_out(labelled: Sequence[LabelledImage], out: Mapping[int, str]) -> str:
     """Why a class may be too small: no manifest is written that would say it."""
     if not out:
         return ""
     first = min(out)
-    return f" ({len(out)} images left out, the first {placed[first].name!r}: {out[first]})"
+    return f" ({len(out)} images left out, the first {labelled[first].name!r}: {out[first]})"
 
 
 def _bridge(row: int, between: tuple[str, ...]) -> Finding:
     return Finding(row, "leak", f"bridge between splits: resembles images in {' and '.join(between)}")
 
 
-def _imbalance(placed: Sequence[Placed], chosen: Sequence[str]) -> list[Finding]:
+def _imbalance(labelled: Sequence[LabelledImage], chosen: Sequence[str]) -> list[Finding]:
     """Of usable images in all splits."""
-    rows = [row for row in range(len(placed)) if chosen[row]]
-    first = {placed[row].label: row for row in reversed(rows)}
-    return list(findings.imbalance(Counter(placed[row].label for row in rows), first))
+    rows = [row for row in range(len(labelled)) if chosen[row]]
+    first = {labelled[row].label: row for row in reversed(rows)}
+    return list(findings.imbalance(Counter(labelled[row].label for row in rows), first))
 
 
 def _manifest(
@@ -160,7 +160,7 @@ def _manifest(
     for finding in found:
         if finding.kind != "imbalance":  # about classes, not about one image
             kinds.setdefault(finding.row, set()).add(finding.kind)
-    rows = range(len(seen.placed))
+    rows = range(len(seen.labelled))
     columns = {
         "sha256": seen.scans.sha256,
         "bytes": seen.scans.bytes,
@@ -170,4 +170,4 @@ def _manifest(
         "flags": [" ".join(sorted(kinds.get(row, ()))) for row in rows],
     }
     reasons = [out.get(row, "") for row in rows]
-    return manifests.build(root, seen.placed, classes=seen.classes, reasons=reasons, columns=columns)
+    return manifests.build(root, seen.labelled, classes=seen.classes, reasons=reasons, columns=columns)

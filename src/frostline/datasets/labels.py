@@ -1,6 +1,7 @@
-"""A table of labels beside the images: `labels.csv` or `labels.parquet` at the top of their folder.
+"""Labels of a source's images: from a table beside them, else from their folders.
 
-Columns path and label, and if wanted split and group. Only images in the table belong to the dataset.
+The table is `labels.csv` or `labels.parquet` at the top of the folder: columns path and label, and if
+wanted split and group. Only images in it belong to the dataset.
 """
 
 from collections.abc import Sequence
@@ -8,23 +9,51 @@ from pathlib import Path
 from typing import Any
 
 from frostline import parquet
-from frostline.datasets.layout import SPLITS, Placing, split_word
+from frostline.datasets import layout
+from frostline.datasets.layout import SPLITS, LabelledImage, LabelledImages, split_word
+from frostline.datasets.source import ImageSource
 from frostline.errors import InputError, first_line
 from frostline.files import printable
 
-NAMES = ("labels.csv", "labels.parquet")
+TABLES = ("labels.csv", "labels.parquet")
 _NEEDED, _ALLOWED = ("path", "label"), ("path", "label", "split", "group")
 
 
-def find(folder: Path) -> Path | None:
+def read(source: ImageSource, path: Path) -> LabelledImages:
+    """Class, given split, group and wave of the images of a dataset at `path`; InputError if unclear."""
+    table = find_table(path) if path.is_dir() else None
+    if table:
+        return from_table(table, source.names(), shards=source.shards)
+    return layout.from_folders(source.names(), where=printable(path), shards=source.shards)
+
+
+def classes(
+    images: Sequence[LabelledImage], fixed: Sequence[str] | None, *, where: str, key: str
+) -> tuple[str, ...]:
+    """The classes in their order: the `fixed` one, which must name exactly those of the images, or by name."""
+    names = sorted({image.label for image in images})
+    if len(names) < 2:
+        raise InputError(
+            f"{where}: only one class, {names[0]!r}; a classifier needs two or more class folders"
+        )
+    if fixed is None:
+        return tuple(names)
+    if extra := sorted(set(names) - set(fixed)):
+        raise InputError(f"{where}: class {extra[0]!r} is not in {key}.classes; add it, or remove its images")
+    if lacking := [name for name in fixed if name not in names]:
+        raise InputError(f"{where}: no image of class {lacking[0]!r}, which {key}.classes names")
+    return tuple(fixed)
+
+
+def find_table(folder: Path) -> Path | None:
     """The table of a folder, if it has one; InputError for two."""
-    found = [folder / name for name in NAMES if (folder / name).is_file()]
-    if len(found) > 1:
-        raise InputError(f"{printable(folder)} holds both {' and '.join(NAMES)}; remove one of them")
-    return found[0] if found else None
+    tables = [folder / name for name in TABLES if (folder / name).is_file()]
+    if len(tables) > 1:
+        raise InputError(f"{printable(folder)} holds both {' and '.join(TABLES)}; remove one of them")
+    return tables[0] if tables else None
 
 
-def place(path: Path, names: Sequence[str], *, shards: Sequence[str] = ()) -> Placing:
+def from_table(path: Path, names: Sequence[str], *, shards: Sequence[str] = ()) -> LabelledImages:
     """Label, split and group of every image in the table, in the order of `names`.
 
     Raises InputError for a table that cannot be read, lacks a column, names an image twice or one
@@ -35,7 +64,7 @@ def place(path: Path, names: Sequence[str], *, shards: Sequence[str] = ()) -> Pl
     known = set(names)
     if missing := [name for name in rows if name not in known]:
         raise InputError(
-            f"{where}: {len(missing)} paths are no images here, the first {missing[0]!r}; "
+            f"{where}: {len(missing)} paths are not images here, the first {missing[0]!r}; "
             "paths start at the table's own folder"
         )
     waves = {shard: number for number, shard in enumerate(shards)}
@@ -48,7 +77,7 @@ def place(path: Path, names: Sequence[str], *, shards: Sequence[str] = ()) -> Pl
         return places.setdefault((row["label"], row["split"], row["group"], wave), len(places))
 
     of = [place_of(name) for name in named]
-    return Placing(named, list(places), of)
+    return LabelledImages(named, list(places), of)
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
@@ -80,11 +109,11 @@ def _read(path: Path) -> list[dict[str, Any]]:
 
 def _by_path(rows: list[dict[str, Any]], *, where: str) -> dict[str, dict[str, Any]]:
     if not rows:
-        raise InputError(f"{where} is empty; it needs a row an image: path,label")
-    found: dict[str, dict[str, Any]] = {}
+        raise InputError(f"{where} is empty; it needs one row per image: path,label")
+    by_path: dict[str, dict[str, Any]] = {}
     for number, row in enumerate(rows, start=1):
         row["path"] = row["path"].removeprefix("./")
-        if row["path"] in found:
+        if row["path"] in by_path:
             raise InputError(f"{where}: row {number} names {row['path']!r} again; an image has one label")
         if not row["label"]:
             raise InputError(f"{where}: row {number}, {row['path']!r}, has no label; name its class")
@@ -93,5 +122,5 @@ def _by_path(rows: list[dict[str, Any]], *, where: str) -> dict[str, dict[str, A
             raise InputError(
                 f"{where}: row {number} has the split {row['split']!r}; use {', '.join(SPLITS)}, or nothing"
             )
-        found[row["path"]] = {**row, "split": word}
-    return found
+        by_path[row["path"]] = {**row, "split": word}
+    return by_path
