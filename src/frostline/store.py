@@ -195,7 +195,7 @@ class Store:
             self._places.setdefault(each.hex(), (shard, row))
 
 
-def opened(kind: str, key: dict[str, Any], *, shape: tuple[int, ...], dtype: str, cache: Path) -> Store:
+def open_store(kind: str, key: dict[str, Any], *, shape: tuple[int, ...], dtype: str, cache: Path) -> Store:
     """The store of a kind of rows (`features`, `pixels`) in a cache; `key` is all that decides them but the id."""
     folder = cache / kind / files.digest(key)[:32]
     if not (folder / "key.json").exists():

@@ -188,7 +188,7 @@ inputs = recipe.read("it")
 inputs = inputs.changed(augmentation=None)
 network = inputs.network()
 head = inputs.entry.network.head
-epochs = [each for _, each in phases.train(inputs, network, assemble.splits(network, inputs.entry))]
+epochs = [each for _, each in phases.train(inputs, network, assemble.cut_phases(network, inputs.entry))]
 print(json.dumps([strategy().num_replicas_in_sync, [vars(each) for each in epochs]]))
 """
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from frostline.features import backends, cut_model
-from frostline.features.backends import Exported, Forward, Way, exported, fastest, packages, ways
+from frostline.features.backends import Backend, Exported, Forward, available, exported, fastest, packages
 from frostline.features.extraction import Images, View, features
 from frostline.models import network
 from frostline.models.keras_backend import framework
@@ -25,7 +25,7 @@ HERE = {"device": "cpu", "precision": "float32"}  # ONNX Runtime's own provider 
 def frozen(precision: str, backbone: str = "mobilenet") -> Any:
     """A pretrained network's trunk in a precision, its weights drawn."""
     entry = classifier(backbone=backbone, precision=precision)
-    return cut_model.split(network.build(entry, backbone=backbone, weights=None, classes=3), "all").trunk
+    return cut_model.cut(network.build(entry, backbone=backbone, weights=None, classes=3), "all").trunk
 
 
 @pytest.fixture(scope="module")
@@ -80,20 +80,20 @@ def test_it_travels(halved: Any) -> None:
 
 
 def test_keras_alone_where_nothing_is_faster(monkeypatch: pytest.MonkeyPatch, halved: Any) -> None:
-    """float32, a processor without bfloat16, no plugin: one way, whose name is Keras' and TensorFlow's."""
+    """float32, a processor without bfloat16, no plugin: one backend, whose name is Keras' and TensorFlow's."""
     processor(monkeypatch, bfloat16=True)
-    assert [way.name for way in ways(residual().body)] == [framework()]
+    assert [backend.name for backend in available(residual().body)] == [framework()]
     processor(monkeypatch, bfloat16=False)
-    assert [way.name for way in ways(halved)] == [framework()]
+    assert [backend.name for backend in available(halved)] == [framework()]
     processor(monkeypatch, bfloat16=True, missing="not installed")
-    assert [way.name for way in ways(halved)] == [framework()]
+    assert [backend.name for backend in available(halved)] == [framework()]
 
 
 def test_openvino_first_in_bfloat16(monkeypatch: pytest.MonkeyPatch, halved: Any) -> None:
     """Its version is in the name, which is part of the key of the features."""
     processor(monkeypatch, bfloat16=True)
     monkeypatch.setattr(backends.metadata, "version", lambda name: {openvino.PACKAGE: "7.8.9"}[name])
-    assert [way.name for way in ways(halved)] == ["OpenVINO's plugin 7.8.9 in bf16", framework()]
+    assert [backend.name for backend in available(halved)] == ["OpenVINO's plugin 7.8.9 in bf16", framework()]
     assert packages(halved) == (openvino.PACKAGE,)
     assert packages(residual().body) == ()
 
@@ -113,15 +113,15 @@ def test_one_conversion_for_all_views(
     monkeypatch.setattr(conversion, "trunk", counting)
     plain = features(of, trunk=net, key={})[:]
     assert made == []
-    way = Way("exported", partial(exported, net, **HERE))
-    monkeypatch.setattr(backends, "ways", lambda _, **__: [way])
+    backend = Backend("exported", partial(exported, net, **HERE))
+    monkeypatch.setattr(backends, "available", lambda _, **__: [backend])
     view = View(augmentation(rotation=20, views=2), 1)
     fresh = features(of, trunk=net, key={})[:]
     features(of, trunk=net, key={}, view=view)
     assert made == [1]
     assert capsys.readouterr().err.count("trunk: on cpu in float32\n") == 1
     monkeypatch.setattr(
-        backends, "ways", lambda _, **__: [Way("exported", lambda _: pytest.fail("computed again"))]
+        backends, "available", lambda _, **__: [Backend("exported", lambda _: pytest.fail("computed again"))]
     )
     assert np.array_equal(features(of, trunk=net, key={})[:], fresh)
     assert not np.array_equal(fresh, plain)
@@ -133,7 +133,9 @@ def test_the_file_is_kept_beside_the_features(
 ) -> None:
     """Another process with a few new images opens it; a damaged one is made anew."""
     net = frozen("bfloat16")
-    monkeypatch.setattr(backends, "ways", lambda _, **__: [Way("exported", partial(exported, net, **HERE))])
+    monkeypatch.setattr(
+        backends, "available", lambda _, **__: [Backend("exported", partial(exported, net, **HERE))]
+    )
     few = replace(of, paths=of.paths[:5], ids=of.ids[:5])
     features(few, trunk=net, key={})
     [kept] = (tmp_path / "cache/features").glob("*/*.onnx")
@@ -154,9 +156,9 @@ def test_keras_steps_in(of: Images, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     processor(monkeypatch, bfloat16=False)
     net = frozen("bfloat16")
     expected = features(of, trunk=net, key={"of": "Keras"})[:]
-    plain = ways(net)[-1]
-    absent = Way("absent", partial(exported, net, device="cuda", precision="float32"))
-    monkeypatch.setattr(backends, "ways", lambda _, **__: [absent, plain])
+    plain = available(net)[-1]
+    absent = Backend("absent", partial(exported, net, device="cuda", precision="float32"))
+    monkeypatch.setattr(backends, "available", lambda _, **__: [absent, plain])
     assert np.array_equal(features(of, trunk=net, key={"of": "both"})[:], expected)
     view = View(augmentation(rotation=20, views=2), 1)
     features(of, trunk=net, key={"of": "both"}, view=view)
@@ -173,9 +175,9 @@ def test_openvino_itself(of: Images) -> None:
     """On such a processor it is the one that computes, and it computes the same function."""
     net = frozen("bfloat16", "resnet50")
     assert isinstance(fastest(net), Exported)
-    alone, keras = (way.begin(None)(PICTURES)["rows"].astype(np.float32) for way in ways(net))
+    alone, keras = (backend.open(None)(PICTURES)["rows"].astype(np.float32) for backend in available(net))
     assert np.linalg.norm(alone - keras) < 0.02 * np.linalg.norm(keras)
-    shared = ways(net, parallel=True)[0].begin(None)
+    shared = available(net, parallel=True)[0].open(None)
     assert isinstance(shared, Exported)
     assert shared.streams == openvino.streams()
     assert np.array_equal(shared(PICTURES)["rows"].astype(np.float32), alone)

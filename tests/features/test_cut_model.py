@@ -32,7 +32,7 @@ def test_every_layer_is_tried() -> None:
 def test_the_parts_are_the_whole(freeze: str, classes: int) -> None:
     """upper(trunk(x)) is head(body(x)) at every cut."""
     network = residual(classes=classes)
-    parts = cut_model.split(network, freeze)
+    parts = cut_model.cut(network, freeze)
     features = parts.trunk.predict_on_batch(PICTURES) if parts.trunk is not None else PICTURES
     np.testing.assert_allclose(
         np.asarray(parts.upper(features, training=False)), whole(network), rtol=1e-4, atol=1e-5
@@ -53,7 +53,7 @@ def test_the_parts_are_the_whole(freeze: str, classes: int) -> None:
 def test_what_trains(freeze: str, cut: str | None, trained: set[str]) -> None:
     """All above the cut trains, save batch normalisation; nothing below does."""
     network = residual()
-    parts = cut_model.split(network, freeze)
+    parts = cut_model.cut(network, freeze)
     assert parts.cut == cut
     assert (parts.trunk is None) == (freeze == "none")
     assert {weight.path.split("/")[-2] for weight in parts.upper.trainable_weights} == trained
@@ -79,7 +79,7 @@ def test_what_trains(freeze: str, cut: str | None, trained: set[str]) -> None:
 @pytest.mark.parametrize("freeze", ["none", "stem"])
 def test_batch_normalisation_stays_in_inference_mode(freeze: str) -> None:
     """Even while the tail trains it uses the pretrained statistics."""
-    parts = cut_model.split(residual(), freeze)
+    parts = cut_model.cut(residual(), freeze)
     features = parts.trunk(PICTURES) if parts.trunk is not None else PICTURES
     np.testing.assert_allclose(
         np.asarray(parts.upper(features, training=True)),
@@ -100,7 +100,7 @@ def test_batch_normalisation_stays_in_inference_mode(freeze: str) -> None:
 def test_no_cut_inside_a_branch(freeze: str, near: str) -> None:
     """A layer beside which another path runs is refused, with the nearest ones that take all paths."""
     with pytest.raises(InputError) as caught:
-        cut_model.split(residual(), freeze)
+        cut_model.cut(residual(), freeze)
     assert str(caught.value) == (
         f"cannot freeze up to '{freeze}': its output is not all that the layers above need; near: {near}"
     )
@@ -109,13 +109,13 @@ def test_no_cut_inside_a_branch(freeze: str, near: str) -> None:
 def test_unknown_layer() -> None:
     """An unknown freeze point is answered with the nearest layers."""
     with pytest.raises(InputError, match=r"^no layer 'last_cnv' in body; near: last_conv, "):
-        cut_model.split(residual(), "last_cnv")
+        cut_model.cut(residual(), "last_cnv")
 
 
 def test_splits_share_their_layers() -> None:
     """What one phase trains, the next one's split has: they are cuts of one network."""
     network = residual()
-    first, then = cut_model.split(network, "all"), cut_model.split(network, "add")
+    first, then = cut_model.cut(network, "all"), cut_model.cut(network, "add")
     first.upper.get_layer("logits").bias.assign([7, 8, 9])
     features = then.trunk.predict_on_batch(PICTURES)
     np.testing.assert_allclose(
@@ -127,7 +127,7 @@ def test_splits_share_their_layers() -> None:
 @KERAS_COPIES
 def test_upper_weights_of_the_same_cut_fit() -> None:
     """Weights taken from one split go into the same split of a fresh network."""
-    source, target = (cut_model.split(residual(seed=seed), "add") for seed in (1, 2))
+    source, target = (cut_model.cut(residual(seed=seed), "add") for seed in (1, 2))
     target.upper.set_weights(source.upper.get_weights())
     rows = np.random.default_rng(1).normal(size=(2, HEIGHT // 2, WIDTH // 2, 4)).astype(np.float32)
     np.testing.assert_array_equal(

@@ -47,7 +47,7 @@ def frozen(precision: str) -> Any:
     values = changed(WHOLE, {"classifiers": {"net": PRETRAINED}, "classifiers.net.precision": precision})
     entry = parse(values).classifiers["net"]
     built = network.build(entry, backbone="mobilenet", weights=None, classes=3)
-    return cut_model.split(built, "all").trunk
+    return cut_model.cut(built, "all").trunk
 
 
 @pytest.mark.slow
@@ -73,7 +73,7 @@ def test_features_are_equal_to_the_bit(
     here = {name: make()[:] for name, make in asked.items()}
     monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "elsewhere"))
     with ray_cluster.join():
-        there = partial(ray_cluster.stream, pool=Pool(2, 1, 0), seen=count)
+        there = partial(ray_cluster.stream, pool=Pool(2, 1, 0), on_block=count)
         for name, make in asked.items():
             found = make(executor=there)[:]
             assert found.dtype == here[name].dtype

@@ -45,7 +45,7 @@ class Counting:
 @pytest.fixture(scope="module")
 def model() -> Any:
     """A small trunk with a residual block."""
-    return cut_model.split(residual(), "pool").trunk
+    return cut_model.cut(residual(), "pool").trunk
 
 
 @pytest.fixture(autouse=True)

@@ -140,7 +140,7 @@ def rows(blocks: Iterator[Block]) -> list[tuple[str, str, str, int]]:
     for block in blocks:
         assert block.start == len(found)
         sums = block.outputs.get("sum", np.zeros(len(block.names), np.int64))
-        found += zip(block.names, block.errors, block.marks, sums.tolist(), strict=True)
+        found += zip(block.names, block.errors, block.fingerprints, sums.tolist(), strict=True)
     return found
 
 
@@ -155,7 +155,7 @@ def test_the_same_rows_by_two_actors(items: list[Item]) -> None:
         seen[actor.process] = seen.get(actor.process, 0) + number
 
     pool = Pool(2, 1, 0)
-    found = rows(ray_cluster.stream(items, **work(0.02), pool=pool, seen=count))
+    found = rows(ray_cluster.stream(items, **work(0.02), pool=pool, on_block=count))
     assert found == rows(local.stream(items, **work()))
     assert len(seen) == 2
     assert os.getpid() not in seen
@@ -176,7 +176,7 @@ def test_a_killed_actor_loses_nothing(items: list[Item]) -> None:
             killed.add(actor.process)
             os.kill(actor.process, signal.SIGKILL)
 
-    found = rows(ray_cluster.stream(items, **work(0.05), pool=Pool(2, 1, 0), seen=kill))
+    found = rows(ray_cluster.stream(items, **work(0.05), pool=Pool(2, 1, 0), on_block=kill))
     assert found == rows(local.stream(items, **work()))
     assert len(seen - killed) >= 1
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from frostline import config
 from frostline.features import cut_model
-from frostline.features.cut_model import Split
+from frostline.features.cut_model import CutModel
 from frostline.models import network
 from frostline.models.keras_backend import keras
 from frostline.models.network import Network
@@ -50,14 +50,14 @@ def residual(*, classes: int = 3) -> Network:
     return built(RESIDUAL, backbone="resnet50", classes=classes)
 
 
-def cut(net: Network, freeze: str) -> Split:
+def cut(net: Network, freeze: str) -> CutModel:
     """A network split at a freeze point."""
-    return cut_model.split(net, freeze)
+    return cut_model.cut(net, freeze)
 
 
-def said(parts: Split, images: np.ndarray) -> np.ndarray:
+def said(parts: CutModel, images: np.ndarray) -> np.ndarray:
     """Keras' own probabilities of images (N, H, W, 3) uint8."""
-    return np.asarray(assemble.joined(parts)(images)["probs"])
+    return np.asarray(assemble.whole(parts)(images)["probs"])
 
 
 def pictures(count: int, *, seed: int = 0, height: int = 32, width: int = 40) -> np.ndarray:

@@ -9,7 +9,7 @@ import pytest
 from onnx import numpy_helper
 
 from frostline.errors import FrostlineError
-from frostline.features.cut_model import Split
+from frostline.features.cut_model import CutModel
 from frostline.runtime import agreement, conversion
 from frostline.runtime.contract import to_json
 from frostline.training import assemble
@@ -21,11 +21,11 @@ CASES = [("cnn", "none"), ("cnn", "first_pool"), ("residual", "all"), ("residual
 
 
 @functools.cache
-def case(kind: str, freeze: str) -> tuple[Split, bytes, dict[str, Any]]:
+def case(kind: str, freeze: str) -> tuple[CutModel, bytes, dict[str, Any]]:
     """A split network, its true export, and what Keras says: the arguments of `prove`."""
     parts = cut({"cnn": built, "residual": residual}[kind](), freeze)
     promised = to_json(contract(height=32, width=40))
-    model = conversion.convert(*assemble.halves(parts), height=32, width=40, metadata=promised)
+    model = conversion.convert(*assemble.below_and_above(parts), height=32, width=40, metadata=promised)
     every = pictures(90, seed=8)
     features = None if parts.trunk is None else np.asarray(parts.trunk(every, training=False))
     told = {

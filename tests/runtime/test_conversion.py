@@ -76,7 +76,9 @@ def exported(kind: str, freeze: str, classes: int) -> bytes:
 
 def converted(network: Network, freeze: str) -> bytes:
     """The ONNX bytes of a network split at a freeze point."""
-    return conversion.convert(*assemble.halves(cut(network, freeze)), height=32, width=40, metadata=METADATA)
+    return conversion.convert(
+        *assemble.below_and_above(cut(network, freeze)), height=32, width=40, metadata=METADATA
+    )
 
 
 @pytest.fixture
@@ -153,7 +155,7 @@ def test_every_backbone_is_exported(backbone: str) -> None:
     entry = changed(PRETRAINED, {"image.size": size, "network.end_at": None})
     parts = cut(built(entry, backbone=backbone, disturbed=False), "all")
     images = pictures(9, seed=4, **size)
-    content = conversion.convert(*assemble.halves(parts), **size, metadata=METADATA)
+    content = conversion.convert(*assemble.below_and_above(parts), **size, metadata=METADATA)
     probs = session(content).run(["probs"], {"image": images})[0]
     np.testing.assert_allclose(probs, said(parts, images), atol=5e-5)
 
@@ -213,7 +215,7 @@ from frostline.training import assemble
 from frostline.runtime import conversion
 from helpers.networks_tiny import built, cut, residual
 for net, freeze in ((built(), "none"), (residual(), "pool1_pool")):
-    parts = assemble.halves(cut(net, freeze))
+    parts = assemble.below_and_above(cut(net, freeze))
     print(sha256(conversion.convert(*parts, height=32, width=40, metadata='{"contract":1}')))
 """
 
@@ -279,7 +281,7 @@ def test_metadata_is_carried_unchanged() -> None:
 
     promised = contract(classes=("élan", "猫", "a b"), height=32, width=40)
     content = conversion.convert(
-        *assemble.halves(cut(net("cnn", 3), "none")), height=32, width=40, metadata=to_json(promised)
+        *assemble.below_and_above(cut(net("cnn", 3), "none")), height=32, width=40, metadata=to_json(promised)
     )
     text = session(content).get_modelmeta().custom_metadata_map["frostline"]
     assert from_json(text) == promised

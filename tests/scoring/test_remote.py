@@ -62,7 +62,7 @@ def test_a_bucket_is_a_folder(bucket: str) -> None:
             FILES[f"photos/{name}"] for name in ("a.JPG", "a.b/two.png", "b/one.png")
         ]
         assert source.others == 1
-        assert len({item.mark() for item in items}) == 3
+        assert len({item.fingerprint() for item in items}) == 3
         assert source.readers > 1
 
 
@@ -74,7 +74,7 @@ def test_a_change_shows_in_the_mark(bucket: str) -> None:
     [after] = sources.open_images([address]).items()
     remote._system("s3").pipe_file("here/photos/b/one.png", FILES["photos/b/one.png"])
     [again] = sources.open_images([address]).items()
-    assert before.mark() == again.mark() != after.mark()
+    assert before.fingerprint() == again.fingerprint() != after.fingerprint()
 
 
 def test_patterns_objects_and_lists(bucket: str, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_one_image_is_a_source(tmp_path: Path) -> None:
         path.unlink()
         with pytest.raises(FileNotFoundError):
             item.read()
-        assert item.mark() == ""
+        assert item.fingerprint() == ""
 
 
 def test_a_pattern_finds_images_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,10 +131,10 @@ def test_a_mark_tells_a_change(tmp_path: Path) -> None:
     """Another size or time is another mark, nothing else is."""
     with contextlib.closing(sources.open_images([str(folder(tmp_path, FILES))])) as source:
         item = next(source.items())
-        before = item.mark()
-        assert item.mark() == before != ""
+        before = item.fingerprint()
+        assert item.fingerprint() == before != ""
         (tmp_path / "a.JPG").write_bytes(b"other")
-        assert item.mark() != before
+        assert item.fingerprint() != before
 
 
 def test_a_folder_that_vanishes_is_no_row(tmp_path: Path) -> None:

@@ -28,9 +28,9 @@ def phased(*freezes: str, **changes: Any) -> Any:
 @pytest.mark.parametrize("classes", [2, 3])
 def test_the_joined_model_is_the_head_on_cached_features(freeze: str, classes: int) -> None:
     """What training predicts from features is what the whole function says of the pixels."""
-    parts = cut_model.split(residual(classes=classes), freeze)
+    parts = cut_model.cut(residual(classes=classes), freeze)
     rows = PICTURES if parts.trunk is None else parts.trunk.predict_on_batch(PICTURES)
-    whole = assemble.joined(parts)(PICTURES)
+    whole = assemble.whole(parts)(PICTURES)
     np.testing.assert_allclose(np.asarray(whole["features"]), rows, rtol=1e-5, atol=1e-6)
     probs = np.asarray(whole["probs"])
     assert probs.shape == (7, classes)
@@ -51,7 +51,7 @@ def test_the_joined_model_is_the_head_on_cached_features(freeze: str, classes: i
 )
 def test_phases_thaw(freezes: list[str], cuts: list[str | None]) -> None:
     """Each phase has its cut, in order."""
-    found = assemble.splits(residual(), phased(*freezes))
+    found = assemble.cut_phases(residual(), phased(*freezes))
     assert list(found) == [f"p{number}" for number in range(len(freezes))]
     assert [parts.cut for parts in found.values()] == cuts
 
@@ -63,7 +63,7 @@ def test_phases_thaw(freezes: list[str], cuts: list[str | None]) -> None:
 def test_no_freezing_again(freezes: list[str], wrong: int) -> None:
     """A later phase that freezes what an earlier one trained is refused by its key."""
     with pytest.raises(InputError) as caught:
-        assemble.splits(residual(), phased(*freezes))
+        assemble.cut_phases(residual(), phased(*freezes))
     assert str(caught.value) == (
         f"phases.p{wrong}.freeze: '{freezes[wrong]}' freezes layers that the phase before trains; "
         "later phases may only freeze less"
@@ -118,15 +118,15 @@ def test_what_does_not(change: dict[str, Any], cut: str) -> None:
 def test_weights_round_trip(tmp_path: Path) -> None:
     """Saved and loaded into a fresh network of the same seed, the function is the same, bit for bit."""
     path = tmp_path / "made/t.weights.h5"
-    source = cut_model.split(residual(), "add")
+    source = cut_model.cut(residual(), "add")
     for weight in source.upper.weights:
         weight.assign(np.asarray(weight) + 0.5)
     assemble.save(source.upper, path)
-    target = cut_model.split(residual(), "add")
+    target = cut_model.cut(residual(), "add")
     assemble.load(target.upper, path)
     np.testing.assert_array_equal(
-        np.asarray(assemble.joined(target)(PICTURES)["probs"]),
-        np.asarray(assemble.joined(source)(PICTURES)["probs"]),
+        np.asarray(assemble.whole(target)(PICTURES)["probs"]),
+        np.asarray(assemble.whole(source)(PICTURES)["probs"]),
     )
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
@@ -135,7 +135,7 @@ def test_weights_round_trip(tmp_path: Path) -> None:
 def test_the_same_weights_are_the_same_bytes(tmp_path: Path) -> None:
     """A stage's output may not differ between two runs that trained the same."""
     for name in ("one", "other"):
-        assemble.save(cut_model.split(residual(), "stem").upper, tmp_path / f"{name}.weights.h5")
+        assemble.save(cut_model.cut(residual(), "stem").upper, tmp_path / f"{name}.weights.h5")
     assert (tmp_path / "one.weights.h5").read_bytes() == (tmp_path / "other.weights.h5").read_bytes()
 
 
@@ -143,10 +143,10 @@ def test_the_same_weights_are_the_same_bytes(tmp_path: Path) -> None:
 def test_weights_that_do_not_fit(tmp_path: Path) -> None:
     """Those of another network, a damaged file, no file: one line that names it."""
     path = tmp_path / "t.weights.h5"
-    assemble.save(cut_model.split(residual(classes=3), "add").upper, path)
+    assemble.save(cut_model.cut(residual(classes=3), "add").upper, path)
     damaged = tmp_path / "d.weights.h5"
     damaged.write_bytes(path.read_bytes()[:1000])
-    target = cut_model.split(residual(classes=5), "add").upper
+    target = cut_model.cut(residual(classes=5), "add").upper
     for wrong in (path, damaged, tmp_path / "none.weights.h5"):
         with pytest.raises(FrostlineError) as caught:
             assemble.load(target, wrong)
@@ -173,7 +173,7 @@ def test_joined_is_the_head_on_cached_features_at_every_precision(
     )
     keras(seed=3)
     whole = network.build(entry, backbone="resnet50", weights=None, classes=3)
-    parts = cut_model.split(whole, freeze)
+    parts = cut_model.cut(whole, freeze)
     rows = np.asarray(parts.trunk.predict_on_batch(PICTURES))
     assert rows.dtype.name == precision
     store = Store(tmp_path, shape=rows.shape[1:], dtype=precision)
@@ -182,7 +182,7 @@ def test_joined_is_the_head_on_cached_features_at_every_precision(
     kept = store.rows(ids)[:]
     assert kept.dtype == np.float32
     np.testing.assert_array_equal(kept, rows.astype(np.float32))
-    expected = np.asarray(assemble.joined(parts)(PICTURES)["probs"])
+    expected = np.asarray(assemble.whole(parts)(PICTURES)["probs"])
     tolerance = {"float32": 1e-5, "bfloat16": 0.02, "float16": 0.003}[precision]
     np.testing.assert_allclose(loop.predict(parts.upper, kept), expected, atol=tolerance)
     assert {str(weight.dtype) for weight in whole.body.weights} == {"float32"}

@@ -27,7 +27,7 @@ def test_pictures_are_the_cached_views(of: Images, number: int, chosen: object) 
 
 def test_rows_are_the_cached_features(of: Images) -> None:
     """Through a trunk too: same rows as from the cache."""
-    model = cut_model.split(residual(), "pool").trunk
+    model = cut_model.cut(residual(), "pool").trunk
     live = Live(pixels(of), of.ids, TURNED, 2, Forward(model))
     expected = features(of, trunk=model, key=KEY, view=View(TURNED, 2))
     np.testing.assert_array_equal(live[:], expected[:])

@@ -128,7 +128,7 @@ def test_rows_are_what_the_upper_part_takes(freeze: str) -> None:
     """Pixels where nothing is frozen, else the trunk's features; a view changes them, the order stays."""
     found = recipe.read("cnn")
     network = found.network()
-    parts = cut_model.split(network, freeze)
+    parts = cut_model.cut(network, freeze)
     rows = found.rows(parts, "train")
     assert len(rows) == 3
     assert rows[:].dtype == (np.uint8 if freeze == "none" else np.float32)

@@ -77,7 +77,7 @@ def _child(inputs: Recipe, epochs: list[Epoch]) -> Child:
 
 def _epochs(inputs: Recipe) -> list[Epoch]:
     network = inputs.network()
-    trained = phases.train(inputs, network, assemble.splits(network, inputs.entry))
+    trained = phases.train(inputs, network, assemble.cut_phases(network, inputs.entry))
     return [epoch for _, epoch in trained]
 
 

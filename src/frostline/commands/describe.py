@@ -68,7 +68,7 @@ def _classes(settings: Params, entry: Classifier) -> int:
 
 def _phases(net: Network, entry: Classifier, found: list[Layer]) -> list[Trained]:
     result = []
-    for name, parts in assemble.splits(net, entry).items():
+    for name, parts in assemble.cut_phases(net, entry).items():
         trains = {id(each) for each in parts.upper.trainable_weights}
         counts = [sum(prod(each.shape) for each in layer.variables if id(each) in trains) for layer in found]
         result.append(Trained(name, counts))

@@ -27,26 +27,26 @@ from frostline.runtime.contract import FEATURES
 
 
 @dataclass(frozen=True)
-class Way:
-    """Who computes features: a name, versions included, that stands in their key, and how to begin.
+class Backend:
+    """Who computes features: a name, versions included, that stands in their key, and how to open it.
 
-    `begin` is told the folder of these features, or None, and raises UnfitError where this trunk does not run so.
+    `open` takes the folder of these features, or None, and raises UnfitError where it does not run this trunk.
     """
 
     name: str
-    begin: Callable[[Path | None], Network]
+    open: Callable[[Path | None], Network]
 
 
 class UnfitError(FrostlineError):
-    """A trunk that does not run this way; another one does."""
+    """A trunk that a backend does not run; another one does."""
 
 
-def ways(trunk: Any, *, parallel: bool = False) -> list[Way]:
+def available(trunk: Any, *, parallel: bool = False) -> list[Backend]:
     """How features of a trunk (a Keras model from pixels) can be had here, the fastest first; Keras always can.
 
     With `parallel` a network may say what it is fastest with: `streams` calls at once of `batch_size` images.
     """
-    plain = Way(framework(), lambda _: Forward(trunk))
+    plain = Backend(framework(), lambda _: Forward(trunk))
     if str(trunk.output.dtype) != "bfloat16" or keras().backend.backend() != "tensorflow":
         return [plain]
     if not openvino.has_bfloat16() or openvino.missing():
@@ -54,21 +54,21 @@ def ways(trunk: Any, *, parallel: bool = False) -> list[Way]:
     # Its wording stands in keys of the cache: another would compute all features anew.
     name = f"OpenVINO's plugin {metadata.version(openvino.PACKAGE)} in bf16"
     return [
-        Way(name, partial(exported, trunk, device="openvino", precision="bfloat16", parallel=parallel)),
+        Backend(name, partial(exported, trunk, device="openvino", precision="bfloat16", parallel=parallel)),
         plain,
     ]
 
 
 def packages(trunk: Any) -> tuple[str, ...]:
     """What computes features of a trunk here beside Keras: it belongs in the record of a training."""
-    return (openvino.PACKAGE,) if len(ways(trunk)) > 1 else ()
+    return (openvino.PACKAGE,) if len(available(trunk)) > 1 else ()
 
 
 def fastest(trunk: Any) -> Network:
-    """The first of the ways that this trunk runs, for one call at a time."""
-    for way in ways(trunk):
+    """The first backend that runs this trunk, for one call at a time."""
+    for backend in available(trunk):
         with contextlib.suppress(UnfitError):
-            return way.begin(None)
+            return backend.open(None)
     raise RuntimeError("Keras runs every trunk")
 
 

@@ -11,7 +11,7 @@ from frostline.models.network import Network, layer
 
 
 @dataclass(frozen=True)
-class Split:
+class CutModel:
     """A network cut in two at one tensor.
 
     `trunk`: pixels → that tensor, or None where nothing is frozen. `upper`: that tensor (or pixels)
@@ -23,7 +23,7 @@ class Split:
     cut: str | None
 
 
-def split(network: Network, freeze: str) -> Split:
+def cut(network: Network, freeze: str) -> CutModel:
     """Cut at `freeze`: 'all' (the whole body), 'none', or a layer up to and including which all is frozen.
 
     Raises InputError for an unknown layer, and for one whose output is not all that the rest needs
@@ -32,17 +32,17 @@ def split(network: Network, freeze: str) -> Split:
     k = keras()
     body, head = network.body, network.head
     if freeze == "none":
-        return Split(trunk=None, upper=_upper(body, body.inputs[0], head), cut=None)
+        return CutModel(trunk=None, upper=_upper(body, body.inputs[0], head), cut=None)
     last = body.layers[-1] if freeze == "all" else layer(body, freeze)
     trunk = k.Model(body.inputs[0], last.output, name="trunk")
     if last is body.layers[-1]:
-        return Split(trunk=trunk, upper=head, cut=last.name)
+        return CutModel(trunk=trunk, upper=head, cut=last.name)
     if not _is_cut(body, last):
         near = ", ".join(nearest_cuts(body, last))
         raise InputError(
             f"cannot freeze up to '{freeze}': its output is not all that the layers above need; near: {near}"
         )
-    return Split(trunk=trunk, upper=_upper(body, last.output, head), cut=last.name)
+    return CutModel(trunk=trunk, upper=_upper(body, last.output, head), cut=last.name)
 
 
 def nearest_cuts(body: Any, wrong: Any) -> list[str]:

@@ -12,43 +12,43 @@ import numpy as np
 
 Decode = Callable[[bytes], np.ndarray]
 Network = Callable[[np.ndarray], dict[str, np.ndarray]]
-Look = Callable[[bytes, np.ndarray], dict[str, float]]
+Measure = Callable[[bytes, np.ndarray], dict[str, float]]
 
 
-def _unmarked() -> str:
+def _no_fingerprint() -> str:
     return ""
 
 
 @dataclass(frozen=True)
 class Item:
-    """One image to come: its name, how to read its bytes (called once, in a thread), and its mark.
+    """One image to come: its name, how to read its bytes (called once, in a thread), and its fingerprint.
 
-    The mark is a short text that differs once the file has changed (size and time, a checksum); ""
-    where nobody needs it. The place is where the bytes lie, the same from wherever it is asked (an
+    The fingerprint is a short text that differs once the file has changed (size and time, a checksum); ""
+    where nobody needs it. The location is where the bytes lie, the same from wherever it is asked (an
     absolute path, an address); "" where they have none.
     """
 
     name: str
     read: Callable[[], bytes]
-    mark: Callable[[], str] = _unmarked
-    place: str = ""
+    fingerprint: Callable[[], str] = _no_fingerprint
+    location: str = ""
 
 
 @dataclass(frozen=True)
 class Block:
     """Consecutive items: `start` is the position of the first among all items.
 
-    `errors` and `marks` align with `names`; an error is "" where the image was read. `outputs` holds,
+    `errors` and `fingerprints` align with `names`; an error is "" where the image was read. `outputs` holds,
     by name, arrays whose first axis aligns with `names` too; rows of errors are zero. A block without
-    one readable image never reaches the network, so its `outputs` is empty. What a `look` told of each image
-    is among them, as (rows,) float32.
+    one readable image never reaches the network, so its `outputs` is empty. What `measure` gave of each image is
+    among them, as (rows,) float32.
     """
 
     start: int
     names: tuple[str, ...]
     errors: tuple[str, ...]
     outputs: dict[str, np.ndarray]
-    marks: tuple[str, ...] = ()
+    fingerprints: tuple[str, ...] = ()
 
 
 class Executor(Protocol):

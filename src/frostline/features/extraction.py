@@ -24,7 +24,7 @@ from frostline.features.executor import Block, Decode, Executor, Item, Network
 from frostline.features.local import stream
 from frostline.models import augmentation
 from frostline.progress import progress
-from frostline.store import Rows, Store, opened
+from frostline.store import Rows, Store, open_store
 
 BATCH = 32
 STARTED = time.time()  # what this process has used since then is not pruned by it
@@ -63,7 +63,7 @@ class View:
 
 def pixels(of: Images, *, view: View | None = None, executor: Executor = stream) -> Rows:
     """Decoded images, rows of (H, W, 3) uint8, in the order of `of`; with a view, that rendering of each."""
-    store = opened("pixels", of.decode_key, shape=of.shape, dtype="uint8", cache=paths.cache())
+    store = open_store("pixels", of.decode_key, shape=of.shape, dtype="uint8", cache=paths.cache())
     return _rows(
         of, store=store, begin=lambda: _as_they_are, decode=_decode(of, view), row_ids=_row_ids(of, view),
         executor=executor,
@@ -89,12 +89,12 @@ def features(
     `executor` does the work: the local engine, or another one that gives the same rows.
     """
     shape, dtype = tuple(trunk.output.shape[1:]), str(trunk.output.dtype)
-    for way in backends.ways(trunk, parallel=True):
-        full = {**of.decode_key, **key, "framework": way.name}
-        store = opened("features", full, shape=shape, dtype=dtype, cache=paths.cache())
+    for backend in backends.available(trunk, parallel=True):
+        full = {**of.decode_key, **key, "framework": backend.name}
+        store = open_store("features", full, shape=shape, dtype=dtype, cache=paths.cache())
         with contextlib.suppress(backends.UnfitError):
             return _rows(
-                of, store=store, begin=partial(way.begin, store.folder), decode=_decode(of, view),
+                of, store=store, begin=partial(backend.open, store.folder), decode=_decode(of, view),
                 row_ids=_row_ids(of, view), executor=executor,
             )  # fmt: skip
     raise RuntimeError("Keras runs every trunk")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from frostline.features.executor import Block, Decode, Item, Look, Network
+from frostline.features.executor import Block, Decode, Item, Measure, Network
 from frostline.images import ImageError
 
 __all__ = ["Block", "Item", "stream"]
@@ -22,10 +22,10 @@ __all__ = ["Block", "Item", "stream"]
 @dataclass(frozen=True)
 class _Decoded:
     name: str
-    mark: str
+    fingerprint: str
     pixels: np.ndarray | None
     error: str
-    told: dict[str, float] = field(default_factory=dict)
+    measures: dict[str, float] = field(default_factory=dict)
 
 
 def stream(  # noqa: PLR0913  # the five sizes and functions that a pass over images has
@@ -36,12 +36,12 @@ def stream(  # noqa: PLR0913  # the five sizes and functions that a pass over im
     batch_size: int,
     workers: int | None = None,
     streams: int | None = None,
-    look: Look | None = None,
+    measure: Measure | None = None,
 ) -> Generator[Block, None, None]:
     """Items to blocks of at most `batch_size` rows, in order, each item exactly once.
 
-    `decode` turns a file's bytes into (H, W, 3) uint8, always the same H and W. `look` says more of the bytes
-    and of those pixels, always under the same names; that joins the network's outputs. `network` is called
+    `decode` turns a file's bytes into (H, W, 3) uint8, always the same H and W. `measure` gives figures of the
+    bytes and of those pixels, always under the same names; they join the network's outputs. `network` is called
     from `streams` threads of its own (default: its attribute of that name, else 1), always with a new
     (batch_size, H, W, 3) uint8 array; rows that no image fills are zero and are never emitted. `workers`
     threads (default: the processors this process may use) read and decode. At most (streams + 2) *
@@ -56,13 +56,13 @@ def stream(  # noqa: PLR0913  # the five sizes and functions that a pass over im
         raise ValueError(
             f"batch_size, workers and streams must be at least 1; are {batch_size}, {threads} and {streams}"
         )
-    return _stream(items, decode, look, network, batch_size=batch_size, threads=threads, streams=streams)
+    return _stream(items, decode, measure, network, batch_size=batch_size, threads=threads, streams=streams)
 
 
 def _stream(  # noqa: PLR0913  # as above
     items: Iterable[Item],
     decode: Decode,
-    look: Look | None,
+    measure: Measure | None,
     network: Network,
     *,
     batch_size: int,
@@ -73,7 +73,7 @@ def _stream(  # noqa: PLR0913  # as above
     networks = ThreadPoolExecutor(streams, thread_name_prefix="frostline-network")
     try:
         # A whole batch waits decoded while the network works on the ones before.
-        decoded = _decoded(items, decode, look, pool=decoders, ahead=batch_size + threads)
+        decoded = _decoded(items, decode, measure, pool=decoders, ahead=batch_size + threads)
         waiting: deque[Future[Block]] = deque()
         start = 0
         while batch := list(itertools.islice(decoded, batch_size)):
@@ -89,29 +89,29 @@ def _stream(  # noqa: PLR0913  # as above
 
 
 def _decoded(
-    items: Iterable[Item], decode: Decode, look: Look | None, *, pool: ThreadPoolExecutor, ahead: int
+    items: Iterable[Item], decode: Decode, measure: Measure | None, *, pool: ThreadPoolExecutor, ahead: int
 ) -> Iterator[_Decoded]:
     """Decode in the pool, yield in order; at most `ahead` items are under way or wait."""
     waiting: deque[Future[_Decoded]] = deque()
     for item in items:
-        waiting.append(pool.submit(_attempt, item, decode, look))
+        waiting.append(pool.submit(_attempt, item, decode, measure))
         if len(waiting) >= ahead:
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
 
 
-def _attempt(item: Item, decode: Decode, look: Look | None) -> _Decoded:
-    mark = item.mark()  # before reading: a file that changes in between shows on the next look
+def _attempt(item: Item, decode: Decode, measure: Measure | None) -> _Decoded:
+    fingerprint = item.fingerprint()  # before reading: a file that changes in between shows the next time
     try:
         content = item.read()
         pixels = decode(content)
-        return _Decoded(item.name, mark, pixels, "", look(content, pixels) if look else {})
+        return _Decoded(item.name, fingerprint, pixels, "", measure(content, pixels) if measure else {})
     except OSError as error:
         # Without the path: it is the row's name already, and differs between machines.
-        return _Decoded(item.name, mark, None, f"cannot be read: {error.strerror or error}")
+        return _Decoded(item.name, fingerprint, None, f"cannot be read: {error.strerror or error}")
     except ImageError as error:
-        return _Decoded(item.name, mark, None, str(error) or "not readable as an image")
+        return _Decoded(item.name, fingerprint, None, str(error) or "not readable as an image")
 
 
 def _block(batch: list[_Decoded], network: Network, *, start: int, batch_size: int) -> Block:
@@ -119,21 +119,21 @@ def _block(batch: list[_Decoded], network: Network, *, start: int, batch_size: i
     filled = {row: one.pixels for row, one in enumerate(batch) if one.pixels is not None}
     if filled:
         results = network(_padded(filled, batch_size))
-        results = {**results, **_told(batch, filled)}
+        results = {**results, **_measures(batch, filled)}
         outputs = {name: _rows(name, value, filled, batch) for name, value in results.items()}
     return Block(
         start=start,
         names=tuple(one.name for one in batch),
         errors=tuple(one.error for one in batch),
         outputs=outputs,
-        marks=tuple(one.mark for one in batch),
+        fingerprints=tuple(one.fingerprint for one in batch),
     )
 
 
-def _told(batch: list[_Decoded], filled: Iterable[int]) -> dict[str, np.ndarray]:
-    """What was said of each image beside its pixels, zero where there is none."""
-    names = batch[next(iter(filled))].told
-    return {name: np.array([one.told.get(name, 0) for one in batch], np.float32) for name in names}
+def _measures(batch: list[_Decoded], filled: Iterable[int]) -> dict[str, np.ndarray]:
+    """The figures of each image beside its pixels, zero where there is none."""
+    names = batch[next(iter(filled))].measures
+    return {name: np.array([one.measures.get(name, 0) for one in batch], np.float32) for name in names}
 
 
 def _padded(filled: dict[int, np.ndarray], batch_size: int) -> np.ndarray:

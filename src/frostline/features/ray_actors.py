@@ -101,7 +101,7 @@ class Worker:
     """The local engine on one chunk after another, with a network that stays open between them."""
 
     def __init__(self, *, work: Any, batch_size: int, workers: int, house: str) -> None:
-        """`work` is where decoder, network and look lie in Ray's store; `house` the driver's versions."""
+        """`work` is where decoder, network and measure lie in Ray's store; `house` the driver's versions."""
         # Nothing that can fail: Ray would start such an actor again and again.
         self._work, self._batch_size, self._workers, self._house = work, batch_size, workers, house
         self._opened: tuple[Any, Any, Any] | None = None
@@ -114,14 +114,14 @@ class Worker:
         number = -1
         try:
             number, items = pickle.loads(content)
-            decode, network, look = self._network()
+            decode, network, measure = self._network()
             for block in stream(
                 items,
                 decode=decode,
                 network=network,
                 batch_size=self._batch_size,
                 workers=self._workers,
-                look=look,
+                measure=measure,
             ):
                 yield _row(pickle.dumps(Sent(number, self._actor(), block)))
         except Exception as error:

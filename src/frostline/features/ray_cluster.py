@@ -20,7 +20,7 @@ from typing import Any
 
 from frostline.errors import FrostlineError, InputError, first_line
 from frostline.features import ray_actors
-from frostline.features.executor import Block, Decode, Item, Look, Network
+from frostline.features.executor import Block, Decode, Item, Measure, Network
 from frostline.features.ray_actors import Actor
 
 CHUNK = 8  # batches that an actor takes at once
@@ -29,7 +29,7 @@ RETRIES = 3  # of a chunk whose actor died: an image that kills every actor ends
 STORE_BYTES = 200 * 2**20  # of Ray's object store on this machine; rows and chunks are small
 WAIT = 5.0  # seconds for an address to answer
 
-Seen = Callable[[Actor, int], None]
+OnBlock = Callable[[Actor, int], None]
 
 
 @dataclass(frozen=True)
@@ -157,15 +157,15 @@ def stream(  # noqa: PLR0913  # as the local one, and where
     batch_size: int,
     pool: Pool,
     readers: int = 0,
-    look: Look | None = None,
-    seen: Seen | None = None,
+    measure: Measure | None = None,
+    on_block: OnBlock | None = None,
 ) -> Generator[Block, None, None]:
     """As `local.stream`, on the actors of the cluster that was joined: the same blocks in the same order.
 
-    `decode`, `network`, `look` and items are pickled; each actor unpickles all but the items once. A network that opens
-    at its first call opens once in each actor; its attribute `about`, a dict of texts, is handed on. `readers`
-    threads more than processors decode. `seen` is told each block's actor and number of rows. At most
-    (AHEAD * pool.size + 1) * CHUNK * batch_size items are listed ahead of what was emitted.
+    `decode`, `network`, `measure` and items are pickled; each actor unpickles all but the items once. A network that
+    opens at its first call opens once in each actor; its attribute `about`, a dict of texts, is handed on.
+    `readers` threads more than processors decode. `on_block` is called with each block's actor and number of rows.
+    At most (AHEAD * pool.size + 1) * CHUNK * batch_size items are listed ahead of what was emitted.
 
     Errors are those of the local engine; FrostlineError also where the cluster fails.
     """
@@ -173,7 +173,7 @@ def stream(  # noqa: PLR0913  # as the local one, and where
     feed = ray.remote(num_cpus=0)(ray_actors.Feed).remote(AHEAD * pool.size)
     feeder = _Feeder(ray, feed, items, CHUNK * batch_size)
     work = {
-        "work": ray.put((decode, network, look)),
+        "work": ray.put((decode, network, measure)),
         "batch_size": batch_size,
         "workers": pool.cpus + readers,
     }
@@ -185,8 +185,8 @@ def stream(  # noqa: PLR0913  # as the local one, and where
                 raise sent.result
             block = replace(sent.result, start=start)
             start += len(block.names)
-            if seen:
-                seen(sent.actor, len(block.names))
+            if on_block:
+                on_block(sent.actor, len(block.names))
             yield block
             feed.forget.remote(sent.number)
         feeder.finish()

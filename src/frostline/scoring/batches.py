@@ -9,7 +9,7 @@ from collections.abc import Generator
 import pyarrow as pa
 
 from frostline import images
-from frostline.features.executor import Block, Decode, Look
+from frostline.features.executor import Block, Decode, Measure
 from frostline.features.local import stream
 from frostline.progress import progress
 from frostline.scoring import drift_stats
@@ -57,7 +57,7 @@ def score(  # noqa: PLR0913  # what a pass over images has
         drift=options.drift,
     )
     if elsewhere:
-        blocks = elsewhere.blocks(plan, decode=_decoder(plan), look=_look(plan), batch_size=batch_size)
+        blocks = elsewhere.blocks(plan, decode=_decoder(plan), measure=_measure(plan), batch_size=batch_size)
     else:
         blocks = _above(plan, kept) if kept else _whole(plan, batch_size)
     with (
@@ -66,7 +66,7 @@ def score(  # noqa: PLR0913  # what a pass over images has
     ):
         advance(shards.done)
         for block in blocks:
-            shards.add(scorer.table(block).append_column(MARK, pa.array(block.marks, pa.string())))
+            shards.add(scorer.table(block).append_column(MARK, pa.array(block.fingerprints, pa.string())))
             advance(len(block.names))
     shards.flush()
 
@@ -79,7 +79,7 @@ def _whole(plan: Plan, batch_size: int) -> Generator[Block, None, None]:
         batch_size=batch_size,
         workers=_workers(plan),
         streams=plan.session.streams,
-        look=_look(plan),
+        measure=_measure(plan),
     )
 
 
@@ -93,7 +93,7 @@ def _decoder(plan: Plan) -> Decode:
     return functools.partial(images.decode, height=wanted.height, width=wanted.width, resize=wanted.resize)
 
 
-def _look(plan: Plan) -> Look | None:
+def _measure(plan: Plan) -> Measure | None:
     """What is looked at for drift."""
     return drift_stats.look if plan.options.drift else None
 

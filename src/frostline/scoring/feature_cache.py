@@ -124,5 +124,5 @@ def open_kept(head: Head, opened: Callable[[], tuple[Session, int]]) -> Kept:
         "backbone": head.session.contract.backbone,
     }
     cache = paths.scoring_cache()
-    features = store.opened("features", key, shape=head.shape, dtype="float32", cache=cache)
+    features = store.open_store("features", key, shape=head.shape, dtype="float32", cache=cache)
     return Kept(head, features, fingerprints.opened(cache), opened)

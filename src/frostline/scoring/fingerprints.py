@@ -27,7 +27,7 @@ class Looked:
 
     def __init__(self, items: list[Item], known: Store) -> None:
         self.items = items
-        self.marks = [item.mark() for item in items]
+        self.marks = [item.fingerprint() for item in items]
         self._keys = [_key(item, mark) for item, mark in zip(items, self.marks, strict=True)]
         self.ids = _known(self._keys, known)
         self._fresh = [index for index, each in enumerate(self.ids) if not each]
@@ -68,12 +68,12 @@ class Looked:
 
 def opened(cache: Path) -> Store:
     """What is known in a cache: rows of 32 bytes, a content's hash, by what `_key` makes of an item."""
-    return store.opened("contents", {"contents": 1}, shape=(32,), dtype="uint8", cache=cache)
+    return store.open_store("contents", {"contents": 1}, shape=(32,), dtype="uint8", cache=cache)
 
 
 def _key(item: Item, mark: str) -> str:
     """What tells an unchanged file again: its place and its mark; "" where it has none."""
-    return sha256(f"{item.place}\0{mark}".encode()) if item.place and mark else ""
+    return sha256(f"{item.location}\0{mark}".encode()) if item.location and mark else ""
 
 
 def _known(keys: list[str], known: Store) -> list[str]:

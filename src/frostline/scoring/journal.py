@@ -82,7 +82,7 @@ class Journal:
                 found = next(items, None)
                 if found is None or found.name != name:
                     raise self._changed(name, "is gone" if found is None else f"is now {found.name}")
-                if mark and found.mark() != mark:
+                if mark and found.fingerprint() != mark:
                     raise self._changed(name, "has another content or time")
 
     def _changed(self, name: str, how: str) -> InputError:

@@ -187,7 +187,7 @@ class Listed(Local):
         for raw in _names(self._file):
             name = os.fsdecode(raw)
             made = self._open_word(name)
-            yield Item(printable(name), made.read, made.mark)
+            yield Item(printable(name), made.read, made.fingerprint)
 
     def close(self) -> None:
         """Close the list."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from frostline.errors import FrostlineError
 from frostline.features import ray_cluster
-from frostline.features.executor import Block, Decode, Look
+from frostline.features.executor import Block, Decode, Measure
 from frostline.features.ray_actors import Actor
 from frostline.features.ray_cluster import Cluster, Pool
 from frostline.runtime import providers
@@ -79,7 +79,7 @@ class Elsewhere:
     about: dict[tuple[int, str], dict[str, str]] = field(default_factory=dict)
 
     def blocks(
-        self, plan: Plan, *, decode: Decode, batch_size: int, look: Look | None = None
+        self, plan: Plan, *, decode: Decode, batch_size: int, measure: Measure | None = None
     ) -> Generator[Block, None, None]:
         """Blocks of the plan's items, as the local engine gives them."""
         return ray_cluster.stream(
@@ -89,8 +89,8 @@ class Elsewhere:
             batch_size=batch_size,
             pool=self.pool,
             readers=plan.source.readers,
-            look=look,
-            seen=self._count,
+            measure=measure,
+            on_block=self._count,
         )
 
     def _count(self, actor: Actor, rows: int) -> None:

@@ -14,7 +14,7 @@ from frostline.errors import FrostlineError
 from frostline.evaluation import predictions, reports
 from frostline.evaluation.predictions import Predictions
 from frostline.features import extraction
-from frostline.features.cut_model import Split
+from frostline.features.cut_model import CutModel
 from frostline.runtime import agreement, contract, conversion, parts, sessions, variants
 from frostline.runtime.contract import Contract, WeightsSource
 from frostline.scoring import drift_baseline, drift_stats
@@ -36,7 +36,7 @@ def run(name: str) -> None:
     _, last = trained.load(inputs.changed(precision="float32"))  # the weights are float32 at every precision
     size = inputs.entry.image.size
     model = conversion.convert(
-        *assemble.halves(last),
+        *assemble.below_and_above(last),
         height=size.height,
         width=size.width,
         metadata=contract.to_json(_contract(inputs)),
@@ -59,7 +59,7 @@ def run(name: str) -> None:
     )
 
 
-def _baseline(inputs: Recipe, last: Split, said: Predictions) -> dict[str, str]:
+def _baseline(inputs: Recipe, last: CutModel, said: Predictions) -> dict[str, str]:
     """How test images look and were answered, for the model's metadata; nothing without test images.
 
     The features are those that training kept, whatever its precision: no image goes through the trunk again.
@@ -80,7 +80,7 @@ def _baseline(inputs: Recipe, last: Split, said: Predictions) -> dict[str, str]:
     return {drift_baseline.KEY: drift_baseline.to_json(drift_baseline.make(found, classes=len(test.classes)))}
 
 
-def _embedding(inputs: Recipe, last: Split, chosen: Any) -> Any:
+def _embedding(inputs: Recipe, last: CutModel, chosen: Any) -> Any:
     """Projections of the chosen test images' features; None where nothing is frozen."""
     if last.trunk is None:
         return None
@@ -168,7 +168,7 @@ def _contract(inputs: Recipe) -> Contract:
     )
 
 
-def _prove(inputs: Recipe, last: Split, model: bytes, said: Predictions) -> dict[str, Any]:
+def _prove(inputs: Recipe, last: CutModel, model: bytes, said: Predictions) -> dict[str, Any]:
     """What was compared, as plain values; FrostlineError where the model says something else.
 
     The model computes in float32. A network that was trained in less is compared with itself in
@@ -180,7 +180,7 @@ def _prove(inputs: Recipe, last: Split, model: bytes, said: Predictions) -> dict
         features = _features(inputs, last) if last.trunk is not None else None
         proof = agreement.prove(model, pixels=pixels, pixel_probs=probs, features=features, probs=said.probs)
         return dataclasses.asdict(proof)
-    exact = np.asarray(assemble.joined(last)(pixels)["probs"])
+    exact = np.asarray(assemble.whole(last)(pixels)["probs"])
     proof = agreement.prove(model, pixels=pixels, pixel_probs=exact, features=None, probs=said.probs)
     return {**dataclasses.asdict(proof), "precision": _rounded(inputs, exact, probs)}
 
@@ -215,7 +215,7 @@ def _some(images: extraction.Images, chosen: Any) -> extraction.Images:
     )
 
 
-def _features(inputs: Recipe, last: Split) -> Any:
+def _features(inputs: Recipe, last: CutModel) -> Any:
     """The cached features of every image, in the order of the predictions."""
     every = {split: inputs.rows(last, split) for split in predictions.SPLITS}
     return np.concatenate([rows[:] for rows in every.values()])

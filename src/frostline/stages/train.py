@@ -10,7 +10,7 @@ import numpy as np
 from frostline import files, paths
 from frostline.evaluation import explanations, history, predictions
 from frostline.features import backends, executors
-from frostline.features.cut_model import Split
+from frostline.features.cut_model import CutModel
 from frostline.models.network import Network, remarks
 from frostline.pipeline import code_digest
 from frostline.training import assemble, cross_validation, loop, phases, recipe
@@ -42,7 +42,7 @@ def _train(inputs: Recipe, live: Live) -> None:
     for remark in remarks(inputs.entry):
         print(f"{name}: {remark}")
     network = inputs.network()
-    parts = assemble.splits(network, inputs.entry)
+    parts = assemble.cut_phases(network, inputs.entry)
     record = _record(inputs, network, list(parts.values())[-1])
     checkpoint = Checkpoint(record["key"])
     epochs = []
@@ -65,7 +65,7 @@ def _line(inputs: Recipe, number: int, phase: str, epoch: loop.Epoch) -> str:
     )
 
 
-def _record(inputs: Recipe, network: Network, last: Split) -> dict[str, Any]:
+def _record(inputs: Recipe, network: Network, last: CutModel) -> dict[str, Any]:
     """All that this training is, by content: equal records, equal results."""
     more = () if last.trunk is None else backends.packages(last.trunk)
     content = {
@@ -81,7 +81,7 @@ def _record(inputs: Recipe, network: Network, last: Split) -> dict[str, Any]:
     return {"key": code_digest.key(content), **content, "parameters": _parameters(inputs, network, last)}
 
 
-def _parameters(inputs: Recipe, network: Network, last: Split) -> dict[str, int]:
+def _parameters(inputs: Recipe, network: Network, last: CutModel) -> dict[str, int]:
     """Counts: trained in the last phase; the rest of the body, frozen; standardisation's constants."""
     trainable = sum(int(np.prod(each.shape)) for each in last.upper.trainable_weights)
     constants = 0
@@ -94,7 +94,7 @@ def _parameters(inputs: Recipe, network: Network, last: Split) -> dict[str, int]
 def _write(
     inputs: Recipe,
     network: Network,
-    last: Split,
+    last: CutModel,
     *,
     record: dict[str, Any],
     epochs: list[tuple[str, Any]],
@@ -114,7 +114,7 @@ def _write(
     files.write_json(folder / "record.json", record)
 
 
-def _predict(inputs: Recipe, last: Split) -> predictions.Predictions:
+def _predict(inputs: Recipe, last: CutModel) -> predictions.Predictions:
     """Probabilities of every image of every split, once, as it is (no view)."""
     probs = {s: loop.predict(last.upper, inputs.rows(last, s)) for s in predictions.SPLITS}
     splits = {s: inputs.manifest.split(s) for s in predictions.SPLITS}
@@ -136,7 +136,7 @@ def _seen(inputs: Recipe, network: Network, test: predictions.Predictions) -> ex
     return explanations.Seen(layer, some.paths if layer else (), heat, seeing.views(inputs))
 
 
-def _unseen(inputs: Recipe, last: Split, predicted: predictions.Predictions) -> Any:
+def _unseen(inputs: Recipe, last: CutModel, predicted: predictions.Predictions) -> Any:
     """Probabilities by plain classifiers that never saw the image, where its features are a cached vector."""
     if last.trunk is None or len(last.trunk.output.shape) != 2:
         return None

@@ -9,18 +9,18 @@ from typing import Any
 from frostline import files
 from frostline.config import Classifier
 from frostline.errors import FrostlineError, InputError, first_line
-from frostline.features.cut_model import Split, split
+from frostline.features.cut_model import CutModel, cut
 from frostline.models.heads import probabilities
 from frostline.models.network import Network
 
 
-def splits(network: Network, classifier: Classifier) -> dict[str, Split]:
+def cut_phases(network: Network, classifier: Classifier) -> dict[str, CutModel]:
     """Each phase's split, in order. The last one trains most: what is above its cut is what was trained.
 
     Raises InputError where a later phase freezes layers that an earlier one trained: their features
     would no longer be those of the pretrained network.
     """
-    found = {name: split(network, phase.freeze) for name, phase in classifier.phases.items()}
+    found = {name: cut(network, phase.freeze) for name, phase in classifier.phases.items()}
     order = {layer.name: place for place, layer in enumerate(network.body.layers)}
     depths = [order[each.cut] if each.cut else -1 for each in found.values()]
     for (before, after), name in zip(itertools.pairwise(depths), list(found)[1:], strict=True):
@@ -35,7 +35,7 @@ def splits(network: Network, classifier: Classifier) -> dict[str, Split]:
 Function = Callable[[Any], Any]
 
 
-def halves(parts: Split) -> tuple[Function | None, Function]:
+def below_and_above(parts: CutModel) -> tuple[Function | None, Function]:
     """What is below the cut, pixels (N, H, W, 3) uint8 → features, or None; and above it, → `probs` (N, C)."""
 
     def below(pixels: Any) -> Any:
@@ -47,9 +47,9 @@ def halves(parts: Split) -> tuple[Function | None, Function]:
     return (None if parts.trunk is None else below), above
 
 
-def joined(parts: Split) -> Function:
+def whole(parts: CutModel) -> Function:
     """Pixels (N, H, W, 3) uint8 → `features` (the tensor at the cut) and `probs` (N, C) float32."""
-    below, above = halves(parts)
+    below, above = below_and_above(parts)
 
     def classify(pixels: Any) -> dict[str, Any]:
         features = below(pixels) if below else pixels

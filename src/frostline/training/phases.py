@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from frostline.features.cut_model import Split
+from frostline.features.cut_model import CutModel
 from frostline.features.extraction import View
 from frostline.models.network import Network
 from frostline.training import loop
@@ -20,7 +20,7 @@ Course = Iterator[tuple[str, Epoch]]
 
 
 def train(
-    inputs: Recipe, network: Network, parts: dict[str, Split], *, checkpoint: Checkpoint | None = None
+    inputs: Recipe, network: Network, parts: dict[str, CutModel], *, checkpoint: Checkpoint | None = None
 ) -> Course:
     """All phases' epochs in order, each with its phase's name; the network is trained in place.
 
@@ -45,7 +45,7 @@ def train(
             yield name, epoch
 
 
-def extract(inputs: Recipe, network: Network, parts: dict[str, Split]) -> None:
+def extract(inputs: Recipe, network: Network, parts: dict[str, CutModel]) -> None:
     """Cache all that training will read, but for live views."""
     _pooled(inputs, network)
     for name, each in parts.items():
@@ -61,7 +61,7 @@ def _resumed(last: Any, checkpoint: Checkpoint | None) -> TrainingState | None:
     return standing if standing and _put(last, standing.variables) else None
 
 
-def _fit(inputs: Recipe, parts: Split, name: str) -> Fit:
+def _fit(inputs: Recipe, parts: CutModel, name: str) -> Fit:
     labels = {split: inputs.manifest.split(split).labels for split in ("train", "validation")}
     return Fit(
         parts.upper,
@@ -98,7 +98,7 @@ def _put(model: Any, values: list[Any]) -> bool:
 
 def _pooled(inputs: Recipe, network: Network) -> RowsLike:
     """The whole body's features of the training images as they are, before anything has trained."""
-    whole = Split(trunk=network.body, upper=network.head, cut="pool")
+    whole = CutModel(trunk=network.body, upper=network.head, cut="pool")
     return inputs.rows(whole, "train")
 
 
@@ -114,7 +114,7 @@ def _view(inputs: Recipe, epoch: int) -> View | None:
     return View(augmentation, number) if number else None
 
 
-def _views(inputs: Recipe, parts: Split, epochs: range) -> Callable[[int], RowsLike]:
+def _views(inputs: Recipe, parts: CutModel, epochs: range) -> Callable[[int], RowsLike]:
     @lru_cache
     def rows(view: View | None) -> RowsLike:
         return inputs.rows(parts, "train", view=view)
@@ -122,6 +122,6 @@ def _views(inputs: Recipe, parts: Split, epochs: range) -> Callable[[int], RowsL
     return lambda epoch: rows(_view(inputs, epochs[epoch]))
 
 
-def _plain(inputs: Recipe, parts: Split, split: str) -> Callable[[int], RowsLike]:
+def _plain(inputs: Recipe, parts: CutModel, split: str) -> Callable[[int], RowsLike]:
     rows = inputs.rows(parts, split)
     return lambda _: rows

@@ -10,7 +10,7 @@ from frostline.datasets import manifest
 from frostline.datasets.manifest import Manifest
 from frostline.errors import FrostlineError
 from frostline.features import backends
-from frostline.features.cut_model import Split
+from frostline.features.cut_model import CutModel
 from frostline.features.executor import Executor
 from frostline.features.extraction import Images, View, features, pixels
 from frostline.features.local import stream
@@ -57,7 +57,7 @@ class Recipe:
         """The same inputs with other values of the classifier's entry."""
         return replace(self, entry=self.entry.model_copy(update=changes))
 
-    def rows(self, parts: Split, split: str, *, view: View | None = None) -> RowsLike:
+    def rows(self, parts: CutModel, split: str, *, view: View | None = None) -> RowsLike:
         """What the upper part of a split network takes, for one split's images in manifest order."""
         images = self.images(split)
         if view and view.augmentation.views == "live":

@@ -26,7 +26,7 @@ class Trial:
 def trial(inputs: Recipe) -> Trial:
     """Cache what the training needs, then train to its end."""
     network = inputs.network()
-    parts = assemble.splits(network, inputs.entry)
+    parts = assemble.cut_phases(network, inputs.entry)
     phases.extract(inputs, network, parts)
     start = time.monotonic()
     epochs = list(phases.train(inputs, network, parts))
