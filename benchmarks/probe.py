@@ -21,7 +21,7 @@ from frostline import paths
 from frostline.evaluation import pairwise, predictions
 from frostline.evaluation.pairwise import Side
 from frostline.evaluation.predictions import Predictions
-from frostline.training import recipe, trained
+from frostline.training import recipe
 
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
@@ -29,7 +29,7 @@ STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 def probe(name: str, said: Predictions) -> tuple[Predictions, float]:
     """What the regression says of the test images, and the C that it took; `said` are the classifier's answers."""
     inputs = recipe.read(name)
-    _, last = trained.load(inputs)
+    _, last = recipe.load_trained(inputs)
     features = {
         split: np.asarray(inputs.rows(last, split)[:], np.float64).reshape(len(said.split(split)), -1)
         for split in predictions.SPLITS

@@ -17,7 +17,7 @@ from frostline.errors import InputError
 from frostline.features import extraction
 from frostline.stages import preprocess, weights
 from frostline.tracking.session import session
-from frostline.training import recipe, trial
+from frostline.training import phases, recipe
 from helpers.images import archive, classes
 from helpers.networks import KERAS_COPIES
 from helpers.params import CNN, PRETRAINED, WHOLE, changed
@@ -122,7 +122,7 @@ def test_the_first_view_is_the_image_itself(monkeypatch: Any) -> None:
     More views than the three epochs are not drawn.
     """
     inputs = recipe.read("viewed")
-    plain = trial.trial(inputs.changed(augmentation=None))
+    plain = phases.trial(inputs.changed(augmentation=None))
     seen: list[int] = []
     computed = extraction._computed
 
@@ -133,7 +133,7 @@ def test_the_first_view_is_the_image_itself(monkeypatch: Any) -> None:
     monkeypatch.setattr(extraction, "_computed", counted)
     turned = Augmentation(**{**VIEWS, "rotation": 21.0})
     one, two, _ = (
-        trial.trial(inputs.changed(augmentation=turned.model_copy(update={"views": views})))
+        phases.trial(inputs.changed(augmentation=turned.model_copy(update={"views": views})))
         for views in (1, 2, 16)
     )
     assert one.epochs == plain.epochs

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from frostline.config import ConvolutionBlock, Pooling, Size, shapes
 from frostline.models import cnn
+from frostline.models.cnn import pooling_layer
 from frostline.models.keras_backend import keras
-from frostline.models.pooling import pooling_layer
 from helpers.params import BLOCK, HALVING
 
 

@@ -11,7 +11,7 @@ from sklearn.preprocessing import StandardScaler
 from frostline.config import OPTIMIZERS, EarlyStopping, Phase, Training
 from frostline.models import heads
 from frostline.models.keras_backend import keras
-from frostline.training import loop, objective, optimizers, steps
+from frostline.training import loop, optimizers, steps
 from frostline.training.loop import Labelled
 from helpers.networks import KERAS_COPIES, head, phase
 
@@ -310,7 +310,7 @@ def test_weights_are_those_of_keras_fit(optimizer: str, classes: int) -> None:
     else:
         loss = k.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
         truth = np.eye(3, dtype=np.float32)[labels(ROWS, 3)]
-    weights = objective.class_weights(labels(ROWS, classes), more, classes=classes)[labels(ROWS, classes)]
+    weights = steps.class_weights(labels(ROWS, classes), more, classes=classes)[labels(ROWS, classes)]
     theirs.compile(optimizers.build(how, theirs), loss)
     theirs.fit(ROWS, truth, sample_weight=weights, epochs=6, batch_size=53, shuffle=False, verbose=0)
     for one, same in zip(own_weights, theirs.weights, strict=True):

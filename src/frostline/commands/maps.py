@@ -13,7 +13,7 @@ from frostline.evaluation import heat, style
 from frostline.evaluation.heat import Heated
 from frostline.images import ImageError
 from frostline.models import activation_maps, heads
-from frostline.training import recipe, trained
+from frostline.training import recipe
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,7 +28,7 @@ def run(name: str, image: Path, *, layers: Sequence[str], out: Path) -> None:
     """
     inputs = recipe.read(name)
     pixels = _decoded(image, inputs.entry.image)
-    network, _ = trained.load(inputs)
+    network, _ = recipe.load_trained(inputs)
     at = layers[-1] if layers else activation_maps.deepest(network.body)
     found = activation_maps.activations(
         network, pixels[None], list(layers) or _spread(activation_maps.layers_with_maps(network.body))

@@ -11,7 +11,7 @@ from frostline.evaluation import variants
 from frostline.evaluation.variants import AtCut
 from frostline.features import cut_model
 from frostline.tracking import Child
-from frostline.training import recipe, trial
+from frostline.training import phases, recipe
 from frostline.training.recipe import Recipe
 
 
@@ -44,7 +44,7 @@ def _at(inputs: Recipe, cut: str) -> tuple[AtCut, Child]:
     last = list(inputs.entry.phases)[-1]
     moved = inputs.entry.phases[last].model_copy(update={"freeze": cut})
     there = inputs.changed(phases={**inputs.entry.phases, last: moved})
-    done = trial.trial(there)
+    done = phases.trial(there)
     value_bytes = 4 if inputs.entry.precision == "float32" else 2
     point = AtCut(
         cut=cut,

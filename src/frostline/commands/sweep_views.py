@@ -8,7 +8,7 @@ from frostline.errors import InputError, weights_note
 from frostline.evaluation import variants
 from frostline.evaluation.variants import AtViews
 from frostline.tracking import Child
-from frostline.training import recipe, trial
+from frostline.training import phases, recipe
 from frostline.training.recipe import Recipe
 
 
@@ -49,7 +49,7 @@ def _at(inputs: Recipe, views: int | str) -> tuple[AtViews, Child]:
     settings = inputs.entry.augmentation
     chosen = settings and settings.model_copy(update={"views": views})
     there = inputs.changed(augmentation=chosen)
-    done = trial.trial(there)
+    done = phases.trial(there)
     epochs = sum(phase.epochs for phase in inputs.entry.phases.values())
     point = AtViews(
         views=str(views),

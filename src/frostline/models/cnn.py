@@ -1,11 +1,16 @@
-"""The plain network: blocks of convolutions with ReLU, each closed by a pooling, or no blocks at all."""
+"""The plain network: blocks of convolutions with ReLU, each closed by a pooling, or no blocks at all.
+
+A pooling takes the largest value of each window, the mean, or the L1 or L2 norm.
+"""
 
 from typing import Any
 
-from frostline.config import ConvolutionBlock
+from frostline.config import ConvolutionBlock, Pooling
 from frostline.models.keras_backend import keras
-from frostline.models.pooling import pooling_layer
 from frostline.models.transform import transform_layer
+
+# Under the root: its slope at 0 is infinite, and a window of zeros is common after a ReLU.
+_TINY = 1e-12
 
 
 def build(blocks: dict[str, ConvolutionBlock], *, height: int, width: int) -> Any:
@@ -42,3 +47,33 @@ def _convolved(x: Any, block: ConvolutionBlock, name: str) -> Any:
         kernel_regularizer=k.regularizers.L2(block.l2) if block.l2 else None,
         name=name,
     )(x)
+
+
+def pooling_layer(pooling: Pooling, *, name: str) -> Any:
+    """A Keras layer (N, h, w, c) → (N, (h - size) // stride + 1, likewise, c); what is over is left out."""
+    layers, sides = keras().layers, {"pool_size": pooling.size, "strides": pooling.stride}
+    if pooling.kind == "max":
+        return layers.MaxPooling2D(**sides, name=name)
+    if pooling.kind == "average":
+        return layers.AveragePooling2D(**sides, name=name)
+    return _norm(pooling, name=name)
+
+
+def _norm(pooling: Pooling, *, name: str) -> Any:
+    """(Σ |x|^p)^(1/p) over each window, as ONNX' LpPool: the mean of |x| or x² times the window's size."""
+    k = keras()
+    count = float(pooling.size**2)
+
+    class NormPooling(k.layers.Layer):  # type: ignore[misc,name-defined]
+        pool_size, strides, padding = (pooling.size,) * 2, (pooling.stride,) * 2, "valid"  # as Keras' own
+
+        def call(self, x: Any) -> Any:
+            powers = k.ops.abs(x) if pooling.kind == "l1" else k.ops.square(x)
+            total = count * k.ops.average_pool(powers, pooling.size, pooling.stride, padding="valid")
+            return total if pooling.kind == "l1" else k.ops.sqrt(total + _TINY)
+
+        def compute_output_shape(self, shape: Any) -> Any:
+            sides = ((side - pooling.size) // pooling.stride + 1 for side in shape[1:3])
+            return (shape[0], *sides, shape[3])
+
+    return NormPooling(name=name)

@@ -18,7 +18,7 @@ from frostline.features.cut_model import CutModel
 from frostline.runtime import agreement, contract, conversion, parts, sessions, variants
 from frostline.runtime.contract import Contract, WeightsSource
 from frostline.scoring import drift_baseline, drift_stats
-from frostline.training import assemble, recipe, trained
+from frostline.training import assemble, recipe
 from frostline.training.recipe import Recipe
 
 PROOF_IMAGES = 64
@@ -33,7 +33,9 @@ def run(name: str) -> None:
     inputs = recipe.read(name)
     record = paths.classifier(name) / "record.json"
     key = reports.read(record, keys=("key",), made_by=f"dvc repro train@{name}")["key"]
-    _, last = trained.load(inputs.changed(precision="float32"))  # the weights are float32 at every precision
+    _, last = recipe.load_trained(
+        inputs.changed(precision="float32")
+    )  # the weights are float32 at every precision
     size = inputs.entry.image.size
     model = conversion.convert(
         *assemble.below_and_above(last),
@@ -84,7 +86,7 @@ def _embedding(inputs: Recipe, last: CutModel, chosen: Any) -> Any:
     """Projections of the chosen test images' features; None where nothing is frozen."""
     if last.trunk is None:
         return None
-    as_trained = last if inputs.entry.precision == "float32" else trained.load(inputs)[1]
+    as_trained = last if inputs.entry.precision == "float32" else recipe.load_trained(inputs)[1]
     rows = inputs.rows(as_trained, "test")
     parts = np.array_split(chosen, -(-len(chosen) // SCORED))
     return np.concatenate([drift_stats.project(np.asarray(rows[some])) for some in parts])

@@ -30,7 +30,7 @@ PARENT = "mlflow.parentRunId"  # MLflow's pages fold children below the run that
 STUDY = "frostline.study"
 LOCK_SECONDS = 600.0
 MAIN = "val_accuracy"
-TRAINER = "frostline.training.trial"  # its code, and what it imports, decides the figures
+TRAINER = "frostline.training.phases"  # its code, and what it imports, decides the figures
 PACKAGES = ("tensorflow", "keras", "numpy", "pillow")
 
 

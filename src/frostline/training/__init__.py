@@ -1,1 +1,1 @@
-"""The frost line: what is frozen is split off, computed once an image, and kept by content."""
+"""Training: a classifier's recipe, its phases on cached features, the loop, and checkpoints to go on from."""

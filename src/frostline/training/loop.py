@@ -13,7 +13,7 @@ import numpy.typing as npt
 from frostline.config import Phase, Training
 from frostline.models.heads import probabilities
 from frostline.models.keras_backend import strategy
-from frostline.training import objective, optimizers, steps
+from frostline.training import optimizers, steps
 from frostline.training.steps import RowsLike
 
 PREDICT_BATCH = 64
@@ -95,7 +95,7 @@ class Fit:
         each = -(-len(order) // batch)
         rates = optimizers.rates(self.phase, self.training, steps=each * self.phase.epochs)[number * each :]
         classes = max(2, self.model.output_shape[-1])
-        weights = objective.class_weights(labels, self.training, classes=classes)[labels]
+        weights = steps.class_weights(labels, self.training, classes=classes)[labels]
         sums, step = np.zeros(2), 0
         for rows, part in steps.chunks(self.train.epoch_rows(number), order, batch, model=self.model):
             taken = -(-len(part) // batch)

@@ -1,6 +1,8 @@
 """A classifier's whole training: its phases on cached features, one after the other, epoch by epoch."""
 
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any
@@ -10,38 +12,38 @@ import numpy as np
 from frostline.features.cut_model import CutModel
 from frostline.features.extraction import View
 from frostline.models.network import Network
-from frostline.training import loop
+from frostline.training import assemble, loop
 from frostline.training.checkpoint import Checkpoint, TrainingState
 from frostline.training.loop import Epoch, Fit, Labelled
 from frostline.training.recipe import Recipe
 from frostline.training.steps import RowsLike
 
-Course = Iterator[tuple[str, Epoch]]
+Epochs = Iterator[tuple[str, Epoch]]
 
 
 def train(
     inputs: Recipe, network: Network, parts: dict[str, CutModel], *, checkpoint: Checkpoint | None = None
-) -> Course:
+) -> Epochs:
     """All phases' epochs in order, each with its phase's name; the network is trained in place.
 
     With a checkpoint that holds something, its epochs come first, and training goes on after them; the
     result has the same bits as without. Batches are shown in an order of the seed, phase and epoch.
     """
     last = list(parts.values())[-1].upper
-    standing = _resumed(last, checkpoint)
-    epochs = list(standing.epochs) if standing else []
+    resumed = _resumed(last, checkpoint)
+    epochs = list(resumed.epochs) if resumed else []
     yield from epochs
-    if not standing and inputs.entry.network.head.standardize:
+    if not resumed and inputs.entry.network.head.standardize:
         loop.standardize(network.head, _pooled(inputs, network))
     names = list(inputs.entry.phases)
-    for name in names[names.index(epochs[-1][0]) if standing else 0 :]:
+    for name in names[names.index(epochs[-1][0]) if resumed else 0 :]:
         fit = _fit(inputs, parts[name], name)
-        if standing and name == standing.epochs[-1][0]:
-            fit.restore(standing.fit)
+        if resumed and name == resumed.epochs[-1][0]:
+            fit.restore(resumed.fit)
         for epoch in fit.epochs():
             epochs.append((name, epoch))
             if checkpoint and checkpoint.due():
-                checkpoint.write(TrainingState(epochs, _taken(last), fit.state()))
+                checkpoint.write(TrainingState(epochs, _values(last), fit.state()))
             yield name, epoch
 
 
@@ -55,10 +57,40 @@ def extract(inputs: Recipe, network: Network, parts: dict[str, CutModel]) -> Non
         inputs.rows(each, "validation")
 
 
+@dataclass(frozen=True)
+class Trial:
+    """What came of a training: the part that trained, its epochs, validation accuracy (0-1) over so many images.
+
+    The seconds are those of training alone, after all features it reads are cached; live views never are.
+    """
+
+    upper: Any
+    epochs: tuple[Epoch, ...]
+    accuracy: float
+    images: int
+    seconds: float
+
+
+def trial(inputs: Recipe) -> Trial:
+    """Cache what the training needs, then train to its end."""
+    network = inputs.network()
+    parts = assemble.cut_phases(network, inputs.entry)
+    extract(inputs, network, parts)
+    start = time.monotonic()
+    epochs = list(train(inputs, network, parts))
+    return Trial(
+        upper=list(parts.values())[-1].upper,
+        epochs=tuple(epoch for _, epoch in epochs),
+        accuracy=epochs[-1][1].val_accuracy,
+        images=len(inputs.manifest.split("validation").ids),
+        seconds=time.monotonic() - start,
+    )
+
+
 def _resumed(last: Any, checkpoint: Checkpoint | None) -> TrainingState | None:
     """What the checkpoint holds, its variables put in place; None where it holds nothing of this model."""
-    standing = checkpoint.read() if checkpoint else None
-    return standing if standing and _put(last, standing.variables) else None
+    state = checkpoint.read() if checkpoint else None
+    return state if state and _assign(last, state.variables) else None
 
 
 def _fit(inputs: Recipe, parts: CutModel, name: str) -> Fit:
@@ -81,12 +113,12 @@ def _epochs(inputs: Recipe, name: str) -> range:
     return range(ends[name] - inputs.entry.phases[name].epochs, ends[name])
 
 
-def _taken(model: Any) -> list[Any]:
+def _values(model: Any) -> list[Any]:
     """Every variable of a model: weights, statistics, and where its random generators stand."""
     return [np.asarray(each).copy() for each in model.variables]
 
 
-def _put(model: Any, values: list[Any]) -> bool:
+def _assign(model: Any, values: list[Any]) -> bool:
     """Put variables in place; False, and nothing done, where they are not this model's."""
     variables = model.variables
     if [tuple(each.shape) for each in variables] != [each.shape for each in values]:

@@ -104,3 +104,17 @@ def read(name: str, *, executor: Executor = stream) -> Recipe:
         weights_file=paths.weights(entry.weights) / paths.BACKBONE if weights["sha256"] else None,
         executor=executor,
     )
+
+
+def load_trained(inputs: Recipe) -> tuple[Network, CutModel]:
+    """The whole network, and its cut at the last freeze point; both hold the trained weights.
+
+    FrostlineError where they are missing or do not fit.
+    """
+    network = inputs.network()
+    last = list(assemble.cut_phases(network, inputs.entry).values())[-1]
+    path = paths.classifier(inputs.name) / "trained.weights.h5"
+    if not path.is_file():
+        raise FrostlineError(f"{path} is missing; run `dvc repro train@{inputs.name}`")
+    assemble.load(last.upper, path)
+    return network, last

@@ -1,4 +1,7 @@
-"""Many training steps in one compiled call: a small head spends its time on arithmetic, not on being called."""
+"""The objective, and many training steps on it in one compiled call: a small head spends its time on arithmetic.
+
+What is made smaller is the negative log-likelihood, with smoothed labels and class weights where they are asked for.
+"""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from frostline.models.keras_backend import strategy
-from frostline.training import objective
+from frostline.config import Training
+from frostline.models.keras_backend import keras, strategy
 
 CHUNK_BYTES = 32 * 2**20  # rows read from the store, and handed to the compiled loop, at a time
 
@@ -66,9 +69,9 @@ def training(model: Any, optimizer: Any, *, smoothing: float) -> Steps:
         count = tf.cast(tf.shape(rows)[0], tf.float32)
         (rows, labels, weights), counted = _share((rows, labels, weights), replicas)
         with tf.GradientTape() as tape:
-            logs = objective.log_probabilities(model(rows, training=True))
-            plain = objective.losses(logs, labels)
-            total = tf.reduce_sum(objective.smoothed(logs, plain, smoothing) * weights * counted) / count
+            logs = log_probabilities(model(rows, training=True))
+            plain = losses(logs, labels)
+            total = tf.reduce_sum(smoothed(logs, plain, smoothing) * weights * counted) / count
             # The optimizer sums what the devices found; what does not depend on rows counts once.
             total += tf.add_n([*model.losses, 0.0]) / replicas
             scaled = optimizer.scale_loss(total)
@@ -95,11 +98,44 @@ def measuring(model: Any) -> Steps:
         sums = tf.zeros(2, tf.float64)
         for number in tf.range((tf.shape(rows)[0] + batch - 1) // batch):
             part = slice(number * batch, (number + 1) * batch)
-            logs = objective.log_probabilities(model(rows[part], training=False))
-            sums += _sums(logs, objective.losses(logs, labels[part]), labels[part], 1.0)
+            logs = log_probabilities(model(rows[part], training=False))
+            sums += _sums(logs, losses(logs, labels[part]), labels[part], 1.0)
         return sums
 
     return _compiled(steps, model, weights=False)
+
+
+def log_probabilities(logits: Any) -> Any:
+    """Logits (N, C) or (N, 1) → log probabilities (N, C) or (N, 2) float32."""
+    k = keras()
+    logits = k.ops.cast(logits, "float32")
+    if logits.shape[-1] == 1:  # one logit stands for two classes, 0 and itself
+        logits = k.ops.concatenate([k.ops.zeros_like(logits), logits], axis=-1)
+    return k.ops.log_softmax(logits, axis=-1)
+
+
+def losses(logs: Any, labels: Any) -> Any:
+    """Negative log-likelihood of each row (N,), in nats: the figure that is reported."""
+    k = keras()
+    return -k.ops.sum(logs * k.ops.one_hot(labels, logs.shape[-1]), axis=-1)
+
+
+def smoothed(logs: Any, plain: Any, smoothing: float) -> Any:
+    """Losses (N,) against labels of which a share is spread evenly over all classes."""
+    return plain if not smoothing else (1 - smoothing) * plain - smoothing * keras().ops.mean(logs, axis=-1)
+
+
+def class_weights(
+    labels: npt.NDArray[np.int64], training: Training | None, *, classes: int
+) -> npt.NDArray[np.float32]:
+    """A weight for each class (C,): ones, or for `balanced` such that all classes weigh the same in sum.
+
+    As in scikit-learn: n / (C * images of the class). A class without images gets 0.
+    """
+    if training is None or training.class_weights == "equal":
+        return np.ones(classes, np.float32)
+    counts = np.bincount(labels, minlength=classes)
+    return np.where(counts, len(labels) / (classes * np.maximum(counts, 1)), 0).astype(np.float32)
 
 
 def _compiled(steps: Any, model: Any, *, weights: bool) -> Steps:

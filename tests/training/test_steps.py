@@ -8,7 +8,7 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from frostline.config import Training
 from frostline.models.keras_backend import keras
-from frostline.training import objective
+from frostline.training import steps
 from helpers.networks import training
 
 RNG = np.random.default_rng(3)
@@ -21,8 +21,8 @@ def test_smoothed_losses_are_keras_own(classes: int, smoothing: float) -> None:
     k = keras()
     logits = (RNG.normal(size=(29, 1 if classes == 2 else classes)) * 12).astype(np.float32)
     labels = RNG.integers(0, classes, 29)
-    logs = objective.log_probabilities(k.ops.convert_to_tensor(logits))
-    found = objective.smoothed(logs, objective.losses(logs, labels), smoothing)
+    logs = steps.log_probabilities(k.ops.convert_to_tensor(logits))
+    found = steps.smoothed(logs, steps.losses(logs, labels), smoothing)
     if classes == 2:
         loss: Any = k.losses.BinaryCrossentropy(from_logits=True, label_smoothing=smoothing, reduction=None)
         expected = loss(labels[:, None].astype(np.float32), logits)
@@ -35,7 +35,7 @@ def test_smoothed_losses_are_keras_own(classes: int, smoothing: float) -> None:
 def test_balanced_weights_are_scikit_learns() -> None:
     """Rare classes weigh more, in sum all the same; a class without images weighs nothing."""
     labels = np.repeat([0, 1, 3], [5, 20, 2])
-    found = objective.class_weights(labels, training(class_weights="balanced"), classes=4)
+    found = steps.class_weights(labels, training(class_weights="balanced"), classes=4)
     expected = compute_class_weight("balanced", classes=np.array([0, 1, 3]), y=labels) * 3 / 4
     np.testing.assert_allclose(found[[0, 1, 3]], expected, rtol=1e-6)
     assert found[2] == 0
@@ -44,4 +44,4 @@ def test_balanced_weights_are_scikit_learns() -> None:
 @pytest.mark.parametrize("how", [None, training()])
 def test_equal_weights(how: Training | None) -> None:
     """Unless asked for, every image counts as one."""
-    np.testing.assert_array_equal(objective.class_weights(np.array([0, 0, 1]), how, classes=3), np.ones(3))
+    np.testing.assert_array_equal(steps.class_weights(np.array([0, 0, 1]), how, classes=3), np.ones(3))
