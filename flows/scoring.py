@@ -37,8 +37,8 @@ def scoring(  # noqa: PLR0913  # as nightly
     job = tasks.score(batch, model=scorer, device=device, ray_address=ray_address)
     inbox.settle(batch)
     automation.show_table("scores", outputs.scores(job), text=f"{batch.images} new images of {folder}")
-    automation.show_table("drift", outputs.questions(job), text=f"{batch.out} beside the test images")
+    automation.show_table("drift", outputs.indices(job), text=f"{batch.out} beside the test images")
     told, score = f"{batch.images} images scored into {batch.out}", outputs.drift(job)
-    if beyond := outputs.beyond(job):
-        return automation.drifted(f"{told}; {beyond}", block=notify, data=score)
+    if above := outputs.above_limits(job):
+        return automation.drifted(f"{told}; {above}", block=notify, data=score)
     return automation.done(told, data=score)

@@ -9,9 +9,9 @@ from frostline import files
 from frostline.automation import outputs
 
 
-def question(**changes: Any) -> dict[str, Any]:
-    """One question of a job file's drift."""
-    return {"how": "how bright they are", "psi": 0.5, "limit": 0.25, "chance": 0.0, "beyond": True} | changes
+def index(**changes: Any) -> dict[str, Any]:
+    """One index of a job file's drift."""
+    return {"title": "brightness", "psi": 0.5, "limit": 0.25, "p_value": 0.0, "above_limit": True} | changes
 
 
 @pytest.mark.parametrize(
@@ -19,17 +19,17 @@ def question(**changes: Any) -> dict[str, Any]:
     [
         ({}, None, 0, ""),
         ({"drift": None}, None, 0, ""),
-        ({"drift": {"score": 0.0, "questions": {"a": question(psi=0.1, beyond=False)}}}, 0.0, 1, ""),
+        ({"drift": {"score": 0.0, "indices": {"a": index(psi=0.1, above_limit=False)}}}, 0.0, 1, ""),
         (
             {
                 "drift": {
                     "score": 0.5,
-                    "questions": {"a": question(), "b": question(limit=None, beyond=False)},
+                    "indices": {"a": index(), "b": index(limit=None, above_limit=False)},
                 }
             },
             0.5,
             2,
-            "how bright they are: 0.500 is above 0.25",
+            "brightness: PSI 0.500 is above 0.25",
         ),
     ],
 )
@@ -40,5 +40,5 @@ def test_what_a_job_says(
     job = tmp_path / "s.parquet.job.json"
     files.write_json(job, {"job": 1, **drift})
     assert outputs.drift(job) == score
-    assert len(outputs.questions(job)) == rows
-    assert outputs.beyond(job) == line
+    assert len(outputs.indices(job)) == rows
+    assert outputs.above_limits(job) == line

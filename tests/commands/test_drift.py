@@ -11,7 +11,7 @@ import yaml
 
 from frostline.commands import drift, score
 from frostline.errors import InputError, LimitError
-from frostline.scoring import drift_baseline, job_drift, lookup
+from frostline.scoring import drift_baseline, drift_report, lookup
 from helpers.drift import photos, with_baseline
 from helpers.models import CLASSES, model
 from helpers.params import WHOLE, changed
@@ -53,21 +53,21 @@ def said(out: str = "scores.parquet") -> dict[str, Any]:
 
 @pytest.mark.parametrize("out", ["scores.parquet", "scores.jsonl", "scores.csv"])
 def test_more_of_the_same_is_none(place: Path, out: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every format of output; JSON and page lie beside it, all questions are asked."""
+    """Every format of output; JSON and page lie beside it, all indices are there."""
     found = scored(photos(place / "new", 100, seed=2), out)
     assert (found["alarm"], found["images"], found["baseline"]) == (False, 100, 300)
-    assert found["questions"].keys() == drift_baseline.QUESTIONS.keys()
-    assert [each["bin"] for each in found["questions"]["answers"]["shares"]] == list(CLASSES)
+    assert found["indices"].keys() == drift_baseline.INDICES.keys()
+    assert [each["bin"] for each in found["indices"]["answers"]["shares"]] == list(CLASSES)
     assert f"of 100 images: see {out}.drift.html" in capsys.readouterr().out
     assert json.loads(Path(f"{out}.drift.json").read_text()) == found
-    assert "No drift beyond the limits" in Path(f"{out}.drift.html").read_text()
+    assert "No drift above the limits" in Path(f"{out}.drift.html").read_text()
 
 
 def test_darkened_images_are_an_alarm(place: Path) -> None:
     """Exit code 3; every row is there, also the unreadable one, and the figures too."""
     new = photos(place / "new", 100, seed=2, light=0.5)
     (new / "bad.png").write_bytes(b"<html>")
-    with pytest.raises(LimitError, match=r"brightness.* beyond the limit; drift .*drift\.html") as alarm:
+    with pytest.raises(LimitError, match=r"brightness.* above the limit; drift .*drift\.html") as alarm:
         scored(new)
     assert alarm.value.exit_code == 3
     rows = pq.read_table("scores.parquet")
@@ -76,10 +76,10 @@ def test_darkened_images_are_an_alarm(place: Path) -> None:
     assert rows.schema.names[-5:] == ["height", "width", "brightness", "sharpness", "embedding"]
     found = said()
     assert found["images"] == 100
-    assert found["questions"]["brightness"]["beyond"]
-    assert not found["questions"]["size"]["real"]
-    assert "These images are not like the test images" in Path("scores.parquet.drift.html").read_text()
-    with pytest.raises(LimitError, match="beyond the limit"):  # a finished job says it again
+    assert found["indices"]["brightness"]["above_limit"]
+    assert not found["indices"]["size"]["significant"]
+    assert "Drift above a limit" in Path("scores.parquet.drift.html").read_text()
+    with pytest.raises(LimitError, match="above the limit"):  # a finished job says it again
         scored(new, resume=True)
 
 
@@ -88,9 +88,9 @@ def test_another_mix_is_an_alarm(place: Path) -> None:
     new = photos(place / "new", 100, seed=2, mix=(0.0, 0.0, 1.0))
     with pytest.raises(LimitError, match="answers"):
         scored(new)
-    assert said()["questions"]["answers"]["shares"][2]["found"] > 0.9
+    assert said()["indices"]["answers"]["shares"][2]["job"] > 0.9
     assert scored(new, drift_limit=50.0)["score"] > 0.25
-    none = {f"drift.{name}": None for name in drift_baseline.QUESTIONS}
+    none = {f"drift.{name}": None for name in drift_baseline.INDICES}
     Path("params.yaml").write_text(yaml.safe_dump(changed(WHOLE, none)))
     assert not scored(new)["alarm"]
 
@@ -109,16 +109,16 @@ def test_the_command_reads_what_score_wrote(
     score.run([str(new)], model="model.onnx", out=Path(f"plain{ending}"), **OPTIONS)
     capsys.readouterr()
     drift.run(Path(f"plain{ending}"), model="model.onnx", limit=0.3)
-    assert said(f"plain{ending}")["questions"].keys() == {"answers", "confidence"}
-    assert "how sure the answers are: " in capsys.readouterr().out
+    assert said(f"plain{ending}")["indices"].keys() == {"answers", "confidence"}
+    assert "confidence: PSI " in capsys.readouterr().out
 
 
 def test_bins_are_named() -> None:
     """Ranges; one number where many images share it."""
     after = float(str(np.nextafter(np.float32(2), np.float32(np.inf))))
-    assert job_drift._ranges((1.0, 1.5)) == ["below 1", "1 to 1.5", "from 1.5"]
-    assert job_drift._ranges((2.0, after)) == ["below 2", "2", "above 2"]
-    assert job_drift._ranges(()) == ["all"]
+    assert drift_report._ranges((1.0, 1.5)) == ["below 1", "1 to 1.5", "from 1.5"]
+    assert drift_report._ranges((2.0, after)) == ["below 2", "2", "above 2"]
+    assert drift_report._ranges(()) == ["all"]
 
 
 def test_a_model_without_baseline(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,7 +126,7 @@ def test_a_model_without_baseline(place: Path, capsys: pytest.CaptureFixture[str
     Path("model.onnx").write_bytes(model())
     score.run([str(photos(place / "new", 3, seed=2, light=0.1))], model="model.onnx", out=Path("s.parquet"),
               **OPTIONS, drift=True)  # fmt: skip
-    assert capsys.readouterr().out.splitlines()[-1] == job_drift.NO_BASELINE
+    assert capsys.readouterr().out.splitlines()[-1] == drift_report.NO_BASELINE
     assert pq.read_table("s.parquet").num_rows == 3
     assert not list(place.glob("s.parquet.drift*"))
     with pytest.raises(InputError, match=r"model\.onnx: drift is not measured: .* export it again"):
@@ -149,11 +149,12 @@ def test_bad_input_is_one_line(place: Path, monkeypatch: pytest.MonkeyPatch) -> 
         drift.run(Path("s.parquet"), model="model.onnx")
     with pytest.raises(InputError, match="--drift-limit 1: only with --drift"):
         scored(new, drift=False, drift_limit=1.0)
-    with pytest.raises(InputError, match="--drift: looks at every image"):
+    with pytest.raises(InputError, match="--drift: measures every image"):
         scored(new, keep_features=True)
-    Path("params.yaml").unlink()
+    Path("params.yaml").rename("former.yaml")
     with pytest.raises(InputError, match=r"no params\.yaml here .* name one limit"):
         scored(new)
-    monkeypatch.setattr(job_drift, "find_spec", lambda name: None if name == "scipy" else object())
+    Path("former.yaml").rename("params.yaml")
+    monkeypatch.setattr(drift_report, "find_spec", lambda name: None if name == "scipy" else object())
     with pytest.raises(Exception, match=r"drift needs scipy, .*frostline\[drift\]"):
         scored(new)

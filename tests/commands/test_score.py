@@ -19,10 +19,9 @@ from frostline.files import sha256, sha256_file
 from frostline.runtime import providers
 from frostline.runtime.contract import WeightsSource, to_values
 from frostline.runtime.sessions import Session, open_session
-from frostline.scoring import plan, sources, summary
-from frostline.scoring.merge import ScoreCounts
+from frostline.scoring import job, plan, sources
 from frostline.scoring.rows import SCHEMA
-from frostline.scoring.writers import FORMATS
+from frostline.scoring.writers import FORMATS, ScoreCounts
 from helpers.foreign_models import VALUES as FOREIGN
 from helpers.foreign_models import network as foreign_network
 from helpers.images import archive, encoded, folder
@@ -212,7 +211,7 @@ def test_job_file(tmp_path: Path, network: Path) -> None:
         "drift": False,
         "drift_limit": None,
     }
-    assert job["kept"] is None
+    assert job["feature_cache"] is None
     assert job["precision"] == "float32"
     assert job["provider"]["asked"] == "auto"
     assert job["provider"]["why"]
@@ -264,9 +263,7 @@ def test_a_doubtful_answer_has_no_label(
         assert row == before | ({"status": "abstained", "label": None} if doubtful else {})
     counts = json.loads((tmp_path / "some.parquet.job.json").read_text())["counts"]
     assert (counts["scored"], counts["abstained"], counts["unreadable"]) == (5, 2, 3)
-    assert (
-        "5 images scored, 2 of them below the confidence asked for, 3 unreadable" in capsys.readouterr().out
-    )
+    assert "5 images scored, 2 abstained (confidence below " in capsys.readouterr().out
 
 
 def test_features_are_a_column_where_asked_for(tmp_path: Path) -> None:
@@ -317,12 +314,14 @@ def test_the_batch_size_is_measured_once(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     source = folder(tmp_path / "photos", {**PHOTOS, **BAD})
     given = run(source, network, tmp_path / "given.parquet", threads=threads)
-    for told in ("measured just now: ", "measured before: "):
+    for when in ("now", "earlier"):
         rows = run(source, network, tmp_path / "tuned.parquet", batch_size=None, threads=threads)
         assert [row["label"] for row in rows] == [row["label"] for row in given]
         job = json.loads((tmp_path / "tuned.parquet.job.json").read_text())
         assert str(job["batch_size"]) in job["tuning"]
-        assert f"{job['batch_size']} images at once ({told}" in capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert f"autotuned batch size {job['batch_size']}: " in said
+        assert f"(measured {when})" in said
 
 
 def test_many_labels_are_cut() -> None:
@@ -330,7 +329,7 @@ def test_many_labels_are_cut() -> None:
     tally = ScoreCounts()
     tally.labels.update({f"label {number}": 20 - number for number in range(13)})
     tally.labels["line\nbreak"] = 50
-    lines = summary.labels(tally)
+    lines = job.labels(tally)
     assert [line.split() for line in lines[:2]] == [["50", "'line\\nbreak'"], ["20", "label", "0"]]
     assert len(lines) == 11
     assert lines[-1].strip() == "and 4 more labels"

@@ -144,7 +144,7 @@ def test_a_finished_job_is_not_scored_again(
         failing_after(0, patch, AssertionError("scored again"))
         patch.setattr(plan, "open_session", lambda *_, **__: opened)
         run(place, "scores.parquet", resume=True)
-    assert "is finished already; without --resume it is scored anew" in capsys.readouterr().out
+    assert "is complete; without --resume it is scored anew" in capsys.readouterr().out
     assert not list(place.glob(".*"))
     (place / "tiny.onnx").write_bytes(model(contract(classifier="another")))
     run(place, "scores.parquet", resume=True)

@@ -50,12 +50,14 @@ def run(place: Path, name: str, source: str = "photos", **changes: Any) -> tuple
     """Rows of a job, and what its job file says of kept features."""
     out = place / "scores.parquet"
     score.run([str(place / source)], model=str(place / name / "model.onnx"), out=out, **(KEEP | changes))
-    return pq.read_table(out).to_pylist(), read_json(Path(f"{out}.job.json"), made_by="score")["kept"]
+    return pq.read_table(out).to_pylist(), read_json(Path(f"{out}.job.json"), made_by="score")[
+        "feature_cache"
+    ]
 
 
 def counts(said: Any) -> tuple[int, int]:
     """Images from kept features, images forwarded."""
-    return said["reused"], said["forwarded"]
+    return said["reused"], said["computed"]
 
 
 def same(rows: list[dict[str, Any]], others: list[dict[str, Any]]) -> None:
@@ -82,7 +84,7 @@ def test_a_later_model_needs_its_head_alone(place: Path, monkeypatch: pytest.Mon
     for name in BAD:
         (place / "photos" / name).unlink()  # they would go to the decoder again
     with monkeypatch.context() as patch:
-        patch.setattr(plan, "trunk", refused)
+        patch.setattr(plan, "open_trunk_of", refused)
         rows, said = run(place, "later")
     assert counts(said) == (good, 0)
     same(rows, run(place, "later", keep_features=False)[0])
@@ -133,8 +135,8 @@ def test_another_trunk_forwards_everything_and_says_so(
     rows, said = run(place, "other")
     told = capsys.readouterr().out
     assert counts(said) == (0, len(PHOTOS) + len(MORE))
-    assert f"no features of trunk {said['trunk'][:12]}" in told
-    assert f"0 of them from features that were kept, {len(PHOTOS) + len(MORE)} through" in told
+    assert f"no cached features of trunk {said['trunk'][:12]}" in told
+    assert f"features: 0 from the cache, {len(PHOTOS) + len(MORE)} computed" in told
     same(rows, run(place, "other", keep_features=False)[0])
 
 

@@ -1,4 +1,4 @@
-"""Populations of images for tests of drift: samples of all questions, photos, a model that knows its test images."""
+"""Populations of images for tests of drift: samples of all indices, photos, a model that knows its test images."""
 
 from functools import partial
 from pathlib import Path
@@ -50,16 +50,18 @@ def with_baseline(folder: Path, content: bytes) -> bytes:
     """The same model with these images as its test images."""
     session = open_session(content, device="cpu", features=True)
     decode = partial(images.decode, height=20, width=28, resize="squash")
-    told, probs, features = [], [], []
+    stats, probs, features = [], [], []
     for path in sorted(folder.iterdir()):
         pixels = decode(path.read_bytes())
-        told.append(drift_stats.look(path.read_bytes(), pixels))
+        stats.append(drift_stats.image_stats(path.read_bytes(), pixels))
         out = session.run(pixels[None])
         probs.append(out["probs"][0])
         features.append(out["features"][0])
     found = drift_stats.sample(
         probs=np.stack(probs),
-        looks={name: np.array([each[name] for each in told], np.float32) for name in drift_stats.LOOKS},
+        stats={
+            name: np.array([each[name] for each in stats], np.float32) for name in drift_stats.IMAGE_STATS
+        },
         embedding=drift_stats.project(np.stack(features)),
     )
     text = drift_baseline.to_json(drift_baseline.make(found, classes=len(CLASSES)))

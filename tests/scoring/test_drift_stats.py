@@ -1,4 +1,4 @@
-"""What is looked at: size as shown, brightness and sharpness by hand, projections that keep distances."""
+"""Image statistics: size as shown, brightness and sharpness by hand, projections that keep distances."""
 
 import io
 
@@ -14,12 +14,12 @@ from helpers.images import encoded
 def test_brightness_and_sharpness_by_hand() -> None:
     """White on black by Rec. 601; a Laplacian of one bright pixel: -4 at it, 1 beside, 0 elsewhere."""
     pixels = np.zeros((5, 7, 3), np.uint8)
-    assert drift_stats.seen(pixels) == {"brightness": 0, "sharpness": 0}
+    assert drift_stats.pixel_stats(pixels) == {"brightness": 0, "sharpness": 0}
     pixels[2, 3] = (255, 255, 255)
-    found = drift_stats.seen(pixels)
+    found = drift_stats.pixel_stats(pixels)
     assert found["brightness"] == pytest.approx(255 / 35)
     assert found["sharpness"] == pytest.approx(255**2 * (16 + 4) / 15)  # mean 0 over the 3x5 inner pixels
-    assert drift_stats.seen(np.full((4, 4, 3), (255, 0, 0), np.uint8))["brightness"] == pytest.approx(
+    assert drift_stats.pixel_stats(np.full((4, 4, 3), (255, 0, 0), np.uint8))["brightness"] == pytest.approx(
         0.299 * 255
     )
 
@@ -28,7 +28,7 @@ def test_blur_is_less_sharp() -> None:
     """The same picture, averaged."""
     sharp = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
     soft = np.array(Image.fromarray(sharp).resize((20, 30)).resize((60, 40)))
-    assert drift_stats.seen(soft)["sharpness"] < drift_stats.seen(sharp)["sharpness"] / 10
+    assert drift_stats.pixel_stats(soft)["sharpness"] < drift_stats.pixel_stats(sharp)["sharpness"] / 10
 
 
 def test_the_size_is_what_a_viewer_shows() -> None:
@@ -42,9 +42,9 @@ def test_the_size_is_what_a_viewer_shows() -> None:
     assert images.size(turned.getvalue()) == (30, 20)
     with pytest.raises(images.ImageError):
         images.size(b"<html>")
-    told = drift_stats.look(turned.getvalue(), np.zeros((8, 8, 3), np.uint8))
-    assert tuple(told) == drift_stats.LOOKS
-    assert (told["height"], told["width"]) == (30, 20)
+    stats = drift_stats.image_stats(turned.getvalue(), np.zeros((8, 8, 3), np.uint8))
+    assert tuple(stats) == drift_stats.IMAGE_STATS
+    assert (stats["height"], stats["width"]) == (30, 20)
 
 
 def test_projections_keep_distances_and_never_change() -> None:
@@ -63,14 +63,14 @@ def test_projections_keep_distances_and_never_change() -> None:
 
 
 def test_a_sample_has_what_is_known() -> None:
-    """Confidences in hundredths, answers by index; without looks and features only these two."""
+    """Confidences in hundredths, answers by index; without image statistics and features only these two."""
     probs = np.array([[0.2, 0.8], [0.996, 0.004]], np.float32)
-    found = drift_stats.sample(probs=probs, looks={}, embedding=None)
+    found = drift_stats.sample(probs=probs, stats={}, embedding=None)
     assert set(found) == {"answers", "confidence"}
     assert found["answers"].ravel().tolist() == [1, 0]
     assert found["confidence"].ravel() == pytest.approx([0.8, 1.0])
-    sizes = {name: np.array([4, 9], np.float32) for name in drift_stats.LOOKS}
-    whole = drift_stats.sample(probs=probs, looks=sizes, embedding=np.zeros((2, 16), np.float32))
+    sizes = {name: np.array([4, 9], np.float32) for name in drift_stats.IMAGE_STATS}
+    whole = drift_stats.sample(probs=probs, stats=sizes, embedding=np.zeros((2, 16), np.float32))
     assert {name: values.shape for name, values in whole.items()} == {
         "answers": (2, 1), "confidence": (2, 1), "size": (2, 2), "brightness": (2, 1), "sharpness": (2, 1),
         "embedding": (2, 16),

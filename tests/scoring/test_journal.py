@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from frostline.errors import FrostlineError, InputError
 from frostline.features.executor import Item
-from frostline.scoring import job_drift, journal, output_paths
-from frostline.scoring.journal import MARK, Journal, discard, open_journal, path_of
+from frostline.scoring import journal, output_paths
+from frostline.scoring.journal import Journal, discard, open_journal
+from frostline.scoring.output_paths import parts
+from frostline.scoring.rows import FINGERPRINT
 
 SAME = {"model": "m", "top_k": 3}
 
@@ -23,7 +25,7 @@ SAME = {"model": "m", "top_k": 3}
 def table(start: int, count: int, mark: str = "1-1") -> pa.Table:
     """Rows of numbered names."""
     names = [f"{number}.png" for number in range(start, start + count)]
-    return pa.table({"path": names, MARK: [mark] * count})
+    return pa.table({"path": names, FINGERPRINT: [mark] * count})
 
 
 def items(count: int, mark: str = "1-1") -> Iterator[Item]:
@@ -42,7 +44,7 @@ def begun(out: Path, count: int = 10) -> Path:
     with open_journal(out, SAME, resume=False) as shards:
         shards.add(table(0, count))
         shards.flush()
-    return path_of(out)
+    return parts(out)
 
 
 @settings(max_examples=30, deadline=None)
@@ -135,7 +137,7 @@ def test_a_changed_source_is_said(tmp_path: Path, now: Iterator[Item], message: 
     out = tmp_path / "scores.csv"
     begun(out)
     with open_journal(out, SAME, resume=True) as shards, pytest.raises(InputError, match=message):
-        shards.skip(now)
+        shards.without_rows(now)
 
 
 def test_skipping_leaves_what_has_no_row(tmp_path: Path) -> None:
@@ -143,9 +145,8 @@ def test_skipping_leaves_what_has_no_row(tmp_path: Path) -> None:
     out = tmp_path / "scores.csv"
     begun(out)
     with open_journal(out, SAME, resume=True) as shards:
-        rest = items(12)
-        shards.skip(rest)
-        assert [each.name for each in rest] == ["10.png", "11.png"]
+        left = shards.without_rows(items(12))
+        assert [each.name for each in left] == ["10.png", "11.png"]
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "half"])
@@ -156,7 +157,7 @@ def test_what_follows_a_damaged_shard_is_scored_again(tmp_path: Path, damage: st
         for start in (0, 5, 10):
             shards.add(table(start, 5))
             shards.flush()
-    second = sorted(path_of(out).glob("*.arrow"))[1]
+    second = sorted(parts(out).glob("*.arrow"))[1]
     content = second.read_bytes()
     second.unlink()
     if damage == "cut":
@@ -168,7 +169,7 @@ def test_what_follows_a_damaged_shard_is_scored_again(tmp_path: Path, damage: st
         shards.add(table(5, 2))
         shards.flush()
         assert names(shards) == [f"{number}.png" for number in range(7)]
-    assert len(list(path_of(out).rglob("*.arrow"))) == 2
+    assert len(list(parts(out).rglob("*.arrow"))) == 2
 
 
 def test_what_a_kill_left_half_written_is_swept(tmp_path: Path) -> None:
@@ -177,7 +178,7 @@ def test_what_a_kill_left_half_written_is_swept(tmp_path: Path) -> None:
         tmp_path / "a[1].csv",
         {tmp_path / ".0123abcd.a[1].csv.txt", tmp_path / ".0123abcd.b.csv.job.json"},
     )
-    written = [out, output_paths.job_file(out), job_drift.json_file(out), job_drift.page_file(out)]
+    written = [out, output_paths.job_file(out), output_paths.drift_file(out), output_paths.drift_page(out)]
     for path in [*others, *(each.with_name(f".0123abcd.{each.name}") for each in written)]:
         path.touch()
     with open_journal(out, SAME, resume=True):

@@ -14,8 +14,8 @@ from frostline.features.ray_cluster import Cluster, Node, Pool
 from frostline.runtime.sessions import open_session
 from frostline.scoring import ray
 from frostline.scoring.local import Folder
-from frostline.scoring.options import Options
-from frostline.scoring.ray import Elsewhere, Opening
+from frostline.scoring.plan import Options
+from frostline.scoring.ray import LazySession, RayWorkers
 from helpers.images import archive, encoded, folder
 from helpers.models import model
 
@@ -28,7 +28,7 @@ PHOTOS = {"a/1.png": encoded(1), "a/2.png": encoded(2)}
 def test_a_network_travels_closed() -> None:
     """Its copy opens at the first call, gives what a session gives, and says where it runs only then."""
     content = model()
-    sent = Opening(content, "cpu", "float32", 1, features=False, foreign=None, batch_size=2)
+    sent = LazySession(content, "cpu", "float32", 1, features=False, foreign=None, batch_size=2)
     there = pickle.loads(pickle.dumps(sent))
     assert there.about == {}
     session = open_session(content, device="cpu")
@@ -39,25 +39,25 @@ def test_a_network_travels_closed() -> None:
     assert there.content == b""
 
 
-def test_who_did_how_much(capsys: pytest.CaptureFixture[str]) -> None:
+def test_who_did_how_much() -> None:
     """Each actor is named once, when it opened its network; the summary names the busiest eight."""
-    work = Elsewhere(Cluster("head:6379", (Node(10, 0),)), Pool(10, 1, 0))
+    lines: list[str] = []
+    work = RayWorkers(Cluster("head:6379", (Node(10, 0),)), Pool(10, 1, 0), lines.append)
     about = (("used", "CPUExecutionProvider"), ("precision", "float32"))
     for process in range(10):
         for _ in range(2):
             work._count(Actor(process, "there", about), process + 1)
-    said = capsys.readouterr().out.splitlines()
-    assert len(said) == 10
-    assert said[0] == "process 0 on there runs on CPUExecutionProvider in float32"
-    assert work.told.startswith("by 10 actors of Ray (process 9 on there: 20 images; ")
-    assert work.told.endswith("process 2 on there: 6 images and 2 more)")
+    assert len(lines) == 10
+    assert lines[0] == "process 0 on there runs on CPUExecutionProvider in float32"
+    assert work.text().startswith("10 Ray actors (process 9 on there: 20 images; ")
+    assert work.text().endswith("process 2 on there: 6 images and 2 more)")
     assert (work.values()["address"], work.values()["actors"]) == ("head:6379", 10)
     assert sum(each["images"] for each in work.values()["workers"]) == 2 * sum(range(1, 11))
 
 
 def test_this_process_alone() -> None:
     """The local engine joins nothing."""
-    with ray.join(OPTIONS) as others:
+    with ray.join(OPTIONS, print) as others:
         assert others is None
 
 

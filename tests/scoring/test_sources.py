@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frostline.errors import FrostlineError, InputError
-from frostline.scoring import local, sources
+from frostline.scoring import sources
 from helpers.images import archive, encoded, folder
 
 FILES = {
@@ -99,7 +99,7 @@ def test_a_list_gives_its_names(names: list[str], ending: str, last: bool) -> No
     """One a line or ended by NUL, with or without the last ending, whatever the names hold."""
     text = ending.join(names) + (ending if last and names else "")
     names = [name for name in names if name.strip()]
-    assert [os.fsdecode(name) for name in local._names(io.BytesIO(text.encode()))] == names
+    assert [os.fsdecode(name) for name in sources._names(io.BytesIO(text.encode()))] == names
 
 
 def test_a_list_longer_than_one_read(tmp_path: Path) -> None:

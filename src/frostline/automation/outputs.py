@@ -51,23 +51,22 @@ def drift(job: Path) -> float | None:
     return float(said["score"]) if "score" in said else None
 
 
-def questions(job: Path) -> list[dict[str, Any]]:
-    """A score job's questions of drift as rows of a table."""
+def indices(job: Path) -> list[dict[str, Any]]:
+    """A score job's indices of drift as rows of a table."""
     return [
-        {"question": each["how"], "index": each["psi"], "limit": each["limit"], "chance": each["chance"],
-         "beyond": "yes" if each["beyond"] else "no"}
-        for each in _drift(job).get("questions", {}).values()
+        {"index": each["title"], "PSI": each["psi"], "limit": each["limit"], "p-value": each["p_value"],
+         "above the limit": "yes" if each["above_limit"] else "no"}
+        for each in _drift(job).get("indices", {}).values()
     ]  # fmt: skip
 
 
-def beyond(job: Path) -> str:
-    """What of a score job is beyond its limit, in one line; "" for nothing."""
-    found = [
-        f"{each['how']}: {each['psi']:.3f} is above {each['limit']:g}"
-        for each in _drift(job).get("questions", {}).values()
-        if each["beyond"]
-    ]
-    return "; ".join(found)
+def above_limits(job: Path) -> str:
+    """Which indices of a score job are above their limits, in one line; "" for none."""
+    return "; ".join(
+        f"{each['title']}: PSI {each['psi']:.3f} is above {each['limit']:g}"
+        for each in _drift(job).get("indices", {}).values()
+        if each["above_limit"]
+    )
 
 
 def _drift(job: Path) -> dict[str, Any]:

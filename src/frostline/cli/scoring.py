@@ -31,7 +31,7 @@ from frostline.cli.app import command, on_cluster, run
     help="What the network computes in; auto is float32.",
 )
 @click.option(
-    "--batch-size", type=click.IntRange(1, 65536), help="Images at once, instead of a measured number."
+    "--batch-size", type=click.IntRange(1, 65536), help="Images per batch, instead of an autotuned number."
 )
 @click.option("--threads", type=click.IntRange(1, 1024), help="The network's threads on the CPU.")
 @click.option(
@@ -49,21 +49,21 @@ from frostline.cli.app import command, on_cluster, run
     type=click.Path(path_type=Path),
     help="A JSON file that describes a model of other origin.",
 )
-@click.option("--features", is_flag=True, help="Add what the network saw at the frost line to each row.")
+@click.option("--features", is_flag=True, help="Add the features at the frost line to each row.")
 @click.option(
     "--keep-features",
     is_flag=True,
-    help="Keep what the frozen layers make of each image, so that the next model on them needs its head alone.",
+    help="Cache the features of the frozen layers, so that the next model on them runs only its head.",
 )
 @click.option(
     "--drift",
     is_flag=True,
-    help="Compare with the model's test images; exit with 3 beyond the limits of params.yaml.",
+    help="Compare with the model's test images; exit with 3 above the limits of params.yaml.",
 )
 @click.option(
     "--drift-limit",
     type=click.FloatRange(0, min_open=True),
-    help="One limit for all questions of drift, instead of params.yaml's.",
+    help="One limit for all indices of drift, instead of params.yaml's.",
 )
 @click.option(
     "--engine",
@@ -92,11 +92,11 @@ def score(source: tuple[str, ...], listed: tuple[str, ...], **options: Any) -> N
 @click.option(
     "--limit",
     type=click.FloatRange(0, min_open=True),
-    help="One limit for all questions, instead of params.yaml's; above it, exit with 3.",
+    help="One limit for all indices, instead of params.yaml's; above it, exit with 3.",
 )
 def drift(scores: Path, model: str, limit: float | None) -> None:
-    """Say whether SCORES' images look, and are answered, as the model's test images.
+    """Compare SCORES' images and predictions with those of the model's test images.
 
-    What they look like is compared where they were scored with --drift.
+    Image statistics and features are compared where they were scored with --drift.
     """
     run("drift", scores, model=model, limit=limit)

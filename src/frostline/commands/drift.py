@@ -1,58 +1,70 @@
-"""drift: whether the images of a score job look, and were answered, as those that the model was tested on."""
+"""drift: whether the images of a score job, and its predictions, are distributed as those the model was tested on."""
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
-from frostline import files
+from frostline import files, paths
 from frostline.errors import InputError
-from frostline.evaluation import drift_page
 from frostline.files import printable
 from frostline.runtime.providers import VARIANTS
 from frostline.runtime.sessions import open_session, variant
-from frostline.scoring import job_drift, lookup, models
-from frostline.scoring.drift_indices import Tally
+from frostline.scoring import drift_report, lookup, models
+from frostline.scoring.drift import Limits, Tally
+from frostline.scoring.drift_baseline import INDICES
+from frostline.scoring.drift_report import Comparison
 
 COLUMNS = ("probs", "model", "height", "width", "brightness", "sharpness", "embedding")
 
 
 def run(scores: Path, *, model: str, limit: float | None = None) -> None:
-    """Write SCORES.drift.json and .html, put the figures into the job file; LimitError beyond a limit.
+    """Write SCORES.drift.json and .html, put the figures into the job file; LimitError above a limit.
 
-    `scores` is an output of `frostline score` by `model`, whose test images are the baseline; what they
-    look like is compared where it was scored with `--drift`. `limit` is one for every question, else params.yaml
-    names them. InputError for scores that cannot be read, of another model, or without one image, and for a
-    model without baseline.
+    `scores` is an output of `frostline score` by `model`, whose test images are the baseline; image statistics and
+    features are compared where it was scored with `--drift`. `limit` is one for every index, else params.yaml has
+    them. InputError for scores that cannot be read, of another model, or without one image, and for a model
+    without baseline.
     """
-    job_drift.require_packages()
-    limits = job_drift.limits(limit)
+    drift_report.require_packages()
+    wanted = limits(limit)
     path = models.resolve(model)
     session = open_session(path, device="cpu")
-    baseline = job_drift.baseline_of(session)
+    baseline = drift_report.baseline_of(session)
     if baseline is None:
-        raise InputError(f"{printable(path)}: {job_drift.NO_BASELINE}")
-    tally = Tally(baseline)
-    for table in _tables(scores, model, _hashes(path)):
-        job_drift.count(table, tally)
-    if not tally.images:
+        raise InputError(f"{printable(path)}: {drift_report.NO_BASELINE}")
+    comparison = Comparison(Tally(baseline), wanted, scores, model)
+    for _ in comparison.counted(_tables(scores, model, _hashes(path))):
+        pass
+    values = comparison.write(session.contract.classes)
+    if values is None:
         raise InputError(f"{printable(scores)}: not one image in it was scored")
-    said = job_drift.values(tally.drift(limits), classes=session.contract.classes)
-    job_drift.write(said, scores, page=partial(drift_page.page, scores=printable(scores), model=model))
-    job_drift.put_into_job(said, scores)
-    job_drift.tell(said, scores, print)
+    drift_report.put_into_job(values, scores)
+    drift_report.report(values, scores, print)
+
+
+def limits(one: float | None) -> Limits:
+    """`one` limit for every index, or those of params.yaml; InputError where there is none."""
+    if one is not None:
+        return dict.fromkeys(INDICES, one)
+    if not paths.PARAMS.is_file():
+        raise InputError(
+            f"there is no {paths.PARAMS} here to say how much drift is too much; name one limit, such as 0.25"
+        )
+    from frostline import config  # only here: a scorer has none
+
+    return config.load().drift.model_dump()
 
 
 def _tables(scores: Path, model: str, hashes: set[str]) -> Iterator[pa.Table]:
     """Some rows after another of what is compared."""
     for table in lookup.tables(scores, COLUMNS, needed=("probs", "model")):
-        good = table.filter(table["probs"].is_valid())
-        if strange := set(good["model"].to_pylist()) - hashes:
+        scored = table.filter(table["probs"].is_valid())
+        if strange := set(scored["model"].to_pylist()) - hashes:
             raise InputError(
                 f"{printable(scores)}: scored by another model ({min(strange)[:12]}) than {model} is now; score again"
             )
-        yield good
+        yield scored
 
 
 def _hashes(model: Path) -> set[str]:

@@ -1,7 +1,7 @@
-"""The baseline: how the test images of a model looked and were answered, in a few kilobytes of JSON. Pure.
+"""The baseline: statistics of a model's test images and of its predictions, in a few kilobytes of JSON. Pure.
 
-Every question is a histogram: answers have a bin a class, numbers have bins that hold a tenth of the test
-images each. The images of a job are counted into the same bins.
+Each index has one or more histograms: predicted classes have one bin per class, numbers have bins that hold a tenth
+of the test images each. The images of a job are counted into the same bins.
 """
 
 import json
@@ -17,17 +17,17 @@ from frostline.scoring.drift_stats import Floats, Sample
 
 KEY = "frostline.drift"  # of a model's metadata
 VERSION = 1
-MOST = 2000  # images that a baseline is made of: more would hardly move a tenth
-QUESTIONS = {
-    "size": "how large and how wide the images are",
-    "brightness": "how bright they are",
-    "sharpness": "how sharp they are",
-    "embedding": "what the network sees at the frost line",
-    "answers": "how often each class is answered",
-    "confidence": "how sure the answers are",
+MOST = 2000  # images that a baseline is made of: more would hardly move a decile
+INDICES = {  # by name, as in params.yaml: what a person reads
+    "size": "image size",
+    "brightness": "brightness",
+    "sharpness": "sharpness",
+    "embedding": "features at the frost line",
+    "answers": "predicted classes",
+    "confidence": "confidence",
 }
 _BINS = 10
-_FLAT = 1e-4  # of its size: what a projection that is always the same may differ by arithmetic
+_FLAT = 1e-4  # of its size: by how much a constant projection may vary in arithmetic
 
 Counts = npt.NDArray[np.int64]
 
@@ -47,18 +47,18 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Baseline:
-    """Histograms of `images` test images by question; mean and deviation of each projection of the embedding."""
+    """Histograms of `images` test images by index; mean and deviation of each projection of the embedding."""
 
     images: int
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
     histograms: Mapping[str, tuple[Histogram, ...]]
 
-    def count(self, found: Sample) -> dict[str, list[Counts]]:
-        """A sample in the baseline's bins; a question that it does not answer is left out."""
-        whole = {name: self._with_distance(name, values) for name, values in found.items()}
+    def count(self, sample: Sample) -> dict[str, list[Counts]]:
+        """A sample in the baseline's bins; an index that it has no numbers for is left out."""
+        whole = {name: self._with_distance(name, values) for name, values in sample.items()}
         return {
-            name: [each.count(column) for each, column in zip(histograms, whole[name].T, strict=True)]
+            name: [one.count(column) for one, column in zip(histograms, whole[name].T, strict=True)]
             for name, histograms in self.histograms.items()
             if name in whole
         }
@@ -67,13 +67,13 @@ class Baseline:
         return with_distance(values, self.mean, self.deviation) if name == "embedding" else values
 
 
-def make(found: Sample, *, classes: int) -> Baseline:
+def make(sample: Sample, *, classes: int) -> Baseline:
     """The baseline of a sample of the test images, at least one."""
     mean: tuple[float, ...] = ()
     deviation: tuple[float, ...] = ()
-    columns = dict(found)
+    columns = dict(sample)
     if "embedding" in columns:
-        mean, deviation = _spread(columns["embedding"])
+        mean, deviation = _mean_and_deviation(columns["embedding"])
         columns["embedding"] = with_distance(columns["embedding"], mean, deviation)
     return Baseline(
         images=len(columns["answers"]),
@@ -81,7 +81,7 @@ def make(found: Sample, *, classes: int) -> Baseline:
         deviation=deviation,
         histograms={
             name: tuple(_histogram(column, _edges(name, column, classes)) for column in columns[name].T)
-            for name in QUESTIONS
+            for name in INDICES
             if name in columns
         },
     )
@@ -91,7 +91,7 @@ def with_distance(values: Floats, mean: Sequence[float], deviation: Sequence[flo
     """(n, k) projections and, as one column more, how far they are from the mean in deviations.
 
     What is far from everything in another direction for each image shows in no single projection. One that
-    never differs (deviation 0) tells nothing and counts as 0.
+    never varies (deviation 0) says nothing and counts as 0.
     """
     wide = np.array(deviation, np.float32)
     alive = wide > 0
@@ -100,10 +100,10 @@ def with_distance(values: Floats, mean: Sequence[float], deviation: Sequence[flo
     return np.concatenate([values * alive, far], axis=1).astype(np.float32)
 
 
-def _spread(values: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _mean_and_deviation(values: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
     mean, wide = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64)
     flat = wide <= _FLAT * np.abs(values).max(axis=0)
-    return _plain(mean), _plain(np.where(flat, 0, wide))
+    return _float32s(mean), _float32s(np.where(flat, 0, wide))
 
 
 def _edges(name: str, values: Floats, classes: int) -> tuple[float, ...]:
@@ -116,7 +116,7 @@ def _edges(name: str, values: Floats, classes: int) -> tuple[float, ...]:
     middle = (ordered[place - 1] + ordered[np.minimum(place, count - 1)]) / np.float32(2)
     cuts, times = np.unique(middle, return_counts=True)
     after = np.nextafter(cuts[times > 1], np.float32(np.inf))
-    return _plain(np.unique(np.concatenate([cuts, after])))
+    return _float32s(np.unique(np.concatenate([cuts, after])))
 
 
 def _histogram(values: Floats, edges: tuple[float, ...]) -> Histogram:
@@ -124,7 +124,7 @@ def _histogram(values: Floats, edges: tuple[float, ...]) -> Histogram:
     return Histogram(edges, tuple(empty.count(values).tolist()))
 
 
-def _plain(values: npt.NDArray[Any]) -> tuple[float, ...]:
+def _float32s(values: npt.NDArray[Any]) -> tuple[float, ...]:
     """As float32, in the fewest digits that are it."""
     return tuple(float(str(each)) for each in values.astype(np.float32))
 

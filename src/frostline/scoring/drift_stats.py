@@ -1,4 +1,4 @@
-"""What an image looks like, told in a few numbers, and what a network sees in it, in a few more. Pure."""
+"""Statistics of an image for drift: its size, brightness and sharpness, and a projection of its features. Pure."""
 
 import functools
 from collections.abc import Mapping
@@ -8,22 +8,22 @@ import numpy.typing as npt
 
 from frostline import images
 
-LOOKS = ("height", "width", "brightness", "sharpness")
+IMAGE_STATS = ("height", "width", "brightness", "sharpness")
 PROJECTIONS = 16
 _STEP = 0.01  # of a confidence: less is arithmetic, of another precision or processor
 _LUMA = np.array([299, 587, 114], np.int32)  # Rec. 601, in thousandths
 
 Floats = npt.NDArray[np.float32]
-Sample = Mapping[str, Floats]  # by question, (n, k): k numbers of each of n images
+Sample = Mapping[str, Floats]  # by index, (n, k): k numbers of each of n images
 
 
-def look(content: bytes, pixels: npt.NDArray[np.uint8]) -> dict[str, float]:
-    """LOOKS of an image file: its size as a viewer shows it, and `seen` of its (H, W, 3) pixels as decoded."""
+def image_stats(content: bytes, pixels: npt.NDArray[np.uint8]) -> dict[str, float]:
+    """IMAGE_STATS of an image file: its size as a viewer shows it, `pixel_stats` of its (H, W, 3) decoded pixels."""
     height, width = images.size(content)
-    return {"height": height, "width": width, **seen(pixels)}
+    return {"height": height, "width": width, **pixel_stats(pixels)}
 
 
-def seen(pixels: npt.NDArray[np.uint8]) -> dict[str, float]:
+def pixel_stats(pixels: npt.NDArray[np.uint8]) -> dict[str, float]:
     """Brightness, the mean grey, and sharpness, the variance of the grey's Laplacian, both of 0 to 255 levels.
 
     Of the pixels that the network gets, so that a small image blown up shows. The Laplacian's variance as a
@@ -58,19 +58,19 @@ def _signs(width: int) -> Floats:
     return bits.astype(np.float32) * 2 - 1
 
 
-def sample(*, probs: Floats, looks: Mapping[str, Floats], embedding: Floats | None) -> dict[str, Floats]:
-    """What is compared of n images, by question: as far as it is known.
+def sample(*, probs: Floats, stats: Mapping[str, Floats], embedding: Floats | None) -> dict[str, Floats]:
+    """What is compared of n images, by index: as far as it is known.
 
-    probs: (n, C). looks: LOOKS, each (n,), or nothing. embedding: what `project` gave.
+    probs: (n, C). stats: IMAGE_STATS, each (n,), or nothing. embedding: what `project` gave.
     """
-    found = {
+    values = {
         "answers": probs.argmax(axis=1)[:, None].astype(np.float32),
         "confidence": np.round(probs.max(axis=1) / _STEP)[:, None].astype(np.float32) * np.float32(_STEP),
     }
-    if looks:
-        height, width, brightness, sharpness = (np.asarray(looks[name], np.float32) for name in LOOKS)
-        found["size"] = np.stack([np.sqrt(height * width), width / height], axis=1)
-        found["brightness"], found["sharpness"] = brightness[:, None], sharpness[:, None]
+    if stats:
+        height, width, brightness, sharpness = (np.asarray(stats[name], np.float32) for name in IMAGE_STATS)
+        values["size"] = np.stack([np.sqrt(height * width), width / height], axis=1)
+        values["brightness"], values["sharpness"] = brightness[:, None], sharpness[:, None]
     if embedding is not None:
-        found["embedding"] = np.asarray(embedding, np.float32)
-    return found
+        values["embedding"] = np.asarray(embedding, np.float32)
+    return values

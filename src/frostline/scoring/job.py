@@ -1,4 +1,4 @@
-"""What a score job did: the JSON beside its output."""
+"""What a score job did: the JSON beside its output, and the lines that a person reads."""
 
 import os
 import platform
@@ -11,12 +11,14 @@ from frostline.errors import FrostlineError
 from frostline.files import digest, printable, read_json, sha256_file
 from frostline.runtime.contract import to_values
 from frostline.runtime.sessions import Session
-from frostline.scoring import journal, output_paths
-from frostline.scoring.feature_cache import Kept
-from frostline.scoring.merge import Merged
-from frostline.scoring.plan import Pace, Plan
-from frostline.scoring.ray import Elsewhere
+from frostline.scoring import output_paths
+from frostline.scoring.feature_cache import FeatureCache
+from frostline.scoring.plan import Plan, skipped_files
+from frostline.scoring.ray import RayWorkers
+from frostline.scoring.tuning import Batch
+from frostline.scoring.writers import Merged, ScoreCounts
 
+SHOWN = 10  # predicted labels
 PACKAGES = ("frostline", "numpy", "onnxruntime-gpu", "pillow", "pyarrow")
 
 
@@ -24,19 +26,19 @@ PACKAGES = ("frostline", "numpy", "onnxruntime-gpu", "pillow", "pyarrow")
 class Job:
     """A finished score job.
 
-    `skipped` is None where the other files were not counted; `kept` None where features were not kept;
-    `resumed` rows were there at its start; `elsewhere` None where this process worked.
+    `skipped` is None where the other files were not counted, `cache` where no features were cached, `workers` where
+    this process worked, `drift` where it was not measured; `resumed` rows were there at its start.
     """
 
     plan: Plan
     skipped: int | None
     merged: Merged
-    pace: Pace
-    kept: Kept | None
+    batch: Batch
+    cache: FeatureCache | None
     resumed: int
     seconds: dict[str, float]
-    elsewhere: Elsewhere | None = None
-    drift: dict[str, Any] | None = None  # None where it was not measured
+    workers: RayWorkers | None = None
+    drift: dict[str, Any] | None = None
 
     @property
     def rate(self) -> float:
@@ -46,22 +48,22 @@ class Job:
     @property
     def where(self) -> str:
         """The provider that most of the work ran on: the trunk's where images went through it."""
-        if self.elsewhere:
-            return self.elsewhere.where
-        trunk = self.kept.trunk if self.kept else None
+        if self.workers:
+            return self.workers.where
+        trunk = self.cache.trunk if self.cache else None
         return (trunk or self.plan.session).provider
 
     @property
     def _streams(self) -> int | None:
         """How many batches the network here took at once; None where others computed."""
-        if self.elsewhere:
+        if self.workers:
             return None
-        return ((self.kept.trunk if self.kept else None) or self.plan.session).streams
+        return ((self.cache.trunk if self.cache else None) or self.plan.session).streams
 
     def values(self) -> dict[str, Any]:
         """The whole job file: what was scored, by which model, where, how fast, with what result."""
         path = printable(self.plan.out.absolute())
-        tally = self.merged.tally
+        counts = self.merged.counts
         return {
             "job": 1,
             "identity": digest(self.plan.identity),
@@ -70,24 +72,24 @@ class Job:
             "output": {"path": path, "sha256": sha256_file(self.plan.out), "rows": self.merged.rows},
             "model": _model(self.plan.model, self.plan.session),
             "note": self.plan.session.contract.note,
-            "engine": self.elsewhere.values() if self.elsewhere else {"name": "local"},
-            "provider": None if self.elsewhere else _provider(self.plan.session),
-            "device": None if self.elsewhere else self.plan.session.device,
+            "engine": self.workers.values() if self.workers else {"name": "local"},
+            "provider": None if self.workers else _provider(self.plan.session),
+            "device": None if self.workers else self.plan.session.device,
             "precision": self.plan.session.precision,
-            "batch_size": self.pace.batch_size,
+            "batch_size": self.batch.size,
             "streams": self._streams,
-            "tuning": self.pace.tuned.measured if self.pace.tuned else None,
-            "kept": _kept(self.kept) if self.kept else None,
+            "tuning": self.batch.tuned.measured if self.batch.tuned else None,
+            "feature_cache": _feature_cache(self.cache) if self.cache else None,
             "options": asdict(self.plan.options),
             "counts": {
                 "found": self.merged.rows,
-                "scored": tally.scored,
-                "abstained": tally.abstained,
-                "unreadable": tally.unreadable,
+                "scored": counts.scored,
+                "abstained": counts.abstained,
+                "unreadable": counts.unreadable,
                 "skipped": self.skipped,
                 "resumed": self.resumed,
             },
-            "labels": dict(tally.labels),
+            "labels": dict(counts.labels),
             "seconds": {step: round(spent, 3) for step, spent in self.seconds.items()},
             "images_per_second": self.rate,
             "host": host(),
@@ -97,7 +99,7 @@ class Job:
 
 def finished(plan: Plan) -> bool:
     """Whether this very job's output and job file stand, with no shards left to merge."""
-    if not plan.out.is_file() or journal.path_of(plan.out).exists():
+    if not plan.out.is_file() or output_paths.parts(plan.out).exists():
         return False
     try:
         written = read_json(output_paths.job_file(plan.out), made_by="frostline score")
@@ -112,14 +114,18 @@ def _model(path: Path, session: Session) -> dict[str, Any]:
 
 
 def _provider(session: Session) -> dict[str, str]:
-    told = {"asked": session.asked, "used": session.provider, "why": session.why}
-    return told | {"proof": session.proof}
+    return {
+        "asked": session.asked,
+        "used": session.provider,
+        "why": session.why,
+        "proof": session.proof,
+    }
 
 
-def _kept(kept: Kept) -> dict[str, Any]:
-    """Which trunk's features were kept, how many were there, how many made, and where."""
-    trunk = {"trunk": kept.head.trunk, "reused": kept.reused, "forwarded": kept.forwarded}
-    return trunk | {"provider": _provider(kept.trunk) if kept.trunk else None}
+def _feature_cache(cache: FeatureCache) -> dict[str, Any]:
+    """Which trunk's features were cached, how many were there, how many were computed, and where."""
+    trunk = {"trunk": cache.head.trunk, "reused": cache.reused, "computed": cache.computed}
+    return trunk | {"provider": _provider(cache.trunk) if cache.trunk else None}
 
 
 def one_line(text: str) -> str:
@@ -141,3 +147,39 @@ def host() -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in PACKAGES},
     }
+
+
+def lines(done: Job) -> list[str]:
+    """What was scored, how fast, what was predicted, what was written; FrostlineError where nothing could be."""
+    counts, out = done.merged.counts, printable(done.plan.out)
+    if not counts.scored:
+        raise FrostlineError(
+            f"none of {done.merged.rows} images could be scored (first: {counts.first_error}); "
+            f"{out} has a row with the reason for each"
+        )
+    text = [f"{_counted(done)}: {done.rate:g} images/s on {done.where}"]
+    if done.workers and done.workers.finished:
+        text.append(done.workers.text())
+    if done.cache:
+        text.append(f"features: {done.cache.reused} from the cache, {done.cache.computed} computed")
+    if done.resumed:
+        text.append(f"resumed: {done.resumed} rows already done")
+    text += labels(counts)
+    text.append(f"Wrote {out} (one row per image) and {printable(output_paths.job_file(done.plan.out))}")
+    note = done.plan.session.contract.note
+    return [*text, note] if note else text
+
+
+def _counted(done: Job) -> str:
+    counts, least = done.merged.counts, done.plan.options.min_confidence
+    abstained = f", {counts.abstained} abstained (confidence below {least:g})" if counts.abstained else ""
+    unreadable = f", {counts.unreadable} unreadable" if counts.unreadable else ""
+    return f"{counts.scored} images scored{abstained}{unreadable}{skipped_files(done.skipped)}"
+
+
+def labels(counts: ScoreCounts) -> list[str]:
+    """The most frequent predictions, each on a line."""
+    text = [f"  {count:>8}  {one_line(label)}" for label, count in counts.labels.most_common(SHOWN)]
+    if len(counts.labels) > SHOWN:
+        text.append(f"  {'':>8}  and {len(counts.labels) - SHOWN} more labels")
+    return text

@@ -23,17 +23,11 @@ import pyarrow as pa
 from frostline.errors import FrostlineError, InputError
 from frostline.features.executor import Item
 from frostline.files import printable, write_json, writing
+from frostline.scoring import output_paths
+from frostline.scoring.rows import FINGERPRINT
 
-MARK = "mark"  # a shard's column beside those of the output
 SHARD_ROWS, SHARD_SECONDS = 1024, 10.0  # what a kill can cost
-# A finished job's files: the output's name and more.
-WRITTEN = ("", ".job.json", ".drift.json", ".drift.html")
 _IDENTITY, _LOCK = "identity.json", "lock"
-
-
-def path_of(out: Path) -> Path:
-    """The folder of an output's shards: `scores.parquet.parts` beside `scores.parquet`."""
-    return out.with_name(out.name + ".parts")
 
 
 @dataclass
@@ -71,19 +65,20 @@ class Journal:
         self._since = time.monotonic()
 
     def tables(self) -> Iterator[pa.Table]:
-        """Every shard in order, its rows with their marks; one is in memory at a time."""
+        """Every shard in order, its rows with their fingerprints; one is in memory at a time."""
         for path, _ in _shards(self.folder):
             yield _read(path)
 
-    def skip(self, items: Iterator[Item]) -> None:
-        """Move past the items that have rows; InputError where the source is not what it was then."""
+    def without_rows(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items that have no row yet; InputError where the source is not what it was when the rows were made."""
         for table in self.tables():
-            for name, mark in zip(table["path"].to_pylist(), table[MARK].to_pylist(), strict=True):
-                found = next(items, None)
-                if found is None or found.name != name:
-                    raise self._changed(name, "is gone" if found is None else f"is now {found.name}")
-                if mark and found.fingerprint() != mark:
+            for name, then in zip(table["path"].to_pylist(), table[FINGERPRINT].to_pylist(), strict=True):
+                item = next(items, None)
+                if item is None or item.name != name:
+                    raise self._changed(name, "is gone" if item is None else f"is now {item.name}")
+                if then and item.fingerprint() != then:
                     raise self._changed(name, "has another content or time")
+        return items
 
     def _changed(self, name: str, how: str) -> InputError:
         return InputError(
@@ -100,9 +95,9 @@ def open_journal(out: Path, identity: dict[str, Any], *, resume: bool) -> Iterat
     and one of the same is taken up only with `resume`. A job that fails before its first shard leaves
     nothing behind.
     """
-    folder = path_of(out)
+    folder = output_paths.parts(out)
     with _locked(folder):
-        _sweep(out, folder)
+        _remove_leftovers(out, folder)
         journal = Journal(folder, done=sum(rows for _, rows in _shards(folder)))
         _require_same(folder, identity, done=journal.done, resume=resume)
         write_json(folder / _IDENTITY, identity)
@@ -115,11 +110,11 @@ def open_journal(out: Path, identity: dict[str, Any], *, resume: bool) -> Iterat
             if not journal.done:
                 shutil.rmtree(folder, ignore_errors=True)
             elif isinstance(error, FrostlineError):
-                raise type(error)(f"{error}; {_kept(journal)}") from error
+                raise type(error)(f"{error}; {_rows_kept(journal)}") from error
             raise
 
 
-def _kept(journal: Journal) -> str:
+def _rows_kept(journal: Journal) -> str:
     return f"{journal.done} finished rows are kept, go on with --resume"
 
 
@@ -136,11 +131,11 @@ def sweep_finished(out: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def _sweep(out: Path, folder: Path) -> None:
+def _remove_leftovers(out: Path, folder: Path) -> None:
     """What kills left of this output: files half written, folders of finished jobs, shards after a gap."""
     sweep_finished(out)
-    for more in WRITTEN:
-        for left in out.parent.glob(f".????????.{glob.escape(out.name)}{more}"):
+    for ending in output_paths.ENDINGS:
+        for left in out.parent.glob(f".????????.{glob.escape(out.name)}{ending}"):
             if left.is_dir():
                 shutil.rmtree(left, ignore_errors=True)
             else:
@@ -215,15 +210,15 @@ def _identity(folder: Path) -> dict[str, Any]:
 
 def _shards(folder: Path) -> list[tuple[Path, int]]:
     """Shards and their numbers of rows, as far as each begins where the one before ends."""
-    found: list[tuple[Path, int]] = []
+    shards: list[tuple[Path, int]] = []
     at = 0
     for path in sorted(folder.glob("[0-9]*-*.arrow")):
         start, _, rows = path.stem.partition("-")
         if int(start) != at or not _is_whole(path):
             break
-        found.append((path, int(rows)))
+        shards.append((path, int(rows)))
         at += int(rows)
-    return found
+    return shards
 
 
 def _is_whole(path: Path) -> bool:

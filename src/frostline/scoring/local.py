@@ -1,13 +1,13 @@
-"""Sources on this machine: a folder, a glob, a list of names, one image, an archive."""
+"""Sources on this machine: a folder, a glob, one image, an archive."""
 
 import functools
 import glob
 import os
 import platform
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Protocol
+from typing import Any
 
 from frostline.datasets.archives import check_size
 from frostline.datasets.listing import in_order, is_image, walk_images
@@ -15,28 +15,6 @@ from frostline.datasets.source import open_source
 from frostline.errors import FrostlineError, InputError
 from frostline.features.executor import Item
 from frostline.files import printable
-
-
-class Source(Protocol):
-    """Items in one stable order, however often it is asked.
-
-    `where` names it for people, `readers` are the threads that reading is worth beyond one for each
-    processor, `others` the files passed over so far (None where nobody counts).
-    """
-
-    where: str
-    readers: int
-
-    def items(self) -> Iterator[Item]: ...
-
-    @property
-    def others(self) -> int | None: ...
-
-    def count(self) -> int | None: ...
-
-    def state(self) -> Any: ...
-
-    def close(self) -> None: ...
 
 
 class Local:
@@ -58,7 +36,7 @@ class Local:
         """Nothing is held open."""
 
 
-def mark(path: str | Path) -> str:
+def fingerprint(path: str | Path) -> str:
     """Size and time of change of a file; "" where there is none."""
     try:
         status = os.stat(path)  # noqa: PTH116 - of a text, which is much less work than of a Path
@@ -76,7 +54,7 @@ def item(name: str, path: Path) -> Item:
     """A file as an item of that name."""
     path = path.absolute()
     place = printable(path)
-    return Item(name, functools.partial(_read, path), functools.partial(mark, path), place)
+    return Item(name, functools.partial(_read, path), functools.partial(fingerprint, path), place)
 
 
 class Folder(Local):
@@ -114,7 +92,10 @@ class Folder(Local):
                 odd.add(name)
             path = folder + raw
             yield Item(
-                name, functools.partial(self._read, path), functools.partial(mark, path), f"{root}/{name}"
+                name,
+                functools.partial(self._read, path),
+                functools.partial(fingerprint, path),
+                f"{root}/{name}",
             )
 
     def count(self) -> int | None:
@@ -126,7 +107,7 @@ class Folder(Local):
         return printable(self.root.absolute())
 
     def _count_other(self, name: str) -> None:
-        if _kept(name):
+        if _is_visible(name):
             self.others = (self.others or 0) + 1
 
     def _read(self, path: str) -> bytes:
@@ -149,7 +130,7 @@ def _identity(root: Path) -> tuple[int, int] | None:
     return (status.st_dev, status.st_ino)
 
 
-def _kept(name: str) -> bool:
+def _is_visible(name: str) -> bool:
     """Neither hidden nor litter: it would be listed if only it were called .png."""
     return is_image(str(PurePosixPath(name).with_suffix(".png")))
 
@@ -170,41 +151,6 @@ class Glob(Local):
     def state(self) -> Any:
         """The pattern and where it was asked."""
         return [self.where, printable(Path.cwd())]
-
-
-class Listed(Local):
-    """Names in a file or on standard input: one a line, or ended by NUL as `find -print0` writes them.
-
-    Every line is a row, whatever its suffix; empty lines are none. Paths go from the current folder.
-    """
-
-    def __init__(self, file: IO[bytes], *, where: str, open_word: Callable[[str], Item]) -> None:
-        self.where = where
-        self._file, self._open_word = file, open_word
-
-    def items(self) -> Iterator[Item]:
-        """One item a name, in the order of the list."""
-        for raw in _names(self._file):
-            name = os.fsdecode(raw)
-            made = self._open_word(name)
-            yield Item(printable(name), made.read, made.fingerprint)
-
-    def close(self) -> None:
-        """Close the list."""
-        self._file.close()
-
-
-def _names(file: IO[bytes]) -> Iterator[bytes]:
-    """Names from a stream, whose first piece tells how they end."""
-    rest = file.readline()
-    end = b"\0" if b"\0" in rest else b"\n"
-    while rest:
-        *names, rest = rest.split(end)
-        yield from (name.removesuffix(b"\r") for name in names if name.strip())
-        more = file.read1(2**16) if hasattr(file, "read1") else file.read(2**16)
-        if not more and rest.strip():
-            yield rest.removesuffix(b"\r")
-        rest = rest + more if more else b""
 
 
 class Single(Local):
@@ -240,7 +186,7 @@ class Archive(Local):
 
     def items(self) -> Iterator[Item]:
         """Its images in stable order; what changes in one changes the archive."""
-        same, place = mark(self.path), printable(self.path.absolute())
+        same, place = fingerprint(self.path), printable(self.path.absolute())
         for name in self._source.names():
             yield Item(
                 name,
@@ -254,8 +200,8 @@ class Archive(Local):
         return len(self._source.names())
 
     def state(self) -> Any:
-        """Its place and the file's own mark: one that was changed is another."""
-        return [printable(self.path.absolute()), mark(self.path)]
+        """Its place and the file's own fingerprint: one that was changed is another."""
+        return [printable(self.path.absolute()), fingerprint(self.path)]
 
     def close(self) -> None:
         """Release the archive."""
@@ -268,4 +214,4 @@ def _others_in(path: Path) -> int | None:
         return None
     with zipfile.ZipFile(path) as archive:
         names = [info.filename for info in archive.infolist() if not info.is_dir()]
-    return sum(_kept(name) and not is_image(name) for name in names)
+    return sum(_is_visible(name) and not is_image(name) for name in names)

@@ -7,12 +7,34 @@ from pathlib import Path
 
 from frostline.errors import InputError
 from frostline.files import printable
-from frostline.scoring import journal, writers
+from frostline.scoring import writers
+
+# A job's files: the output's name and each of these.
+ENDINGS = ("", ".job.json", ".drift.json", ".drift.html")
 
 
 def job_file(out: Path) -> Path:
     """The job file of an output: `scores.parquet.job.json` beside `scores.parquet`."""
-    return out.with_name(out.name + ".job.json")
+    return _beside(out, ".job.json")
+
+
+def drift_file(out: Path) -> Path:
+    """The figures of drift: `scores.parquet.drift.json`."""
+    return _beside(out, ".drift.json")
+
+
+def drift_page(out: Path) -> Path:
+    """The page about drift: `scores.parquet.drift.html`."""
+    return _beside(out, ".drift.html")
+
+
+def parts(out: Path) -> Path:
+    """The folder of rows while a job runs: `scores.parquet.parts`."""
+    return _beside(out, ".parts")
+
+
+def _beside(out: Path, ending: str) -> Path:
+    return out.with_name(out.name + ending)
 
 
 def require_writable(out: Path, words: Sequence[str]) -> None:
@@ -22,7 +44,7 @@ def require_writable(out: Path, words: Sequence[str]) -> None:
         raise InputError(f"--out {printable(out)}: is a folder; name a file in it")
     # realpath, for Path.resolve raises on a link to itself
     given = {os.path.realpath(word.removeprefix("@")) for word in words}
-    if given & {os.path.realpath(path) for path in (out, job_file(out), journal.path_of(out))}:
+    if given & {os.path.realpath(path) for path in (out, job_file(out), parts(out))}:
         raise InputError(f"--out {printable(out)}: would overwrite the source; name another file")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
-"""A score job before its work: what it reads, which network answers where, what its rows depend on."""
+"""A score job before its work: its options, the source, the model that is open, and what its rows depend on."""
 
-import functools
+import dataclasses
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,123 +9,169 @@ from typing import Any
 
 from frostline.errors import InputError
 from frostline.features.executor import Item
+from frostline.runtime import providers
 from frostline.runtime.foreign_models import Foreign
 from frostline.runtime.parts import Head, open_head, open_trunk
-from frostline.runtime.sessions import Session, open_session
-from frostline.scoring import tuning
-from frostline.scoring.local import Source
-from frostline.scoring.options import Options
-from frostline.scoring.tuning import Tuned
+from frostline.runtime.sessions import DEVICES, PRECISIONS, Session, open_session
+from frostline.scoring.sources import Source
 
-GPU_BATCH = 128  # of GPUs that are elsewhere
+ENGINES = ("local", "ray")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a source is scored; InputError for a value out of its range, named as on the command line.
+
+    Where the network runs (`device`, `precision`) and how fast (`batch_size`, `threads`; None: autotuned, and one
+    for each processor); what a row holds (`top_k` labels ranked, a label only from `min_confidence` up,
+    `features`); whether the features of the frozen layers are kept for the next model (`keep_features`); whether
+    this process works (`engine` local) or a Ray cluster, the one at `ray_address` or one of this machine's own;
+    whether the images are compared with the model's test images (`drift`), with one limit for every index
+    (`drift_limit`) or the caller's.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    batch_size: int | None = None
+    threads: int | None = None
+    top_k: int = 5
+    min_confidence: float = 0.0
+    features: bool = False
+    keep_features: bool = False
+    engine: str = "local"
+    ray_address: str | None = None
+    drift: bool = False
+    drift_limit: float | None = None
+
+    def __post_init__(self) -> None:
+        for option, known in (("device", DEVICES), ("precision", PRECISIONS), ("engine", ENGINES)):
+            if (value := getattr(self, option)) not in known:
+                raise InputError(f"--{option} {value}: use one of {', '.join(known)}")
+        _require_in_range(self)
+        _require_compatible(self)
+
+    @property
+    def exact_precision(self) -> str:
+        """What the network computes in: `auto` never gives accuracy up unasked."""
+        return "float32" if self.precision == "auto" else self.precision
+
+    @property
+    def rows(self) -> dict[str, Any]:
+        """What decides the content of a row, whatever its speed."""
+        more = {name: True for name in ("keep_features", "drift") if getattr(self, name)}
+        return {"top_k": self.top_k, "min_confidence": self.min_confidence, "features": self.features, **more}
+
+
+def _require_in_range(options: Options) -> None:
+    if options.threads is not None and options.threads < 1:
+        raise InputError(f"--threads {options.threads}: use 1 or more")
+    if options.batch_size is not None and not 1 <= options.batch_size <= 65536:
+        raise InputError(f"--batch-size {options.batch_size}: use 1 to 65536")
+    if options.top_k < 1:
+        raise InputError(f"--top-k {options.top_k}: use 1 or more (more than there are classes means all)")
+    if not 0 <= options.min_confidence <= 1:
+        raise InputError(f"--min-confidence {options.min_confidence:g}: use 0 to 1")
+
+
+def _require_compatible(options: Options) -> None:
+    if options.engine == "local" and options.ray_address:
+        raise InputError(f"--ray-address {options.ray_address}: only with --engine ray")
+    if options.engine == "ray" and options.keep_features:
+        raise InputError("--keep-features: works in this process only; use --engine local, or leave it out")
+    if options.drift_limit is not None and not options.drift:
+        raise InputError(f"--drift-limit {options.drift_limit:g}: only with --drift")
+    if options.drift and options.keep_features:
+        raise InputError(
+            "--drift: measures every image, which --keep-features avoids; leave out one of the two"
+        )
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One source to be scored by one model into one output; `items` are the source's, from the first on.
+    """One source to be scored by one model into one output. Nothing in it changes while the job runs.
 
     `session` is the network; where features are kept it is the head alone, and `head` says of which trunk.
-    `foreign` describes a model of other origin.
+    `foreign` describes a model of other origin. `identity` is all that decides the output's rows, the source as it
+    was when the job began: only a job with the same may go on with another's shards.
     """
 
     source: Source
-    items: Iterator[Item]
     model: Path
     session: Session
     out: Path
     options: Options
+    identity: dict[str, Any]
     head: Head | None = None
     foreign: Foreign | None = None
 
-    @functools.cached_property  # as it was when the job began
-    def identity(self) -> dict[str, Any]:
-        """All that decides the output's rows: only a job with the same may go on with another's shards."""
-        return {
-            "source": self.source.state(),
-            "model": self.session.sha256,
-            "precision": self.session.precision,
-            **self.options.rows,
-        }
+
+def make(source: Source, model: Path, *, out: Path, options: Options, foreign: Foreign | None = None) -> Plan:
+    """Open the model as the options want it; the errors of `open_session` and `open_head`."""
+    head = _head(model, options, foreign) if options.keep_features else None
+    session = head.session if head else _session(model, options, foreign)
+    identity = {
+        "source": source.state(),
+        "model": session.sha256,
+        "precision": session.precision,
+        **options.rows,
+    }
+    return Plan(source, model, session, out, options, identity, head, foreign)
 
 
-@dataclass(frozen=True)
-class Pace:
-    """Images at once; how fast the network alone was with them, None where nobody measured; whether just now."""
-
-    batch_size: int
-    tuned: Tuned | None = None
-    now: bool = False
+def _head(model: Path, options: Options, foreign: Foreign | None) -> Head:
+    if foreign:
+        raise InputError("--keep-features: a model of other origin has no trunk; leave out one of the two")
+    return open_head(model, precision=options.exact_precision, threads=options.threads)
 
 
-def make(  # noqa: PLR0913  # what a job is made of
-    source: Source,
-    model: Path,
-    described: Foreign | None,
-    *,
-    out: Path,
-    options: Options,
-    here: Options | None = None,
-) -> Plan:
-    """Open the network as `here` wants it, else as the options do.
-
-    InputError where the source has no image.
-    """
-    items = _some(source)
-    if options.keep_features:
-        if described:
-            raise InputError(
-                "--keep-features: a model of other origin has no trunk; leave out one of the two"
-            )
-        precision = "float32" if options.precision == "auto" else options.precision
-        head = open_head(model, precision=precision, threads=options.threads)
-        return Plan(source, items, model, head.session, out, options, head)
-    opening = here or options
+def _session(model: Path, options: Options, foreign: Foreign | None) -> Session:
+    here = _of_this_process(options)
     session = open_session(
         model,
-        device=opening.device,
-        precision=opening.precision,
-        threads=opening.threads,
-        features=opening.features,
+        device=here.device,
+        precision=here.precision,
+        threads=here.threads,
+        features=here.features,
         parallel=True,
-        foreign=described,
+        foreign=foreign,
     )
     if options.drift:
         session.give_features()
-    return Plan(source, items, model, session, out, options, foreign=described)
+    return session
 
 
-def trunk(head: Head, options: Options) -> Session:
-    """The trunk below a head, opened as the options want it."""
-    return open_trunk(head, device=options.device, threads=options.threads)
-
-
-def pace(session: Session, options: Options, *, gpus: bool = False) -> Pace:
-    """A batch size as given, or as measured; the session is settled on it.
-
-    For `gpus` of other machines nothing can be measured here.
+def _of_this_process(options: Options) -> Options:
+    """How this process opens the network: as it is asked to, or, where a cluster works, for the contract and a
+    batch size alone, on no GPU, which is an actor's. InputError where a GPU asked for does not compute in the
+    precision.
     """
-    if gpus:
-        return Pace(options.batch_size or GPU_BATCH)
-    if options.batch_size is not None:
-        found = Pace(options.batch_size)
-    else:
-        best, now = tuning.tuned(session)
-        found = Pace(best.batch_size, best, now)
-    session.bind(found.batch_size)
-    return found
+    if options.engine == "local":
+        return options
+    device = options.device
+    if device in {"cuda", "tensorrt"}:
+        providers.require_precision(device, options.exact_precision)
+        device = "cpu"
+    elif device == "auto" and options.precision != "bfloat16" and providers.gpus():
+        device = "cpu"
+    return dataclasses.replace(options, device=device, threads=options.threads or 1)
 
 
-def _some(source: Source) -> Iterator[Item]:
-    """The source's items; InputError where there is none."""
+def open_trunk_of(plan: Plan, head: Head) -> Session:
+    """The trunk below a plan's head, on the device of its options."""
+    return open_trunk(head, device=plan.options.device, threads=plan.options.threads)
+
+
+def images_of(source: Source) -> Iterator[Item]:
+    """The source's items, from the first on; InputError where there is none."""
     items = source.items()
     first = next(items, None)
     if first is None:
         raise InputError(
-            f"no images in {source.where}{passed_over(source.others)}; name a folder that has some"
+            f"no images in {source.where}{skipped_files(source.others)}; name a folder that has some"
         )
     return itertools.chain([first], items)
 
 
-def passed_over(others: int | None) -> str:
+def skipped_files(others: int | None) -> str:
     """What to say of files that are no images."""
     return f", {others} other files skipped" if others else ""

@@ -1,9 +1,8 @@
-"""A plan's network for the actors of a cluster, and who worked on it."""
+"""A score job on a Ray cluster: the network for its actors, and which of them did how much."""
 
 import contextlib
-import dataclasses
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,23 +10,21 @@ import numpy as np
 
 from frostline.errors import FrostlineError
 from frostline.features import ray_cluster
-from frostline.features.executor import Block, Decode, Measure
+from frostline.features.executor import Block, Decode, Item, Measure
 from frostline.features.ray_actors import Actor
 from frostline.features.ray_cluster import Cluster, Pool
-from frostline.runtime import providers
 from frostline.runtime.contract import FEATURES
 from frostline.runtime.foreign_models import Foreign
 from frostline.runtime.sessions import Session, open_session
-from frostline.scoring.options import Options
-from frostline.scoring.plan import Plan
+from frostline.scoring.plan import Options, Plan
 
 SHOWN = 8  # actors
 _GPU = ("auto", "cuda", "tensorrt")
 
 
 @dataclass
-class Opening:
-    """A network that opens where it is first called: what is needed for it travels, an open session does not."""
+class LazySession:
+    """A session that opens where it is first called: what is needed for it travels, an open one does not."""
 
     content: bytes = field(repr=False)
     device: str
@@ -49,10 +46,10 @@ class Opening:
         """Where it runs, as the job file tells it; nothing before the first call."""
         if self._session is None:
             return {}
-        said = self._session
+        session = self._session
         return {
-            "asked": said.asked, "used": said.provider, "why": said.why, "proof": said.proof,
-            "device": said.device, "precision": said.precision,
+            "asked": session.asked, "used": session.provider, "why": session.why, "proof": session.proof,
+            "device": session.device, "precision": session.precision,
         }  # fmt: skip
 
     def _open(self) -> Session:
@@ -70,22 +67,29 @@ class Opening:
 
 
 @dataclass
-class Elsewhere:
+class RayWorkers:
     """A joined cluster with its pool of actors, and how many images each of them has finished."""
 
     cluster: Cluster
     pool: Pool
+    tell: Callable[[str], None]
     finished: Counter[tuple[int, str]] = field(default_factory=Counter)  # by process and machine
     about: dict[tuple[int, str], dict[str, str]] = field(default_factory=dict)
 
     def blocks(
-        self, plan: Plan, *, decode: Decode, batch_size: int, measure: Measure | None = None
+        self,
+        plan: Plan,
+        items: Iterator[Item],
+        *,
+        decode: Decode,
+        batch_size: int,
+        measure: Measure | None = None,
     ) -> Generator[Block, None, None]:
-        """Blocks of the plan's items, as the local engine gives them."""
+        """Blocks of the items, as the local engine gives them."""
         return ray_cluster.stream(
-            plan.items,
+            items,
             decode=decode,
-            network=_opening(plan, batch_size, threads=None if self.pool.gpus else self.pool.cpus),
+            network=_lazy_session(plan, batch_size, threads=None if self.pool.gpus else self.pool.cpus),
             batch_size=batch_size,
             pool=self.pool,
             readers=plan.source.readers,
@@ -97,20 +101,19 @@ class Elsewhere:
         who = (actor.process, actor.host)
         self.finished[who] += rows
         if actor.about and who not in self.about:
-            self.about[who] = said = dict(actor.about)
-            print(f"{_named(*who)} runs on {said['used']} in {said['precision']}", flush=True)
+            self.about[who] = about = dict(actor.about)
+            self.tell(f"{_named(*who)} runs on {about['used']} in {about['precision']}")
 
     @property
     def where(self) -> str:
         """The provider of the actors, or several."""
         return ", ".join(sorted({each["used"] for each in self.about.values()})) or "no network"
 
-    @property
-    def told(self) -> str:
+    def text(self) -> str:
         """Which processes did how much, in one line."""
         done = [f"{_named(*who)}: {count} images" for who, count in self.finished.most_common(SHOWN)]
         more = f" and {len(self.finished) - SHOWN} more" if len(self.finished) > SHOWN else ""
-        return f"by {len(self.finished)} actors of Ray ({'; '.join(done)}{more})"
+        return f"{len(self.finished)} Ray actors ({'; '.join(done)}{more})"
 
     def values(self) -> dict[str, Any]:
         """What the job file says of it."""
@@ -127,23 +130,8 @@ class Elsewhere:
         }
 
 
-def here(options: Options) -> Options:
-    """How this process opens the network: as it is asked to, or, where others work, for the contract and a batch
-    size alone, on no GPU, which is an actor's. InputError where a GPU asked for does not compute in the precision.
-    """
-    if options.engine == "local":
-        return options
-    device = options.device
-    if device in {"cuda", "tensorrt"}:
-        providers.require_precision(device, "float32" if options.precision == "auto" else options.precision)
-        device = "cpu"
-    elif device == "auto" and options.precision != "bfloat16" and providers.gpus():
-        device = "cpu"
-    return dataclasses.replace(options, device=device, threads=options.threads or 1)
-
-
 @contextlib.contextmanager
-def join(options: Options) -> Iterator[Elsewhere | None]:
+def join(options: Options, tell: Callable[[str], None]) -> Iterator[RayWorkers | None]:
     """The cluster that the options name, for as long as the block lasts; None where they name this process."""
     if options.engine == "local":
         yield None
@@ -152,11 +140,11 @@ def join(options: Options) -> Iterator[Elsewhere | None]:
         pool = joined.pool(threads=options.threads or 1, gpu=options.device in _GPU)
         if options.device in {"cuda", "tensorrt"} and not pool.gpus:
             raise FrostlineError(f"--device {options.device}: the Ray cluster has no GPU; use --device auto")
-        yield Elsewhere(joined, pool)
+        yield RayWorkers(joined, pool, tell)
 
 
-def _opening(plan: Plan, batch_size: int, *, threads: int | None) -> Opening:
-    return Opening(
+def _lazy_session(plan: Plan, batch_size: int, *, threads: int | None) -> LazySession:
+    return LazySession(
         content=plan.session.content,
         device=plan.options.device,
         precision=plan.session.precision,

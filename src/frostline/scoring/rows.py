@@ -1,4 +1,4 @@
-"""The engine's blocks as rows of the score table."""
+"""Blocks of images and outputs as rows of the score table."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from frostline.features.executor import Block
-from frostline.scoring.drift_stats import LOOKS, project
+from frostline.scoring.drift_stats import IMAGE_STATS, project
 
 SCHEMA = pa.schema(
     [
@@ -29,6 +29,7 @@ DRIFT = [  # where a job is compared with its model's test images
     ("sharpness", pa.float32()),
     ("embedding", pa.list_(pa.float32())),  # features on a few fixed directions; null where there are none
 ]
+FINGERPRINT = "fingerprint"  # a column beside these while a job runs: the file as it was
 NOT_FINITE = "the model gave no finite probabilities"
 
 
@@ -70,7 +71,7 @@ class Scorer:
         if self.features:
             columns.append(self._features(block, ok))
         if self.drift:
-            columns += self._looks(block, ok)
+            columns += self._drift(block, ok)
         return pa.table(columns, schema=schema(features=self.features, drift=self.drift))
 
     def _features(self, block: Block, ok: np.ndarray) -> pa.Array:
@@ -79,18 +80,18 @@ class Scorer:
         flat = values.reshape(len(ok), -1)[ok].astype(np.float32, copy=False)
         return _lists(pa.array(flat.ravel()), width=flat.shape[1], ok=ok)
 
-    def _looks(self, block: Block, ok: np.ndarray) -> list[pa.Array]:
+    def _drift(self, block: Block, ok: np.ndarray) -> list[pa.Array]:
         """Columns height to embedding."""
         nothing = np.zeros(len(ok), np.float32)
-        told = [
+        stats = [
             pa.array(block.outputs.get(name, nothing), mask=~ok).cast(kind)
-            for name, (_, kind) in zip(LOOKS, DRIFT, strict=False)
+            for name, (_, kind) in zip(IMAGE_STATS, DRIFT, strict=False)
         ]
         features = block.outputs.get("features")
         if features is None:
-            return [*told, pa.nulls(len(ok), DRIFT[-1][1])]
-        few = project(features[ok])
-        return [*told, _lists(pa.array(few.ravel()), width=few.shape[1], ok=ok)]
+            return [*stats, pa.nulls(len(ok), DRIFT[-1][1])]
+        embedding = project(features[ok])
+        return [*stats, _lists(pa.array(embedding.ravel()), width=embedding.shape[1], ok=ok)]
 
     def _probs(self, block: Block) -> np.ndarray:
         """(rows, C) float32; a block that never met the network has zeros."""

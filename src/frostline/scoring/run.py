@@ -1,24 +1,31 @@
 """One score job from its options to its files: what `frostline score` does, and `frostline.score` in Python.
 
-Nothing here prints: what a person may want to read goes to `tell`, line by line.
+Nothing here prints or reads params.yaml: what a person may want to read goes to `tell`, line by line.
 """
 
 import contextlib
-from collections.abc import Callable, Sequence
-from functools import partial
+import functools
+import os
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from frostline import files, memory
-from frostline.evaluation import drift_page
+import pyarrow as pa
+
+from frostline import files, images, memory
+from frostline.features.executor import Block, Decode, Item, Measure
+from frostline.features.local import stream
 from frostline.files import printable
+from frostline.progress import progress
 from frostline.runtime import foreign_models
 from frostline.runtime.parts import Head
 from frostline.runtime.sessions import Session
 from frostline.scoring import (
-    batches,
+    drift_report,
+    drift_stats,
     job,
-    job_drift,
     journal,
     models,
     output_paths,
@@ -26,21 +33,35 @@ from frostline.scoring import (
     ray,
     rows,
     sources,
-    summary,
+    tuning,
+    writers,
 )
-from frostline.scoring.batches import Watch
-from frostline.scoring.drift_indices import Limits, Tally
-from frostline.scoring.feature_cache import Kept, open_kept
+from frostline.scoring.drift import Limits
+from frostline.scoring.drift_report import Comparison
+from frostline.scoring.feature_cache import FeatureCache, open_cache
 from frostline.scoring.job import Job
-from frostline.scoring.job_drift import Watched
-from frostline.scoring.merge import merge
-from frostline.scoring.options import Options, require_possible
-from frostline.scoring.plan import Pace, Plan
+from frostline.scoring.journal import Journal
+from frostline.scoring.plan import Options, Plan
+from frostline.scoring.ray import RayWorkers
+from frostline.scoring.tuning import Batch
 
 Tell = Callable[[str], None]
 
 
-def run(  # noqa: PLR0913  # one argument an option of the command
+class Stopwatch:
+    """Seconds by what they were spent on."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._since = time.monotonic()
+
+    def lap(self, what: str) -> None:
+        """The time since the last lap was spent on this."""
+        now = time.monotonic()
+        self.laps[what], self._since = now - self._since, now
+
+
+def run(  # noqa: PLR0913  # what a job is asked
     source: Sequence[str],
     *,
     model: str,
@@ -49,102 +70,111 @@ def run(  # noqa: PLR0913  # one argument an option of the command
     bar: bool = False,
     resume: bool = False,
     contract: Path | None = None,
+    limits: Limits | None = None,
     **options: Any,
-) -> None:
-    """Score `source` into `out` (.parquet, .jsonl or .csv) and `out`.job.json, and tell a summary.
+) -> dict[str, Any]:
+    """Score `source` into `out` (.parquet, .jsonl or .csv) and `out`.job.json, whose values are returned.
 
     `source` are the words that `sources.open_images` takes, `model` is a file, an exported classifier's
     name or `models:/NAME@alias`; `contract` is the description of a model that frostline did not export;
     `options` are the fields of `Options`; `bar` shows progress on a terminal. Unreadable images become
     rows with an error. `resume` goes on with an interrupted job. With the option `drift` the images are
-    compared with the model's test images: LimitError beyond a limit, once all is written.
+    compared with the model's test images: LimitError above one of `limits`, once all is written.
     InputError for anything wrong in what was given, before work begins;
     FrostlineError when not one image could be scored.
     """
     memory.spare_pandas()
     asked = Options(**options)
-    require_possible(asked)
     output_paths.require_writable(out, source)
-    limits = _limits(asked)
-    described = foreign_models.read(contract) if contract else None
-    watch = Watch()
+    if asked.drift:
+        drift_report.require_packages()
+    foreign = foreign_models.read(contract) if contract else None
     with contextlib.closing(sources.open_images(source)) as opened:
+        watch = Stopwatch()
         path = models.resolve(model, parts=asked.keep_features)
-        planned = plan.make(opened, path, described, out=out, options=asked, here=ray.here(asked))
+        items = plan.images_of(opened)
+        planned = plan.make(opened, path, out=out, options=asked, foreign=foreign)
         if planned.head is None and asked.engine == "local":
             tell(_where(planned.session))
         if resume and job.finished(planned):
             journal.sweep_finished(out)  # of one that was killed in its last moment
-            tell(f"{printable(out)} is finished already; without --resume it is scored anew")
-            if asked.drift:
-                _tell_drift(out, tell)
-            return
-        page = partial(drift_page.page, scores=printable(out), model=model)
-        baseline = job_drift.baseline_of(planned.session) if asked.drift else None
-        watched = Watched(Tally(baseline), limits, page) if baseline else None
-        done = _work(planned, watch, resume=resume, watched=watched, tell=tell, bar=bar)
-    for line in summary.lines(done):
-        tell(line)
-    if asked.drift and watched is None:
-        tell(job_drift.NO_BASELINE)
-    if watched:
-        _tell_drift(out, tell)
+            tell(f"{printable(out)} is complete; without --resume it is scored anew")
+        else:
+            comparison = drift_report.comparison(planned, limits or {}, model=model) if asked.drift else None
+            done = _Work(planned, watch, comparison, tell, bar).run(items, resume=resume)
+            for line in job.lines(done):
+                tell(line)
+    values: dict[str, Any] = files.read_json(output_paths.job_file(out), made_by="frostline score")
+    if asked.drift:
+        drift_report.report(values.get("drift"), out, tell)
+    return values
 
 
-def _limits(options: Options) -> Limits:
-    """By question; nothing where drift is not asked for. What is missing for it is told before the work."""
-    if not options.drift:
-        return {}
-    job_drift.require_packages()
-    return job_drift.limits(options.drift_limit)
+@dataclass(frozen=True)
+class _Work:
+    """A planned job at work: all that its steps need."""
 
+    plan: Plan
+    watch: Stopwatch
+    comparison: Comparison | None
+    tell: Tell
+    bar: bool
 
-def _tell_drift(out: Path, tell: Tell) -> None:
-    """What the job file says of drift; LimitError beyond a limit."""
-    said = files.read_json(output_paths.job_file(out), made_by="frostline score").get("drift")
-    if said:
-        job_drift.tell(said, out, tell)
+    def run(self, items: Iterator[Item], *, resume: bool) -> Job:
+        """Score what has no row yet, merge, write the job file."""
+        planned, options, out = self.plan, self.plan.options, self.plan.out
+        # Source, model and output have been looked at before a cluster is joined or started.
+        with (
+            journal.open_journal(out, planned.identity, resume=resume) as shards,
+            ray.join(options, self.tell) as workers,
+        ):
+            self.watch.lap("open")
+            cache = self._feature_cache(planned.head) if planned.head else None
+            batch = None if cache else self._batch(planned.session, workers)
+            self.watch.lap("tune")
+            resumed = shards.done
+            left = shards.without_rows(items)
+            self.watch.lap("skip")
+            size = batch.size if batch else 0
+            score(planned, left, shards, cache=cache, batch_size=size, workers=workers, bar=self.bar)
+            self.watch.lap("score")
+            tables = self.comparison.counted(shards.tables()) if self.comparison else shards.tables()
+            merged = writers.merge(tables, out, rows.schema(features=options.features, drift=options.drift))
+            self.watch.lap("merge")
+            done = Job(
+                plan=planned,
+                skipped=planned.source.others,
+                merged=merged,
+                batch=batch or Batch(cache.batch_size if cache else 0),
+                cache=cache,
+                resumed=resumed,
+                seconds=self.watch.laps,
+                workers=workers,
+                drift=self.comparison.write(planned.session.contract.classes) if self.comparison else None,
+            )
+            files.write_json(output_paths.job_file(out), done.values())
+            journal.discard(shards, out)
+        return done
 
+    def _batch(self, session: Session, workers: RayWorkers | None = None) -> Batch:
+        """Images per batch; told where they were measured."""
+        remote_gpus = workers is not None and workers.pool.gpus > 0
+        batch = tuning.batch(session, self.plan.options.batch_size, remote_gpus=remote_gpus)
+        if text := batch.text(streams=session.streams):
+            self.tell(text)
+        return batch
 
-def _work(  # noqa: PLR0913  # what a job is made of
-    planned: Plan, watch: Watch, *, resume: bool, watched: Watched | None, tell: Tell, bar: bool
-) -> Job:
-    """Score what has no row yet, merge, write the job file; all rows are `watched` for drift."""
-    out = planned.out
-    # Source, model and output have been looked at before a cluster is joined or started.
-    with (
-        journal.open_journal(out, planned.identity, resume=resume) as shards,
-        ray.join(planned.options) as others,
-    ):
-        watch.lap("open")
-        kept = _kept(planned, planned.head, tell) if planned.head else None
-        gpus = others is not None and others.pool.gpus > 0
-        pace = _pace(planned.session, planned.options, tell, gpus=gpus) if kept is None else None
-        watch.lap("tune")
-        resumed = shards.done
-        shards.skip(planned.items)
-        watch.lap("skip")
-        size = pace.batch_size if pace else 0
-        batches.score(planned, shards, kept=kept, batch_size=size, elsewhere=others, bar=bar)
-        watch.lap("score")
-        tables = job_drift.counted(shards.tables(), watched.tally) if watched else shards.tables()
-        options = planned.options
-        merged = merge(tables, out, rows.schema(features=options.features, drift=options.drift))
-        watch.lap("merge")
-        done = Job(
-            plan=planned,
-            skipped=planned.source.others,
-            merged=merged,
-            pace=pace or Pace(kept.batch_size if kept else 0),
-            kept=kept,
-            resumed=resumed,
-            seconds=watch.laps,
-            elsewhere=others,
-            drift=watched.finish(out, planned.session.contract.classes) if watched else None,
-        )
-        files.write_json(output_paths.job_file(out), done.values())
-        journal.discard(shards, out)
-    return done
+    def _feature_cache(self, head: Head) -> FeatureCache:
+        """The cached features of a head's trunk, which is opened once one is missing."""
+
+        def open_trunk() -> tuple[Session, int]:
+            session = plan.open_trunk_of(self.plan, head)
+            self.tell(_where(session))
+            return session, self._batch(session).size
+
+        cache = open_cache(head, open_trunk)
+        self.tell(cache.text())
+        return cache
 
 
 def _where(session: Session) -> str:
@@ -153,27 +183,73 @@ def _where(session: Session) -> str:
     return f"running on {session.provider} in {session.precision}" + (f" ({remarks})" if remarks else "")
 
 
-def _pace(session: Session, options: Options, tell: Tell, *, gpus: bool = False) -> Pace:
-    """Images at once; said where they were measured."""
-    found = plan.pace(session, options, gpus=gpus)
-    if found.tuned:
-        how = "measured just now" if found.now else "measured before"
-        each = f" in each of {session.streams} streams" if session.streams > 1 else ""
-        tell(
-            f"{found.batch_size} images at once{each} "
-            f"({how}: {found.tuned.rate:g} images/s in the network alone)"
-        )
-    return found
+def score(  # noqa: PLR0913  # what a pass over images has
+    planned: Plan,
+    items: Iterator[Item],
+    shards: Journal,
+    *,
+    cache: FeatureCache | None = None,
+    batch_size: int,
+    workers: RayWorkers | None = None,
+    bar: bool = False,
+) -> None:
+    """One row for each of the items, in order, into the shards.
+
+    Images go in batches through the whole network, here or on a cluster's `workers`, or, with a `cache` of
+    features, through the head. `bar` shows progress on a terminal.
+    """
+    options, session = planned.options, planned.session
+    scorer = rows.Scorer(
+        session.contract.classes,
+        options.top_k,
+        session.sha256,
+        options.min_confidence,
+        features=options.features,
+        drift=options.drift,
+    )
+    blocks = _blocks(planned, items, cache, batch_size, workers)
+    total = planned.source.count if bar else 0
+    with contextlib.closing(blocks), progress(total, "score", summary=False) as advance:
+        advance(shards.done)
+        for block in blocks:
+            shards.add(
+                scorer.table(block).append_column(rows.FINGERPRINT, pa.array(block.fingerprints, pa.string()))
+            )
+            advance(len(block.names))
+    shards.flush()
 
 
-def _kept(planned: Plan, head: Head, tell: Tell) -> Kept:
-    """The features that are kept for a head's trunk; the trunk comes up when one is missing."""
+def _blocks(
+    planned: Plan,
+    items: Iterator[Item],
+    cache: FeatureCache | None,
+    batch_size: int,
+    workers: RayWorkers | None,
+) -> Generator[Block, None, None]:
+    """What the network makes of the items, wherever it runs."""
+    decode, measure = _decoder(planned), _measure(planned)
+    threads = len(os.sched_getaffinity(0)) + planned.source.readers  # that read and decode
+    if workers:
+        return workers.blocks(planned, items, decode=decode, measure=measure, batch_size=batch_size)
+    if cache:
+        return cache.blocks(items, decode=decode, workers=threads)
+    return stream(
+        items,
+        decode=decode,
+        network=planned.session.run,
+        batch_size=batch_size,
+        workers=threads,
+        streams=planned.session.streams,
+        measure=measure,
+    )
 
-    def opened() -> tuple[Session, int]:
-        session = plan.trunk(head, planned.options)
-        tell(_where(session))
-        return session, _pace(session, planned.options, tell).batch_size
 
-    kept = open_kept(head, opened)
-    tell(kept.told)
-    return kept
+def _decoder(planned: Plan) -> Decode:
+    """A file's bytes to the pixels that the model wants."""
+    wanted = planned.session.contract
+    return functools.partial(images.decode, height=wanted.height, width=wanted.width, resize=wanted.resize)
+
+
+def _measure(planned: Plan) -> Measure | None:
+    """What is measured of each image for drift."""
+    return drift_stats.image_stats if planned.options.drift else None

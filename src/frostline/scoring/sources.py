@@ -4,17 +4,40 @@ Nothing is listed ahead: a source of a million files holds no more than one of a
 """
 
 import dataclasses
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
 from frostline.datasets.listing import EXTENSIONS
 from frostline.errors import InputError
 from frostline.features.executor import Item
 from frostline.files import printable
 from frostline.scoring import local, remote
-from frostline.scoring.local import Source
+from frostline.scoring.local import Local
+
+
+class Source(Protocol):
+    """Items in one stable order; a list is read once, any other source as often as it is asked.
+
+    `where` names it for people, `readers` are the threads that reading is worth beyond one for each
+    processor, `others` the files passed over so far (None where nobody counts).
+    """
+
+    where: str
+    readers: int
+
+    def items(self) -> Iterator[Item]: ...
+
+    @property
+    def others(self) -> int | None: ...
+
+    def count(self) -> int | None: ...
+
+    def state(self) -> Any: ...
+
+    def close(self) -> None: ...
 
 
 def open_images(words: Sequence[str]) -> Source:
@@ -31,7 +54,7 @@ def open_images(words: Sequence[str]) -> Source:
 
 def _open(word: str) -> Source:
     if word == "-":
-        return local.Listed(sys.stdin.buffer, where="standard input", open_word=_single)
+        return Listed(sys.stdin.buffer, where="standard input")
     if remote.is_address(word):
         return remote.open_remote(word)
     path = Path(word)
@@ -44,7 +67,7 @@ def _open(word: str) -> Source:
 
 def _list(path: Path) -> Source:
     try:
-        return local.Listed(path.open("rb"), where=printable(path), open_word=_single)
+        return Listed(path.open("rb"), where=printable(path))
     except OSError as error:
         raise InputError(
             f"cannot read the list {printable(path)}: {error.strerror}; name a file of paths"
@@ -64,6 +87,40 @@ def _existing(path: Path) -> Source:
 def _single(name: str) -> Item:
     """One line of a list as an item: an address or a path."""
     return remote.item(name) if remote.is_address(name) else local.item(name, Path(name))
+
+
+class Listed(Local):
+    """Names in a file or on standard input: one a line, or ended by NUL as `find -print0` writes them.
+
+    Every line is a row, whatever its suffix; empty lines are none. Paths go from the current folder.
+    """
+
+    def __init__(self, file: IO[bytes], *, where: str) -> None:
+        self.where, self._file = where, file
+
+    def items(self) -> Iterator[Item]:
+        """One item a name, in the order of the list."""
+        for raw in _names(self._file):
+            name = os.fsdecode(raw)
+            listed = _single(name)
+            yield Item(printable(name), listed.read, listed.fingerprint)
+
+    def close(self) -> None:
+        """Close the list."""
+        self._file.close()
+
+
+def _names(file: IO[bytes]) -> Iterator[bytes]:
+    """Names from a stream, whose first piece tells how they end."""
+    rest = file.readline()
+    end = b"\0" if b"\0" in rest else b"\n"
+    while rest:
+        *names, rest = rest.split(end)
+        yield from (name.removesuffix(b"\r") for name in names if name.strip())
+        more = file.read1(2**16) if hasattr(file, "read1") else file.read(2**16)
+        if not more and rest.strip():
+            yield rest.removesuffix(b"\r")
+        rest = rest + more if more else b""
 
 
 class Several:

@@ -1,4 +1,4 @@
-"""How many images at once, and how many threads: measured for a few seconds, once per machine and model."""
+"""The fastest batch size: measured for a few seconds, once per machine and model."""
 
 import json
 import os
@@ -15,6 +15,7 @@ from frostline import files
 from frostline.runtime.openvino import processor
 from frostline.runtime.sessions import Session
 
+GPU_BATCH = 128  # for GPUs of other machines, where nothing can be measured from here
 CPU_BATCHES, GPU_BATCHES = (4, 8, 16, 32), (32, 64, 128, 256)
 SECONDS = 6.0  # for all measurements together
 ROUNDS = 3
@@ -30,8 +31,41 @@ class Tuned:
     measured: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Images per batch; what was measured (None where the size was given), and whether just now."""
+
+    size: int
+    tuned: Tuned | None = None
+    now: bool = False
+
+    def text(self, *, streams: int) -> str:
+        """`autotuned batch size 4, …` as one line; "" where nothing was measured."""
+        if self.tuned is None:
+            return ""
+        each = f" in each of {streams} streams" if streams > 1 else ""
+        when = "measured now" if self.now else "measured earlier"
+        return f"autotuned batch size {self.size}{each}: {self.tuned.rate:g} images/s, network alone ({when})"
+
+
+def batch(session: Session, batch_size: int | None, *, remote_gpus: bool = False) -> Batch:
+    """The batch size that was given, or the best that is measured; the session is bound to it.
+
+    For GPUs of other machines nothing is measured or bound here.
+    """
+    if remote_gpus:
+        return Batch(batch_size or GPU_BATCH)
+    if batch_size is not None:
+        chosen = Batch(batch_size)
+    else:
+        best, now = tuned(session)
+        chosen = Batch(best.batch_size, best, now)
+    session.bind(chosen.size)
+    return chosen
+
+
 def tuned(session: Session) -> tuple[Tuned, bool]:
-    """The best batch size for a session, and whether it was measured just now or remembered.
+    """The best batch size for a session, and whether it was measured just now or earlier.
 
     Rows do not depend on it beyond the precision's tolerance; speed does.
     """
@@ -39,9 +73,9 @@ def tuned(session: Session) -> tuple[Tuned, bool]:
     if (known := _remembered(path)) is not None:
         return known, False
     sizes = CPU_BATCHES if session.device == "cpu" else GPU_BATCHES
-    found = choose(_measured(session, sizes, clock=time.perf_counter))
-    files.write_json(path, asdict(found))
-    return found, True
+    best = choose(_measured(session, sizes, clock=time.perf_counter))
+    files.write_json(path, asdict(best))
+    return best, True
 
 
 def cache() -> Path:
@@ -84,7 +118,7 @@ def _measured(
     """
     shape = (session.contract.height, session.contract.width, 3)
     spent: dict[int, float] = {}
-    begun = clock()
+    start = clock()
     with ThreadPoolExecutor(session.streams) as threads:
 
         def run(batch: np.ndarray) -> float:
@@ -99,17 +133,17 @@ def _measured(
             if session.device == "cpu":
                 session.bind(size)
             run(batch)  # warms up
-            found = size * session.streams / run(batch)
+            images_per_second = size * session.streams / run(batch)
             spent[size] = clock() - started
-            return found
+            return images_per_second
 
         for size in sizes:
             yield size, rate(size)
             # Twice the images come next.
-            if clock() - begun + 2 * spent[size] > SECONDS:
+            if clock() - start + 2 * spent[size] > SECONDS:
                 break
         for size in list(spent) * (ROUNDS - 1):
-            if clock() - begun + spent[size] > SECONDS:
+            if clock() - start + spent[size] > SECONDS:
                 return
             yield size, rate(size)
 

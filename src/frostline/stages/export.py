@@ -62,7 +62,7 @@ def run(name: str) -> None:
 
 
 def _baseline(inputs: Recipe, last: CutModel, said: Predictions) -> dict[str, str]:
-    """How test images look and were answered, for the model's metadata; nothing without test images.
+    """Statistics of the test images and of their predictions, for the model's metadata; nothing without test images.
 
     The features are those that training kept, whatever its precision: no image goes through the trunk again.
     """
@@ -71,15 +71,17 @@ def _baseline(inputs: Recipe, last: CutModel, said: Predictions) -> dict[str, st
         return {}
     _same_images(inputs, images, test)
     chosen = np.unique(np.linspace(0, len(test) - 1, drift_baseline.MOST).astype(int))
-    told = [drift_stats.seen(each) for each in extraction.pixels(_some(images, chosen))[:]]
+    per_image = [drift_stats.pixel_stats(each) for each in extraction.pixels(_some(images, chosen))[:]]
     sizes = inputs.manifest.sizes("test")[chosen]
-    seen = {name: np.array([each[name] for each in told], np.float32) for name in told[0]}
-    found = drift_stats.sample(
+    stats = {name: np.array([each[name] for each in per_image], np.float32) for name in per_image[0]}
+    sample = drift_stats.sample(
         probs=test.probs[chosen],
-        looks={"height": sizes[:, 0], "width": sizes[:, 1], **seen},
+        stats={"height": sizes[:, 0], "width": sizes[:, 1], **stats},
         embedding=_embedding(inputs, last, chosen),
     )
-    return {drift_baseline.KEY: drift_baseline.to_json(drift_baseline.make(found, classes=len(test.classes)))}
+    return {
+        drift_baseline.KEY: drift_baseline.to_json(drift_baseline.make(sample, classes=len(test.classes)))
+    }
 
 
 def _embedding(inputs: Recipe, last: CutModel, chosen: Any) -> Any:

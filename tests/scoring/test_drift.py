@@ -1,4 +1,4 @@
-"""Indices by hand, chances that keep their promise, real differences found and tiny ones let pass."""
+"""PSI and p-values by hand, false alarms that are rare, significant differences found and tiny ones let pass."""
 
 import math
 
@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frostline.scoring import drift_baseline, drift_indices
-from frostline.scoring.drift_baseline import QUESTIONS
-from frostline.scoring.drift_indices import Drift, Tally, chance, psi
+from frostline.scoring import drift as drifts
+from frostline.scoring import drift_baseline
+from frostline.scoring.drift import Drift, Tally, p_value, psi
+from frostline.scoring.drift_baseline import INDICES
 from helpers.drift import population
 
-LIMITS = dict.fromkeys(QUESTIONS, 0.25)
+LIMITS = dict.fromkeys(INDICES, 0.25)
 COUNTS = st.lists(st.integers(0, 1000), min_size=2, max_size=12).filter(any)
 
 
@@ -33,10 +34,10 @@ def test_the_index_by_hand() -> None:
     )
 
 
-def test_the_chance_by_hand() -> None:
+def test_the_p_value_by_hand() -> None:
     """Ten of forty against thirty of forty: Pearson's chi-squared of that table is 20, of 1 degree of freedom."""
-    assert chance([10, 30], [30, 10]) == pytest.approx(7.744e-6, rel=1e-3)
-    assert chance([5, 0], [9, 0]) == 1
+    assert p_value([10, 30], [30, 10]) == pytest.approx(7.744e-6, rel=1e-3)
+    assert p_value([5, 0], [9, 0]) == 1
 
 
 @given(counts=COUNTS, factor=st.integers(1, 9))
@@ -66,16 +67,16 @@ def test_the_test_images_themselves_are_none() -> None:
     ]
     whole, apart = drift(found, found), drift(found, *pieces)
     assert whole == apart
-    assert [each.psi for each in whole.shifts] == [0] * len(QUESTIONS)
+    assert [each.psi for each in whole.shifts] == [0] * len(INDICES)
     assert (whole.images, whole.baseline, whole.score, whole.alarm) == (500, 500, 0, False)
 
 
 def test_darker_images_and_another_mix_are_alarms() -> None:
-    """Of that question alone; 100 images are enough for a standard deviation."""
+    """Of that index alone; 100 images are enough for a standard deviation."""
     dark = drift(population(1000), population(100, seed=1, darker=1))
-    assert [each.what for each in dark.shifts if each.beyond] == ["brightness"]
+    assert [each.index for each in dark.shifts if each.above_limit] == ["brightness"]
     mixed = drift(population(1000), population(100, seed=1, mix=(0.1, 0.2, 0.3, 0.4)))
-    assert [each.what for each in mixed.shifts if each.beyond] == ["answers"]
+    assert [each.index for each in mixed.shifts if each.above_limit] == ["answers"]
     assert mixed.alarm
     assert mixed.score > 0.25
 
@@ -84,14 +85,14 @@ def test_what_is_far_in_all_directions_shows() -> None:
     """Features of twice the spread: each projection keeps its mean, the distance does not."""
     far = population(300, seed=1)
     far["embedding"] = 2 * far["embedding"]
-    assert [each.what for each in drift(population(1000), far).shifts if each.beyond] == ["embedding"]
+    assert [each.index for each in drift(population(1000), far).shifts if each.above_limit] == ["embedding"]
 
 
-def test_a_large_job_finds_small_differences_real_but_small() -> None:
-    """A tenth of a deviation in 50,000 images: real, and far below the limit."""
+def test_a_large_job_finds_small_differences_significant_but_small() -> None:
+    """A tenth of a deviation in 50,000 images: significant, and far below the limit."""
     found = drift(population(20_000), population(50_000, seed=1, darker=0.1))
-    [brightness] = [each for each in found.shifts if each.what == "brightness"]
-    assert brightness.real
+    [brightness] = [each for each in found.shifts if each.index == "brightness"]
+    assert brightness.significant
     assert 0.005 < brightness.psi < 0.02  # a tenth squared: the index of two such normal distributions
     assert not found.alarm
 
@@ -114,7 +115,7 @@ def alarms(before: int, now: int, draws: int) -> int:
 
 
 def test_false_alarms_are_rare() -> None:
-    """At most 5% of 200 jobs of 200 images; six questions at 1 in 1000 each give about one."""
+    """At most 5% of 200 jobs of 200 images; six indices at 1 in 1000 each give about one."""
     assert alarms(1000, 200, 200) <= 3
 
 
@@ -125,6 +126,6 @@ def test_false_alarms_are_rare_at_every_size(before: int, now: int) -> None:
     assert alarms(before, now, 200) <= 3
 
 
-def test_rare_classes_do_not_cry_wolf() -> None:
-    """One image of a class with one in a thousand, among 20: chance is simulated, not taken from the curve."""
-    assert chance([500, 499, 1], [10, 9, 1]) > drift_indices.LEVEL
+def test_rare_classes_give_no_false_alarms() -> None:
+    """One image of a class with one in a thousand, among 20: the p-value is simulated, not taken from the curve."""
+    assert p_value([500, 499, 1], [10, 9, 1]) > drifts.LEVEL

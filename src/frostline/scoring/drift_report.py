@@ -1,0 +1,153 @@
+"""A score job's images compared with those that its model was tested on: files, lines, the alarm."""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from frostline import files
+from frostline.errors import FrostlineError, LimitError
+from frostline.evaluation import drift_page
+from frostline.files import printable
+from frostline.runtime.sessions import Session
+from frostline.scoring import drift_baseline, output_paths
+from frostline.scoring.drift import Drift, Limits, Shift, Tally, count
+from frostline.scoring.drift_baseline import INDICES, Baseline
+from frostline.scoring.plan import Plan
+
+NO_BASELINE = "drift is not measured: the model has no baseline of its test images; export it again"
+
+
+def require_packages() -> None:
+    """FrostlineError where a scorer lacks what is not in the base install; before hours of work."""
+    missing = [name for name in ("scipy", "jinja2") if find_spec(name) is None]
+    if missing:
+        raise FrostlineError(
+            f"drift needs {' and '.join(missing)}, not installed here; pip install 'frostline[drift]'"
+        )
+
+
+def baseline_of(session: Session) -> Baseline | None:
+    """The baseline in a model's metadata; None where there is none."""
+    text = session.metadata.get(drift_baseline.KEY)
+    return drift_baseline.from_json(text) if text else None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The images of a score file by a model, counted beside the model's test images."""
+
+    tally: Tally
+    limits: Limits
+    out: Path
+    model: str
+
+    def counted(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        """The tables of a job as they pass, their scored images counted."""
+        for table in tables:
+            count(table, self.tally)
+            yield table
+
+    def write(self, classes: Iterable[str]) -> dict[str, Any] | None:
+        """Write OUT.drift.json and OUT.drift.html; the values for the job file, None without one scored image."""
+        if not self.tally.images:
+            return None
+        measured = values(self.tally.drift(self.limits), classes=classes)
+        files.write_json(output_paths.drift_file(self.out), measured)
+        html = drift_page.page(measured, scores=printable(self.out), model=self.model)
+        files.write_text(output_paths.drift_page(self.out), html)
+        return measured
+
+
+def comparison(plan: Plan, limits: Limits, *, model: str) -> Comparison | None:
+    """The comparison of a planned job; None where its model has no baseline."""
+    baseline = baseline_of(plan.session)
+    return Comparison(Tally(baseline), limits, plan.out, model) if baseline else None
+
+
+def values(drift: Drift, *, classes: Iterable[str]) -> dict[str, Any]:
+    """What stands in the job file: the score, each index with its limit, its histogram before and now."""
+    names = list(classes)
+    return {
+        "score": round(drift.score, 6),
+        "alarm": drift.alarm,
+        "images": drift.images,
+        "baseline": drift.baseline,
+        "indices": {each.index: _index(each, names) for each in drift.shifts},
+    }
+
+
+def _index(shift: Shift, classes: list[str]) -> dict[str, Any]:
+    bins = classes if shift.index == "answers" else _ranges(shift.histogram.edges)
+    return {
+        "title": INDICES[shift.index],
+        "psi": round(shift.psi, 6),
+        "p_value": float(f"{shift.p_value:.3g}"),
+        "limit": shift.limit,
+        "significant": shift.significant,
+        "above_limit": shift.above_limit,
+        "shares": [
+            {"bin": name, "baseline": round(before, 6), "job": round(now, 6)}
+            for name, before, now in zip(
+                bins, _shares(shift.histogram.counts), _shares(shift.counts), strict=True
+            )
+        ],
+    }
+
+
+def _ranges(edges: tuple[float, ...]) -> list[str]:
+    """Bins by name; where an edge follows the one before at once, the bin is that one number."""
+    if not edges:
+        return ["all"]
+    pairs = list(itertools.pairwise(edges))
+    between = [f"{low:.4g}" if _next(low, high) else f"{low:.4g} to {high:.4g}" for low, high in pairs]
+    last = "above" if pairs and _next(*pairs[-1]) else "from"
+    return [f"below {edges[0]:.4g}", *between, f"{last} {edges[-1]:.4g}"]
+
+
+def _next(low: float, high: float) -> bool:
+    """Whether no float32 lies between."""
+    return bool(np.nextafter(np.float32(low), np.float32(np.inf)) == np.float32(high))
+
+
+def _shares(counts: tuple[int, ...]) -> list[float]:
+    return [each / max(1, sum(counts)) for each in counts]
+
+
+def put_into_job(measured: Mapping[str, Any], out: Path) -> None:
+    """The values into the job file, if there is one."""
+    job = output_paths.job_file(out)
+    if job.is_file():
+        before = files.read_json(job, made_by="frostline score")
+        if not isinstance(before, dict):
+            raise FrostlineError(f"{printable(job)} is no job file; score again")
+        files.write_json(job, {**before, "drift": dict(measured)})
+
+
+def report(measured: Mapping[str, Any] | None, out: Path, tell: Callable[[str], None]) -> None:
+    """Tell one line per index and where the page lies; LimitError where an index is above its limit."""
+    if measured is None:
+        tell(NO_BASELINE)
+        return
+    for each in measured["indices"].values():
+        tell(f"{each['title']}: {_text(each)}")
+    page = printable(output_paths.drift_page(out))
+    where = f"drift {measured['score']:.3f} of {measured['images']} images: see {page}"
+    if measured["alarm"]:
+        above = [name for name, each in measured["indices"].items() if each["above_limit"]]
+        raise LimitError(f"{', '.join(above)} above the limit; {where}")
+    tell(where)
+
+
+def _text(index: Mapping[str, Any]) -> str:
+    psi = f"PSI {index['psi']:.3f}"
+    if not index["significant"]:
+        return f"{psi}, not significant"
+    if index["limit"] is None:
+        return psi
+    return f"{psi}, {'above' if index['above_limit'] else 'within'} the limit {index['limit']:g}"
