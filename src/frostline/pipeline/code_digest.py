@@ -1,24 +1,52 @@
-"""Which inputs a result stands for: the code a stage runs, and the key of a training by content."""
+"""The code that a stage can reach, and the packages that compute in it, as digests and versions.
+
+A stage's results depend on what it runs, not on how that is written down: imports are followed from the stage's
+module, and of each file the syntax tree counts, without comments, docstrings and formatting. What counts is equal
+under every supported version of Python.
+"""
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from frostline import files
-from frostline.errors import InputError
 
 PACKAGE = Path(__file__).parents[1]
-VERSIONS = Path("requirements/versions.yaml")
+
+# By the name they are imported by: the packages whose arithmetic is in results, and what installs them.
+ARITHMETIC: Mapping[str, tuple[str, ...]] = {
+    "PIL": ("pillow",),
+    "cleanlab": ("cleanlab",),
+    "faiss": ("faiss-cpu", "faiss-gpu"),
+    "jinja2": ("jinja2",),
+    "keras": ("keras",),
+    "matplotlib": ("matplotlib",),
+    "numpy": ("numpy",),
+    "onnx": ("onnx",),
+    "onnxruntime": ("onnxruntime-gpu", "onnxruntime"),
+    "pyarrow": ("pyarrow",),
+    "scipy": ("scipy",),
+    "sklearn": ("scikit-learn",),
+    "tensorflow": ("tensorflow",),
+    "tf2onnx": ("tf2onnx",),
+}
+# No result holds anything of these: they name what there is, read params.yaml (whose values DVC compares itself),
+# or say how far a stage has come.
+SILENT = ("__init__", "config/__init__", "config/checks", "config/migration", "config/reading", "config/schema",
+          "config/shapes", "errors", "progress")  # fmt: skip
+
+TEMPLATES = (".css", ".html", ".j2", ".js")
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def closure(module: str) -> list[Path]:
     """Files of this package that a module (`frostline.stages.train`) imports, itself included.
 
-    Imports are read from the source, those inside functions too; folders' `__init__` come along.
+    Imports are read from the source, those inside functions too, those for the type checker alone not;
+    folders' `__init__` come along.
     """
     found: dict[Path, None] = {}
     waiting = [module]
@@ -26,45 +54,64 @@ def closure(module: str) -> list[Path]:
         path = _file(waiting.pop())
         if path and path not in found:
             found[path] = None
-            waiting += _imports(path)
+            waiting += _names(path)
     return sorted(found)
 
 
-def code(module: str) -> str:
-    """Digest of the source of everything in a module's closure."""
-    return files.digest({str(path.relative_to(PACKAGE)): files.sha256_file(path) for path in closure(module)})
+def stage(name: str) -> dict[str, Any]:
+    """What the results of a stage depend on beside its inputs: `code` (64 hex digits), `packages` by version."""
+    return module(f"frostline.stages.{name}")
 
 
-def packages(names: Iterable[str]) -> dict[str, str]:
-    """Installed versions by distribution name."""
-    return {name: metadata.version(name) for name in names}
+@cache
+def module(name: str) -> dict[str, Any]:
+    """As `stage`, for any module of this package."""
+    reached = closure(name)
+    counted = [path for path in reached if _relative(path) not in SILENT]
+    trees = {_relative(path): _meaning(path) for path in counted}
+    imported = {each.partition(".")[0] for path in reached for each in _names(path)}
+    return {
+        "code": files.digest([trees, _templates(counted)]),
+        "packages": {each: _version(each) for each in sorted(imported & ARITHMETIC.keys())},
+    }
 
 
-def require_versions(path: Path = VERSIONS) -> None:
-    """Refuse to compute with other packages than dvc.lock will say: InputError naming each of them."""
-    try:
-        wanted = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing; run this in the project's root") from None
-    installed = {name: _installed(name) for name in wanted}
-    if other := [
-        f"{name} {installed[name]} (not {wanted[name]})" for name in wanted if installed[name] != wanted[name]
-    ]:
-        raise InputError(
-            f"installed: {', '.join(other)}; run `make setup`, or `make lock` to move the project to new versions"
-        )
+@cache
+def package() -> str:
+    """Digest of all code of this package as it is installed (64 hex digits)."""
+    return files.digest({_relative(path): _meaning(path) for path in sorted(PACKAGE.rglob("*.py"))})
 
 
-def key(parts: dict[str, Any]) -> str:
-    """The content key of a training: 64 hex digits that any equal recipe, data, weights and code share."""
-    return files.digest(parts)
+def key(parts: Mapping[str, Any]) -> str:
+    """The key of a training by its content: 64 hex digits that equal recipe, data, weights and code share."""
+    return files.digest(dict(parts))
 
 
-def _installed(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "missing"
+def _templates(sources: Sequence[Path]) -> dict[str, str]:
+    """Files of this package that are no Python (pages, styles) and that sources, or they themselves, name."""
+    unnamed = {path for path in PACKAGE.rglob("*.*") if path.suffix in TEMPLATES}
+    waiting, found = [path.read_text(encoding="utf-8") for path in sources], {}
+    while waiting:
+        text = waiting.pop()
+        for path in [path for path in unnamed if path.name in text]:
+            unnamed.remove(path)
+            found[path.relative_to(PACKAGE).as_posix()] = files.sha256_file(path)
+            waiting.append(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _relative(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").as_posix()
+
+
+def _version(imported: str) -> str:
+    """The installed version of a package by the name it is imported by; "" where it is missing."""
+    for distribution in ARITHMETIC[imported]:
+        try:
+            return metadata.version(distribution)
+        except metadata.PackageNotFoundError:
+            continue
+    return ""
 
 
 def _file(module: str) -> Path | None:
@@ -78,12 +125,48 @@ def _file(module: str) -> Path | None:
     return None
 
 
-def _imports(path: Path) -> list[str]:
-    """Module names that a file may import; `from a import b` names both a and a.b."""
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _meaning(path: Path) -> Any:
+    """A file as nested lists of what its code says."""
+    return _plain(_tree(path))
+
+
+def _plain(node: Any) -> Any:
+    """A syntax tree without positions, docstrings and what is not there."""
+    if isinstance(node, list):
+        return [_plain(item) for item in node]
+    if not isinstance(node, ast.AST):
+        return node if isinstance(node, str | int | None) else repr(node)
+    if isinstance(node, ast.Constant):
+        return ["Constant", repr(node.value)]  # 1 is not 1.0, nor True
+    fields = {name: _plain(value) for name, value in ast.iter_fields(node) if value not in (None, [])}
+    if isinstance(node, ast.JoinedStr):  # some versions of Python see empty text between two values
+        fields["values"] = [value for value in fields.get("values", []) if value != ["Constant", "''"]]
+    if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+        fields["body"] = fields["body"][1:]
+    return [type(node).__name__, fields]
+
+
+@cache
+def _names(path: Path) -> tuple[str, ...]:
+    """Module names that a file may import; `from a import b` names both a and a.b, and a.b also a."""
     names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _executed(_tree(path)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return [*names, *{".".join(name.split(".")[:n]) for name in names for n in range(1, name.count(".") + 1)}]
+    parents = {".".join(name.split(".")[:n]) for name in names for n in range(1, name.count(".") + 1)}
+    return (*names, *sorted(parents))
+
+
+def _executed(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those below `if TYPE_CHECKING:`."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING")):
+            yield from _executed(child)

@@ -1,0 +1,76 @@
+"""code.yaml: the code and the package versions that a project's results were, or will be, computed by.
+
+Every stage of dvc.yaml depends on its own section. `frostline lock` writes the file for what is installed; a stage
+refuses to run where the two differ, so that dvc.lock never names other code than the code that ran.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from frostline import files
+from frostline.errors import InputError
+from frostline.pipeline import code_digest
+
+CODE = Path("code.yaml")
+STAGES = ("weights", "preprocess", "train", "evaluate", "export", "compare")
+HEADER = """\
+# What results depend on beside data and parameters: for each stage a digest of the code that it can reach and the
+# versions of the packages that compute in it. Written by `frostline lock`; commit it, do not edit it.
+"""
+
+Sections = Mapping[str, Mapping[str, Any]]  # stage → {"code": 64 hex digits, "packages": {name: version}}
+
+
+def installed() -> dict[str, dict[str, Any]]:
+    """The sections for what is installed here."""
+    return {name: code_digest.stage(name) for name in STAGES}
+
+
+def read(path: Path = CODE) -> dict[str, Any]:
+    """The sections of a project's file; {} where there is none or it is damaged: both are mended by `lock`."""
+    try:
+        sections = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, YAMLError):
+        return {}
+    return sections if isinstance(sections, dict) else {}
+
+
+def text(sections: Sections) -> str:
+    """The file's one text: the same sections, the same bytes."""
+    lines = []
+    for name, section in sections.items():
+        lines += [f"{name}:", f"  code: {section['code']}", "  packages:"]
+        lines += [f'    {package}: "{version}"' for package, version in section["packages"].items()]
+    return HEADER + "\n".join(lines) + "\n"
+
+
+def write(sections: Sections, path: Path = CODE) -> None:
+    """Write the file, whole or not at all."""
+    files.write_text(path, text(sections))
+
+
+def require(stage: str, path: Path = CODE) -> None:
+    """Refuse to compute a stage by other code or packages than the file names: InputError with the way out."""
+    if not path.is_file():
+        raise InputError(f"{path} is missing; run this in the project's root, or write it: frostline lock")
+    if changes := differences(read(path).get(stage), code_digest.stage(stage)):
+        raise InputError(
+            f"{stage}: {path} names other code than is installed ({', '.join(changes)}); "
+            "run `frostline lock`, then `dvc repro`"
+        )
+
+
+def differences(before: Any, after: Mapping[str, Any]) -> list[str]:
+    """What differs between two sections of a stage, in a few words each."""
+    if not isinstance(before, dict) or not isinstance(packages := before.get("packages"), dict):
+        return ["not locked yet"]
+    versions = [
+        f"{name} {packages.get(name) or 'none'} → {after['packages'].get(name) or 'none'}"
+        for name in sorted({*packages, *after["packages"]})
+        if packages.get(name) != after["packages"].get(name)
+    ]
+    return [*(["code changed"] if before.get("code") != after["code"] else []), *versions]
