@@ -5,7 +5,6 @@ import importlib
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ import yaml
 import frostline
 from frostline import cli
 from frostline.errors import FrostlineError, InputError
-from frostline.pipeline import code_digest
+from frostline.pipeline import code_digest, code_file
 
 ROOT = Path(__file__).parents[1]
 FROSTLINE = Path(sys.executable).with_name("frostline")
@@ -108,7 +107,7 @@ def test_stages_commands_and_graph_agree() -> None:
     assert list(COMMANDS)[: len(graph)] == list(graph)
     for name, stage in graph.items():
         key = " ${key}" if "foreach" in stage else ""
-        assert stage.get("do", stage)["cmd"] == f"PYTHONPATH=src frostline {name}{key}"
+        assert stage.get("do", stage)["cmd"] == f"frostline {name}{key}"
     modules = {
         path.stem.replace("_", "-")
         for room in ("stages", "commands")
@@ -232,8 +231,7 @@ def test_a_missing_package_is_an_instruction(tmp_path: Path, arguments: list[str
         "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
         "sys.meta_path.insert(0, Absent())\n"
     )
-    (tmp_path / "requirements").mkdir()
-    shutil.copy(ROOT / "requirements/versions.yaml", tmp_path / "requirements")
+    code_file.write(code_file.installed(), tmp_path / "code.yaml")
     done = subprocess.run(
         [FROSTLINE, *arguments], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True, text=True, check=False,
@@ -245,18 +243,19 @@ def test_a_missing_package_is_an_instruction(tmp_path: Path, arguments: list[str
     assert done.returncode == 1
 
 
-def test_stages_ask_for_the_locked_versions(
+def test_stages_ask_for_the_locked_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A stage computes only with the versions that dvc.lock will name; other commands do not ask."""
+    """A stage computes only by the code and packages that code.yaml names; other commands do not ask."""
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(code_digest.metadata, "version", lambda _: "0.1")
+    code_digest.module.cache_clear()
     for name in cli.STAGES:
         arguments = [] if name == "compare" else ["digits-vgg19"]
         assert run(monkeypatch, name, *arguments) == 2, name
         said = capsys.readouterr().err
-        assert said.startswith("frostline: installed: ")
-        assert "keras 0.1 (not " in said
+        assert said.startswith(f"frostline: {name}: code.yaml names other code than is installed (")
+        assert re.search(r"numpy \S+ → 0\.1", said)
     failing(monkeypatch, FrostlineError("it was reached"))
     assert run(monkeypatch, "sync") == 1
     assert "it was reached" in capsys.readouterr().err
@@ -268,7 +267,9 @@ def test_outside_a_project(tmp_path: Path) -> None:
         [FROSTLINE, "train", "x"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert done.stderr == "frostline: requirements/versions.yaml is missing; run this in the project's root\n"
+    assert done.stderr == (
+        "frostline: code.yaml is missing; run this in the project's root, or write it: frostline lock\n"
+    )
     assert not list(tmp_path.iterdir())
 
 

@@ -1,4 +1,4 @@
-"""The graph under real DVC: every leaf of params.yaml, package and room re-runs exactly what it should.
+"""The graph under real DVC: every leaf of params.yaml and section of code.yaml re-runs exactly what it should.
 
 All outputs are placeholders that `dvc commit` takes for the stages' own, so nothing is computed. What
 `dvc status` then says of a change is direct: the stages whose own parameters, packages or files changed.
@@ -6,7 +6,7 @@ Those after them run only if an output really came out different, which no place
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,13 @@ import yaml
 
 from frostline import config
 from frostline.errors import InputError
+from frostline.pipeline import code_file
 from helpers.params import changed
 from helpers.projects import ROOT, call, committed, copied, write_params
 
 PARAMS: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
 GRAPH: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-VERSIONS: dict[str, str] = yaml.safe_load((ROOT / "requirements/versions.yaml").read_text())
+CODE = code_file.installed()
 CLASSIFIERS, WEIGHTS, DATASETS = (tuple(PARAMS[key]) for key in ("classifiers", "weights", "datasets"))
 SETS = {"weights": WEIGHTS, "preprocess": DATASETS, "compare": ()}
 
@@ -183,7 +184,7 @@ def clean(project: Path) -> Iterator[Path]:
     """The project, put back after the test as git knows it."""
     yield project
     call("git", "checkout", "--quiet", "--", ".", cwd=project)
-    call("git", "clean", "--quiet", "-fd", "src", "requirements", cwd=project)
+    call("git", "clean", "--quiet", "-fd", "code.yaml", cwd=project)
 
 
 def test_nothing_to_do(clean: Path) -> None:
@@ -273,55 +274,14 @@ def test_comments_and_order_do_not_matter(clean: Path) -> None:
     assert stale(clean) == set()
 
 
-PACKAGES = {
-    "cleanlab": all_of("evaluate"),
-    "faiss-cpu": all_of("preprocess"),
-    "jinja2": all_of("preprocess", "evaluate", "compare"),
-    "keras": all_of("weights", "train", "export"),
-    "matplotlib": all_of("evaluate", "compare"),
-    "numpy": all_of("weights", "preprocess", "train", "evaluate", "export", "compare"),
-    "onnx": all_of("train", "export"),
-    "onnxruntime-gpu": all_of("train", "export"),
-    "pillow": all_of("preprocess", "train", "evaluate", "export", "compare"),
-    "pyarrow": all_of("preprocess", "train", "evaluate", "export", "compare"),
-    "scikit-learn": all_of("train", "evaluate", "compare"),
-    "scipy": all_of("preprocess", "train", "evaluate", "compare"),
-    "tensorflow": all_of("weights", "train", "export"),
-    "tf2onnx": all_of("train", "export"),
-}
-
-
-@pytest.mark.parametrize("package", VERSIONS)
-def test_a_version_reruns_exactly(clean: Path, package: str) -> None:
-    """A new version of a package re-runs the stages whose arithmetic it does."""
-    values = {**VERSIONS, package: "99.0"}
-    (clean / "requirements/versions.yaml").write_text(yaml.safe_dump(values))
-    assert stale(clean) == PACKAGES[package]
-
-
-@pytest.mark.parametrize(
-    ("file", "stages"),
-    [
-        ("images.py", ("preprocess", "train", "evaluate", "export")),
-        ("datasets/splits.py", ("preprocess", "train", "evaluate", "export")),
-        ("models/heads.py", ("weights", "train", "export")),
-        ("store.py", ("train", "export")),
-        ("features/local.py", ("train", "export")),
-        ("runtime/canonical.py", ("train", "export")),
-        ("config/schema.py", ("weights", "preprocess", "train", "export", "compare")),
-        ("stages/train.py", ("train",)),
-        ("stages/compare.py", ("compare",)),
-        ("commands/score.py", ()),
-        ("commands/sync.py", ()),
-        ("tracking/runs.py", ()),
-        ("cli/app.py", ()),
-    ],
-)
-def test_code_reruns_exactly(clean: Path, file: str, stages: Sequence[str]) -> None:
-    """A change of code re-runs the stages that use its room; scoring, tracking and the command line none."""
-    path = clean / "src/frostline" / file
-    path.write_text(path.read_text() + "\n# changed\n")
-    assert stale(clean) == all_of(*stages)
+@pytest.mark.parametrize("stage", CODE)
+@pytest.mark.parametrize("what", ["code", "packages"])
+def test_a_section_reruns_its_stage(clean: Path, stage: str, what: str) -> None:
+    """Other code or another package version re-runs the stages that name that section, and none beside."""
+    values = {"code": "0" * 64, "packages": {**CODE[stage]["packages"], "numpy": "99.0"}}
+    sections = {**CODE, stage: {**CODE[stage], what: values[what]}}
+    (clean / "code.yaml").write_text(yaml.safe_dump(sections))
+    assert stale(clean) == all_of(stage)
 
 
 @pytest.mark.parametrize(

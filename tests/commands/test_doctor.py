@@ -8,6 +8,7 @@ import pytest
 
 from frostline.commands import doctor
 from frostline.errors import FrostlineError
+from frostline.pipeline import code_file
 from helpers.images import encoded, folder
 
 ROOT = Path(__file__).parents[2]
@@ -16,9 +17,9 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with data, valid params and the versions of this environment."""
-    for name in ("params.yaml", "dvc.yaml", "requirements/versions.yaml"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    for name in ("params.yaml", "dvc.yaml"):
         shutil.copy(ROOT / name, tmp_path / name)
+    code_file.write(code_file.installed(), tmp_path / "code.yaml")
     folder(tmp_path / "data", {"a/1.png": encoded(1)})
     monkeypatch.chdir(tmp_path)
     for name in ("MLFLOW_TRACKING_URI", "PREFECT_API_URL"):
@@ -40,7 +41,7 @@ def test_all_well(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     doctor.run()
     found = lines(capsys)
     assert not [line for line in found.values() if line.startswith("FIX")]
-    assert found["packages"] == "ok as in requirements/versions.yaml"
+    assert found["code.yaml"] == "ok names the code and packages that are installed"
     assert found["MLflow"].startswith("ok mlflow ui --backend-store-uri sqlite:///")
     assert found["DVC remote"].startswith("note no default remote; to share data and models")
     assert found["Prefect"] == "note no API is named; for schedules: make serve"
@@ -55,8 +56,8 @@ def bad_params(project: Path) -> None:
     (project / "params.yaml").write_text("sed: 7\n")
 
 
-def other_versions(project: Path) -> None:
-    (project / "requirements/versions.yaml").write_text('numpy: "1.0"\n')
+def other_code(project: Path) -> None:
+    (project / "code.yaml").write_text("train: {code: x, packages: {}}\n")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +65,7 @@ def other_versions(project: Path) -> None:
     [
         (no_data, "data", "FIX data/ is empty; `dvc pull data.dvc` brings the sample"),
         (bad_params, "params.yaml", "FIX params.yaml: sed: unknown key; did you mean 'seed'?"),
-        (other_versions, "packages", "FIX installed: numpy "),
+        (other_code, "code.yaml", "FIX differs from what is installed: weights (not locked yet)"),
     ],
 )
 def test_what_is_broken(

@@ -10,6 +10,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from frostline.pipeline import code_file
 from helpers.params import LENIENT
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +25,7 @@ def call(
     kept = {
         key: value
         for key, value in os.environ.items()
-        if not key.startswith(("DVC_", "FROSTLINE_", "MLFLOW_", "PYTHON"))
+        if not key.startswith(("DVC_", "FROSTLINE_", "MLFLOW_", "PYTHONH"))
     }
     env = {**kept, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "DVC_NO_ANALYTICS": "1", **environment}
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
@@ -40,6 +41,7 @@ def copied(root: Path) -> Path:
         if source.is_file() and name not in {"dvc.lock", "data.dvc"} and not name.startswith(".dvc/sample"):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, root / name)
+    code_file.write(code_file.installed(), root / "code.yaml")
     return root
 
 

@@ -692,7 +692,6 @@ def test_imagenet_offline(tmp_path: Path) -> None:
     values = changed(SETTINGS, {"weights.mine": {"backbone": "mobilenet", "source": "imagenet"}})
     with (tmp_path / "params.yaml").open("w", encoding="utf-8") as file:
         YAML(typ="safe").dump(values, file)
-    shutil.copytree(Path(__file__).parents[2] / "requirements", tmp_path / "requirements")
     start = time.monotonic()
     done = subprocess.run(
         [Path(sys.executable).with_name("frostline"), "weights", "mine"],

@@ -40,9 +40,9 @@ on_cluster = click.option(
 
 
 def stage(name: str, *args: Any, **kwargs: Any) -> None:
-    """Run what DVC tracks the outputs of: only with the package versions that dvc.lock will name."""
+    """Run what DVC tracks the outputs of: only by the code and packages that code.yaml names."""
     with _packages(name):
-        import_module("frostline.pipeline.code_digest").require_versions()
+        import_module("frostline.pipeline.code_file").require(name)
         import_module(f"frostline.stages.{name}").run(*args, **kwargs)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from frostline import automation, config, paths, tracking
 from frostline.errors import FrostlineError
-from frostline.pipeline import code_digest, commits, worktree
+from frostline.pipeline import code_file, commits, worktree
 from frostline.runtime import providers
 
 LOW_DISK = 10 * 2**30  # bytes; an environment and one VGG19 run take about 5 GB
@@ -34,7 +34,7 @@ def run() -> None:
 
 
 def _findings() -> Iterator[Diagnosis]:
-    yield _checked("packages", code_digest.require_versions, "as in requirements/versions.yaml")
+    yield _code()
     yield _checked("params.yaml", config.load, "complete and valid")
     yield _data()
     yield from _devices()
@@ -54,6 +54,18 @@ def _checked(what: str, check: Callable[[], object], detail: str) -> Diagnosis:
     except FrostlineError as error:
         return Diagnosis(what, " / ".join(str(error).splitlines()))
     return Diagnosis(what, "", detail)
+
+
+def _code() -> Diagnosis:
+    """A stage refuses where other code or packages are installed than code.yaml names."""
+    locked = code_file.read()
+    changes = {
+        stage: code_file.differences(locked.get(stage), section)
+        for stage, section in code_file.installed().items()
+    }
+    changed = ", ".join(f"{stage} ({', '.join(each)})" for stage, each in changes.items() if each)
+    advice = f"differs from what is installed: {changed}; frostline lock" if changed else ""
+    return Diagnosis("code.yaml", advice, "names the code and packages that are installed")
 
 
 def _data() -> Diagnosis:

@@ -16,22 +16,22 @@ from frostline import files
 
 PACKAGE = Path(__file__).parents[1]
 
-# By the name they are imported by: the packages whose arithmetic is in results, and what installs them.
+# The packages whose arithmetic is in results: what they are imported as and what installs them.
 ARITHMETIC: Mapping[str, tuple[str, ...]] = {
-    "PIL": ("pillow",),
-    "cleanlab": ("cleanlab",),
-    "faiss": ("faiss-cpu", "faiss-gpu"),
-    "jinja2": ("jinja2",),
-    "keras": ("keras",),
-    "matplotlib": ("matplotlib",),
-    "numpy": ("numpy",),
-    "onnx": ("onnx",),
-    "onnxruntime": ("onnxruntime-gpu", "onnxruntime"),
-    "pyarrow": ("pyarrow",),
-    "scipy": ("scipy",),
-    "sklearn": ("scikit-learn",),
-    "tensorflow": ("tensorflow",),
-    "tf2onnx": ("tf2onnx",),
+    "cleanlab": ("cleanlab", "cleanlab"),
+    "faiss": ("faiss", "faiss-cpu", "faiss-gpu"),
+    "jinja2": ("jinja2", "jinja2"),
+    "keras": ("keras", "keras"),
+    "matplotlib": ("matplotlib", "matplotlib"),
+    "numpy": ("numpy", "numpy"),
+    "onnx": ("onnx", "onnx"),
+    "onnxruntime": ("onnxruntime", "onnxruntime-gpu", "onnxruntime"),
+    "pillow": ("PIL", "pillow"),
+    "pyarrow": ("pyarrow", "pyarrow"),
+    "scikit-learn": ("sklearn", "scikit-learn"),
+    "scipy": ("scipy", "scipy"),
+    "tensorflow": ("tensorflow", "tensorflow"),
+    "tf2onnx": ("tf2onnx", "tf2onnx"),
 }
 # No result holds anything of these: they name what there is, read params.yaml (whose values DVC compares itself),
 # or say how far a stage has come.
@@ -72,7 +72,7 @@ def module(name: str) -> dict[str, Any]:
     imported = {each.partition(".")[0] for path in reached for each in _names(path)}
     return {
         "code": files.digest([trees, _templates(counted)]),
-        "packages": {each: _version(each) for each in sorted(imported & ARITHMETIC.keys())},
+        "packages": {name: _version(name) for name, (top, *_) in ARITHMETIC.items() if top in imported},
     }
 
 
@@ -104,9 +104,9 @@ def _relative(path: Path) -> str:
     return path.relative_to(PACKAGE).with_suffix("").as_posix()
 
 
-def _version(imported: str) -> str:
-    """The installed version of a package by the name it is imported by; "" where it is missing."""
-    for distribution in ARITHMETIC[imported]:
+def _version(name: str) -> str:
+    """The installed version of a package; "" where it is missing."""
+    for distribution in ARITHMETIC[name][1:]:
         try:
             return metadata.version(distribution)
         except metadata.PackageNotFoundError:

@@ -43,8 +43,9 @@ def text(sections: Sections) -> str:
     """The file's one text: the same sections, the same bytes."""
     lines = []
     for name, section in sections.items():
-        lines += [f"{name}:", f"  code: {section['code']}", "  packages:"]
-        lines += [f'    {package}: "{version}"' for package, version in section["packages"].items()]
+        packages = [f'    {package}: "{version}"' for package, version in section["packages"].items()]
+        lines += [f"{name}:", f'  code: "{section["code"]}"']
+        lines += ["  packages:", *packages] if packages else ["  packages: {}"]
     return HEADER + "\n".join(lines) + "\n"
 
 

@@ -1,11 +1,14 @@
 """dvc.lock: which bytes each stage read and wrote."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+
+from frostline import files
+from frostline.paths import PARAMS
 
 LOCK = Path("dvc.lock")
 
@@ -34,6 +37,29 @@ def data_hash(dataset: str, *, classifier: str, path: Path = LOCK) -> str:
     read = {name: value for name, value in trained["deps"].items() if name in made["outs"]}
     raw = [value for name, value in made["deps"].items() if name.startswith("data/")]
     return raw[0] if read and read == made["outs"] and len(raw) == 1 else ""
+
+
+def carry(migrate: Callable[[Mapping[str, Any]], Mapping[str, Any]], path: Path = LOCK) -> list[str]:
+    """Let stages that are up to date stay so after a migration of params.yaml; the stages that were carried.
+
+    `migrate` takes the values of params.yaml that a stage ran with, by dotted key, and gives those that mean the
+    same now. Nothing else of the file changes.
+    """
+    if not path.is_file():
+        return []
+    yaml = YAML()
+    yaml.width = 4096
+    content = yaml.load(path.read_text(encoding="utf-8"))
+    carried = []
+    for name, stage in content.get("stages", {}).items():
+        values = stage.get("params", {}).get(PARAMS.name, {})
+        if (now := dict(migrate(values))) != values:
+            values.update(now)
+            carried.append(name)
+    if carried:
+        with files.writing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+            yaml.dump(content, file)
+    return carried
 
 
 def _hashes(stage: Mapping[str, Any], kind: str) -> dict[str, str]:

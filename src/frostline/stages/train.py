@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ from frostline.training import explanations as seeing
 from frostline.training.checkpoint import Checkpoint
 from frostline.training.recipe import Recipe
 
-PACKAGES = ("tensorflow", "keras", "numpy", "pillow")
 HEATED = 12  # surest mistakes, and as many of the least sure answers
 
 
@@ -68,6 +68,7 @@ def _line(inputs: Recipe, number: int, phase: str, epoch: loop.Epoch) -> str:
 def _record(inputs: Recipe, network: Network, last: CutModel) -> dict[str, Any]:
     """All that this training is, by content: equal records, equal results."""
     more = () if last.trunk is None else backends.packages(last.trunk)
+    computed_by = code_digest.stage("train")
     content = {
         "classifier": inputs.name,
         "dataset": inputs.entry.dataset,
@@ -75,8 +76,8 @@ def _record(inputs: Recipe, network: Network, last: CutModel) -> dict[str, Any]:
         "classes": list(inputs.manifest.classes),
         "weights": inputs.weights,
         "recipe": inputs.plain,
-        "code": code_digest.code("frostline.stages.train"),
-        "packages": code_digest.packages((*PACKAGES, *more)),
+        "code": computed_by["code"],
+        "packages": {**computed_by["packages"], **{name: version(name) for name in more}},
     }
     return {"key": code_digest.key(content), **content, "parameters": _parameters(inputs, network, last)}
 

@@ -31,7 +31,6 @@ STUDY = "frostline.study"
 LOCK_SECONDS = 600.0
 MAIN = "val_accuracy"
 TRAINER = "frostline.training.phases"  # its code, and what it imports, decides the figures
-PACKAGES = ("tensorflow", "keras", "numpy", "pillow")
 
 
 @dataclass(frozen=True)
@@ -106,8 +105,7 @@ def shared(
         "dataset_digest": digest,
         "weights": dict(weights),
         "recipe": dict(recipe),
-        "code": code_digest.code(TRAINER),
-        "packages": code_digest.packages(PACKAGES),
+        **code_digest.module(TRAINER),
     }
 
 
