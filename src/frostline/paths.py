@@ -68,8 +68,10 @@ def find_root(start: Path) -> Path:
     )
 
 
-def cache() -> Path:
+def cache(project: Path | None = None) -> Path:
     """The content-addressed cache: $FROSTLINE_CACHE, else `.frostline/cache` in the real root.
+
+    `project` is a folder in a project, None: the current one.
 
     DVC runs experiments in temporary checkouts that vanish; it names the real root in $DVC_ROOT,
     so that all of them share one cache.
@@ -77,7 +79,7 @@ def cache() -> Path:
     if chosen := os.environ.get("FROSTLINE_CACHE"):
         return Path(chosen)
     root = os.environ.get("DVC_ROOT")
-    return (Path(root) if root else find_root(Path.cwd())) / ".frostline" / "cache"
+    return (Path(root) if root else find_root((project or Path()).absolute())) / ".frostline" / "cache"
 
 
 def scoring_cache() -> Path:

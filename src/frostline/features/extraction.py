@@ -34,13 +34,15 @@ STARTED = time.time()  # what this process has used since then is not pruned by 
 class Images:
     """Some images of a dataset: the folder or archive, paths in it, contents' ids, how to decode.
 
-    `root` is opened only when something has to be read.
+    `root` is opened only when something has to be read. `cache` is where rows are kept, None: with
+    the project around the current folder.
     """
 
     root: Path
     paths: Sequence[str]
     ids: Sequence[str]
     rule: Image
+    cache: Path | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -63,7 +65,9 @@ class View:
 
 def pixels(of: Images, *, view: View | None = None, executor: Executor = stream) -> Rows:
     """Decoded images, rows of (H, W, 3) uint8, in the order of `of`; with a view, that rendering of each."""
-    store = open_store("pixels", of.decode_key, shape=of.shape, dtype="uint8", cache=paths.cache())
+    store = open_store(
+        "pixels", of.decode_key, shape=of.shape, dtype="uint8", cache=of.cache or paths.cache()
+    )
     return _rows(
         of, store=store, begin=lambda: _as_they_are, decode=_decode(of, view), row_ids=_row_ids(of, view),
         executor=executor,
@@ -91,7 +95,7 @@ def features(
     shape, dtype = tuple(trunk.output.shape[1:]), str(trunk.output.dtype)
     for backend in backends.available(trunk, parallel=True):
         full = {**of.decode_key, **key, "framework": backend.name}
-        store = open_store("features", full, shape=shape, dtype=dtype, cache=paths.cache())
+        store = open_store("features", full, shape=shape, dtype=dtype, cache=of.cache or paths.cache())
         with contextlib.suppress(backends.UnfitError):
             return _rows(
                 of, store=store, begin=partial(backend.open, store.folder), decode=_decode(of, view),
@@ -151,7 +155,7 @@ def _rows(  # noqa: PLR0913  # what a pass over images has
                 append(some, rows)
                 advance(len(some))
     found = store.rows(row_ids)
-    if todo and (warning := inventory.keep_limit(paths.cache(), since=STARTED)):
+    if todo and (warning := inventory.keep_limit(of.cache or paths.cache(), since=STARTED)):
         print(f"note: {warning}", file=sys.stderr, flush=True)
     return found
 

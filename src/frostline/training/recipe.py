@@ -24,7 +24,7 @@ from frostline.training.steps import RowsLike
 
 @dataclass(frozen=True)
 class Recipe:
-    """One entry of `classifiers` with all that it names, read and checked."""
+    """One entry of `classifiers` with all that it names, read and checked; `root` is the project's folder."""
 
     name: str
     seed: int
@@ -33,6 +33,7 @@ class Recipe:
     weights: dict[str, Any]
     weights_file: Path | None
     executor: Executor = stream  # of images through a decoder and a trunk
+    root: Path = Path()
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -74,35 +75,40 @@ class Recipe:
         """One split's images in manifest order."""
         rows = self.manifest.split(split)
         return Images(
-            root=Path(self.manifest.root),
+            root=self.root / self.manifest.root,
             paths=rows.paths,
             ids=rows.ids,
             rule=self.entry.image,
+            cache=paths.cache(self.root),
         )
 
 
-def _weights(name: str) -> dict[str, Any]:
-    """What the weights stage says of an entry: name, backbone, source and sha256."""
-    path, made_by = paths.weights(name) / "source.json", f"dvc repro weights@{name}"
+def read_weights(name: str, *, root: Path = Path()) -> dict[str, Any]:
+    """What the weights stage of the project at `root` says of an entry: name, backbone, source and sha256."""
+    path, made_by = root / paths.weights(name) / "source.json", f"dvc repro weights@{name}"
     said = files.read_json(path, made_by=made_by)
     if not isinstance(said, dict) or not {"name", "backbone", "source", "sha256"} <= said.keys():
         raise FrostlineError(f"{path} is damaged; run `{made_by}` again")
     return said
 
 
-def read(name: str, *, executor: Executor = stream) -> Recipe:
-    """Gather a classifier's inputs from params.yaml and the stages before; errors name what to run."""
-    settings = config.load()
+def read(name: str, *, executor: Executor = stream, root: Path = Path()) -> Recipe:
+    """Gather a classifier's inputs from params.yaml and the stages before; errors name what to run.
+
+    `root` is the project's folder.
+    """
+    settings = config.load(root / paths.PARAMS)
     entry = config.entry(settings.classifiers, name, what="classifier")
-    weights = _weights(entry.weights)
+    weights = read_weights(entry.weights, root=root)
     return Recipe(
         name=name,
         seed=settings.seed,
         entry=entry,
-        manifest=manifest.read(paths.dataset(entry.dataset) / "manifest.parquet"),
+        manifest=manifest.read(root / paths.dataset(entry.dataset) / "manifest.parquet"),
         weights=weights,
-        weights_file=paths.weights(entry.weights) / paths.BACKBONE if weights["sha256"] else None,
+        weights_file=root / paths.weights(entry.weights) / paths.BACKBONE if weights["sha256"] else None,
         executor=executor,
+        root=root,
     )
 
 
@@ -113,7 +119,7 @@ def load_trained(inputs: Recipe) -> tuple[Network, CutModel]:
     """
     network = inputs.network()
     last = list(assemble.cut_phases(network, inputs.entry).values())[-1]
-    path = paths.classifier(inputs.name) / "trained.weights.h5"
+    path = inputs.root / paths.classifier(inputs.name) / "trained.weights.h5"
     if not path.is_file():
         raise FrostlineError(f"{path} is missing; run `dvc repro train@{inputs.name}`")
     assemble.load(last.upper, path)
