@@ -26,7 +26,7 @@ $(READY): requirements/dev.txt pyproject.toml
 demo: $(READY)
 	dvc pull --quiet --remote sample data.dvc
 	dvc repro
-	frostline sync
+	frostline registry sync
 	$(BIN)/python -m zipfile -e data/digits.zip .frostline/digits
 	frostline score .frostline/digits --model digits-vgg19 --out scores.parquet
 	@echo; cat reports/comparison/comparison.txt

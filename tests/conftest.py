@@ -8,7 +8,8 @@ from pathlib import Path
 import dvc  # noqa: F401  # binds its log to the stream it finds: not to that of one test, which ends with it
 import pytest
 
-from frostline import files
+from frostline import files, progress
+from frostline.cli import app
 from frostline.config import Image
 from frostline.features.extraction import Images
 from helpers.images import encoded, folder
@@ -33,6 +34,12 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for name in ("MLFLOW_TRACKING_URI", "FROSTLINE_CACHE", "DVC_ROOT"):
             patch.delenv(name, raising=False)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _reporter() -> None:
+    """What the package says is printed, as the command line does, so that tests can read it."""
+    progress.report_to(app.REPORTER)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from frostline.cli import STAGES, cli
 from frostline.datasets import manifest
 from frostline.evaluation import history
 from frostline.scoring import rows
+from helpers.commands import leaves
 from test_architecture import ARROWS, COMMON
 
 ROOT = Path(__file__).parents[1]
@@ -30,6 +31,7 @@ TRACKED = re.compile(
     r"|(?:CHANGELOG|README)\.md|LICENSE|Makefile|pyproject\.toml|params\.yaml|dvc\.(?:yaml|lock)|data\.dvc"
 )
 WRITTEN = re.compile(r"(artifacts|metrics|plots|reports)/[\w./@-]*")
+GROUPS = {name for name, command in cli.commands.items() if isinstance(command, click.Group)}
 HOSTS = {"127.0.0.1", "keepachangelog.com", "semver.org"}
 MACHINE = re.compile(r"(?<![\w~.])/(?:work|tmp|root|home|Users|mnt|opt)\b")
 
@@ -73,11 +75,14 @@ def problem(program: str, arguments: list[str]) -> str:
 
 
 def _frostline(arguments: list[str]) -> str:
-    command = cli.commands.get(arguments[0])
-    if command is None:
-        return f"no command {arguments[0]}"
+    command: click.Command = cli
+    while isinstance(command, click.Group):
+        name, *arguments = arguments
+        if name not in command.commands:
+            return f"no command {name}"
+        command = command.commands[name]
     try:
-        command.make_context(arguments[0], arguments[1:])
+        command.make_context(name, arguments)
     except click.ClickException as error:
         return error.format_message()
     return ""
@@ -177,8 +182,10 @@ def test_make_targets_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_inline_commands_exist(page: Path) -> None:
     """`frostline NAME` in a sentence names a command, or is a placeholder."""
-    named = {code.split()[1] for code in inline(page.read_text()) if re.match(r"frostline \w", code)}
-    assert {name for name in named if not name.isupper()} <= set(cli.commands)
+    named = [code.split()[1:3] for code in inline(page.read_text()) if re.match(r"frostline [a-z]", code)]
+    known = {words for name in leaves() for words in (name, name.split()[0])}
+    assert {words[0] for words in named} <= known
+    assert {" ".join(words) for words in named if words[0] in GROUPS and words[1:]} <= known
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -223,7 +230,7 @@ def test_no_foreign_addresses(page: Path) -> None:
 def test_guide_has_every_command() -> None:
     """Every command and every stage is in the guide."""
     text = GUIDE.read_text()
-    assert {name for name in cli.commands if f"frostline {name}" not in text} == set()
+    assert {name for name in leaves() if f"frostline {name}" not in text} == set()
     assert {name for name in STAGES if not re.search(rf"\| `{name}[@`]", text)} == set()
 
 

@@ -1,36 +1,127 @@
-"""How far a long job has come: a bar with rate and time left on a terminal, at most one line elsewhere."""
+"""What is said while work goes on: lines as they come, and how far a long job has come.
+
+A library says nothing: until `report_to` names a reporter, as the command line does, all of this is silent.
+"""
 
 import contextlib
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
+SECONDS = 30.0  # at least so often a long job says how far it is, where there is no terminal
+
 Total = int | Callable[[], int | None]
+
+
+def _silent(_: str) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True)
+class Reporter:
+    """Where lines go: `say` takes results, `note` takes remarks about the work. `bars`: whether bars may be drawn."""
+
+    say: Callable[[str], None] = _silent
+    note: Callable[[str], None] = _silent
+    bars: bool = False
+
+
+SILENT = Reporter()
+_reporter = SILENT
+
+
+def report_to(reporter: Reporter) -> Reporter:
+    """From now on all lines of this process go to `reporter`; returns the one before."""
+    global _reporter  # one of a process, as its standard output is
+    before, _reporter = _reporter, reporter
+    return before
+
+
+def say(line: str) -> None:
+    """A result, as soon as it is there."""
+    _reporter.say(line)
+
+
+def note(line: str) -> None:
+    """A remark about the work that is no result."""
+    _reporter.note(line)
 
 
 @contextlib.contextmanager
 def progress(total: Total, what: str, *, summary: bool = True) -> Iterator[Callable[[int], None]]:
     """Yield a function that counts `n` images more as done; with nothing to do, nothing is shown.
 
-    A total that takes time to find out may be a function: it is called beside the work, and only where
-    somebody looks. `summary` False leaves out the line at the end where there is no terminal.
+    On a terminal a bar with rate and time left; elsewhere a line every 30 seconds, and one at the end unless
+    `summary` is False. A total that takes time to find out may be a function: it is called beside the work, and
+    only where somebody looks.
     """
-    if total and sys.stderr.isatty():
+    if total and _reporter.bars and sys.stderr.isatty():
         with _bar(total, what) as count_on_bar:
             yield count_on_bar
         return
-    start, done = time.monotonic(), 0
-
-    def advance(count: int) -> None:
-        nonlocal done
-        done += count
-
-    yield advance
+    counted = Counted(what, total if isinstance(total, int) else None)
+    with alive(counted.line) if total else contextlib.nullcontext():
+        yield counted.advance
     if total and summary:
-        rate = done / max(time.monotonic() - start, 1e-9)
-        print(f"{what}: {done} images, {rate:.0f} images/s", file=sys.stderr, flush=True)
+        note(f"{what}: {counted.done} images, {counted.rate:.0f} images/s")
+
+
+class Counted:
+    """How many images are done of how many, how fast, and how long the rest will take."""
+
+    def __init__(self, what: str, total: int | None) -> None:
+        self.what, self.total, self.done = what, total, 0
+        self._start = time.monotonic()
+
+    def advance(self, count: int) -> None:
+        """So many more are done."""
+        self.done += count
+
+    @property
+    def rate(self) -> float:
+        """Images a second so far."""
+        return self.done / max(time.monotonic() - self._start, 1e-9)
+
+    def line(self) -> str:
+        """All of it in one line."""
+        of = "" if self.total is None else f" of {self.total}"
+        text = f"{self.what}: {self.done}{of} images, {self.rate:.0f} images/s"
+        if self.total is None or not self.done:
+            return text
+        return f"{text}, {duration((self.total - self.done) / self.rate)} left"
+
+
+@contextlib.contextmanager
+def alive(line: Callable[[], str], *, every: float = SECONDS) -> Iterator[None]:
+    """Note `line()` every so many seconds for as long as the block lasts."""
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.wait(every):
+            note(line())
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: `8 s`, `2 min 10 s`, `3 h 5 min`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from frostline.automation.gate import Verdict
 
 @dataclass(frozen=True)
 class Check:
-    """As frostline promote makes them."""
+    """As frostline registry promote makes them."""
 
     name: str
     passed: bool

@@ -56,10 +56,9 @@ def _inside(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root)
 
 
-def test_between_tags(capsys: pytest.CaptureFixture[str]) -> None:
+def test_between_tags() -> None:
     """One line that sums up, then what happened to which image; the tree stays as it is."""
-    data_diff.run("old", "new")
-    first, blank, head, *rows = capsys.readouterr().out.splitlines()
+    first, blank, head, *rows = data_diff.run("old", "new").splitlines()
     assert first.startswith("pets, old → new: 1 added, 1 removed, 1 relabelled")
     assert first.endswith("(41 → 41 images)")
     assert (blank, head.split()) == ("", ["what", "image", "class", "split"])
@@ -69,27 +68,24 @@ def test_between_tags(capsys: pytest.CaptureFixture[str]) -> None:
     assert call("git", "status", "--porcelain", cwd=Path()).stdout == ""
 
 
-def test_to_the_workspace_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_to_the_workspace_as_json() -> None:
     """Without a second revision, what lies here."""
-    data_diff.run("old", as_json=True)
-    said = json.loads(capsys.readouterr().out)
+    said = json.loads(data_diff.run("old", as_json=True))
     assert (said["dataset"], said["before"]["revision"], said["after"]["revision"]) == ("pets", "old", None)
     assert (said["counts"]["added"], said["counts"]["removed"], said["counts"]["relabelled"]) == (1, 1, 1)
     [added] = [change for change in said["changes"] if change["kinds"] == ["added"]]
     assert (added["before"], added["after"]["label"], added["path"]) == (None, "bird", "bird/new.png")
 
 
-def test_the_same_twice(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_same_twice() -> None:
     """Nothing changed is said."""
-    data_diff.run("new", "HEAD")
-    assert capsys.readouterr().out == "pets, new → HEAD: no image changed (41 → 41 images)\n"
+    assert data_diff.run("new", "HEAD") == "pets, new → HEAD: no image changed (41 → 41 images)"
 
 
-def test_a_long_table_is_cut(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_table_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is over is counted."""
     monkeypatch.setattr(data_diff, "_SHOWN", 0)
-    data_diff.run("old", "new")
-    assert "and 1 more added; --json has all" in capsys.readouterr().out
+    assert "and 1 more added; --json has all" in data_diff.run("old", "new")
 
 
 def test_what_cannot_be_compared() -> None:

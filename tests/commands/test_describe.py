@@ -34,10 +34,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.usefixtures("project")
-def test_the_lectures_network(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_lectures_network() -> None:
     """25,089 trainable and 20,024,384 frozen parameters; thawed above block5_conv3, 512 x (9 x 512) + 512 more."""
-    describe.run("lecture", classes=2, picture=None)
-    said = capsys.readouterr().out
+    said = "\n".join(describe.run("lecture", classes=2))
     assert "phase head: 25,089 trainable, 20,024,384 frozen\n" in said
     more = 512 * 9 * 512 + 512
     assert f"phase thaw: {25_089 + more:,} trainable, {20_024_384 - more:,} frozen\n" in said
@@ -48,11 +47,10 @@ def test_the_lectures_network(capsys: pytest.CaptureFixture[str]) -> None:
     assert "head, thaw" in said
 
 
-def test_the_data_says_how_many_classes(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_data_says_how_many_classes(project: Path) -> None:
     """The folders are counted without decoding an image; the picture lies where it was asked for."""
     archive(project / "data/shapes.zip", classes({"a": 1, "b": 1, "c": 1, "d": 1}))
-    describe.run("cnn", classes=None, picture=Path("out/n.png"))
-    said = capsys.readouterr().out
+    said = "\n".join(describe.run("cnn", picture=Path("out/n.png")))
     assert "\n4 classes\n" in said
     assert said.endswith("picture: out/n.png\n")
     assert (project / "out/n.png").read_bytes().startswith(b"\x89PNG")
@@ -74,5 +72,5 @@ def test_the_data_says_how_many_classes(project: Path, capsys: pytest.CaptureFix
 def test_mistakes(name: str, options: dict, message: str) -> None:
     """One line says what is missing or wrong."""
     with pytest.raises(InputError) as caught:
-        describe.run(name, **{"classes": None, "picture": None, **options})
+        describe.run(name, **options)
     assert str(caught.value) == message

@@ -47,9 +47,9 @@ def aliases() -> dict[str, str]:
         return {alias: str(number) for alias, number in client.get_registered_model("tiny").aliases.items()}
 
 
-def decide(*, dry_run: bool = False, rollback: bool = False) -> None:
-    """The command."""
-    promote.run("tiny", dry_run=dry_run, rollback=rollback)
+def decide(*, dry_run: bool = False) -> str:
+    """The command's last line."""
+    return promote.run("tiny", dry_run=dry_run)
 
 
 def test_first_better_worse_and_back(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -63,12 +63,12 @@ def test_first_better_worse_and_back(root: Path, capsys: pytest.CaptureFixture[s
 
     arrive(root, wrong=3, key="b")
     assert aliases() == {"champion": "1", "challenger": "2"}
-    decide()
+    last = decide()
     said = capsys.readouterr().out
     assert "tiny: version 2 against version 1, the champion" in said
     assert "+0.33 points on 300 test images in common (1 gained, 0 lost)" in said
     assert "power: an equally good challenger passes" in said
-    assert said.endswith("promoted: champion is version 2, was 1\n")
+    assert last == "promoted: champion is version 2, was 1"
     assert aliases() == {"champion": "2"}
 
     arrive(root, wrong=30, key="c")
@@ -79,13 +79,11 @@ def test_first_better_worse_and_back(root: Path, capsys: pytest.CaptureFixture[s
     assert caught.value.exit_code == 1
     assert aliases() == {"champion": "2", "challenger": "3"}
 
-    decide(rollback=True)
+    said = promote.roll_back("tiny")
+    assert said == "rolled back: version 1 is champion again; version 2 is withdrawn"
     assert aliases() == {"champion": "1", "challenger": "3"}
-    assert capsys.readouterr().out.endswith(
-        "rolled back: version 1 is champion again; version 2 is withdrawn\n"
-    )
     with pytest.raises(InputError, match="no other champion to go back to"):
-        decide(rollback=True)
+        promote.roll_back("tiny")
     now = tracking.standing("tiny", uri=tracking.store())
     assert [(each.action, each.version, each.before) for each in now.decisions] == [
         ("promoted", 1, None), ("promoted", 2, 1), ("refused", 3, 2), ("rolled back", 2, 2),
@@ -99,7 +97,7 @@ def test_a_withdrawn_version_does_not_come_back_by_itself(root: Path) -> None:
     for key, wrong in (("a", 4), ("b", 3)):
         arrive(root, wrong=wrong, key=key)
         decide()
-    decide(rollback=True)
+    promote.roll_back("tiny")
     (root / "plots/tiny/more.png").write_bytes(b"png")  # so that sync has something to bring
     tracking.publish(gathered(), uri=tracking.store())
     assert aliases() == {"champion": "1"}
@@ -111,17 +109,15 @@ def test_a_withdrawn_version_does_not_come_back_by_itself(root: Path) -> None:
         decide()
 
 
-def test_dry_run_changes_nothing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_dry_run_changes_nothing(root: Path) -> None:
     """Neither when it would promote nor when it refuses nor when it would go back."""
     arrive(root, wrong=4, key="a")
     before = (aliases(), tracking.standing("tiny", uri=tracking.store()))
-    decide(dry_run=True)
-    assert "would promote: champion is version 1" in capsys.readouterr().out
+    assert decide(dry_run=True) == "would promote: champion is version 1"
     limits(root, megabytes=1e-6)
     with pytest.raises(FrostlineError, match=r"size: 0\.0 MB, allowed 1e-06"):
         decide(dry_run=True)
-    decide(dry_run=True, rollback=True)
-    assert "would roll back: nothing to go back to" in capsys.readouterr().out
+    assert promote.roll_back("tiny", dry_run=True) == "would roll back: nothing to go back to"
     assert (aliases(), tracking.standing("tiny", uri=tracking.store())) == before
 
 
@@ -138,7 +134,7 @@ def test_champions_cannot_drift_down(root: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_a_colleague_without_any_outputs_decides_the_same(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All that is compared comes from the registry."""
     for key, wrong in (("a", 4), ("b", 3)):
@@ -149,9 +145,7 @@ def test_a_colleague_without_any_outputs_decides_the_same(
     shutil.copyfile(root / "params.yaml", elsewhere / "params.yaml")
     shutil.rmtree(root / "artifacts")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    capsys.readouterr()
-    decide()
-    assert capsys.readouterr().out.endswith("promoted: champion is version 2, was 1\n")
+    assert decide() == "promoted: champion is version 2, was 1"
 
 
 def test_a_run_without_predictions_is_told_what_to_do(root: Path) -> None:
@@ -165,7 +159,7 @@ def test_a_run_without_predictions_is_told_what_to_do(root: Path) -> None:
 def test_an_unknown_model(root: Path) -> None:
     """One line, with what to do."""
     assert root.exists()
-    with pytest.raises(InputError, match="no registered model 'tiny'; run `frostline sync`"):
+    with pytest.raises(InputError, match="no registered model 'tiny'; run `frostline registry sync`"):
         decide()
 
 

@@ -45,24 +45,21 @@ def _inside(project, monkeypatch) -> None:
     monkeypatch.chdir(project)
 
 
-def test_in_the_workspace(capsys) -> None:
+def test_in_the_workspace() -> None:
     """Names alone: what lies there now."""
-    versus.run("pets-cnn", "pets-vgg19")
-    assert "right alone: pets-cnn 1, pets-vgg19 0" in capsys.readouterr().out
+    assert "right alone: pets-cnn 1, pets-vgg19 0" in versus.run("pets-cnn", "pets-vgg19")
 
 
-def test_with_an_older_version(capsys) -> None:
+def test_with_an_older_version() -> None:
     """NAME@REV: as the tag's dvc.lock has it, from DVC's cache; the tree stays as it is."""
-    versus.run("pets-cnn", "pets-cnn@old")
-    said = capsys.readouterr().out
+    said = versus.run("pets-cnn", "pets-cnn@old")
     assert "right alone: pets-cnn 4, pets-cnn@old 0" in said
     assert call("git", "status", "--porcelain", cwd=Path()).stdout == ""
 
 
-def test_over_revisions(capsys) -> None:
+def test_over_revisions() -> None:
     """--rev reads both at each revision."""
-    versus.run("pets-cnn", "pets-vgg19", revisions=("old", "new"))
-    said = capsys.readouterr().out
+    said = versus.run("pets-cnn", "pets-vgg19", revisions=("old", "new"))
     assert said.startswith("2 trainings of each, 9 test images")
     assert "training 2: pets-cnn 88.9%, pets-vgg19 77.8%" in said
 

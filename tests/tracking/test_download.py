@@ -97,7 +97,7 @@ def test_unknown_models_are_one_line(uri: str, said: str, root: Path) -> None:
 def test_an_empty_registry_says_how_models_get_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first thing a newcomer may try."""
     sqlite(project(tmp_path, monkeypatch) / ".frostline/mlflow")
-    with pytest.raises(InputError, match="it is empty: run `frostline sync`"):
+    with pytest.raises(InputError, match="it is empty: run `frostline registry sync`"):
         download_model("models:/tiny@champion")
 
 

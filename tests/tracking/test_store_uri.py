@@ -133,7 +133,7 @@ def test_what_does_not_answer_is_one_line_within_seconds(uri: str, said: str, tm
     started = time.monotonic()
     line = reachable(uri.format(port=free_port(), folder=tmp_path))
     assert said in line
-    assert "then run `frostline sync`" in line
+    assert "then run `frostline registry sync`" in line
     assert "\n" not in line
     assert "u:p@" not in line
     assert time.monotonic() - started < 10

@@ -110,13 +110,13 @@ def test_again_changes_nothing_and_more_children_join(root: Path) -> None:
 def test_without_a_store_it_is_kept_and_brought_later(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One line on stderr; `frostline sync` has all of it."""
+    """One line on stderr; `frostline registry sync` has all of it."""
     assert root.exists()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
     with studying(study()) as children:
         children.append(child(7))
     said = capsys.readouterr().err
-    assert said.startswith("the study is not in MLflow yet, `frostline sync` brings it: ")
+    assert said.startswith("the study is not in MLflow yet, `frostline registry sync` brings it: ")
     assert said.count("\n") == 1
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     (kept,) = kept_studies()

@@ -3,6 +3,7 @@
 from typing import Any
 
 from frostline.errors import first_line
+from frostline.progress import say
 
 PREFACE = "Flow run encountered an exception: "  # Prefect's, before each reason
 
@@ -23,7 +24,7 @@ def notify(block: str, *, subject: str, body: str) -> str:
     except Exception as error:  # whatever a block of whatever kind raises
         problem = first_line(error) if isinstance(error, ValueError) else type(error).__name__
         said = f"no message could be sent through {block}: {problem}"
-        print(said)
+        say(said)
         return said
     return ""
 

@@ -1,6 +1,6 @@
 """The command line: names, options and examples; each command hands over to a stage or to its module in commands.
 
-A command lives in the module of its subject.
+A command lives in the module of its subject. Only this room prints.
 """
 
 import io
@@ -11,7 +11,8 @@ from importlib import import_module
 
 import click
 
-from frostline.cli.app import cli
+from frostline import progress
+from frostline.cli.app import REPORTER, cli
 from frostline.cli.stages import STAGES
 from frostline.errors import FrostlineError
 
@@ -19,18 +20,21 @@ __all__ = ["STAGES", "cli", "main"]
 
 for subject in (
     "stages",
-    "networks",
     "scoring",
-    "tracking",
-    "studies",
     "project",
-):  # in which help lists them
+    "data",
+    "net",
+    "registry",
+    "studies",
+    "cache",
+):  # as help lists them
     import_module(f"frostline.cli.{subject}")
 
 
 def main() -> None:
     """Run the command line; whatever goes wrong for a known reason is lines on stderr, never a traceback."""
     _settle_streams()
+    progress.report_to(REPORTER)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # libraries' remarks to developers are no news for users
     # Arrow's own allocators hold many times what rows need, and more as a job grows.

@@ -1,35 +1,173 @@
-"""What every command shares: the group, an example in each help, their work imported only when they run."""
+"""What every command shares: groups, an example in each help, the project's root, one place that prints.
 
+What a command does is imported only when it runs: help costs nothing.
+"""
+
+import ast
+import functools
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
 
-from frostline import __version__
-from frostline.errors import FrostlineError
+from frostline import __version__, paths
+from frostline.errors import FrostlineError, InputError
+from frostline.progress import Reporter
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # not click's echo, which writes UTF-8 where the terminal takes ASCII
+
+
+def _note(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+REPORTER = Reporter(say=_say, note=_note, bars=True)
+
+SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+# What commands were called before they stood in groups.
+MOVED = {
+    "use": "init",
+    "describe": "net describe",
+    "maps": "net maps",
+    "backbones": "net backbones",
+    "classify": "net classify",
+    "sample": "data sample",
+    "data-diff": "data diff",
+    "sync": "registry sync",
+    "promote": "registry promote",
+    "trace": "registry trace",
+    "sweep-freeze": "sweep CLASSIFIER freeze",
+    "sweep-views": "sweep CLASSIFIER augmentation.views",
+    "curves": "sweep CLASSIFIERS seed",
+}
 
 
 class Group(click.Group):
-    """Commands in the order they are defined: stages as they run, then the rest."""
+    """Commands in the order they are defined; one that has moved says where to."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click calls it so
         return list(self.commands)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if ctx.parent is None and args[0] not in self.commands and (now := MOVED.get(args[0])):
+            raise InputError(f"it is now: frostline {now}")
+        return super().resolve_command(ctx, args)
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+@click.group(cls=Group, context_settings=SETTINGS)
 @click.version_option(__version__, prog_name="frostline")
 def cli() -> None:
     """From a folder of labelled images to an exported classifier, and scores for any folder.
 
-    The first six commands are the stages that `dvc repro` runs; each can be run by hand too.
+    The first six commands are the stages that `dvc repro` runs; each can be run by hand too. All commands
+    work in any folder of a project.
     """
 
 
-def command(example: str, **options: Any) -> Callable[[Any], Any]:
-    """A command whose help ends in an example that runs in a fresh project."""
-    return cli.command(epilog=f"\b\nExample: {example}", **options)  # \b: a command is not wrapped
+def group(name: str, summary: str) -> click.Group:
+    """A group of commands about one subject."""
+    found = Group(name, help=summary, context_settings=SETTINGS)
+    cli.add_command(found)
+    return found
+
+
+def command(
+    example: str, *, of: click.Group = cli, name: str | None = None, at_root: bool = True
+) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command whose help ends in an example that runs in a fresh project.
+
+    It works in the project's root, wherever in the project it was typed; `at_root` False leaves it where it is.
+    """
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        @functools.wraps(function)
+        def work(*args: Any, **kwargs: Any) -> Any:
+            if at_root and (root := _root_above()):
+                os.chdir(root)
+            return function(*args, **kwargs)
+
+        # \b: a command is not wrapped
+        return of.command(name, epilog=f"\b\nExample: {example}", context_settings=SETTINGS)(work)
+
+    return decorate
+
+
+class Option(click.Option):
+    """An option that has the default of the function or dataclass it is passed to: there, and only there.
+
+    `source` names it (`commands.classify.run`); its file is read, not imported, and only for help.
+    """
+
+    def __init__(self, *args: Any, source: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.source = source
+
+    def get_help_extra(self, ctx: click.Context) -> Any:
+        """With the default that the source says, if it is more than none."""
+        value = _defaults(self.source).get(str(self.name))
+        return super().get_help_extra(ctx) | (
+            {} if value is None or value is False else {"default": str(value)}
+        )
+
+
+def option(*names: str, source: str, **kwargs: Any) -> Callable[[Any], Any]:
+    """An option whose default is the one that `source` has."""
+    return click.option(*names, cls=Option, source=source, **kwargs)
+
+
+def _defaults(source: str) -> dict[str, Any]:
+    """Literal defaults by name, of a function's arguments or a dataclass's fields."""
+    module, _, name = source.rpartition(".")
+    file = Path(__file__).parents[1].joinpath(*module.split(".")).with_suffix(".py")
+    (found,) = (node for node in ast.parse(file.read_text()).body if getattr(node, "name", "") == name)
+    if isinstance(found, ast.FunctionDef):
+        given = [*found.args.args, *found.args.kwonlyargs]
+        missing = len(found.args.args) - len(found.args.defaults)
+        values = [None] * missing + [*found.args.defaults, *found.args.kw_defaults]
+        pairs = [(each.arg, value) for each, value in zip(given, values, strict=True)]
+    else:
+        fields = [node for node in getattr(found, "body", []) if isinstance(node, ast.AnnAssign)]
+        pairs = [(ast.unparse(node.target), node.value) for node in fields]
+    return {name: _literal(value) for name, value in pairs}
+
+
+def _literal(value: ast.expr | None) -> Any:
+    """A constant, or the text of a `Path("…")`; None for anything else."""
+    if isinstance(value, ast.Call) and ast.unparse(value.func) == "Path":
+        value = value.args[0]
+    return value.value if isinstance(value, ast.Constant) else None
+
+
+class Given(click.Path):
+    """A path that a user typed, to the file that they mean also once the command works in the project's root."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """As it was typed in the root or outside any project, else absolute."""
+        path = Path(str(super().convert(value, param, ctx)))
+        return Path.cwd() / path if _root_above() else path
+
+
+def _root_above() -> Path | None:
+    """The root of the project whose subfolder this is."""
+    try:
+        here = Path.cwd()
+        root = paths.find_root(here)
+    except (InputError, OSError):  # OSError: the current folder is gone
+        return None
+    return None if root == here else root
 
 
 on_cluster = click.option(
@@ -43,13 +181,25 @@ def stage(name: str, *args: Any, **kwargs: Any) -> None:
     """Run what DVC tracks the outputs of: only by the code and packages that code.yaml names."""
     with _packages(name):
         import_module("frostline.pipeline.code_file").require(name)
-        import_module(f"frostline.stages.{name}").run(*args, **kwargs)
+        given = {option: value for option, value in kwargs.items() if value is not None}
+        _print(import_module(f"frostline.stages.{name}").run(*args, **given))
 
 
-def run(name: str, *args: Any, **kwargs: Any) -> None:
-    """Import what a command does only now: `--help` loads none of it."""
+def run(name: str, *args: Any, work: Any = "run", **kwargs: Any) -> None:
+    """Call a function of a module in `commands` and print what it returns; `--help` imports none of it.
+
+    An option that was not given is not passed on: the function's own default holds.
+    """
     with _packages(name):
-        import_module(f"frostline.commands.{name}").run(*args, **kwargs)
+        function = getattr(import_module(f"frostline.commands.{name}"), work)
+        given = {option: value for option, value in kwargs.items() if value is not None}
+        _print(function(*args, **given))
+
+
+def _print(lines: str | list[str] | None) -> None:
+    """What a command returned; what it said while it worked is there already."""
+    if lines is not None:
+        _say(lines if isinstance(lines, str) else "\n".join(lines))
 
 
 @contextmanager

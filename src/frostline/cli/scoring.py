@@ -5,10 +5,12 @@ from typing import Any
 
 import click
 
-from frostline.cli.app import command, on_cluster, run
+from frostline.cli.app import command, on_cluster, option, run
+
+OPTIONS = "scoring.plan.Options"
 
 
-@command("frostline score data/digits.zip --model digits-vgg19 --out scores.parquet")
+@command("frostline score data/digits.zip --model digits-vgg19 --out scores.parquet", at_root=False)
 @click.argument("source", nargs=-1, type=click.Path())
 @click.option("--list", "listed", multiple=True, type=click.Path(), help="A file of paths, one a line.")
 @click.option("--model", required=True, help="A model.onnx, a classifier's name, or models:/NAME@champion.")
@@ -16,17 +18,15 @@ from frostline.cli.app import command, on_cluster, run
     "--out", required=True, type=click.Path(path_type=Path), help="A .parquet, .jsonl or .csv file."
 )
 @click.option("--resume", is_flag=True, help="Go on where an interrupted job ended.")
-@click.option(
+@option(
     "--device",
-    default="auto",
-    show_default=True,
+    source=OPTIONS,
     type=click.Choice(["auto", "cpu", "openvino", "cuda", "tensorrt"]),
     help="Where the network runs: there or nowhere; auto says what it took and why.",
 )
-@click.option(
+@option(
     "--precision",
-    default="auto",
-    show_default=True,
+    source=OPTIONS,
     type=click.Choice(["auto", "float32", "float16", "bfloat16", "int8"]),
     help="What the network computes in; auto is float32.",
 )
@@ -34,13 +34,10 @@ from frostline.cli.app import command, on_cluster, run
     "--batch-size", type=click.IntRange(1, 65536), help="Images per batch, instead of an autotuned number."
 )
 @click.option("--threads", type=click.IntRange(1, 1024), help="The network's threads on the CPU.")
-@click.option(
-    "--top-k", default=5, show_default=True, type=click.IntRange(1, 1000), help="Labels listed per image."
-)
-@click.option(
+@option("--top-k", source=OPTIONS, type=click.IntRange(1, 1000), help="Labels listed per image.")
+@option(
     "--min-confidence",
-    default=0.0,
-    show_default=True,
+    source=OPTIONS,
     type=click.FloatRange(0, 1),
     help="No label where the best probability is lower.",
 )
@@ -65,10 +62,9 @@ from frostline.cli.app import command, on_cluster, run
     type=click.FloatRange(0, min_open=True),
     help="One limit for all indices of drift, instead of params.yaml's.",
 )
-@click.option(
+@option(
     "--engine",
-    default="local",
-    show_default=True,
+    source=OPTIONS,
     type=click.Choice(["local", "ray"]),
     help="Who works: this process, or actors on a Ray cluster (extra `ray`).",
 )
@@ -82,7 +78,7 @@ def score(source: tuple[str, ...], listed: tuple[str, ...], **options: Any) -> N
     run("score", [*source, *(f"@{name}" for name in listed)], **options)
 
 
-@command("frostline drift scores.parquet --model digits-vgg19")
+@command("frostline drift scores.parquet --model digits-vgg19", at_root=False)
 @click.argument("scores", type=click.Path(path_type=Path))
 @click.option(
     "--model",

@@ -4,7 +4,7 @@ from importlib import import_module
 
 import click
 
-from frostline.cli.app import command, on_cluster, run, stage
+from frostline.cli.app import command, on_cluster, option, run, stage
 
 STAGES = ("weights", "preprocess", "train", "evaluate", "export", "compare")
 
@@ -25,16 +25,15 @@ def preprocess(name: str) -> None:
 
 @command("frostline train digits-vgg19")
 @click.argument("name")
-@click.option(
+@option(
     "--engine",
-    default="local",
-    show_default=True,
+    source="stages.train.run",
     envvar="FROSTLINE_ENGINE",
     type=click.Choice(["local", "ray"]),
-    help="Who computes features: this process, or actors on a Ray cluster; for dvc repro, $FROSTLINE_ENGINE.",
+    help="What computes features: this process, or actors on a Ray cluster. For `dvc repro`, set $FROSTLINE_ENGINE.",
 )
 @on_cluster
-def train(name: str, engine: str, ray_address: str | None) -> None:
+def train(name: str, engine: str | None, ray_address: str | None) -> None:
     """Train classifier NAME on cached features; predict every image once."""
     live = import_module("frostline.tracking").live
     stage("train", name, live=live, engine=engine, ray_address=ray_address)
@@ -43,7 +42,7 @@ def train(name: str, engine: str, ray_address: str | None) -> None:
 @command("frostline evaluate digits-vgg19")
 @click.argument("name")
 def evaluate(name: str) -> None:
-    """Measure classifier NAME on each split; draw its curves, confusion and mistakes."""
+    """Measure classifier NAME on each split; draw its learning curves, confusion matrix and errors."""
     stage("evaluate", name)
 
 

@@ -1,4 +1,4 @@
-"""`frostline backbones [NAME…] [--measure]`: what can stand below the frost line, and what an image costs."""
+"""`frostline net backbones`: what can stand below the frost line, and what one image costs."""
 
 import statistics
 import time
@@ -18,16 +18,18 @@ BATCH, ROUNDS = 8, 5
 _NUMBERS = frozenset({"image", "smallest", "parameters", "size", "depth", "Keras ms", "ONNX ms"})
 
 
-def run(names: Sequence[str], *, measure: bool) -> None:
-    """Print the table; with `measure`, time each network on images of its native size."""
+def run(names: Sequence[str] = (), *, measure: bool = False) -> list[str]:
+    """The table's lines; with `measure`, time each network on images of its native size."""
     for name in names:
         if name not in BACKBONES:
             raise InputError(f"no backbone '{name}'{nearest(name, BACKBONES)}")
     rows = [_row(name) | (_measured(name) if measure else {}) for name in names or BACKBONES]
-    print("\n".join(aligned(rows, right=_NUMBERS)))
-    print("without classification layers; depth: layers with kernels on the longest way; size: float32")
+    notes = ["without classification layers; depth: layers with kernels on the longest path; size: float32"]
     if measure:
-        print(f"ms: an image, in batches of {BATCH}, the median of {ROUNDS} rounds in turn; random weights")
+        notes.append(
+            f"ms per image in batches of {BATCH}, median of {ROUNDS} alternating rounds; random weights"
+        )
+    return [*aligned(rows, right=_NUMBERS), *notes]
 
 
 def _row(name: str) -> dict[str, str]:

@@ -11,21 +11,13 @@ from frostline.features.inventory import Entry
 DAY = 86_400
 
 
-def run(action: str, *, limit: str | None, unused_days: float | None) -> None:
-    """List, prune or verify; FrostlineError where verify found damage (and took it out)."""
-    if action != "prune" and (limit or unused_days is not None):
-        raise InputError(f"--limit and --unused-days go with `frostline cache prune`, not with {action}")
-    {"list": _list, "verify": _verify}.get(action, lambda: _prune(limit, unused_days))()
-
-
-def _list() -> None:
-    found = inventory.entries(paths.cache())
-    for entry in found:
-        print(_line(entry))
-    total = sum(entry.bytes for entry in found)
+def show() -> list[str]:
+    """A line for each key of the cache, and the sum."""
+    entries = inventory.entries(paths.cache())
+    total = sum(entry.bytes for entry in entries)
     limit = inventory.size_limit()
     allowed = f", at most {_size(limit)}" if limit is not None else f"; no {inventory.LIMIT} is set"
-    print(f"{paths.cache()}: {_size(total)} under {len(found)} keys{allowed}")
+    return [*map(_line, entries), f"{paths.cache()}: {_size(total)} under {len(entries)} keys{allowed}"]
 
 
 def _line(entry: Entry) -> str:
@@ -54,27 +46,37 @@ def _trunk(made_of: dict[str, Any]) -> str:
     return f"{backbone}, trunk {made_of['trunk'][:8]} of scored images" if "trunk" in made_of else ""
 
 
-def _prune(limit: str | None, unused_days: float | None) -> None:
+def prune(*, limit: str | None = None, unused_days: float | None = None) -> str:
+    """Delete what was used least recently until `limit` ("20GB") holds, and all not used for so many days.
+
+    InputError where neither is given, nor $FROSTLINE_CACHE_LIMIT.
+    """
     size = inventory.parse_size(limit, what="--limit") if limit else inventory.size_limit()
     if size is None and unused_days is None:
         raise InputError(f"say what may stay: --limit 20GB, --unused-days 30, or set {inventory.LIMIT}")
     since = None if unused_days is None else time.time() - unused_days * DAY
     gone = inventory.prune(paths.cache(), limit=size, unused_since=since)
-    left = sum(each.bytes for each in inventory.held(paths.cache()))
-    print(f"deleted {len(gone)} files, {_size(sum(each.bytes for each in gone))}; {_size(left)} are left")
+    left = sum(file.bytes for file in inventory.held(paths.cache()))
+    return f"deleted {len(gone)} files, {_size(sum(file.bytes for file in gone))}; {_size(left)} are left"
 
 
-def _verify() -> None:
+def verify() -> str:
+    """Read every file and compare it with its hash; FrostlineError names the damaged ones, which are deleted."""
     broken = list(inventory.damaged(paths.cache()))
-    for each in broken:
-        each.path.unlink(missing_ok=True)
-        print(f"damaged, deleted: {each.kind} {each.key[:8]} {each.path.name}, {_size(each.bytes)}")
+    for file in broken:
+        file.path.unlink(missing_ok=True)
     if broken:
+        lines = [
+            f"damaged, deleted: {each.kind} {each.key[:8]} {each.path.name}, {_size(each.bytes)}"
+            for each in broken
+        ]
         raise FrostlineError(
-            f"{len(broken)} files were damaged; what they held is computed again when needed"
+            "\n".join(
+                [*lines, f"{len(broken)} files were damaged; what they held is computed again when needed"]
+            )
         )
     whole = inventory.held(paths.cache())
-    print(f"{len(whole)} files, {_size(sum(each.bytes for each in whole))}: all are what their names say")
+    return f"{len(whole)} files, {_size(sum(file.bytes for file in whole))}: every one matches its hash"
 
 
 def _size(count: int) -> str:

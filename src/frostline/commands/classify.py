@@ -1,4 +1,4 @@
-"""`frostline classify IMAGE… --backbone NAME`: ImageNet's names for images, from a pretrained network as it is."""
+"""`frostline net classify`: ImageNet's class names for images, from a pretrained network as it is."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,12 +13,18 @@ from frostline.errors import FrostlineError, InputError
 from frostline.files import printable
 from frostline.images import ImageError
 from frostline.models import backbones
+from frostline.progress import say
 
 
 def run(
-    images: Sequence[Path], *, backbone: str, weights: Path | None, classes: Path | None, top: int
+    images: Sequence[Path],
+    *,
+    backbone: str,
+    weights: Path | None = None,
+    classes: Path | None = None,
+    top: int = 5,
 ) -> None:
-    """Print the `top` most probable of 1,000 names for each image.
+    """Say the `top` most probable of 1,000 names for each image.
 
     InputError for what was given wrongly, before work begins; FrostlineError, at the end, where an
     image could not be read.
@@ -33,10 +39,10 @@ def run(
             pixels = decoder.decode(path.read_bytes(), height=side, width=side, resize="crop")
         except (ImageError, OSError) as error:
             unreadable += 1
-            print(f"{printable(path)}: {getattr(error, 'strerror', None) or error}")
+            say(f"{printable(path)}: {getattr(error, 'strerror', None) or error}")
             continue
         probs = np.asarray(network(pixels[None], training=False))[0]
-        print(f"{printable(path)}\n{_lines(probs, names, top)}")
+        say(f"{printable(path)}\n{_lines(probs, names, top)}")
     if unreadable:
         raise FrostlineError(f"{unreadable} of {len(images)} images could not be read; name image files")
 

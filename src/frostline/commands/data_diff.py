@@ -1,4 +1,4 @@
-"""data-diff REV1 REV2: which images were added, removed, relabelled or moved between versions of a dataset."""
+"""`frostline data diff REV1 REV2`: images added, removed, relabelled or moved."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,8 +14,8 @@ from frostline.pipeline import revisions
 _SHOWN = 20  # changes of a kind in the table; --json has all
 
 
-def run(old: str, new: str = "", *, dataset: str | None = None, as_json: bool = False) -> None:
-    """Print the changes of a dataset from revision `old` to `new`, "" being the workspace.
+def run(old: str, new: str = "", *, dataset: str | None = None, as_json: bool = False) -> str:
+    """The changes of a dataset from revision `old` to `new`, "" being the workspace, as a table or JSON.
 
     FrostlineError where a revision, or its manifest, cannot be had.
     """
@@ -25,9 +25,8 @@ def run(old: str, new: str = "", *, dataset: str | None = None, as_json: bool = 
     before, after = (_manifest(name, revision) for revision in (old, new))
     found = changes.between(before, after)
     if as_json:
-        print(files.canonical_json(_document(name, (old, new), (before, after), found)), end="")
-    else:
-        print("\n".join(_told(name, (old, new), (before, after), found)))
+        return files.canonical_json(_document(name, (old, new), (before, after), found)).rstrip("\n")
+    return "\n".join(_lines(name, (old, new), (before, after), found))
 
 
 def _only(names: Sequence[str]) -> str:
@@ -50,7 +49,7 @@ def _manifest(name: str, revision: str) -> Manifest:
         ) from None
 
 
-def _told(
+def _lines(
     name: str, revisions: tuple[str, str], sides: tuple[Manifest, Manifest], found: Sequence[Change]
 ) -> Iterator[str]:
     """One line that sums up, then a table of what changed."""

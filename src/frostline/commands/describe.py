@@ -1,4 +1,4 @@
-"""`frostline describe CLASSIFIER`: its network layer by layer, from params.yaml alone."""
+"""`frostline net describe CLASSIFIER`: its network layer by layer, from params.yaml alone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ class Trained:
     counts: list[int]
 
 
-def run(name: str, *, classes: int | None, picture: Path | None) -> None:
-    """Print the layer table of a classifier of params.yaml; write it as a PNG where `picture` is given.
+def run(name: str, *, classes: int | None = None, picture: Path | None = None) -> list[str]:
+    """The lines of the layer table of a classifier of params.yaml; write it as a PNG where `picture` is given.
 
     Weights are not read. The number of classes is `classes`, or that of the dataset as far as it is here.
     """
@@ -43,12 +43,17 @@ def run(name: str, *, classes: int | None, picture: Path | None) -> None:
     found = [*layers.read(net.body), *layers.read(net.head, sees=layers.IMAGE)[1:]]  # without its input
     phases = _phases(net, entry, found)
     rows = _rows(found, phases)
-    print(network_picture.table(rows))
-    print("\n".join([f"{count} classes", *_totals(found, phases), *network.remarks(entry)]))
-    if picture is not None:
-        with files.writing(picture) as temporary:
-            temporary.write_bytes(style.png(network_picture.picture(rows, classifier=name)))
-        print(f"picture: {files.printable(picture)}")
+    lines = [
+        network_picture.table(rows),
+        f"{count} classes",
+        *_totals(found, phases),
+        *network.remarks(entry),
+    ]
+    if picture is None:
+        return lines
+    with files.writing(picture) as temporary:
+        temporary.write_bytes(style.png(network_picture.picture(rows, classifier=name)))
+    return [*lines, f"Wrote {files.printable(picture)}"]
 
 
 def _classes(settings: Params, entry: Classifier) -> int:
@@ -99,12 +104,12 @@ def _field(layer: Layer) -> str:
 def _totals(found: list[Layer], phases: list[Trained]) -> Iterator[str]:
     parameters = sum(layer.parameters for layer in found)
     constants = sum(layer.parameters for layer in found if layer.kind == "Standardize")
-    told = f", {constants:,} of them constants of the standardisation" if constants else ""
-    yield f"{parameters:,} parameters{told}"
+    standardized = f", {constants:,} of them constants of the standardisation" if constants else ""
+    yield f"{parameters:,} parameters{standardized}"
     for phase in phases:
         trained = sum(phase.counts)
         yield f"phase {phase.name}: {trained:,} trainable, {parameters - constants - trained:,} frozen"
     values = sum(layer.values for layer in found)
-    yield f"{values:,} activations an image, {network_picture.size(4 * values)} in float32"
+    yield f"{values:,} activations per image, {network_picture.size(4 * values)} in float32"
     operations = network_picture.count(sum(layer.operations for layer in found))
-    yield f"{operations}FLOPs an image (a multiplication and an addition are two)"
+    yield f"{operations}FLOPs per image (a multiplication and an addition are two)"

@@ -1,4 +1,4 @@
-"""drift: whether the images of a score job, and its predictions, are distributed as those the model was tested on."""
+"""`frostline drift`: whether the images of a score job, and its predictions, look like those of the model's test."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +8,7 @@ import pyarrow as pa
 from frostline import files, paths
 from frostline.errors import InputError
 from frostline.files import printable
+from frostline.progress import say
 from frostline.runtime.providers import VARIANTS
 from frostline.runtime.sessions import open_session, variant
 from frostline.scoring import drift_report, lookup, models
@@ -40,20 +41,22 @@ def run(scores: Path, *, model: str, limit: float | None = None) -> None:
     if values is None:
         raise InputError(f"{printable(scores)}: not one image in it was scored")
     drift_report.put_into_job(values, scores)
-    drift_report.report(values, scores, print)
+    drift_report.report(values, scores, say)
 
 
 def limits(one: float | None) -> Limits:
     """`one` limit for every index, or those of params.yaml; InputError where there is none."""
     if one is not None:
         return dict.fromkeys(INDICES, one)
-    if not paths.PARAMS.is_file():
+    try:
+        params = paths.find_root(Path.cwd()) / paths.PARAMS
+    except InputError:
         raise InputError(
             f"there is no {paths.PARAMS} here to say how much drift is too much; name one limit, such as 0.25"
-        )
+        ) from None
     from frostline import config  # only here: a scorer has none
 
-    return config.load().drift.model_dump()
+    return config.load(params).drift.model_dump()
 
 
 def _tables(scores: Path, model: str, hashes: set[str]) -> Iterator[pa.Table]:

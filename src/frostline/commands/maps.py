@@ -1,4 +1,4 @@
-"""`frostline maps CLASSIFIER IMAGE`: what a trained network sees in an image, as pictures."""
+"""`frostline net maps CLASSIFIER IMAGE`: what a trained network sees in an image, as pictures."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 SHOWN = 4  # layers whose maps are drawn where none are named
 
 
-def run(name: str, image: Path, *, layers: Sequence[str], out: Path) -> None:
-    """Write `gradcam.png` and `maps.png` of one image into `out`, and print the classes it speaks for.
+def run(name: str, image: Path, *, layers: Sequence[str] = (), out: Path) -> list[str]:
+    """Write `gradcam.png` and `maps.png` of one image into `out`; returns lines with its top classes.
 
     `layers`: those whose maps are drawn, the last one explained by; by default some are chosen.
     """
@@ -38,16 +38,18 @@ def run(name: str, image: Path, *, layers: Sequence[str], out: Path) -> None:
     )[0]
     top = np.argsort(-probs, kind="stable")[:3]
     warm = activation_maps.gradcam(network, np.repeat(pixels[None], len(top), axis=0), classes=top, name=at)
-    said = [f"{inputs.manifest.classes[label]} {probs[label]:.1%}" for label in top]
+    answers = [f"{inputs.manifest.classes[label]} {probs[label]:.1%}" for label in top]
     note, title = weights_note(inputs.weights["source"]), f"{name}: {image.name}"
-    shown = [Heated(pixels, each, text, image.name) for each, text in zip(warm, said, strict=True)]
+    shown = [Heated(pixels, each, text, image.name) for each, text in zip(warm, answers, strict=True)]
     _write(out / "gradcam.png", heat.overlays(shown, title=title, layer=at, note=note))
     _write(
         out / "maps.png",
         heat.maps(pixels, {key: each[0] for key, each in found.items()}, title=title, note=note),
     )
-    print(f"{files.printable(image)}: {', '.join(said)}" + (f"; {note}" if note else ""))
-    print(f"{files.printable(out)}: gradcam.png at {at}, maps.png of {', '.join(found)}")
+    return [
+        f"{files.printable(image)}: {', '.join(answers)}" + (f"; {note}" if note else ""),
+        f"Wrote {files.printable(out / 'gradcam.png')} (at {at}) and maps.png ({', '.join(found)})",
+    ]
 
 
 def _decoded(image: Path, rule: Image) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""promote: the challenger becomes champion if it has earned it; else which check failed, with figures."""
+"""`frostline registry promote` and `rollback`: the challenger becomes champion if it has earned it."""
 
 import statistics
 import tempfile
@@ -12,6 +12,7 @@ from frostline import config, files, tracking
 from frostline.errors import FrostlineError, InputError
 from frostline.evaluation import predictions, promotion
 from frostline.evaluation.promotion import Check, Evidence
+from frostline.progress import say
 from frostline.runtime.contract import to_values
 from frostline.runtime.sessions import Session, open_session
 from frostline.tracking import Decision, Standing, Version
@@ -29,25 +30,22 @@ class Ruling:
     odds: str
 
 
-def run(name: str, *, dry_run: bool, rollback: bool) -> None:
-    """Decide about a registered model's challenger, print why, record it and move the alias.
+def run(name: str, *, dry_run: bool = False) -> str:
+    """Decide about a registered model's challenger, say why, record it and move the alias.
 
-    `dry_run` decides and changes nothing; `rollback` brings the champion before this one back.
-    FrostlineError when the challenger is refused, InputError when there is none.
+    `dry_run` decides and changes nothing. FrostlineError when the challenger is refused, InputError when there
+    is none.
     """
-    if rollback:
-        _roll_back(name, dry_run=dry_run)
-        return
     decision = judge(name, dry_run=dry_run).decision
     if decision.action == "refused":
         raise FrostlineError(f"{name}: version {decision.version} is not promoted: {decision.why}")
     was = f", was {decision.before}" if decision.before else ""
     done = "would promote" if dry_run else "promoted"
-    print(f"{done}: champion is version {decision.version}{was}")
+    return f"{done}: champion is version {decision.version}{was}"
 
 
 def judge(name: str, *, dry_run: bool) -> Ruling:
-    """Examine a registered model's challenger, print each check and carry out what follows from them.
+    """Examine a registered model's challenger, say each check and carry out what follows from them.
 
     A refusal is an answer. InputError when there is no challenger, FrostlineError when it cannot be examined.
     """
@@ -57,12 +55,12 @@ def judge(name: str, *, dry_run: bool) -> Ruling:
     now = tracking.standing(name, uri=uri)
     challenger = _challenger(now)
     with tempfile.TemporaryDirectory() as folder:
-        said = {
+        evidence = {
             number: _evidence(name, now.versions[number], uri=uri, folder=Path(folder) / str(number))
             for number in (*now.reigns, challenger)
         }
-    found, odds = _examine(said[challenger], [said[each] for each in now.reigns], limits, now=now)
-    _print(found, odds)
+    found, odds = _examine(evidence[challenger], [evidence[number] for number in now.reigns], limits, now=now)
+    _tell(found, odds)
     decision = _decision(found, odds, now=now, number=challenger)
     if not dry_run:
         tracking.decide(name, decision, uri=uri)
@@ -75,7 +73,7 @@ def _challenger(now: Standing) -> int:
         raise InputError(
             f"{now.name} has no challenger"
             + (f" to its champion, version {now.champion}" if now.champion else "")
-            + "; train, export and `frostline sync` a new one"
+            + "; train, export and `frostline registry sync` a new one"
         )
     if reason := now.versions[number].withdrawn:
         raise InputError(f"{now.name}: version {number} was withdrawn ({reason}); train another")
@@ -88,13 +86,13 @@ def _evidence(name: str, version: Version, *, uri: str, folder: Path) -> Evidenc
     if "predictions.parquet" not in kept:
         raise FrostlineError(
             f"{name}: the run of version {version.number} keeps no predictions to compare with; where its "
-            "outputs are, `frostline sync` brings them"
+            "outputs are, `frostline registry sync` brings them"
         )
     path = tracking.download_model(f"models:/{name}/{version.number}")
     session = open_session(path, device="cpu")
     said = predictions.read(kept["predictions.parquet"], made_by=f"dvc repro train@{name}")
     proofs = {
-        each: files.read_json(kept[each], made_by="frostline sync") if each in kept else None
+        each: files.read_json(kept[each], made_by="frostline registry sync") if each in kept else None
         for each in KEPT[1:]
     }
     return Evidence(
@@ -123,9 +121,9 @@ def _milliseconds(session: Session) -> float:
 def _examine(
     challenger: Evidence, champions: list[Evidence], limits: config.Promotion, *, now: Standing
 ) -> tuple[list[Check], str]:
-    """The checks, and the power of the paired test; prints who meets whom."""
+    """The checks, and the power of the paired test; says who meets whom."""
     if not champions:
-        print(f"{now.name}: version {challenger.number} would be the first champion")
+        say(f"{now.name}: version {challenger.number} would be the first champion")
         return list(promotion.checks(challenger, None, limits)), ""
     anchor = promotion.best(champions, test=challenger.test)
     also = (
@@ -133,17 +131,17 @@ def _examine(
         if anchor.number == now.champion
         else f"the best champion so far; now it is {now.champion}"
     )
-    print(f"{now.name}: version {challenger.number} against version {anchor.number}, {also}")
+    say(f"{now.name}: version {challenger.number} against version {anchor.number}, {also}")
     found = list(promotion.checks(challenger, anchor, limits))
     return found, promotion.odds(challenger, anchor, limits)
 
 
-def _print(found: list[Check], odds: str) -> None:
+def _tell(found: list[Check], odds: str) -> None:
     width = max(len(check.name) for check in found)
     for check in found:
-        print(f"{'ok  ' if check.passed else 'FAIL'} {check.name:<{width}}  {check.figures}")
+        say(f"{'ok  ' if check.passed else 'FAIL'} {check.name:<{width}}  {check.figures}")
     if odds:
-        print(odds)
+        say(odds)
 
 
 def _decision(found: list[Check], odds: str, *, now: Standing, number: int) -> Decision:
@@ -158,13 +156,16 @@ def _decision(found: list[Check], odds: str, *, now: Standing, number: int) -> D
     )
 
 
-def _roll_back(name: str, *, dry_run: bool) -> None:
+def roll_back(name: str, *, dry_run: bool = False) -> str:
+    """Make the champion before this one champion again and withdraw this one; `dry_run` changes nothing.
+
+    InputError where there is none to go back to.
+    """
     uri = tracking.store()
     tracking.require(uri)
     line = tracking.standing(name, uri=uri).reigns
     if dry_run:
-        told = f"version {line[-2]} again instead of {line[-1]}" if len(line) > 1 else "nothing to go back to"
-        print(f"would roll back: {told}")
-        return
+        what = f"version {line[-2]} again instead of {line[-1]}" if len(line) > 1 else "nothing to go back to"
+        return f"would roll back: {what}"
     decision = tracking.roll_back(name, uri=uri)
-    print(f"rolled back: {decision.why}; version {decision.version} is withdrawn")
+    return f"rolled back: {decision.why}; version {decision.version} is withdrawn"

@@ -1,4 +1,4 @@
-"""`frostline sample`: scikit-learn's handwritten digits as image files, one deterministic zip."""
+"""`frostline data sample`: scikit-learn's handwritten digits as image files, one deterministic zip."""
 
 import io
 import zipfile
@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from frostline.files import writing
+from frostline.files import printable, writing
 
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest date that zip knows: no clock in the bytes
 _UNIX, _READABLE = 3, 0o100644 << 16
 
 
-def run(out: Path) -> None:
+def run(out: Path = Path("data/digits.zip")) -> str:
     """Write 1,797 PNG images of 8x8 grey pixels in class folders '0' to '9' into the zip `out`.
 
     The same bytes on every call: sorted entries, stored, without dates. FrostlineError where `out`
@@ -24,7 +24,7 @@ def run(out: Path) -> None:
     with writing(out) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for name, content in entries:
             archive.writestr(_info(name), content)
-    print(f"{out}: {len(entries)} images in 10 classes")
+    return f"Wrote {printable(out)}: {len(entries)} images in 10 classes"
 
 
 def _entries() -> Iterator[tuple[str, bytes]]:

@@ -1,4 +1,4 @@
-"""sync: bring MLflow's runs, pictures, models and registrations up to date with the stage outputs."""
+"""`frostline registry sync`: bring MLflow's runs, pictures and models up to date with the stage outputs."""
 
 import csv
 from collections.abc import Iterable, Mapping
@@ -9,6 +9,7 @@ from frostline import config, files, paths, tracking
 from frostline.errors import FrostlineError
 from frostline.evaluation import history, reports
 from frostline.pipeline import dvc_lock
+from frostline.progress import say
 from frostline.tracking import Commit, Outputs, Published
 
 RECORD = (*reports.RECORD, "key", "classifier", "recipe")
@@ -17,9 +18,9 @@ STAGES = ("train", "evaluate", "export")
 
 
 def run() -> None:
-    """Sync every classifier of params.yaml and every study, one line each, then say where to look.
+    """Sync every classifier of params.yaml and every sweep, one line each, then say where to look.
 
-    It may be called as often as wanted: one run per content key, one version per model. A store that
+    It may be called as often as wanted: one run per training, one version per model. A store that
     does not answer is a FrostlineError within 10 seconds; the outputs stay, so a later sync has all.
     """
     uri = tracking.store()
@@ -28,14 +29,12 @@ def run() -> None:
     width = max(len(name) for name in names)
     commit = tracking.commit(Path.cwd())
     for name in names:
-        print(f"{name:<{width}}  {_sync(name, uri=uri, commit=commit)}", flush=True)
+        say(f"{name:<{width}}  {_sync(name, uri=uri, commit=commit)}")
     for study in tracking.kept_studies():
         changed = tracking.publish_study(study, uri=uri)
-        said = "brought" if changed else "already up to date"
-        print(
-            f"{study.classifier:<{width}}  {said}: {study.kind}, {len(study.children)} trainings", flush=True
-        )
-    print(f"look: {tracking.where_to_look(uri)}")
+        state = "updated" if changed else "already up to date"
+        say(f"{study.classifier:<{width}}  {state}: sweep of {study.kind}, {len(study.children)} trainings")
+    say(f"to look at it: {tracking.where_to_look(uri)}")
 
 
 def _sync(name: str, *, uri: str, commit: Commit | None) -> str:
@@ -43,8 +42,8 @@ def _sync(name: str, *, uri: str, commit: Commit | None) -> str:
     if outputs is None:
         return f"not trained yet: dvc repro train@{name}"
     done = describe(tracking.publish(outputs, uri=uri, commit=commit))
-    said = [done, _missing(name, outputs), tracking.note(outputs)]
-    return "; ".join(part for part in said if part)
+    parts = [done, _missing(name, outputs), tracking.note(outputs)]
+    return "; ".join(part for part in parts if part)
 
 
 def gather(name: str) -> Outputs | None:

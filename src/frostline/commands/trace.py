@@ -1,4 +1,4 @@
-"""trace: from a row, a model, figures or a report back to the commit, the data and the image it came from."""
+"""`frostline registry trace`: from a row, a model, metrics or a report back to commit, data and image."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,6 +11,7 @@ from frostline.errors import FrostlineError, InputError
 from frostline.images import ImageError
 from frostline.pipeline import provenance
 from frostline.pipeline.provenance import Origin
+from frostline.progress import say
 from frostline.scoring import lookup, output_paths
 
 
@@ -24,20 +25,21 @@ class Trail:
     row: dict[str, Any] | None = None
 
 
-def run(file: Path, *, path: str | None) -> None:
-    """Print where `file` came from and the commands that bring each part back.
+def run(file: Path, *, path: str | None = None) -> None:
+    """Say where `file` came from and the commands that bring each part back.
 
     `path` picks one row of a score file. InputError for what cannot be traced, FrostlineError where
     no commit and no registry knows it.
     """
     trail = _trail(file, path)
-    print(trail.said)
+    say(trail.said)
     known = False
     for sha256 in trail.models or [""]:
         origin = trail.origin or provenance.exporting(sha256)
         lines = [*_model(sha256), *_origin(origin, trail, file)]
         known = known or origin is not None
-        print("\n".join(lines))
+        for line in lines:
+            say(line)
     if not known:
         raise FrostlineError(
             f"no dvc.lock of this repository's history holds {file}; fetch the branch it came from "
@@ -97,10 +99,10 @@ def _model(sha256: str) -> Iterator[str]:
     for each in found:
         aliases = "".join(f" @{alias}" for alias in each.aliases)
         dirty = " with changes" if each.dirty else ""
-        commit = f", noted at commit {each.commit[:7]}{dirty}" if each.commit else ""
+        commit = f", recorded at commit {each.commit[:7]}{dirty}" if each.commit else ""
         yield f"MLflow   {each.name} version {each.number}{aliases}, run {each.run_id}{commit}"
     if not found:
-        yield "MLflow   has no version with this model; `frostline sync` brings it"
+        yield "MLflow   has no version with this model; `frostline registry sync` brings it"
 
 
 def _origin(origin: Origin | None, trail: Trail, file: Path) -> Iterator[str]:

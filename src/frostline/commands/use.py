@@ -12,7 +12,7 @@ from frostline.errors import FrostlineError, InputError
 from frostline.pipeline import worktree
 
 
-def run(recipe: Path, *, data: Path) -> None:
+def run(recipe: Path, *, data: Path) -> str:
     """Replace params.yaml by a recipe for one dataset and link that dataset's folder or archive in.
 
     Refuses a tree with uncommitted changes, photos that are no labelled dataset, and a place under
@@ -37,7 +37,7 @@ def run(recipe: Path, *, data: Path) -> None:
         with files.writing(paths.PARAMS) as temporary:
             temporary.write_bytes(before)
         raise
-    print(_report(recipe, target, classes))
+    return _report(recipe, target, classes)
 
 
 def _require_clean() -> None:
@@ -131,6 +131,6 @@ def _report(recipe: Path, target: Path, classes: Counter[str]) -> str:
     return (
         f"{target}: {sum(classes.values())} images in {len(classes)} classes ({shown}{more})\n"
         f"params.yaml is now {recipe}\n"
-        "next: dvc repro && frostline sync\n"
+        "next: dvc repro && frostline registry sync\n"
         f"undo: rm -r {target} && git checkout params.yaml data.dvc && dvc pull data.dvc"
     )

@@ -8,8 +8,8 @@ from frostline.evaluation.predictions import Predictions
 from frostline.pipeline import revisions
 
 
-def run(first: str, second: str, *, revisions: tuple[str, ...] = ()) -> None:
-    """Print how two classifiers differ on the test images that both have.
+def run(first: str, second: str, *, revisions: tuple[str, ...] = ()) -> str:
+    """How two classifiers differ on the test images that both have.
 
     Each is NAME or NAME@REV; with `revisions`, NAME alone, read at each of them: trainings with several
     seeds. InputError for the same one twice; FrostlineError where predictions cannot be had.
@@ -19,7 +19,7 @@ def run(first: str, second: str, *, revisions: tuple[str, ...] = ()) -> None:
     if revisions and (named := [each for each in (first, second) if "@" in each]):
         raise InputError(f"{named[0]} names a revision already; leave out --rev, or what follows the @")
     pairs = [(_side(first, revision), _side(second, revision)) for revision in revisions or ("",)]
-    print(pairwise.told(pairs))
+    return pairwise.told(pairs)
 
 
 def _side(given: str, revision: str) -> Side:

@@ -6,7 +6,6 @@ kept apart: who computed them is part of the key.
 
 import contextlib
 import pickle
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -22,6 +21,7 @@ from frostline.errors import FrostlineError
 from frostline.features.executor import Network
 from frostline.models import transform
 from frostline.models.keras_backend import framework, in_float32, keras
+from frostline.progress import note
 from frostline.runtime import conversion, loading, openvino, pool
 from frostline.runtime.contract import FEATURES
 
@@ -145,9 +145,9 @@ def _tried(trunk: Any, folder: Path | None, device: str, precision: str, paralle
         found = Exported(content, device, precision, str(trunk.output.dtype), parallel=parallel)
     except Exception as error:  # the converter's have no base
         reason = loading.line(error)
-        print(f"note: {device} cannot run this trunk ({reason}); Keras does", file=sys.stderr, flush=True)
+        note(f"note: {device} cannot run this trunk ({reason}); Keras does")
         return reason
-    print(f"trunk: on {device} in {precision}{found.proof}", file=sys.stderr, flush=True)
+    note(f"trunk: on {device} in {precision}{found.proof}")
     return found
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from frostline.errors import InputError
 from frostline.features import local, ray_cluster
 from frostline.features.executor import Executor
+from frostline.progress import note
 
 
 @contextlib.contextmanager
@@ -23,5 +24,5 @@ def join(engine: str, address: str | None) -> Iterator[Executor]:
         return
     with ray_cluster.join(address) as joined:
         pool = joined.pool(gpu=True)
-        print(f"images go through {pool.size} actors of Ray on {len(joined.nodes)} machines", flush=True)
+        note(f"images go through {pool.size} Ray actors on {len(joined.nodes)} machines")
         yield partial(ray_cluster.stream, pool=pool)

@@ -4,7 +4,6 @@ Both are one loop over the engine; only what is not stored yet is read, decoded 
 """
 
 import contextlib
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from frostline.features import backends, inventory
 from frostline.features.executor import Block, Decode, Executor, Item, Network
 from frostline.features.local import stream
 from frostline.models import augmentation
-from frostline.progress import progress
+from frostline.progress import note, progress
 from frostline.store import Rows, Store, open_store
 
 BATCH = 32
@@ -156,7 +155,7 @@ def _rows(  # noqa: PLR0913  # what a pass over images has
                 advance(len(some))
     found = store.rows(row_ids)
     if todo and (warning := inventory.keep_limit(of.cache or paths.cache(), since=STARTED)):
-        print(f"note: {warning}", file=sys.stderr, flush=True)
+        note(f"note: {warning}")
     return found
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from frostline.errors import FrostlineError
+from frostline.progress import say
 
 if TYPE_CHECKING:
     import psutil
@@ -38,23 +40,23 @@ def run(*command: str, check: bool = True, settings: Mapping[str, str] | None = 
         env={**environment(), **(settings or {})},
     )  # fmt: skip
     if check and done.returncode:
-        raise FrostlineError(f"`{' '.join(command)}` failed: {_reason(done.stderr)}")
+        raise FrostlineError(f"`{shlex.join(command)}` failed: {_reason(done.stderr)}")
     return done.stdout
 
 
 def follow(*command: str, seconds: float | None = None) -> str:
-    """What a program says, printed line by line as it comes; ended with all it started after `seconds`.
+    """What a program says, said line by line as it comes; ended with all it started after `seconds`.
 
     BusyError where DVC's lock is held by another; FrostlineError where it fails or takes too long. Whatever
     ends this call ends the program too: a cancelled flow leaves no training behind.
     """
-    said = []
+    lines = []
     with _group(*command) as running, _limit(running, seconds) as late:
         for line in running.stdout or ():
-            print(line, end="", flush=True)
-            said.append(line)
+            say(line.rstrip("\n"))
+            lines.append(line)
         running.wait()
-    shown, text = " ".join(command), "".join(said)
+    shown, text = shlex.join(command), "".join(lines)
     if late.is_set():
         raise FrostlineError(
             f"`{shown}` was ended after {seconds:g} seconds, its time limit; raise the limit"

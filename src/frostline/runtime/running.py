@@ -3,13 +3,13 @@
 import contextlib
 import ctypes
 import queue
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from frostline.progress import note
 from frostline.runtime.contract import INPUT
 
 Outputs = dict[str, np.ndarray]
@@ -111,9 +111,7 @@ class Halving:
         with self._lock:
             if self.limit is None or self.limit >= limit:
                 self.limit = (limit + 1) // 2
-                print(
-                    f"out of memory with {limit} images at once, going on with {self.limit}", file=sys.stderr
-                )
+                note(f"out of memory at batch size {limit}; going on with {self.limit}")
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -10,8 +10,8 @@ from frostline.evaluation.comparison import Candidate, compare
 from frostline.evaluation.metrics import DECIMALS
 
 
-def run() -> None:
-    """Write the comparison as a page, JSON, Markdown, text and PNG, and print the text.
+def run() -> str:
+    """Write the comparison as a page, JSON, Markdown, text and PNG; returns the text.
 
     Only classifiers that params.yaml names take part, whatever else lies in metrics/.
     FrostlineError names the stage that has to run first.
@@ -25,7 +25,7 @@ def run() -> None:
         temporary.write_bytes(picture)
     page = comparison_page.page(comparison, picture)
     files.write_text(paths.COMPARISON / "report.html", page)
-    print(tables.render(comparison), end="")
+    return tables.render(comparison).rstrip("\n")
 
 
 def _candidate(name: str) -> Candidate:

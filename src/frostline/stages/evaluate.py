@@ -30,8 +30,8 @@ from frostline.evaluation.metrics import Metrics
 from frostline.evaluation.predictions import SPLITS, Predictions
 
 
-def run(name: str) -> None:
-    """Write the metrics, plots and report of one classifier, and print its test accuracy.
+def run(name: str) -> str:
+    """Write the metrics, plots and report of one classifier; returns its test accuracy in words.
 
     FrostlineError where train's outputs are missing, or do not hold exactly the dataset's images.
     """
@@ -48,8 +48,8 @@ def run(name: str) -> None:
     report = _report(name, found)
     files.write_json(paths.headline(name), _headline(report))
     files.write_json(paths.metrics(name), report)
-    print(_summary(name, found.measured["test"], note=found.note))
-    print(f"images by manifest: {record['dataset']} {record['dataset_digest']}")
+    summary = _summary(name, found.measured["test"], note=found.note)
+    return f"{summary}\ndataset {record['dataset']}, digest {record['dataset_digest']}"
 
 
 def _find(name: str, every: Predictions, *, record: Mapping[str, Any], manifest: Manifest) -> Findings:
@@ -186,8 +186,7 @@ def _out_of_fold(name: str, *, manifest: Manifest) -> Predictions | None:
 
 def _summary(name: str, test: Metrics, *, note: str) -> str:
     right, loss = test.accuracy, test.loss
-    interval = f"{right.low:.1%} to {right.high:.1%}"
-    figures = (
-        f"{right.value:.1%} of {test.images:,} test images right (95%: {interval}), loss {loss.value:.3f}"
-    )
+    count = f"{round(right.value * test.images):,}/{test.images:,}"
+    interval = f"95% interval {right.low:.1%} to {right.high:.1%}"
+    figures = f"test accuracy {right.value:.1%} ({count}), {interval}, loss {loss.value:.3f}"
     return f"{name}: {figures}" + (f"; {note}" if note else "")

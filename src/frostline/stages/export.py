@@ -15,6 +15,7 @@ from frostline.evaluation import predictions, reports
 from frostline.evaluation.predictions import Predictions
 from frostline.features import extraction
 from frostline.features.cut_model import CutModel
+from frostline.progress import say
 from frostline.runtime import agreement, contract, conversion, parts, sessions, variants
 from frostline.runtime.contract import Contract, WeightsSource
 from frostline.scoring import drift_baseline, drift_stats
@@ -27,7 +28,7 @@ CALIBRATION_IMAGES = 64  # of the training split: ranges of activations settle l
 SCORED = 32  # images at once
 
 
-def run(name: str) -> None:
+def run(name: str) -> str:
     """Write `model.onnx` and `agreement.json` of one classifier, its trunk and head where anything is frozen, and
     the variants that its params name."""
     inputs = recipe.read(name)
@@ -55,8 +56,8 @@ def run(name: str) -> None:
             temporary.write_bytes(content)
     files.write_json(folder / "agreement.json", {"key": key, "model": files.sha256(model), **proof})
     _variants(inputs, model, folder)
-    print(
-        f"{name}: {folder / 'model.onnx'}, {len(model) / 1e6:.1f} MB; differs from the trained network by at most "
+    return (
+        f"Wrote {folder / 'model.onnx'}, {len(model) / 1e6:.1f} MB; differs from the trained network by at most "
         f"{max(proof['image_difference'], proof['feature_difference']):.1g} in any probability"
     )
 
@@ -123,8 +124,8 @@ def _variants(inputs: Recipe, model: bytes, folder: Path) -> None:
         with files.writing(sessions.variant(folder / "model.onnx", precision)) as temporary:
             temporary.write_bytes(made)
         costs[precision] = {"model": files.sha256(made), "limit": limit, **dataclasses.asdict(loss)}
-        print(
-            f"{inputs.name}: in {precision} {loss.points:+.2f} points lost, {loss.agree:.1%} of answers the same"
+        say(
+            f"{inputs.name}: {precision} loses {loss.points:+.2f} points; {loss.agree:.1%} of answers the same"
         )
     if costs:
         files.write_json(folder / "variants.json", costs)

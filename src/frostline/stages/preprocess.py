@@ -36,7 +36,7 @@ class _Seen:
     scans: Scans
 
 
-def run(name: str) -> None:
+def run(name: str) -> str:
     """Write manifest, summary and page of the dataset named in params.yaml."""
     memory.spare_pandas()
     memory.map_large()
@@ -59,7 +59,7 @@ def run(name: str) -> None:
     manifests.write(seen.manifest, folder / "manifest.parquet")
     files.write_json(folder / "summary.json", {"dataset": name, **summary})
     files.write_text(paths.data_report(name), html)
-    print(report(name, summary))
+    return report(name, summary)
 
 
 def examine(source: ImageSource, dataset: config.Dataset, *, key: str, seed: int) -> Examined:

@@ -14,6 +14,7 @@ from frostline.features import backends, executors
 from frostline.features.cut_model import CutModel
 from frostline.models.network import Network, remarks
 from frostline.pipeline import code_digest
+from frostline.progress import note, say
 from frostline.training import assemble, cross_validation, loop, phases, recipe
 from frostline.training import explanations as seeing
 from frostline.training.checkpoint import Checkpoint
@@ -40,7 +41,7 @@ def run(name: str, *, live: Live, engine: str = "local", ray_address: str | None
 def _train(inputs: Recipe, live: Live) -> None:
     name = inputs.name
     for remark in remarks(inputs.entry):
-        print(f"{name}: {remark}")
+        note(f"{name}: {remark}")
     network = inputs.network()
     parts = assemble.cut_phases(network, inputs.entry)
     record = _record(inputs, network, list(parts.values())[-1])
@@ -51,7 +52,7 @@ def _train(inputs: Recipe, live: Live) -> None:
             phases.train(inputs, network, parts, checkpoint=checkpoint), start=1
         ):
             epochs.append((phase, epoch))
-            print(_line(inputs, number, phase, epoch), flush=True)
+            say(_line(inputs, number, phase, epoch))
             log(number, dataclasses.asdict(epoch))
     _write(inputs, network, list(parts.values())[-1], record=record, epochs=epochs)
     checkpoint.remove()

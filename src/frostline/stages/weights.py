@@ -8,8 +8,8 @@ from frostline.config import Weights
 from frostline.errors import InputError, first_line, weights_note
 
 
-def run(name: str) -> None:
-    """Write `backbone.weights.h5` and `source.json` for one weights entry; scratch has no file, and says so."""
+def run(name: str) -> str:
+    """Write `backbone.weights.h5` and `source.json` for one weights entry; scratch has no file."""
     settings = config.load()
     entry = config.entry(settings.weights, name, what="weights")
     folder = paths.weights(name)
@@ -19,7 +19,7 @@ def run(name: str) -> None:
             _save(entry, seed=settings.seed, to=temporary)
         source["sha256"] = files.sha256_file(folder / paths.BACKBONE)
     files.write_json(folder / "source.json", source)
-    print(f"{name}: {_described(entry)}")
+    return f"{name}: {_described(entry)}"
 
 
 def _described(entry: Weights) -> str:

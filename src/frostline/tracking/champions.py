@@ -137,7 +137,9 @@ def _standing(client: "MlflowClient", name: str) -> Standing:
     except MlflowException as error:
         if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
             raise
-        raise InputError(f"no registered model {name!r}; run `frostline sync` after its export") from None
+        raise InputError(
+            f"no registered model {name!r}; run `frostline registry sync` after its export"
+        ) from None
     aliases = {alias: int(number) for alias, number in model.aliases.items()}
     found = client.search_model_versions(f"name = '{name}'")
     versions = {

@@ -64,7 +64,7 @@ def _known(client: "MlflowClient", name: str) -> str:
             aliases = ", ".join(f"@{alias}" for alias in sorted(model.aliases)) or "no alias"
             return f"{name} has {aliases} and versions up to {max(versions, default=0)}"
     names = ", ".join(sorted(model.name for model in client.search_registered_models())[:10])
-    return f"known: {names}" if names else "it is empty: run `frostline sync`"
+    return f"known: {names}" if names else "it is empty: run `frostline registry sync`"
 
 
 def _fetch(store: str, version: "ModelVersion", *, sha256: str) -> Path:
@@ -81,7 +81,9 @@ def _fetch(store: str, version: "ModelVersion", *, sha256: str) -> Path:
         content = found[0].read_bytes()
     actual = files.sha256(content)
     if sha256 not in {actual, ""}:
-        raise FrostlineError(f"{uri}: the file that arrived is not the one registered; run `frostline sync`")
+        raise FrostlineError(
+            f"{uri}: the file that arrived is not the one registered; run `frostline registry sync`"
+        )
     path = _place(actual)
     with files.writing(path) as temporary:
         temporary.write_bytes(content)

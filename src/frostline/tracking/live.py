@@ -2,12 +2,12 @@
 
 import contextlib
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from frostline.errors import FrostlineError
+from frostline.progress import note
 from frostline.tracking import run_contents, runs, store_uri
 from frostline.tracking.content import Point, epoch_metric, missing, storable
 from frostline.tracking.observations import Observed, observing
@@ -26,10 +26,10 @@ LOCK_SECONDS = 5.0
 def live(*, key: str, classifier: str, dataset: str) -> Iterator[Log]:
     """Yield `log(epoch, metrics)`, which streams to the run of this content key; epoch from 1.
 
-    What was seen of the training, its machine's load included, is kept for `frostline sync`.
+    What was seen of the training, its machine's load included, is kept for `frostline registry sync`.
     It streams only to an http(s) server that answers within seconds; without one it costs
     nothing, not even MLflow's import. Nothing that goes wrong stops training: one line on stderr, and the
-    points come with `frostline sync`, from history.csv.
+    points come with `frostline registry sync`, from history.csv.
     """
     uri = os.environ.get(store_uri.VARIABLE, "").strip()
     with observing(key) as observed:
@@ -64,7 +64,7 @@ class _Stream:
             action()
         except FrostlineError as error:
             self.alive = False
-            sys.stderr.write(f"epochs are no longer streamed, training goes on: {error}\n")
+            note(f"epochs are no longer streamed, training goes on: {error}")
 
     def session(self) -> "contextlib.AbstractContextManager[MlflowClient]":
         return session(self.uri, limits=HASTY)

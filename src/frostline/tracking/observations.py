@@ -6,7 +6,6 @@ It lies in `.frostline/trainings/KEY.json`, outside DVC: a restored stage did no
 import contextlib
 import itertools
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 from frostline import files
 from frostline.errors import FrostlineError, InputError
+from frostline.progress import note
 from frostline.tracking import git, machine, store_uri
 from frostline.tracking.git import Commit
 from frostline.tracking.machine import SYSTEM, Sampler
@@ -95,4 +95,4 @@ def _keep(key: str, found: Observed) -> None:
     except InputError:  # in no project: there is no sync that would bring it
         return
     except FrostlineError as error:
-        sys.stderr.write(f"what was seen of the training is not kept: {error}\n")
+        note(f"what was seen of the training is not kept: {error}")

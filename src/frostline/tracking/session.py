@@ -63,7 +63,7 @@ def locked(uri: str, *, seconds: float) -> Iterator[None]:
     except Timeout:
         raise FrostlineError(
             f"another frostline has been writing to {store_uri.shown(uri)} for {seconds:g} seconds; "
-            "run `frostline sync` when it is done"
+            "run `frostline registry sync` when it is done"
         ) from None
     except OSError as error:
         raise FrostlineError(f"cannot lock {path}: {error.strerror}; make its folder writable") from error

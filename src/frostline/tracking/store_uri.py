@@ -121,7 +121,7 @@ def reachable(uri: str) -> str:
         return ""
     return (
         f"MLflow's store {shown(uri)} cannot be used: {problem}; start or repair it, or set {VARIABLE} "
-        "to another (unset: the project's own sqlite), then run `frostline sync`"
+        "to another (unset: the project's own sqlite), then run `frostline registry sync`"
     )
 
 

@@ -7,7 +7,6 @@ import contextlib
 import json
 import shutil
 import statistics
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from frostline import files
 from frostline.errors import FrostlineError, InputError, weights_note
+from frostline.progress import note
 from frostline.tracking import content, observations, run_contents, runs, store_uri
 from frostline.tracking.content import SYNCED
 from frostline.tracking.git import Commit
@@ -114,7 +114,7 @@ def studying(study: Study) -> Iterator[list[Child]]:
     """Yield a list for the children. What is in it at the end is kept and brought to MLflow, also when the
     block fails or is interrupted; the machine's load is seen meanwhile.
 
-    A store that does not answer costs a line: `frostline sync` brings what is kept.
+    A store that does not answer costs a line: `frostline registry sync` brings what is kept.
     """
     children: list[Child] = []
     commit = None
@@ -133,7 +133,7 @@ def _bring(study: Study, commit: Commit | None) -> None:
         store_uri.require(uri)
         publish_study(whole, uri=uri, commit=commit)
     except FrostlineError as error:
-        sys.stderr.write(f"the study is not in MLflow yet, `frostline sync` brings it: {error}\n")
+        note(f"the sweep is not in MLflow yet, `frostline registry sync` brings it: {error}")
 
 
 def _text(value: Any) -> str:

@@ -1,0 +1,30 @@
+"""`frostline data`: this project's images."""
+
+from pathlib import Path
+
+import click
+
+from frostline.cli.app import Given, command, group, option, run
+
+data = group("data", "Datasets: the sample, and what changed between two revisions.")
+
+
+@command("frostline data sample", of=data)
+@option("--out", source="commands.sample.run", type=Given(), help="The archive to write.")
+def sample(out: Path | None) -> None:
+    """Write the sample dataset: scikit-learn's 1,797 real handwritten digits."""
+    run("sample", out=out)
+
+
+@command("frostline data diff HEAD~1 HEAD", of=data)
+@click.argument("old", metavar="REV1")
+@click.argument("new", metavar="[REV2]", default="")
+@click.option("--dataset", help="The dataset's name; needed where params.yaml has several.")
+@click.option("--json", "as_json", is_flag=True, help="Every changed image as JSON instead of a table.")
+def diff(old: str, new: str, dataset: str | None, as_json: bool) -> None:
+    """List images added, removed, or moved to another class or split between two revisions.
+
+    Without REV2, REV1 is compared with the workspace. A revision is a git commit, branch or tag, or a DVC
+    experiment. Images are matched by their content.
+    """
+    run("data_diff", old, new, dataset=dataset, as_json=as_json)

@@ -1,0 +1,60 @@
+"""`frostline net`: what networks are made of, what they see, what is in the table."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from frostline.cli.app import Given, command, group, option, run
+
+net = group("net", "Networks: layer by layer, what they see, which there are.")
+
+
+@command("frostline net describe digits-vgg19 --picture network.png", of=net)
+@click.argument("classifier")
+@click.option(
+    "--classes", type=click.IntRange(2, 100_000), help="How many classes, where the data is not here."
+)
+@click.option("--picture", type=Given(), help="Write the table as a picture too (.png).")
+def describe(classifier: str, **options: Any) -> None:
+    """Show CLASSIFIER layer by layer: output, parameters, receptive field, memory, FLOPs, frozen or not."""
+    run("describe", classifier, **options)
+
+
+@command("frostline net maps digits-cnn .frostline/digits/3/digit-0003.png --out maps", of=net)
+@click.argument("classifier")
+@click.argument("image", type=Given())
+@click.option(
+    "--layer", "layers", multiple=True, help="A layer whose activation maps to draw; can be repeated."
+)
+@click.option("--out", required=True, type=Given(), help="The folder to write into.")
+def maps(classifier: str, image: Path, layers: tuple[str, ...], out: Path) -> None:
+    """Show what CLASSIFIER sees in IMAGE: activation maps of its layers, and Grad-CAM of its top classes.
+
+    Grad-CAM explains by the last --layer.
+    """
+    run("maps", classifier, image, layers=layers, out=out)
+
+
+@command("frostline net backbones mobilenet vgg19 --measure", of=net)
+@click.argument("names", nargs=-1)
+@click.option("--measure", is_flag=True, help="Time each in Keras and in ONNX Runtime; minutes for all.")
+def backbones(names: tuple[str, ...], measure: bool) -> None:
+    """List the backbones, or NAMES of them: image size, parameters, depth, milliseconds per image."""
+    run("backbones", names, measure=measure)
+
+
+@command("frostline net classify .frostline/digits/3/digit-0003.png --backbone vgg19", of=net)
+@click.argument("images", nargs=-1, required=True, type=Given())
+@click.option("--backbone", required=True, help="A name in `frostline net backbones`.")
+@click.option("--weights", type=Given(), help="Its weights file, with classification layers.")
+@click.option("--classes", type=Given(), help="A copy of Keras' imagenet_class_index.json.")
+@option(
+    "--top", source="commands.classify.run", type=click.IntRange(1, 1000), help="Classes listed per image."
+)
+def classify(images: tuple[Path, ...], **options: Any) -> None:
+    """Name what is in IMAGES by ImageNet's 1,000 classes.
+
+    Keras downloads weights and class names the first time; without internet, give files.
+    """
+    run("classify", images, **options)

@@ -1,0 +1,39 @@
+"""`frostline registry`: MLflow's runs and versions, champions, and what anything came from."""
+
+from pathlib import Path
+
+import click
+
+from frostline.cli.app import Given, command, group, run
+
+registry = group("registry", "MLflow: runs and versions, champions, where a file came from.")
+
+
+@command("frostline registry sync", of=registry)
+def sync() -> None:
+    """Bring MLflow up to date with the stage outputs: runs, pictures, models; as often as you like."""
+    run("sync")
+
+
+@command("frostline registry promote digits-vgg19 --dry-run", of=registry)
+@click.argument("classifier")
+@click.option("--dry-run", is_flag=True, help="Decide and say why, change nothing.")
+def promote(classifier: str, dry_run: bool) -> None:
+    """Make CLASSIFIER's challenger champion if it is proven not worse; else say which check failed."""
+    run("promote", classifier, dry_run=dry_run)
+
+
+@command("frostline registry rollback digits-vgg19 --dry-run", of=registry)
+@click.argument("classifier")
+@click.option("--dry-run", is_flag=True, help="Say what would happen, change nothing.")
+def rollback(classifier: str, dry_run: bool) -> None:
+    """Make the champion of CLASSIFIER before this one champion again; this one is withdrawn."""
+    run("promote", classifier, work="roll_back", dry_run=dry_run)
+
+
+@command("frostline registry trace artifacts/models/digits-vgg19/model.onnx", of=registry)
+@click.argument("file", type=Given())
+@click.option("--path", help="One row of a score file: the image's name inside the scored source.")
+def trace(file: Path, path: str | None) -> None:
+    """Say where FILE came from (scores, a model, metrics, a report) and how to bring each part back."""
+    run("trace", file, path=path)
