@@ -52,7 +52,7 @@ def test_the_data_says_how_many_classes(project: Path) -> None:
     archive(project / "data/shapes.zip", classes({"a": 1, "b": 1, "c": 1, "d": 1}))
     said = "\n".join(describe.run("cnn", picture=Path("out/n.png")))
     assert "\n4 classes\n" in said
-    assert said.endswith("picture: out/n.png\n")
+    assert said.endswith("Wrote out/n.png")
     assert (project / "out/n.png").read_bytes().startswith(b"\x89PNG")
 
 

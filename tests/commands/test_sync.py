@@ -40,7 +40,7 @@ def test_a_line_a_classifier_then_where_to_look(root: Path, capsys: pytest.Captu
     assert [line.split("  ")[-1].strip() for line in lines[2:-1]] == [
         f"not trained yet: dvc repro train@{name}" for name in NAMES[2:]
     ]
-    assert lines[-1].startswith("look: ")
+    assert lines[-1].startswith("to look at it: ")
     assert lines[-1].endswith("mlflow ui --backend-store-uri sqlite:///.frostline/mlflow/mlflow.db")
     sync.run()
     again = capsys.readouterr().out.splitlines()
