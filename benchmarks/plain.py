@@ -19,8 +19,8 @@ import keras
 import numpy as np
 
 from frostline import paths
-from frostline.evaluation import pairwise, predictions
-from frostline.evaluation.pairwise import Side
+from frostline.evaluation import comparison, predictions
+from frostline.evaluation.comparison import Side
 from frostline.evaluation.predictions import Predictions
 from frostline.models import heads
 from frostline.training import recipe
@@ -91,7 +91,7 @@ def main() -> None:
             paths.classifier(name) / "predictions.parquet", made_by=f"dvc repro train@{name}"
         )
         other, spent = fitted(name, given.photos, said)
-        print(pairwise.told([(Side(name, said.split("validation")), Side("plain Keras", other))]))
+        print(comparison.pairwise([(Side(name, said.split("validation")), Side("plain Keras", other))]))
         print(f"Keras' fit took {spent:.0f} s\n", flush=True)
 
 

@@ -18,8 +18,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from frostline import paths
-from frostline.evaluation import pairwise, predictions
-from frostline.evaluation.pairwise import Side
+from frostline.evaluation import comparison, predictions
+from frostline.evaluation.comparison import Side
 from frostline.evaluation.predictions import Predictions
 from frostline.training import recipe
 
@@ -58,7 +58,9 @@ def main() -> None:
         )
         other, strength = probe(name, said)
         print(
-            pairwise.told([(Side(name, said.split("test")), Side(f"regression with C {strength:g}", other))])
+            comparison.pairwise(
+                [(Side(name, said.split("test")), Side(f"regression with C {strength:g}", other))]
+            )
         )
 
 

@@ -61,20 +61,20 @@ def report(
 
 def cells(html: str, heading: str) -> list[list[str]]:
     """Texts of the cells of the table under a heading, without its head."""
-    table = html.split(f"<h2>{heading}</h2>")[1].split("</table>", maxsplit=1)[0]
+    table = html.split(f">{heading}</h2>")[1].split("</table>", maxsplit=1)[0]
     lines = re.findall(r"<tr>(<td>.*?)</tr>", table)
     return [[re.sub("<.*?>", "", cell) for cell in re.findall(r"<td.*?>(.*?)</td>", line)] for line in lines]
 
 
 def test_counts(source: ImageSource) -> None:
-    """Usable images by class and split, those left out beside; the bar is the share of the largest class."""
+    """Usable images by class and split, those quarantined beside; the bar is the share of the largest class."""
     html = data_report.render(report(), source)
-    assert "9 images in 2 classes, 1 more left out." in html
+    assert "<b>9</b> images in 2 classes; 1 more quarantined." in html
     assert cells(html, "Classes") == [
         ["cat", "4", "1", "1", "1", ""],
         ["d&lt;o&gt;g", "1", "1", "1", "0", ""],
     ]
-    assert re.findall(r"<span style=\"width: (.*?)%\">", html) == ["100.0", "50.0"]
+    assert re.findall(r"<span class=\"good\" style=\"width: (.*?)%\">", html) == ["100.0", "50.0"]
 
 
 def test_nothing_from_elsewhere(source: ImageSource) -> None:
@@ -103,12 +103,15 @@ def test_findings_beside_what_they_are_about(source: ImageSource) -> None:
         Finding(1, "dark", "told twice"),
     ]
     html = data_report.render(report(found, policies={"duplicate": "quarantine"}), source)
-    assert cells(html, "Findings") == [["dark", "2", "0", "keep"], ["duplicate", "1", "1", "quarantine"]]
-    [copy] = re.findall(r"<figure>.*?</figure>", html.split('<h3 id="duplicate">')[1], re.S)
+    assert cells(html, "Findings") == [
+        ["dark", "2", "0", "keep", "images that are far darker than the others"],
+        ["duplicate", "1", "1", "quarantine", "images that repeat others byte for byte"],
+    ]
+    [copy] = re.findall(r"<figure class=\"two\">.*?</figure>", html.split('<h3 id="duplicate">')[1], re.S)
     assert re.findall(r"<div class=\"none\">|<img", copy) == ['<div class="none">', "<img"]
-    assert '<b>cat/copy.png</b><br>cat<br><span class="out">duplicate: of &#39;cat/0.png&#39;</span>' in copy
+    assert '<b>cat/copy.png</b>cat<span class="wrong">duplicate: of &#39;cat/0.png&#39;</span>' in copy
     dark = html.split('<h3 id="dark">')[1].split("<h3")[0]
-    assert "<b>cat/0.png</b><br>cat, train<br><span>dark: mean grey 3" in dark
+    assert "<b>cat/0.png</b>cat, train<span>dark: mean grey 3" in dark
 
 
 def test_long_lists_are_cut(source: ImageSource, monkeypatch: pytest.MonkeyPatch) -> None:

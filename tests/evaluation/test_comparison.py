@@ -1,4 +1,4 @@
-"""Comparison: ranks, pairs, words; its table, its page and its picture."""
+"""Comparison: ranks, pairs, words; two classifiers in words, and what cannot be compared."""
 
 import dataclasses
 from typing import Any
@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from frostline.errors import RANDOM_WEIGHTS, FrostlineError
-from frostline.evaluation import chart, style, tables
-from frostline.evaluation.comparison import Candidate, compare, verdict
+from frostline.errors import FrostlineError
+from frostline.evaluation.comparison import Candidate, Side, compare, pairwise, verdict
 from frostline.evaluation.metrics import measure
 from helpers.results import CLASSES, rows
 
@@ -66,10 +65,10 @@ def test_order_of_input_does_not_count() -> None:
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        (2, "not distinguishable from best at n=60 (p=0.50)"),
-        (5, "not distinguishable from best at n=60 (p=0.062)"),
-        (6, "worse than best at n=60 (p=0.031)"),
-        (30, "worse than best at n=60 (p<0.001)"),
+        (2, "not significantly different from best at n=60 (p=0.50)"),
+        (5, "not significantly different from best at n=60 (p=0.062)"),
+        (6, "significantly worse than best at n=60 (p=0.031)"),
+        (30, "significantly worse than best at n=60 (p<0.001)"),
     ],
 )
 def test_verdicts(wrong: int, words: str) -> None:
@@ -134,150 +133,73 @@ def test_same_classes_in_another_order_still_pair() -> None:
     )
 
 
-TWO = compare(
-    [
-        candidate("digits-vgg19", 1, note=RANDOM_WEIGHTS, loss=0.27071),
-        candidate("digits-cnn", 12, loss=0.7129),
-        candidate("cars-cnn", 3, dataset="cars", loss=0.3391),
-    ]
-)
+MORE = [row % 3 for row in range(120)]
 
 
-def test_terminal_table() -> None:
-    """The text that the demo prints, to the letter."""
-    expected = """\
-cars: 60 test images
-
-#  classifier   test  95% interval     loss  trainable  frozen
--  ----------  -----  --------------  -----  ---------  ------
-1  cars-cnn    95.0%  86.3% to 98.3%  0.339       5.1k   20.0M
-
-pets: 60 test images
-
-#  classifier     test  95% interval     loss  trainable  frozen  note
--  ------------  -----  --------------  -----  ---------  ------  -----------------------------
-1  digits-vgg19  98.3%  91.1% to 99.7%  0.271       5.1k   20.0M  random weights: smoke test only
-2  digits-cnn    80.0%  68.2% to 88.2%  0.713       5.1k   20.0M
-
-digits-cnn is worse than digits-vgg19 at n=60 (p<0.001)
-"""
-    assert tables.render(TWO) == expected
-
-
-def test_terminal_width() -> None:
-    """The sample's own names fit 100 columns, and no line ends in blanks."""
-    lines = tables.render(TWO).splitlines()
-    assert max(map(len, lines)) <= 100
-    assert all(line == line.rstrip() for line in lines)
-
-
-def test_markdown() -> None:
-    """One table a dataset with full counts, every verdict, and how to read them."""
-    page = tables.markdown(TWO)
-    assert "## pets: 60 test images" in page
-    assert (
-        "| 1 | digits-vgg19 | 98.3% (91.1% to 99.7%) | 0.2707 | 50.0% | 5,130 | 20,024,384 "
-        "| random weights: smoke test only |" in page
+def side(name: str, wrong: int, *, first: int = 0) -> Side:
+    """A classifier that mistakes `wrong` of 120 images, from the `first` on."""
+    return Side(
+        name, rows(MORE, [(label + (first <= row < first + wrong)) % 3 for row, label in enumerate(MORE)])
     )
-    assert "- digits-cnn is worse than digits-vgg19 at n=60 (p<0.001)" in page
-    assert "McNemar" in page.splitlines()[-1]
-    bars = {line.count("|") for line in page.splitlines() if line.startswith("|")}
-    assert bars == {9}
+
+
+def test_better() -> None:
+    """15 and no mistakes: 15 discordant images, p = 2 / 2^15, and both accuracies with intervals."""
+    said = pairwise([(side("old", 15), side("new", 0))]).splitlines()
+    assert said[0] == "120 test images, the same for both"
+    assert said[2].startswith("old  87.5% (80.4% to 92.3%)  loss ")
+    assert said[5] == "new is significantly better than old (McNemar p<0.001)"
+    assert said[6].startswith("accuracy: -12.5 points (95%: ")
+    assert said[6].endswith("only old correct: 0, only new correct: 15")
+    assert said[8].startswith("detectable at n=120 with 80% power: a difference of 9.0 points")
+
+
+def test_not_significantly_different() -> None:
+    """One mistake more is no difference at n=120, whoever comes first."""
+    pair = side("a", 3), side("b", 4, first=50)
+    for order in (pair, pair[::-1]):
+        names = " and ".join(each.name for each in order)
+        assert f"{names} are not significantly different at n=120 (McNemar p=1.00)" in pairwise([order])
+
+
+def test_only_common_images_count() -> None:
+    """Versions with other images, in another order and under other names: paired by content."""
+    first, second = side("a", 0), side("b", 100)
+    other = second.test.take(np.arange(60, 130 - 10)[::-1])
+    other = dataclasses.replace(other, paths=tuple(f"moved/{path}" for path in other.paths))
+    said = pairwise([(first, Side("b", other))])
+    assert said.startswith("60 test images that both have (of 120 and 60)")
+    assert "only a correct: 40, only b correct: 0" in said
 
 
 @pytest.mark.parametrize(
-    ("count", "text"),
+    ("change", "message"),
     [
-        (0, "0"),
-        (812, "812"),
-        (999, "999"),
-        (5130, "5.1k"),
-        (999_960, "1.0M"),
-        (20_024_384, "20.0M"),
-        (3 * 10**9, "3.0G"),
+        ({"classes": ("cat", "dog", "elk")}, "a and b have different classes"),
+        ({"ids": ("f" * 64,) * 120}, "a and b have no test image in common"),
+        ({"labels": np.zeros(120, np.int64)}, "a and b were tested on different labels"),
     ],
 )
-def test_short_counts(count: int, text: str) -> None:
-    """Four digits at most, rounded, never 1000.0k."""
-    one = candidate("a", 1)
-    changed = dataclasses.replace(one, parameters={"trainable": count, "frozen": 0})
-    assert f" {text} " in tables.render(compare([changed]))
+def test_what_cannot_be_paired(change: dict[str, object], message: str) -> None:
+    """One line says why."""
+    other = dataclasses.replace(side("b", 3).test, **change)
+    with pytest.raises(FrostlineError, match=message):
+        pairwise([(side("a", 2), Side("b", other))])
 
 
-def test_markdown_names_the_images_by_their_manifest() -> None:
-    """A figure that is quoted can say of which photos it is."""
-    assert f"Manifest of the images: `{'d' * 64}`" in tables.markdown(compare([candidate("a", 3)]))
+def test_seeds() -> None:
+    """Three trainings of each: a line per training, the difference over images and trainings."""
+    pairs = [(side("a", wrong), side("b", wrong + 20, first=30)) for wrong in (3, 4, 5)]
+    said = pairwise(pairs).splitlines()
+    assert said[0] == "3 trainings of each, 120 test images, the same for all"
+    assert said[2] == "training 1: a 97.5%, b 80.8%"
+    assert said[6] == "a is significantly better than b"
+    assert said[7].startswith("accuracy: +16.7 points (95%: ")
 
 
-def words(figure) -> list[str]:
-    figure.draw_without_rendering()
-    return [
-        text.get_text() for axes in figure.axes for text in [axes.title, axes._left_title, *axes.texts]
-    ] + [text.get_text() for text in figure.texts]
-
-
-def test_chart_says_what_is_seen() -> None:
-    """One dataset: the best, its share, and how many cannot be told from it."""
-    figure = chart.accuracies(compare([candidate("a", 3), candidate("b", 4), candidate("c", 30)]))
-    said = words(figure)
-    assert "a: 95.0% of 60 pets test images right; 1 of 2 others not distinguishable" in " ".join(said)
-    assert "pets, 60 test images" in said
-    assert {"95.0%", "93.3%", "50.0%"} <= set(said)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "told"),
-    [
-        ((3, 4), "the other is not distinguishable"),
-        ((3, 30), "right; better than the other"),
-        ((3, 30, 35), "right; better than all 2 others"),
-        ((3,), "test images right"),
-    ],
-)
-def test_chart_says_how_far_the_best_can_be_told_from_the_rest(wrong: tuple[int, ...], told: str) -> None:
-    """In words that fit their number."""
-    figure = chart.accuracies(compare([candidate(name, w) for name, w in zip("abc", wrong, strict=False)]))
-    assert told in " ".join(words(figure))
-
-
-def test_chart_draws_the_intervals() -> None:
-    """Every bar ends where the interval ends, every point is the accuracy, best on top."""
-    comparison = compare([candidate("a", 3), candidate("b", 20)])
-    (axes,) = chart.accuracies(comparison).axes
-    bars, points = axes.lines[::2], axes.lines[1::2]
-    for place, row in enumerate(comparison["datasets"]["pets"]["classifiers"]):
-        assert bars[place].get_xdata() == pytest.approx(
-            [100 * row["accuracy_low"], 100 * row["accuracy_high"]]
-        )
-        assert points[place].get_xdata() == pytest.approx([100 * row["accuracy"]])
-        assert points[place].get_ydata() == [place]
-    assert axes.yaxis_inverted()
-
-
-@pytest.mark.parametrize(
-    ("notes", "headings", "labels"),
-    [((RANDOM_WEIGHTS, RANDOM_WEIGHTS), 1, 0), ((RANDOM_WEIGHTS, ""), 0, 1), (("", ""), 0, 0)],
-)
-def test_chart_notes(notes: tuple[str, str], headings: int, labels: int) -> None:
-    """All random: said once in the heading; some random: said at each of them, and drawn hollow."""
-    figure = chart.accuracies(
-        compare(candidate(name, 3, note=note) for name, note in zip("ab", notes, strict=True))
-    )
-    (axes,) = figure.axes
-    assert sum(text.get_text() == RANDOM_WEIGHTS for text in figure.texts) == headings
-    assert sum(RANDOM_WEIGHTS in tick.get_text() for tick in axes.get_yticklabels()) == labels
-    hollow = sum(line.get_markerfacecolor() == style.PAPER for line in axes.lines[1::2])
-    assert hollow == sum(map(bool, notes))
-
-
-@pytest.mark.parametrize("count", [1, 2, 25])
-def test_chart_fits(count: int) -> None:
-    """One classifier or twenty-five, of two datasets: nothing is cut off."""
-    many = [
-        candidate(f"a-classifier-with-a-name-of-some-length-{n}", n, note=RANDOM_WEIGHTS if n % 2 else "")
-        for n in range(count)
-    ]
-    figure = chart.accuracies(compare([*many, candidate("z", 5, dataset="cars")]))
-    figure.draw_without_rendering()
-    drawn, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
-    assert min(drawn.x0, drawn.y0, width - drawn.x1, height - drawn.y1) > -0.02
+def test_seeds_need_the_same_images() -> None:
+    """A seed that drew other test images cannot be averaged with the others."""
+    pair = side("a", 3), side("b", 9)
+    fewer = [Side(each.name, each.test.take(np.arange(100))) for each in pair]
+    with pytest.raises(FrostlineError, match="the test images differ between the revisions; give the splits"):
+        pairwise([pair, (fewer[0], fewer[1])])

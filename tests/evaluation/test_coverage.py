@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from frostline.evaluation import calibration, metrics, paired, ranking, selective_prediction
+from frostline.evaluation import calibration, metrics, paired_tests, ranking, selective_prediction
 from frostline.evaluation.statistics import Estimate, difference, mean, proportion
 from helpers.simulation import Test, coverage, drawn
 
@@ -56,7 +56,7 @@ def _area(name: str, labels: np.ndarray, probs: np.ndarray) -> Estimate:
 
 def _answered(name: str, labels: np.ndarray, probs: np.ndarray) -> Estimate:
     right = probs.argmax(axis=1) == labels
-    return getattr(selective_prediction.answered(probs.max(axis=1), right, threshold=0.8), name)
+    return getattr(selective_prediction.coverage(probs.max(axis=1), right, threshold=0.8), name)
 
 
 def _specificity(labels: np.ndarray, probs: np.ndarray) -> Estimate:
@@ -137,7 +137,7 @@ def _losses(rng: np.random.Generator, count: int) -> Test:
 
 @pytest.mark.parametrize(
     ("figure", "draw", "truth"),
-    [(_gap, _two_splits, 0.04), (paired.accuracy_difference, _pair, 0.02)],
+    [(_gap, _two_splits, 0.04), (paired_tests.accuracy_difference, _pair, 0.02)],
     ids=["gap", "accuracy difference"],
 )
 @pytest.mark.parametrize("images", [300, 1000])
@@ -152,7 +152,7 @@ def test_coverage_of_differences(
 @pytest.mark.timeout(900)
 def test_coverage_of_the_paired_bootstrap() -> None:
     """Difference of mean losses on the same 400 images."""
-    assert 0.93 <= coverage(paired.mean_difference, _losses, images=400, truth=0.05, sets=1000) <= 0.97
+    assert 0.93 <= coverage(paired_tests.mean_difference, _losses, images=400, truth=0.05, sets=1000) <= 0.97
 
 
 @pytest.mark.parametrize(("runs", "spread"), [(3, 0.02), (5, 0.01), (5, 0.0)])
@@ -162,6 +162,6 @@ def test_coverage_over_seeds(runs: int, spread: float) -> None:
     for _ in range(2000):
         images = rng.normal(0.03, 0.3, size=300)
         table = images + rng.normal(0, spread, (runs, 1)) + rng.normal(0, 0.2, (runs, 300))
-        found = paired.over_seeds(table)
+        found = paired_tests.over_seeds(table)
         held.append(found.low <= 0.03 <= found.high)
     assert 0.93 <= np.mean(held) <= 0.985

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from frostline.evaluation.label_issues import COLUMNS, Doubt, doubts
+from frostline.evaluation.label_issues import COLUMNS, LabelIssue, label_issues
 from frostline.evaluation.predictions import Predictions
 
 CLASSES = ("cat", "dog", "élan")
@@ -23,19 +23,19 @@ def test_swapped_labels_are_found_the_surest_first() -> None:
     labels = list(truth)
     labels[10], labels[20] = (truth[10] + 1) % 3, (truth[20] + 2) % 3
     sure[10], sure[20], sure[30] = 0.9, 0.97, 0.4
-    found = doubts(judged(labels, truth, sure))
+    found = label_issues(judged(labels, truth, sure))
     assert [each.path for each in found] == ["20.png", "10.png"]
     first = found[0]
-    assert (first.split, first.label, first.looks_like) == ("train", CLASSES[labels[20]], CLASSES[truth[20]])
+    assert (first.split, first.label, first.predicted) == ("train", CLASSES[labels[20]], CLASSES[truth[20]])
     assert (round(first.probability, 4), round(first.probability_of_label, 4)) == (0.97, 0.015)
 
 
 def test_clean_labels_raise_no_doubt() -> None:
     """Nothing is found for the sake of finding."""
     truth = [number % 3 for number in range(60)]
-    assert doubts(judged(truth, truth, [0.9] * 60)) == []
+    assert label_issues(judged(truth, truth, [0.9] * 60)) == []
 
 
 def test_columns_are_the_fields() -> None:
-    """label_errors.csv is written by them."""
-    assert set(COLUMNS) == set(Doubt.__dataclass_fields__)
+    """label_issues.csv is written by them."""
+    assert set(COLUMNS) == set(LabelIssue.__dataclass_fields__)

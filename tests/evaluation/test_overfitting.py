@@ -1,8 +1,8 @@
-"""What is said of three accuracies beside each other: each sentence for its own reason."""
+"""Sentences about the three accuracies: each for its own reason."""
 
 import pytest
 
-from frostline.evaluation.overfitting import told
+from frostline.evaluation.overfitting import sentences
 from frostline.evaluation.statistics import Estimate, proportion
 
 
@@ -16,25 +16,23 @@ def share(percent: float, images: int = 1000) -> Estimate:
 @pytest.mark.parametrize(
     ("train", "validation", "test", "learned", "fair"),
     [
-        (99, 85, 85, "14.0 points (95%: ", "Validation and test agree within chance"),
-        (99, 85, 85, "more than half of it", "agree within chance"),
-        (96, 92, 92, "some of it", "agree within chance"),
-        (80, 90, 90, "worse than validation images: dropout", "agree within chance"),
-        (90, 90, 90, "no overfitting to be seen.", "agree within chance"),
-        (60, 60, 60, "Both are low", "agree within chance"),
-        (90, 90, 80, "no overfitting", "Test is 10.0 points (95%: 6.9 to 13.1) below validation"),
-        (90, 80, 90, "better than validation", "above validation: its photos are easier, or there is a leak"),
+        (99, 85, 85, "Overfitting: train − validation = 14.0 points (95%: ", "do not differ significantly"),
+        (80, 90, 90, "Train is below validation: train − validation = −10.0 points", "do not differ"),
+        (90, 90, 90, "No significant overfitting: train − validation = 0.0 points", "do not differ"),
+        (60, 60, 60, "Both are low", "do not differ"),
+        (90, 90, 80, "No significant overfitting", "validation − test = 10.0 points (95%: 6.9 to 13.1)"),
+        (90, 80, 90, "Overfitting", "Test is above validation"),
     ],
 )  # fmt: skip
 def test_sentences(train: float, validation: float, test: float, learned: str, fair: str) -> None:
     """Overfitting first, then whether validation was fair."""
-    first, second = told(share(train), share(validation), share(test))
+    first, second = sentences(share(train), share(validation), share(test))
     assert learned in first
     assert fair in second
 
 
 def test_ten_images_prove_nothing() -> None:
-    """The same gap is chance on few images."""
-    first, second = told(share(90, 10), share(80, 10), share(70, 10))
-    assert first.startswith("Training and validation agree within chance (difference +10.0 points, 95%: -")
-    assert second.startswith("Validation and test agree within chance")
+    """The same gap is not significant on few images."""
+    first, second = sentences(share(90, 10), share(80, 10), share(70, 10))
+    assert first.startswith("No significant overfitting: train − validation = 10.0 points (95%: −")
+    assert second.startswith("Validation and test do not differ significantly")

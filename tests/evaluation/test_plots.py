@@ -35,8 +35,8 @@ def test_confusion_says_what_is_seen() -> None:
     """The title counts, the subtitle names the three most frequent mistakes, the cells hold counts."""
     figure = confusion([[90, 10, 0], [3, 97, 0], [0, 0, 100]], ["cat", "dog", "élan"])
     said = texts(figure)
-    assert "digits-cnn: 287 of 300 test images right (95.7%)" in said
-    assert "most frequent mistakes: cat taken for dog (10), dog taken for cat (3)" in said
+    assert "digits-cnn: test accuracy 95.7% (287/300)" in said
+    assert "most frequent errors: cat predicted as dog (10), dog predicted as cat (3)" in said
     assert {"90", "10", "3", "97", "100"} <= set(said)
     assert "0" not in said
     assert figure.axes[0].get_ylabel() == "actual"
@@ -45,8 +45,8 @@ def test_confusion_says_what_is_seen() -> None:
 def test_perfect_confusion_names_no_mistake() -> None:
     """All right: no mistake is invented from an empty cell."""
     said = texts(confusion([[1200, 0], [0, 31]], ["cat", "dog"]))
-    assert "digits-cnn: all 1,231 test images right" in said
-    assert not any("taken for" in text for text in said)
+    assert "digits-cnn: test accuracy 100% (1,231/1,231)" in said
+    assert not any("predicted as" in text for text in said)
 
 
 def test_confusion_colours() -> None:
@@ -176,7 +176,7 @@ def test_diverged_training_is_said() -> None:
         getattr(history, name)[:] = np.nan
     figure = plots.curves(history, classifier="pets", note="")
     style.png(figure)
-    assert "pets: validation loss was no number in any of 3 epochs; training diverged" in texts(figure)
+    assert "pets: validation loss was not finite in any of 3 epochs; training diverged" in texts(figure)
 
 
 def test_settings_of_the_process_stay(monkeypatch: pytest.MonkeyPatch) -> None:

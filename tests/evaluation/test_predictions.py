@@ -45,7 +45,7 @@ def probs(*changes: tuple[int, list[float]]) -> np.ndarray:
         ({"probs": probs((3, [1.5, -0.5, 0.0]))}, "row 3 ('dog/test-3.png') has a negative probability"),
         (
             {"probs": probs((0, [np.nan, 0.5, 0.5]))},
-            "row 0 ('cat/test-0.png') has probabilities that are no numbers",
+            "row 0 ('cat/test-0.png') has probabilities that are not finite",
         ),
         ({"probs": probs((0, [np.inf, 0, 0]))}, "training diverged"),
         ({"classes": ("a", "b", "a")}, "class names repeat"),
@@ -161,16 +161,16 @@ def test_duplicated_rows_in_a_file_refused(tmp_path) -> None:
 def test_surest_mistakes() -> None:
     """Wrong rows only, the most probable mistake first."""
     table = rows([0, 1, 2, 1, 0], [1, 1, 1, 0, 0])
-    assert table.surest_mistakes(9).tolist() == [0, 2, 3]
-    assert table.surest_mistakes(2).tolist() == [0, 2]
-    assert rows([0, 1], [0, 1]).surest_mistakes(9).tolist() == []
+    assert table.most_confident_errors(9).tolist() == [0, 2, 3]
+    assert table.most_confident_errors(2).tolist() == [0, 2]
+    assert rows([0, 1], [0, 1]).most_confident_errors(9).tolist() == []
 
 
 def test_least_sure() -> None:
     """Rows whose two best classes are nearest to each other come first, right or wrong."""
     table = rows([0, 1, 2, 1, 0], [1, 1, 1, 0, 0])
-    assert table.least_sure(9).tolist() == [4, 3, 2, 1, 0]
-    assert table.least_sure(2).tolist() == [4, 3]
+    assert table.least_confident(9).tolist() == [4, 3, 2, 1, 0]
+    assert table.least_confident(2).tolist() == [4, 3]
 
 
 def test_ties_go_by_path() -> None:
@@ -179,5 +179,5 @@ def test_ties_go_by_path() -> None:
     even = dataclasses.replace(
         table, probs=np.full((3, 3), [0.1, 0.8, 0.1], np.float32), paths=("c", "a", "b")
     )
-    assert even.surest_mistakes(9).tolist() == [1, 2, 0]
-    assert even.least_sure(9).tolist() == [1, 2, 0]
+    assert even.most_confident_errors(9).tolist() == [1, 2, 0]
+    assert even.least_confident(9).tolist() == [1, 2, 0]

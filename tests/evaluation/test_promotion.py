@@ -79,14 +79,14 @@ def test_as_good_passes() -> None:
             "contract",
             "classes ['cat', 'dog'] → ['dog', 'cat']",
         ),
-        ({"milliseconds": 10.1}, "latency", "10.1 ms an image on one CPU session, allowed 10"),
+        ({"milliseconds": 10.1}, "latency", "10.1 ms per image on one CPU session, allowed 10"),
         ({"milliseconds": float("nan")}, "latency", "nan ms"),
         ({"megabytes": 5.1}, "size", "5.1 MB, allowed 5"),
         ({"audit": None}, "data audit", "no summary"),
         (
             {"audit": {"digest": "d" * 64, "images": 9, "quarantined": {"images": 1}, "findings": LEAK}},
             "data audit",
-            "9 images usable, 1 set aside; kept: leak 2",
+            "9 images usable, 1 quarantined; kept: leak 2",
         ),
         (
             {"audit": {"digest": "e" * 64, "images": 1, "quarantined": {"images": 0}, "findings": {}}},
@@ -102,12 +102,12 @@ def test_each_check_fails_alone(changes: dict[str, Any], name: str, told: str) -
     assert told in found[name]
 
 
-def test_the_first_model_must_beat_the_commonest_class() -> None:
+def test_the_first_model_must_beat_the_most_common_class() -> None:
     """Nobody is there to be compared with."""
     assert failed(evidence(1, {1}), None) == {}
     found = failed(evidence(1, set(range(300))), None)
     assert found == {
-        "better than nothing": "first model: 50.00% of 600 test images, the commonest class alone 50.00%"
+        "better than nothing": "first model: accuracy 50.00% (300/600); always the most common class: 50.00%"
     }
 
 
@@ -154,7 +154,7 @@ def test_odds_name_both_chances() -> None:
     """Printed beside every decision."""
     line = odds(evidence(2, {1, 2, 3}), evidence(1, {4, 5, 6}), LIMITS)
     assert line.startswith("power: an equally good challenger passes this test with 9")
-    assert line.endswith("one 2 points better with 100% (600 images, 1.0% told apart)")
+    assert line.endswith("one 2 points better with 100% (600 images, 1.0% of them classified differently)")
 
 
 def _nights(*, anchored: bool, nights: int = 40, images: int = 1500) -> tuple[float, int]:

@@ -9,10 +9,10 @@ from sklearn.metrics import f1_score, precision_score, recall_score
 from frostline.evaluation import selective_prediction
 from frostline.evaluation.selective_prediction import (
     TARGETS,
-    answered,
     best_f1,
+    coverage,
     lowest,
-    promises,
+    targets,
     thresholds,
 )
 
@@ -22,10 +22,10 @@ RIGHT = np.array([True, True, False, True, False])
 
 def test_answered_by_hand() -> None:
     """An answer exactly at the threshold is given."""
-    found = answered(SURE, RIGHT, threshold=0.8)
+    found = coverage(SURE, RIGHT, threshold=0.8)
     assert found.accuracy
     assert (found.coverage.value, found.accuracy.value) == (3 / 5, 2 / 3)
-    none = answered(SURE, RIGHT, threshold=0.95)
+    none = coverage(SURE, RIGHT, threshold=0.95)
     assert (none.coverage.value, none.accuracy) == (0, None)
 
 
@@ -40,7 +40,7 @@ def test_answered_by_hand() -> None:
     ],
 )
 def test_lowest_by_hand(target: float, expected: float) -> None:
-    """The most answers that still keep the promise, though fewer of them would not."""
+    """The most answers that still reach the target, though fewer of them would not."""
     assert lowest(SURE, RIGHT, target=target) == expected
 
 
@@ -50,26 +50,26 @@ def test_lowest_may_not_exist() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(50, 100), st.booleans()), min_size=1, max_size=40), st.floats(0.05, 1))
-def test_lowest_keeps_its_promise_and_is_the_lowest(rows: list[tuple[int, bool]], target: float) -> None:
+def test_lowest_reaches_its_target_and_is_the_lowest(rows: list[tuple[int, bool]], target: float) -> None:
     """Against every possible threshold."""
     sure, right = np.array([each / 100 for each, _ in rows]), np.array([good for _, good in rows])
     kept = [value for value in np.unique(sure) if right[sure >= value].mean() >= target]
     assert lowest(sure, right, target=target) == (min(kept) if kept else None)
 
 
-def test_promises_are_made_on_validation_and_kept_on_test() -> None:
+def test_thresholds_are_chosen_on_validation_and_measured_on_test() -> None:
     """The figures are those of test; a target that validation never reached has none."""
     sure = np.linspace(0.5, 1, 200)
     right = np.arange(200) >= 100  # right from about 0.75 on
     worse = (sure, np.arange(200) >= 150)
-    found = list(promises((sure, right), worse))
-    assert [each.target for each in found] == list(TARGETS)
+    found = list(targets((sure, right), worse))
+    assert [each.accuracy for each in found] == list(TARGETS)
     for each in found:
-        assert each.kept
-        assert each.kept.accuracy
-        assert each.kept.accuracy.value < each.target
-        assert (right[sure >= each.kept.threshold].mean()) >= each.target
-    assert [each.kept for each in promises((sure, np.zeros(200, bool)), worse)] == [None] * len(TARGETS)
+        assert each.on_test
+        assert each.on_test.accuracy
+        assert each.on_test.accuracy.value < each.accuracy
+        assert (right[sure >= each.on_test.threshold].mean()) >= each.accuracy
+    assert [each.on_test for each in targets((sure, np.zeros(200, bool)), worse)] == [None] * len(TARGETS)
 
 
 def test_thresholds_against_sklearn() -> None:

@@ -130,12 +130,12 @@ def record(
     }
 
 
-def sights(test: Predictions) -> explanations.Seen:
+def sights(test: Predictions) -> explanations.Explanations:
     """Heat in one corner of every test image, and two views of a training image."""
     heat = np.zeros((len(test), 3, 4), np.uint8)
     heat[:, 0, 0] = 255
     views = np.stack([pixels(number, height=24, width=32) for number in (1, 2)])
-    return explanations.Seen("last_conv", test.paths, heat, views)
+    return explanations.Explanations("last_conv", test.paths, heat, views)
 
 
 def trained(
@@ -151,6 +151,6 @@ def trained(
     files.write_json(place / "record.json", record(name, manifest, dataset=dataset, weights=weights))
     predicted = guesses(manifest, wrong=wrong)
     predictions.write(predicted, place / "predictions.parquet")
-    explanations.write(sights(predicted.split("test")), place / "seen.npz")
+    explanations.write(sights(predicted.split("test")), place / "explanations.npz")
     history.write(course(phases=("head", "head", "head", "thaw", "thaw")), place / "history.csv")
     return place

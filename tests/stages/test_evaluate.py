@@ -174,9 +174,10 @@ def test_page_shows_heat_and_views() -> None:
 @pytest.mark.usefixtures("project")
 def test_page_without_maps_and_augmentation() -> None:
     """A dense network without augmentation: no heat, no views, not a word of them."""
-    path = paths.classifier("pets-cnn") / "seen.npz"
+    path = paths.classifier("pets-cnn") / "explanations.npz"
     explanations.write(
-        explanations.Seen("", (), np.zeros((0, 1, 1), np.uint8), np.zeros((0, 24, 32, 3), np.uint8)), path
+        explanations.Explanations("", (), np.zeros((0, 1, 1), np.uint8), np.zeros((0, 24, 32, 3), np.uint8)),
+        path,
     )
     evaluate.run("pets-cnn")
     page = (paths.report("pets-cnn") / "report.html").read_text("utf-8")
@@ -205,7 +206,7 @@ def test_labels_in_doubt() -> None:
     unseen = dataclasses.replace(found, probs=sure)
     predictions.write(unseen, paths.classifier("pets-cnn") / "out_of_fold.parquet")
     evaluate.run("pets-cnn")
-    assert (paths.report("pets-cnn") / "label_errors.csv").read_text().splitlines()[1:] == [
+    assert (paths.report("pets-cnn") / "label_issues.csv").read_text().splitlines()[1:] == [
         "dog/train-4.png,train,dog,cat,0.98,0.01"
     ]
     page = (paths.report("pets-cnn") / "report.html").read_text("utf-8")

@@ -58,7 +58,7 @@ COUNTS = {"circle": 15, "square": 14, "étoile": 13}
 SETTINGS = changed(
     WHOLE, {"classifiers": ENTRIES, "datasets.shapes.audit": LENIENT}
 )  # fmt: skip
-TRAINED = {"trained.weights.h5", "history.csv", "predictions.parquet", "record.json", "seen.npz"}
+TRAINED = {"trained.weights.h5", "history.csv", "predictions.parquet", "record.json", "explanations.npz"}
 REPORTED = {"report.html", "coverage.csv", "reliability.csv", "slices.csv"}  # thresholds: of two classes only
 
 
@@ -164,7 +164,7 @@ def test_outputs_are_these_files_and_no_others() -> None:
     # Labels can be doubted where the trunk is wholly frozen.
     expected |= {
         "artifacts/classifiers/viewed/out_of_fold.parquet",
-        "reports/classifiers/viewed/label_errors.csv",
+        "reports/classifiers/viewed/label_issues.csv",
     }
     expected |= {f"reports/comparison/comparison.{end}" for end in ("json", "md", "png", "txt")}
     expected |= {"reports/comparison/report.html", "reports/data/shapes.html"}

@@ -12,7 +12,7 @@ from frostline.config.backbones import TABLE
 from frostline.config.checks import nearest
 from frostline.errors import InputError
 from frostline.evaluation import network_picture
-from frostline.evaluation.tables import aligned
+from frostline.evaluation.comparison_report import aligned
 
 BATCH, ROUNDS = 8, 5
 _NUMBERS = frozenset({"image", "smallest", "parameters", "size", "depth", "Keras ms", "ONNX ms"})

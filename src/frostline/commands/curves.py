@@ -9,8 +9,8 @@ import numpy as np
 from frostline import files, tracking
 from frostline.commands import trials
 from frostline.errors import InputError, weights_note
-from frostline.evaluation import variants
-from frostline.evaluation.variants import Band
+from frostline.evaluation import study_plots
+from frostline.evaluation.study_plots import Band
 from frostline.tracking import Child
 from frostline.training import assemble, phases, recipe
 from frostline.training.loop import Epoch
@@ -40,7 +40,7 @@ def run(names: tuple[str, ...], *, seeds: int, out: Path) -> None:
 def _write(inputs: list[Recipe], bands: list[Band], out: Path) -> None:
     files.write_json(out / "curves.json", [_plain(band) for band in bands])
     told = {weights_note(each.weights["source"]) for each in inputs}
-    figure = variants.bands(
+    figure = study_plots.bands(
         bands,
         title=f"{inputs[0].entry.dataset}: validation accuracy by epoch",
         note="; ".join(sorted(told - {""})),
@@ -71,7 +71,7 @@ def _band(inputs: Recipe, seeds: int, *, children: list[Child]) -> Band:
 
 def _child(inputs: Recipe, epochs: list[Epoch]) -> Child:
     images, last = len(inputs.manifest.split("validation").ids), epochs[-1]
-    accuracy = variants.measured(last.val_accuracy, images=images)
+    accuracy = study_plots.measured(last.val_accuracy, images=images)
     return trials.child(f"seed {inputs.seed}", inputs, epochs, accuracy, val_loss=last.val_loss)
 
 

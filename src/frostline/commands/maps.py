@@ -9,8 +9,8 @@ import numpy as np
 from frostline import files, images
 from frostline.config import Image
 from frostline.errors import InputError, weights_note
-from frostline.evaluation import heat, style
-from frostline.evaluation.heat import Heated
+from frostline.evaluation import gallery, style
+from frostline.evaluation.gallery import Overlay
 from frostline.images import ImageError
 from frostline.models import activation_maps, heads
 from frostline.training import recipe
@@ -40,11 +40,11 @@ def run(name: str, image: Path, *, layers: Sequence[str] = (), out: Path) -> lis
     warm = activation_maps.gradcam(network, np.repeat(pixels[None], len(top), axis=0), classes=top, name=at)
     answers = [f"{inputs.manifest.classes[label]} {probs[label]:.1%}" for label in top]
     note, title = weights_note(inputs.weights["source"]), f"{name}: {image.name}"
-    shown = [Heated(pixels, each, text, image.name) for each, text in zip(warm, answers, strict=True)]
-    _write(out / "gradcam.png", heat.overlays(shown, title=title, layer=at, note=note))
+    shown = [Overlay(pixels, each, text, image.name) for each, text in zip(warm, answers, strict=True)]
+    _write(out / "gradcam.png", gallery.overlays(shown, title=title, layer=at, note=note))
     _write(
         out / "maps.png",
-        heat.maps(pixels, {key: each[0] for key, each in found.items()}, title=title, note=note),
+        gallery.maps(pixels, {key: each[0] for key, each in found.items()}, title=title, note=note),
     )
     return [
         f"{files.printable(image)}: {', '.join(answers)}" + (f"; {note}" if note else ""),

@@ -7,8 +7,8 @@ import numpy as np
 from frostline import tracking
 from frostline.commands import trials
 from frostline.errors import InputError, weights_note
-from frostline.evaluation import variants
-from frostline.evaluation.variants import AtCut
+from frostline.evaluation import study_plots
+from frostline.evaluation.study_plots import AtCut
 from frostline.features import cut_model
 from frostline.tracking import Child
 from frostline.training import phases, recipe
@@ -35,7 +35,7 @@ def run(name: str, *, cuts: str | None, most: int, out: Path) -> None:
             points.append(point)
             children.append(child)
             print(_line(point), flush=True)
-        figure = variants.cuts(points, classifier=name, note=weights_note(inputs.weights["source"]))
+        figure = study_plots.cuts(points, classifier=name, note=weights_note(inputs.weights["source"]))
         trials.write(stem, points, of=AtCut, figure=figure)
 
 
@@ -48,7 +48,7 @@ def _at(inputs: Recipe, cut: str) -> tuple[AtCut, Child]:
     value_bytes = 4 if inputs.entry.precision == "float32" else 2
     point = AtCut(
         cut=cut,
-        accuracy=variants.measured(done.accuracy, images=done.images),
+        accuracy=study_plots.measured(done.accuracy, images=done.images),
         trainable=sum(int(np.prod(each.shape)) for each in done.upper.trainable_weights),
         feature_bytes=int(np.prod(done.upper.input_shape[1:])) * value_bytes,
         seconds=done.seconds,

@@ -5,8 +5,8 @@ from pathlib import Path
 from frostline import tracking
 from frostline.commands import trials
 from frostline.errors import InputError, weights_note
-from frostline.evaluation import variants
-from frostline.evaluation.variants import AtViews
+from frostline.evaluation import study_plots
+from frostline.evaluation.study_plots import AtViews
 from frostline.tracking import Child
 from frostline.training import phases, recipe
 from frostline.training.recipe import Recipe
@@ -32,7 +32,7 @@ def run(name: str, *, views: str, out: Path) -> None:
             points.append(point)
             children.append(child)
             print(_line(point), flush=True)
-        figure = variants.views(points, classifier=name, note=weights_note(inputs.weights["source"]))
+        figure = study_plots.views(points, classifier=name, note=weights_note(inputs.weights["source"]))
         trials.write(stem, points, of=AtViews, figure=figure)
 
 
@@ -53,7 +53,7 @@ def _at(inputs: Recipe, views: int | str) -> tuple[AtViews, Child]:
     epochs = sum(phase.epochs for phase in inputs.entry.phases.values())
     point = AtViews(
         views=str(views),
-        accuracy=variants.measured(done.accuracy, images=done.images),
+        accuracy=study_plots.measured(done.accuracy, images=done.images),
         renderings=epochs if views == "live" else min(int(views), epochs),
         seconds=done.seconds,
     )

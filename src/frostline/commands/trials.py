@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from frostline import files, tracking
-from frostline.evaluation import flattening, style, variants
+from frostline.evaluation import study_plots, style, tables
 from frostline.evaluation.statistics import Estimate
 from frostline.pipeline import dvc_lock
 from frostline.tracking import Child, Study
@@ -32,13 +32,13 @@ def study(inputs: Recipe, kind: str, *, pictures: Sequence[Path], varies: str = 
 def child(name: str, there: Recipe, epochs: Sequence[Epoch], accuracy: Estimate, **figures: float) -> Child:
     """One training of a study, with its validation accuracy (0-1) and what else is told of it."""
     courses = [dataclasses.asdict(epoch) for epoch in epochs]
-    return Child(name, there.plain, courses, {**variants.flat("val_accuracy", accuracy), **figures})
+    return Child(name, there.plain, courses, {**study_plots.flat("val_accuracy", accuracy), **figures})
 
 
 def write(stem: Path, points: Sequence[Any], *, of: type, figure: "Figure") -> None:
     """A row a training as `stem`.csv and .json, the picture as .png; says where to look."""
-    files.write_text(stem.with_suffix(".csv"), flattening.text(points, of=of))
-    files.write_json(stem.with_suffix(".json"), flattening.records(points, of=of))
+    files.write_text(stem.with_suffix(".csv"), tables.text(points, of=of))
+    files.write_json(stem.with_suffix(".json"), tables.records(points, of=of))
     draw(stem.with_suffix(".png"), figure)
     print(f"look: {stem}.png; beside it {stem.name}.csv and {stem.name}.json")
 

@@ -2,8 +2,8 @@
 
 from frostline import paths
 from frostline.errors import InputError
-from frostline.evaluation import pairwise, predictions
-from frostline.evaluation.pairwise import Side
+from frostline.evaluation import comparison, predictions
+from frostline.evaluation.comparison import Side
 from frostline.evaluation.predictions import Predictions
 from frostline.pipeline import revisions
 
@@ -19,7 +19,7 @@ def run(first: str, second: str, *, revisions: tuple[str, ...] = ()) -> str:
     if revisions and (named := [each for each in (first, second) if "@" in each]):
         raise InputError(f"{named[0]} names a revision already; leave out --rev, or what follows the @")
     pairs = [(_side(first, revision), _side(second, revision)) for revision in revisions or ("",)]
-    return pairwise.told(pairs)
+    return comparison.pairwise(pairs)
 
 
 def _side(given: str, revision: str) -> Side:

@@ -1,20 +1,17 @@
 """The data report: one page that holds all it shows, the same bytes for the same dataset."""
 
-import base64
-import io
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from importlib.resources import files as resources
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
-from PIL import Image
 
+from frostline import pages
 from frostline.datasets.findings import KINDS, Finding
 from frostline.datasets.layout import SPLITS
 from frostline.datasets.manifest import Manifest
@@ -32,7 +29,7 @@ _BINS = 32
 
 @dataclass(frozen=True)
 class Report:
-    """What the page tells: the manifest, all findings in it, the policy of each kind (None: not audited)."""
+    """What the page shows: the manifest, all findings in it, the policy of each kind (None: not audited)."""
 
     name: str
     manifest: Manifest
@@ -43,17 +40,16 @@ class Report:
 
 def render(report: Report, source: ImageSource) -> str:
     """The page as HTML; pictures are read from the source."""
-    import jinja2
-
     kinds, sheets = _kinds(report), _sheets(report.manifest)
-    shown = [one["pictures"] for kind in kinds for one in kind["shown"]] + [each["shown"] for each in sheets]
+    shown = [one["pictures"] for kind in kinds for one in kind["shown"]] + [
+        sheet["shown"] for sheet in sheets
+    ]
     pictures = _pictures(source, dict.fromkeys(name for names in shown for name in names))
-    template = resources("frostline.datasets").joinpath("data_report.html.j2").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, keep_trailing_newline=True
-    )
     usable = int(report.manifest.usable.sum())
-    return environment.from_string(template).render(
+    return pages.render(
+        "frostline.datasets",
+        "data_report.html.j2",
+        marks={"dataset": report.name, "dataset_digest": report.manifest.digest},
         name=report.name,
         images=usable,
         quarantined=report.manifest.table.num_rows - usable,
@@ -79,13 +75,11 @@ def _picture(source: ImageSource, name: str) -> str:
         pixels = decode(source.read(name), height=_SIDE, width=_SIDE, resize="pad")
     except ImageError:
         return ""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=_QUALITY)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return pages.photo(pixels, quality=_QUALITY)
 
 
 def _classes(manifest: Manifest) -> list[dict[str, Any]]:
-    """A line a class: images in each split, left out, and its share of the largest class in percent."""
+    """One row per class: images in each split, quarantined, and its share of the largest class in percent."""
     counts = manifest.counts()
     totals = [sum(counts[split][label] for split in SPLITS) for label in range(len(manifest.classes))]
     return [
@@ -137,22 +131,23 @@ def _histogram(title: str, values: npt.NDArray[np.float64], form: str) -> dict[s
 
 def _kinds(report: Report) -> list[dict[str, Any]]:
     """Each kind of finding with its first images, the one beside the other."""
-    found, usable = [], report.manifest.usable
+    kinds, usable = [], report.manifest.usable
     for kind in KINDS:
         of = sorted(finding for finding in report.findings if finding.kind == kind)
         if of:
             out = len({one.row for one in of if not usable[one.row]})
-            found.append(
+            kinds.append(
                 {
                     "name": kind,
                     "title": kind.replace("_", " "),
+                    "meaning": f"images that {KINDS[kind]}",
                     "images": len({one.row for one in of}),
                     "out": out,
                     "policy": report.policies.get(kind, "keep"),
                     "shown": [_shown(one, report.manifest) for one in of[:_SHOWN]],
                 }
             )
-    return found
+    return kinds
 
 
 def _shown(finding: Finding, manifest: Manifest) -> dict[str, Any]:
@@ -170,14 +165,14 @@ def _shown(finding: Finding, manifest: Manifest) -> dict[str, Any]:
 
 def _sheets(manifest: Manifest) -> list[dict[str, Any]]:
     """Images of each class and split, evenly spread over its names; fewer each where there are many classes."""
-    each = max(2, min(_SHEET, _SHEETS // (len(SPLITS) * len(manifest.classes))))
+    limit = max(2, min(_SHEET, _SHEETS // (len(SPLITS) * len(manifest.classes))))
     sheets = []
     labels, names = manifest.table["label"].to_numpy(), manifest.table["path"]
     splits = {split: pc.equal(manifest.table["split"], split).to_numpy() for split in SPLITS}
     for label, name in list(enumerate(manifest.classes))[: _SHEETS // (2 * len(SPLITS))]:
         for split in SPLITS:
             rows = np.flatnonzero(splits[split] & (labels == label))
-            chosen = np.unique(np.linspace(0, len(rows) - 1, min(each, len(rows))).astype(int))
+            chosen = np.unique(np.linspace(0, len(rows) - 1, min(limit, len(rows))).astype(int))
             shown = [names[row].as_py() for row in rows[chosen].tolist()]
             sheets.append({"label": name, "split": split, "count": len(rows), "shown": shown})
     return sheets

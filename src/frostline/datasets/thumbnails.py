@@ -27,7 +27,7 @@ def thumbnails(manifest: Manifest, wanted: Sequence[str]) -> list[np.ndarray]:
     return list(_read(manifest, wanted, sizes))
 
 
-def taken(manifest: Manifest, wanted: Sequence[str], *, rule: Mapping[str, Any]) -> list[np.ndarray]:
+def resized(manifest: Manifest, wanted: Sequence[str], *, rule: Mapping[str, Any]) -> list[np.ndarray]:
     """These paths' images as a network takes them, by a recipe's `image`: (H, W, 3) uint8."""
     size = (rule["size"]["height"], rule["size"]["width"])
     return list(_read(manifest, wanted, dict.fromkeys(wanted, size), resize=rule["resize"]))
@@ -44,8 +44,8 @@ def brightness(manifest: Manifest, wanted: Sequence[str]) -> np.ndarray:
 
 def areas(manifest: Manifest, wanted: Sequence[str]) -> np.ndarray:
     """Pixels of these paths' images as they were found, (N,) int."""
-    found = {row["path"]: row["height"] * row["width"] for row in _rows(manifest, wanted)}
-    return np.array([found[path] for path in wanted], dtype=np.int64)
+    pixels = {row["path"]: row["height"] * row["width"] for row in _rows(manifest, wanted)}
+    return np.array([pixels[path] for path in wanted], dtype=np.int64)
 
 
 def _rows(manifest: Manifest, wanted: Sequence[str]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The report of one classifier: what was measured, shown and told on one page."""
+"""The report of one classifier: all its results on one page."""
 
 import json
 from collections.abc import Mapping
@@ -6,32 +6,33 @@ from typing import Any
 
 import numpy as np
 
-from frostline.evaluation import calibration, dataset_findings, overfitting, pages, selective_prediction
-from frostline.evaluation.dataset_findings import Findings
-from frostline.evaluation.label_issues import Doubt
+from frostline import pages
+from frostline.evaluation import calibration, overfitting, results, selective_prediction
+from frostline.evaluation.label_issues import LabelIssue
 from frostline.evaluation.metrics import TOP, Metrics
-from frostline.evaluation.pages import Tile
 from frostline.evaluation.predictions import Predictions
+from frostline.evaluation.results import Results
+from frostline.pages import Tile
 
 _FIGURES = (
     ("accuracy", "accuracy", "share"),
-    ("balanced_accuracy", "balanced accuracy (mean recall of the classes)", "share"),
-    ("macro_f1", "macro F1 (mean F1 of the classes)", "share"),
-    *((f"top_{k}", f"right class among the {k} most probable", "share") for k in TOP),
+    ("balanced_accuracy", "balanced accuracy (mean recall)", "share"),
+    ("macro_f1", "macro F1", "share"),
+    *((f"top_{k}", f"top-{k} accuracy", "share") for k in TOP),
     ("loss", "log loss (nats)", "number"),
     ("brier", "Brier score (0 best, 2 worst)", "number"),
     ("calibration_error", "expected calibration error", "share"),
-    ("roc_auc", "area below the ROC curve", "number"),
+    ("roc_auc", "ROC AUC", "number"),
     ("average_precision", "average precision", "number"),
 )
 
 
-def page(name: str, of: Findings, pictures: Mapping[str, bytes]) -> str:
+def page(name: str, of: Results, pictures: Mapping[str, bytes]) -> str:
     """The HTML of one classifier's report; `pictures` are PNG bytes by name."""
-    test, measured = of.rows["test"], of.measured
+    test, measured = of.rows["test"], of.metrics
     accuracies = [measured[split].accuracy for split in ("train", "validation", "test")]
-    doubts = of.doubts or ()
     return pages.render(
+        "frostline.evaluation",
         "classifier.html.j2",
         name=name,
         marks={"classifier": name, "key": of.record["key"], "dataset_digest": of.record["dataset_digest"]},
@@ -39,29 +40,29 @@ def page(name: str, of: Findings, pictures: Mapping[str, bytes]) -> str:
         note=of.note,
         measured={split: measured[split] for split in ("test", "validation", "train")},
         figures=[row for row in _FIGURES if row[0] in measured["test"].figures],
-        gaps=overfitting.told(*accuracies),
+        gaps=overfitting.sentences(*accuracies),
         classes=test.classes,
-        trust=_trust(test, measured["test"]),
-        promises=list(selective_prediction.promises(_answers(of.rows["validation"]), _answers(test))),
+        right=int(test.right.sum()),
+        calibration=_calibration(test, measured["test"]),
+        targets=list(selective_prediction.targets(_answers(of.rows["validation"]), _answers(test))),
         **_thresholds(of.rows["validation"], test),
         slices=of.slices,
-        wrong=int((~test.right).sum()),
-        mistakes=[_tile(test, row, of) for row in test.surest_mistakes(dataset_findings.SHOWN)],
-        unsure=[_tile(test, row, of) for row in test.least_sure(dataset_findings.SHOWN)],
+        errors=[_tile(test, row, of) for row in test.most_confident_errors(results.SHOWN)],
+        unsure=[_tile(test, row, of) for row in test.least_confident(results.SHOWN)],
         layer=of.layer,
-        views=[pages.photo(each) for each in of.views],
+        views=[pages.photo(view) for view in of.views],
         augmentation=of.record.get("recipe", {}).get("augmentation"),
-        doubts=of.doubts,
-        doubted=[_doubted(doubt, of) for doubt in doubts[: dataset_findings.SHOWN]],
+        label_issues=of.label_issues,
+        issues=[_issue(issue, of) for issue in (of.label_issues or ())[: results.SHOWN]],
         checked=of.checked,
-        origin=pages.origin(of.record, of.hashes),
+        origin=_origin(of.record, of.hashes),
         recipe=json.dumps(of.record.get("recipe", {}), indent=2, ensure_ascii=False),
         pictures={key: pages.embedded(png) for key, png in pictures.items()},
     )
 
 
 def _answers(rows: Predictions) -> tuple[np.ndarray, np.ndarray]:
-    return rows.probs.max(axis=1), rows.right
+    return rows.confidence, rows.right
 
 
 def _thresholds(validation: Predictions, test: Predictions) -> dict[str, Any]:
@@ -75,27 +76,45 @@ def _thresholds(validation: Predictions, test: Predictions) -> dict[str, Any]:
     }
 
 
-def _trust(test: Predictions, measured: Metrics) -> str:
-    """Over- or underconfidence in words."""
+def _calibration(test: Predictions, measured: Metrics) -> str:
+    """Over- or underconfidence in a sentence."""
     error = measured.figures["calibration_error"]
-    off = 100 * calibration.surer_than_right(test.probs, test.right)
+    off = 100 * calibration.overconfidence(test.probs, test.right)
     if error.low == 0:
-        return "Said and right agree as well as chance allows: the probabilities can be taken at their word."
-    how = "surer than right" if off > 0 else "less sure than right"
+        return "No significant miscalibration: confidence and accuracy agree."
+    how = "overconfident" if off > 0 else "underconfident"
     return (
-        f"On average the classifier is {abs(off):.1f} points {how}, and its probabilities are off by "
-        f"{100 * error.value:.1f} points ({100 * error.low:.1f} to {100 * error.high:.1f}): "
-        "do not take them at their word."
+        f"On average the classifier is {abs(off):.1f} points {how}; expected calibration error "
+        f"{100 * error.value:.1f} points (95%: {100 * error.low:.1f} to {100 * error.high:.1f}). "
+        "Do not use its probabilities as they are."
     )
 
 
-def _tile(test: Predictions, row: int, of: Findings) -> Tile:
-    path, guess = test.paths[row], int(test.predicted[row])
-    told = f"→ {test.classes[guess]} {test.probs[row, guess]:.1%}"
-    warm = pages.photo(of.warm[path]) if path in of.warm else ""
-    return Tile(pages.photo(of.photos[path]), test.classes[test.labels[row]], told, path, warm)
+def _tile(test: Predictions, row: int, of: Results) -> Tile:
+    path, predicted = test.paths[row], int(test.predicted[row])
+    second = f"→ {test.classes[predicted]} {test.probs[row, predicted]:.1%}"
+    heat = pages.photo(of.overlays[path]) if path in of.overlays else ""
+    wrong = predicted != test.labels[row]
+    return Tile(pages.photo(of.photos[path]), test.classes[test.labels[row]], second, path, heat, bool(wrong))
 
 
-def _doubted(doubt: Doubt, of: Findings) -> Tile:
-    second = f"looks like {doubt.looks_like} {doubt.probability:.1%}"
-    return Tile(pages.photo(of.photos[doubt.path]), f"labelled {doubt.label}", second, doubt.path)
+def _issue(issue: LabelIssue, of: Results) -> Tile:
+    second = f"predicted {issue.predicted} {issue.probability:.1%}"
+    return Tile(pages.photo(of.photos[issue.path]), f"labelled {issue.label}", second, issue.path)
+
+
+def _origin(record: Mapping[str, Any], hashes: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What a result stands for, by content: rows for a table."""
+    weights, parameters = record["weights"], record["parameters"]
+    packages = ", ".join(f"{name} {version}" for name, version in record.get("packages", {}).items())
+    return [
+        ("training key", record["key"]),
+        ("dataset", record["dataset"]),
+        ("dataset digest", record["dataset_digest"]),
+        ("weights", f"{weights.get('backbone') or 'none'} from {weights['source']}"),
+        ("weights file (SHA-256)", weights.get("sha256") or "none"),
+        ("parameters", f"{parameters['trainable']:,} trainable, {parameters['frozen']:,} frozen"),
+        ("training code (digest)", record.get("code", "")),
+        ("packages", packages),
+        *hashes.items(),
+    ]

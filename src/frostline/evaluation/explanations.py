@@ -12,7 +12,7 @@ from frostline.files import writing
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class Explanations:
     """Heat of N test images at one layer, and V views of one training image, the first of them as it is.
 
     `heat`: (N, h, w) uint8, 255 where the image speaks most for the class that was predicted; `layer` is ""
@@ -25,29 +25,29 @@ class Seen:
     views: np.ndarray
 
 
-def write(seen: Seen, path: Path) -> None:
+def write(explanations: Explanations, path: Path) -> None:
     """Write as compressed arrays; the same content gives the same bytes."""
     content = io.BytesIO()
     np.savez_compressed(
         content,
-        layer=np.array(seen.layer),
-        paths=np.array(seen.paths, dtype=str),
-        heat=seen.heat,
-        views=seen.views,
+        layer=np.array(explanations.layer),
+        paths=np.array(explanations.paths, dtype=str),
+        heat=explanations.heat,
+        views=explanations.views,
     )
     with writing(path) as temporary:
         temporary.write_bytes(content.getvalue())
 
 
-def read(path: Path, *, made_by: str) -> Seen:
+def read(path: Path, *, made_by: str) -> Explanations:
     """Read what `write` wrote; any trouble is an error naming the stage to run again."""
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as found:
-            return Seen(
-                layer=str(found["layer"]),
-                paths=tuple(map(str, found["paths"])),
-                heat=found["heat"],
-                views=found["views"],
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+            return Explanations(
+                layer=str(arrays["layer"]),
+                paths=tuple(map(str, arrays["paths"])),
+                heat=arrays["heat"],
+                views=arrays["views"],
             )
     except FileNotFoundError:
         raise FrostlineError(f"{path} is missing; run `{made_by}`") from None

@@ -1,4 +1,4 @@
-"""Images whose label is likely wrong, by what a classifier that never saw them says."""
+"""Images whose label is likely wrong, by the predictions of classifiers that never saw them."""
 
 from dataclasses import dataclass
 
@@ -6,22 +6,22 @@ import numpy as np
 
 from frostline.evaluation.predictions import Predictions
 
-COLUMNS = ("path", "split", "label", "looks_like", "probability", "probability_of_label")
+COLUMNS = ("path", "split", "label", "predicted", "probability", "probability_of_label")
 
 
 @dataclass(frozen=True)
-class Doubt:
-    """One image: its class by its folder, the class it looks like, and the probability (0..1) of each."""
+class LabelIssue:
+    """One image: its label, the class predicted instead, and the probability (0..1) of each."""
 
     path: str
     split: str
     label: str
-    looks_like: str
+    predicted: str
     probability: float
     probability_of_label: float
 
 
-def doubts(out_of_fold: Predictions) -> list[Doubt]:
+def label_issues(out_of_fold: Predictions) -> list[LabelIssue]:
     """Likely label errors, the likeliest first, by confident learning.
 
     C. G. Northcutt, L. Jiang and I. L. Chuang, "Confident learning: estimating uncertainty in dataset
@@ -35,16 +35,16 @@ def doubts(out_of_fold: Predictions) -> list[Doubt]:
         return_indices_ranked_by="self_confidence",
         n_jobs=1,
     )
-    return [_doubt(out_of_fold, int(row)) for row in ranked]
+    return [_issue(out_of_fold, int(row)) for row in ranked]
 
 
-def _doubt(rows: Predictions, row: int) -> Doubt:
+def _issue(rows: Predictions, row: int) -> LabelIssue:
     label, other = int(rows.labels[row]), int(rows.predicted[row])
-    return Doubt(
+    return LabelIssue(
         path=rows.paths[row],
         split=rows.splits[row],
         label=rows.classes[label],
-        looks_like=rows.classes[other],
+        predicted=rows.classes[other],
         probability=float(rows.probs[row, other]),
         probability_of_label=float(rows.probs[row, label]),
     )

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from frostline.evaluation.comparison_report import aligned
 from frostline.evaluation.style import GRID, INK, MUTED, RIGHT, WRONG, canvas, legible, styled
-from frostline.evaluation.tables import aligned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,7 +37,7 @@ class Row:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """One line a layer, in columns."""
+    """One line per layer, in columns."""
     cells = [
         {
             "layer": row.name,
@@ -78,14 +78,14 @@ def _unit(number: float, step: int, units: Sequence[str]) -> str:
 
 @styled
 def picture(rows: Sequence[Row], *, classifier: str) -> "Figure":
-    """Bars for what each layer holds, keeps and computes; frozen ones blue, trained ones vermilion."""
+    """Bars for what each layer holds, keeps and computes; frozen ones blue, trained ones orange."""
     drawn = grouped(rows)
     figure = canvas(
         width=10.0,
         height=0.6 + 0.2 * len(drawn),
         title=_title(rows, classifier),
-        subtitle="beside a name: what comes out, and the pixels that one position of it sees\n"
-        "blue: frozen; vermilion: trains in some phase; bars are linear",
+        subtitle="beside a name: output shape and receptive field\n"
+        "blue: frozen; orange: trains in some phase; bars are linear",
     )
     panels = figure.subplots(1, 3, sharey=True)
     for axes, what, numbers in zip(

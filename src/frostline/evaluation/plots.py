@@ -1,4 +1,4 @@
-"""Pictures of results: pure functions from figures to matplotlib Figures. Nothing here saves."""
+"""Confusion matrix and training curves: pure functions to matplotlib Figures. Nothing here saves."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ _LABELLED = 120  # more classes than this: only some named
 
 @styled
 def confusion(matrix: np.ndarray, classes: Sequence[str], *, classifier: str, note: str) -> "Figure":
-    """Confusion matrix, (C, C) counts, row = actual: right answers blue, mistakes vermilion.
+    """Confusion matrix, (C, C) counts, row = actual: correct ones blue, errors vermilion.
 
     A cell's depth is its share of the row, by its square root, so that one mistake in a hundred is
     seen too.
@@ -50,7 +50,7 @@ def curves(history: History, *, classifier: str, note: str) -> "Figure":
         width=9.2,
         height=3.5,
         title=_curves_title(history, classifier),
-        subtitle=_phases_told(history),
+        subtitle=_phases(history),
         note=note,
     )
     figure.get_layout_engine().set(w_pad=0.12)  # type: ignore[union-attr, call-arg]
@@ -66,22 +66,22 @@ def curves(history: History, *, classifier: str, note: str) -> "Figure":
 def _confusion_title(matrix: np.ndarray, classifier: str) -> str:
     total, right = int(matrix.sum()), int(np.trace(matrix))
     if right == total:
-        return f"{classifier}: all {total:,} test images right"
-    return f"{classifier}: {right:,} of {total:,} test images right ({right / total:.1%})"
+        return f"{classifier}: test accuracy 100% ({total:,}/{total:,})"
+    return f"{classifier}: test accuracy {right / total:.1%} ({right:,}/{total:,})"
 
 
 def _confusion_subtitle(matrix: np.ndarray, drawn: Sequence[str]) -> str:
     mistakes = np.where(np.eye(len(matrix), dtype=bool), 0, matrix)
     if not mistakes.any():
-        return "blue: right; every other cell is empty"
+        return "blue: correct; no errors"
     most = np.argsort(-mistakes, axis=None, kind="stable")[:3].tolist()
     places = [divmod(cell, len(matrix)) for cell in most if mistakes.flat[cell]]
-    told = ", ".join(
-        f"{drawn[actual]} taken for {drawn[predicted]} ({mistakes[actual, predicted]:,})"
+    pairs = ", ".join(
+        f"{drawn[actual]} predicted as {drawn[predicted]} ({mistakes[actual, predicted]:,})"
         for actual, predicted in places
     )
-    how = "blue: right, orange: mistaken; the deeper, the larger the share of that actual class"
-    return f"most frequent mistakes: {told}\n{how}"
+    how = "blue: correct, orange: errors; the darker, the larger the share of that actual class"
+    return f"most frequent errors: {pairs}\n{how}"
 
 
 def _cell_colours(matrix: np.ndarray) -> np.ndarray:
@@ -124,19 +124,19 @@ def _write_counts(axes: "Axes", matrix: np.ndarray, *, cell: float) -> None:
 def _curves_title(history: History, classifier: str) -> str:
     epochs = len(history)
     if not np.isfinite(history.val_loss).any():
-        return f"{classifier}: validation loss was no number in any of {epochs} epochs; training diverged"
+        return f"{classifier}: validation loss was not finite in any of {epochs} epochs; training diverged"
     best = int(np.nanargmin(history.val_loss))
     figures = f"{history.val_loss[best]:.3g} (accuracy {history.val_accuracy[best]:.1%})"
     return f"{classifier}: lowest validation loss {figures} at epoch {best + 1} of {epochs}"
 
 
-def _phases_told(history: History) -> str:
+def _phases(history: History) -> str:
     def epochs(start: int, end: int) -> str:
         return f"epoch {start}" if start == end else f"epochs {start} to {end}"
 
     spans = history.spans
-    told = ", ".join(f"{name} ({epochs(start, end)})" for name, start, end in spans)
-    return f"{'phase' if len(spans) == 1 else 'phases'}: {told}"
+    named = ", ".join(f"{name} ({epochs(start, end)})" for name, start, end in spans)
+    return f"{'phase' if len(spans) == 1 else 'phases'}: {named}"
 
 
 def _curve(axes: "Axes", title: str, *, train: np.ndarray, validation: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""What a classifier says of every image of its dataset: one row an image, checked coming and going."""
+"""A classifier's predictions of every image of its dataset: one row per image, checked when written and read."""
 
 import json
 from collections.abc import Iterator
@@ -51,13 +51,18 @@ class Predictions:
         """(N,) bool: predicted the actual class."""
         return np.asarray(self.predicted == self.labels)
 
-    def surest_mistakes(self, count: int) -> np.ndarray:
-        """Positions ((M,) int, M ≤ count) of the surest wrong answers, surest first; path breaks ties."""
-        wrong = np.flatnonzero(~self.right)
-        surest = sorted(wrong, key=lambda row: (-self.probs[row].max(), self.paths[row]))
-        return np.array(surest[:count], dtype=np.int64)
+    @property
+    def confidence(self) -> np.ndarray:
+        """(N,) float32: the probability of the predicted class."""
+        return np.asarray(self.probs.max(axis=1))
 
-    def least_sure(self, count: int) -> np.ndarray:
+    def most_confident_errors(self, count: int) -> np.ndarray:
+        """Positions ((M,) int, M ≤ count) of the errors, most confident first; path breaks ties."""
+        wrong = np.flatnonzero(~self.right)
+        ordered = sorted(wrong, key=lambda row: (-self.probs[row].max(), self.paths[row]))
+        return np.array(ordered[:count], dtype=np.int64)
+
+    def least_confident(self, count: int) -> np.ndarray:
         """Positions ((M,) int) where the two most probable classes are nearest to each other, nearest first."""
         two = np.sort(self.probs, axis=1)[:, -2:]
         margin = two[:, 1] - two[:, 0]
@@ -168,7 +173,7 @@ def _value_problems(table: Predictions) -> Iterator[str]:
         yield f"{first(outside)} has label {label}, outside 0..{len(table.classes) - 1}"
     infinite = ~np.isfinite(table.probs).all(axis=1)
     if infinite.any():
-        what = "has probabilities that are no numbers (training diverged; lower the learning rate)"
+        what = "has probabilities that are not finite (training diverged; lower the learning rate)"
         yield f"{first(infinite)} {what}"
     negative = (table.probs < 0).any(axis=1)
     if negative.any():

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from frostline.config import Promotion
-from frostline.evaluation.noninferiority import NonInferiority, judge, needed, power, readable
+from frostline.evaluation.paired_tests import NonInferiority, judge, needed, power, readable
 from frostline.evaluation.predictions import Predictions
 
 # Findings of the data audit that make a test figure say more than it knows, if the images were kept.
@@ -48,11 +48,11 @@ def best(champions: list[Evidence], *, test: Predictions) -> Evidence:
     champions would drift down; of equals the latest counts.
     """
 
-    def share(each: Evidence) -> float:
-        _, right = paired(test, each.test)
+    def share(champion: Evidence) -> float:
+        _, right = paired(test, champion.test)
         return float(right.mean()) if len(right) else 0.0
 
-    return max(champions, key=lambda each: (share(each), each.number))
+    return max(champions, key=lambda champion: (share(champion), champion.number))
 
 
 def paired(one: Predictions, other: Predictions) -> tuple[np.ndarray, np.ndarray]:
@@ -71,7 +71,7 @@ def checks(challenger: Evidence, anchor: Evidence | None, limits: Promotion) -> 
     yield _agreement(challenger)
     if anchor is not None:
         yield _same_contract(challenger, anchor)
-    yield _limit("latency", challenger.milliseconds, limits.milliseconds, "ms an image on one CPU session")
+    yield _limit("latency", challenger.milliseconds, limits.milliseconds, "ms per image on one CPU session")
     yield _limit("size", challenger.megabytes, limits.megabytes, "MB")
     yield _audit(challenger)
 
@@ -80,7 +80,7 @@ def odds(challenger: Evidence, anchor: Evidence, limits: Promotion) -> str:
     """How likely the paired test passes an equally good challenger and one 2 points better, in a line."""
     first, second = paired(challenger.test, anchor.test)
     if not len(first):
-        return "power: none without images in common"
+        return "power: no test images in common"
     discordant = float((first != second).mean())
     chances = [
         power(
@@ -90,7 +90,7 @@ def odds(challenger: Evidence, anchor: Evidence, limits: Promotion) -> str:
     ]
     return (
         f"power: an equally good challenger passes this test with {chances[0]:.0%}, one 2 points better with "
-        f"{chances[1]:.0%} ({len(first):,} images, {discordant:.1%} told apart)"
+        f"{chances[1]:.0%} ({len(first):,} images, {discordant:.1%} of them classified differently)"
     )
 
 
@@ -112,14 +112,16 @@ def _better_than_nothing(test: Predictions, limits: Promotion) -> Check:
 
     Later ones are compared with it on the test images that both have, so that too few now are too few for good.
     """
-    commonest = float(np.bincount(test.labels).max() / len(test)) if len(test) else 1.0
+    baseline = float(np.bincount(test.labels).max() / len(test)) if len(test) else 1.0
     accuracy = float(test.right.mean()) if len(test) else 0.0
+    right = int(test.right.sum())
     figures = (
-        f"first model: {accuracy:.2%} of {len(test):,} test images, the commonest class alone {commonest:.2%}"
+        f"first model: accuracy {accuracy:.2%} ({right:,}/{len(test):,}); "
+        f"always the most common class: {baseline:.2%}"
     )
     least = needed(margin=limits.margin, level=limits.level)
     later = f"; a later one that is as good needs {least} in common, or a wider margin, to replace it"
-    return Check("better than nothing", accuracy > commonest, figures + (later if len(test) < least else ""))
+    return Check("better than nothing", accuracy > baseline, figures + (later if len(test) < least else ""))
 
 
 def _agreement(challenger: Evidence) -> Check:
@@ -135,15 +137,15 @@ def _same_contract(challenger: Evidence, anchor: Evidence) -> Check:
     """What a scorer relies on; size and resize rule are the model's own affair, the file says them."""
     keys = ("contract", "classes", "decode")
     other = [key for key in keys if challenger.contract[key] != anchor.contract[key]]
-    told = "; ".join(f"{key} {anchor.contract[key]} → {challenger.contract[key]}" for key in other)
+    changed = "; ".join(f"{key} {anchor.contract[key]} → {challenger.contract[key]}" for key in other)
     same = (
         f"version {anchor.contract['contract']}, {len(anchor.contract['classes'])} classes in the same order"
     )
-    return Check("contract", not other, told or same)
+    return Check("contract", not other, changed or same)
 
 
-def _limit(name: str, found: float, allowed: float, unit: str) -> Check:
-    return Check(name, found <= allowed, f"{found:.1f} {unit}, allowed {allowed:g}")
+def _limit(name: str, measured: float, allowed: float, unit: str) -> Check:
+    return Check(name, measured <= allowed, f"{measured:.1f} {unit}, allowed {allowed:g}")
 
 
 def _audit(challenger: Evidence) -> Check:
@@ -156,5 +158,5 @@ def _audit(challenger: Evidence) -> Check:
     out, images = audit["quarantined"]["images"], audit["images"]
     kept = {kind: count["images"] - count["quarantined"] for kind, count in audit["findings"].items()}
     spoilt = [f"{kind} {kept[kind]}" for kind in SPOILING if kept.get(kind)]
-    told = f"{images:,} images usable, {out:,} set aside"
-    return Check("data audit", not spoilt, f"{told}; kept: {', '.join(spoilt)}" if spoilt else told)
+    counts = f"{images:,} images usable, {out:,} quarantined"
+    return Check("data audit", not spoilt, f"{counts}; kept: {', '.join(spoilt)}" if spoilt else counts)

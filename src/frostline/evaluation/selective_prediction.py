@@ -1,6 +1,6 @@
 """When to answer: abstaining below a confidence, and the threshold between two classes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,13 +8,13 @@ import numpy as np
 from frostline.evaluation.statistics import Estimate, f1, proportion
 
 STEPS = tuple(step / 20 for step in range(1, 20))  # 0.05, 0.10 … 0.95
-SURE = (*STEPS[9:], 0.98, 0.99, 0.995)
+STEEP = (*STEPS[9:], 0.98, 0.99, 0.995)
 TARGETS = (0.95, 0.98, 0.99, 0.995)
 
 
 @dataclass(frozen=True)
-class Answered:
-    """Images whose most probable class has at least `threshold`: the share answered, and right of those."""
+class Coverage:
+    """Answering only from a confidence of `threshold` on: the share of images answered, and accuracy on those."""
 
     threshold: float
     coverage: Estimate
@@ -22,16 +22,16 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class Promise:
-    """A threshold that reached `target` accuracy on validation, kept on test; None where none did."""
+class Target:
+    """A wanted accuracy, and what the threshold that reached it on validation gives on test; None where none did."""
 
-    target: float
-    kept: Answered | None
+    accuracy: float
+    on_test: Coverage | None
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """Two classes: the second is said from `threshold` on."""
+    """Two classes: the second (the positive one) is predicted from `threshold` on."""
 
     threshold: float
     found: int
@@ -43,27 +43,32 @@ class Threshold:
     f1: Estimate | None
 
 
-def answered(sure: np.ndarray, right: np.ndarray, *, threshold: float) -> Answered:
-    """One threshold on N > 0 images: (N,) probabilities of the answers, (N,) bool right."""
-    kept = sure >= threshold
-    coverage = proportion(int(kept.sum()), len(sure))
-    assert coverage is not None
-    return Answered(threshold, coverage, proportion(int(right[kept].sum()), int(kept.sum())))
+def coverage(confidence: np.ndarray, right: np.ndarray, *, threshold: float) -> Coverage:
+    """One threshold on N > 0 images: (N,) probabilities of the predicted classes, (N,) bool right."""
+    kept = confidence >= threshold
+    share = proportion(int(kept.sum()), len(confidence))
+    assert share is not None
+    return Coverage(threshold, share, proportion(int(right[kept].sum()), int(kept.sum())))
 
 
-def promises(
+def curve(confidence: np.ndarray, right: np.ndarray, *, thresholds: Sequence[float]) -> list[Coverage]:
+    """`coverage` at each threshold."""
+    return [coverage(confidence, right, threshold=threshold) for threshold in thresholds]
+
+
+def targets(
     validation: tuple[np.ndarray, np.ndarray], test: tuple[np.ndarray, np.ndarray]
-) -> Iterator[Promise]:
+) -> Iterator[Target]:
     """For each target the lowest threshold that reached it on validation, and what it gives on test."""
     for target in TARGETS:
         chosen = lowest(*validation, target=target)
-        yield Promise(target, None if chosen is None else answered(*test, threshold=chosen))
+        yield Target(target, None if chosen is None else coverage(*test, threshold=chosen))
 
 
-def lowest(sure: np.ndarray, right: np.ndarray, *, target: float) -> float | None:
+def lowest(confidence: np.ndarray, right: np.ndarray, *, target: float) -> float | None:
     """The lowest threshold from which on answers are right in `target` of the cases; None without one."""
-    order = np.argsort(-sure, kind="stable")
-    values, accuracy = sure[order], right[order].cumsum() / np.arange(1, len(sure) + 1)
+    order = np.argsort(-confidence, kind="stable")
+    values, accuracy = confidence[order], right[order].cumsum() / np.arange(1, len(confidence) + 1)
     last_of_equals = np.append(values[1:] != values[:-1], True)
     good = np.flatnonzero(last_of_equals & (accuracy >= target))
     return float(values[good[-1]]) if len(good) else None
@@ -83,9 +88,11 @@ def best_f1(labels: np.ndarray, second: np.ndarray) -> float:
     return max(thresholds(labels, second), key=rank).threshold
 
 
-def _threshold(actual: np.ndarray, said: np.ndarray, step: float) -> Threshold:
-    found, missed, alarms = (int(both.sum()) for both in (actual & said, actual & ~said, ~actual & said))
-    quiet = int((~actual & ~said).sum())
+def _threshold(actual: np.ndarray, predicted: np.ndarray, step: float) -> Threshold:
+    found, missed, alarms = (
+        int(both.sum()) for both in (actual & predicted, actual & ~predicted, ~actual & predicted)
+    )
+    quiet = int((~actual & ~predicted).sum())
     return Threshold(
         threshold=step,
         found=found,

@@ -1,4 +1,4 @@
-"""Where a classifier is weak: accuracy in parts of the test split, each held against all the rest."""
+"""Accuracy in slices of the test split, each held against all the rest."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ import numpy as np
 
 from frostline.evaluation.statistics import Estimate, proportion
 
-LEAST = 10  # images: a smaller part says nothing
-MOST = 30  # parts of one kind shown
-SURE = 0.05
+LEAST = 10  # images: a smaller slice says nothing
+MOST = 30  # slices of one kind shown
+SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)
 class Slice:
-    """One part: accuracy, and p of Fisher's test against the rest, corrected for the number of parts."""
+    """One slice: accuracy, and p-value of Fisher's test against the rest, corrected for the number of slices."""
 
     kind: str
     name: str
@@ -24,8 +24,8 @@ class Slice:
 
     @property
     def weak(self) -> bool:
-        """Worse than the rest, beyond chance."""
-        return self.p is not None and self.p < SURE
+        """Significantly worse than the rest."""
+        return self.p is not None and self.p < SIGNIFICANT
 
 
 def slices(right: np.ndarray, kinds: Mapping[str, Sequence[str]]) -> list[Slice]:

@@ -1,105 +1,52 @@
-"""A comparison as text: a table for a terminal, the same with full figures as Markdown."""
+"""Result rows as flat columns for CSV and JSON: an estimate takes three, a share of nothing stays empty."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
-from frostline.evaluation.comparison import verdict
+from frostline.evaluation.metrics import DECIMALS
+from frostline.evaluation.statistics import Estimate
 
-HOW = (
-    "Intervals: 95%; of accuracies Wilson's, of paired differences Bonett and Price's. "
-    "p: exact McNemar test on the same test images, two-sided, "
-    "not corrected for the number of comparisons. "
-    "The best of several is picked by luck too: expect it a little lower on new images."
-)
-_RIGHT = frozenset({"#", "test", "loss", "trainable", "frozen", "validation"})  # columns of numbers
+ESTIMATES = frozenset({"accuracy", "coverage", "precision", "recall", "specificity", "f1"})
 
 
-def render(comparison: Mapping[str, Any]) -> str:
-    """The comparison as plain text for a terminal, one table a dataset; ends with a newline."""
-    return "\n".join(_terminal(name, entry) for name, entry in comparison["datasets"].items())
+def text(rows: Sequence[Any], *, of: type) -> str:
+    """CSV of dataclasses of one kind, with its head also where there are none."""
+    return table(_head(of), [_row(row, of) for row in rows])
 
 
-def markdown(comparison: Mapping[str, Any]) -> str:
-    """The comparison as a Markdown page; ends with a newline."""
-    parts = ["# Comparison on the test images", "![accuracies](comparison.png)"]
-    for name, entry in comparison["datasets"].items():
-        parts += _section(name, entry)
-    return "\n\n".join([*parts, HOW]) + "\n"
+def records(rows: Sequence[Any], *, of: type) -> list[dict[str, Any]]:
+    """The same for JSON: the values of each by column."""
+    return [dict(zip(_head(of), _row(row, of), strict=True)) for row in rows]
 
 
-def _terminal(name: str, entry: Mapping[str, Any]) -> str:
-    rows = [
-        {
-            "#": str(row["rank"]),
-            "classifier": row["classifier"],
-            "test": f"{row['accuracy']:.1%}",
-            "95% interval": f"{row['accuracy_low']:.1%} to {row['accuracy_high']:.1%}",
-            "loss": f"{row['loss']:.3f}",
-            "trainable": _short(row["parameters"]["trainable"]),
-            "frozen": _short(row["parameters"]["frozen"]),
-            "note": row["note"],
-        }
-        for row in entry["classifiers"]
-    ]
-    lines = [_heading(name, entry), "", *aligned(rows, right=_RIGHT), "", *verdicts(entry)]
-    return "\n".join(lines).rstrip() + "\n"
+def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """CSV with lines as on Linux."""
+    made = io.StringIO()
+    writer = csv.writer(made, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows(rows)
+    return made.getvalue()
 
 
-def aligned(rows: Sequence[Mapping[str, str]], *, right: frozenset[str]) -> Iterator[str]:
-    """Rows in columns as wide as their widest cell, those named in `right` set to the right.
-
-    A column without any content is left out.
-    """
-    columns = [key for key in rows[0] if any(row[key] for row in rows)]
-    widths = {key: max(len(key), *(len(row[key]) for row in rows)) for key in columns}
-
-    def line(cells: Mapping[str, str]) -> str:
-        padded = (
-            cells[key].rjust(widths[key]) if key in right else cells[key].ljust(widths[key])
-            for key in columns
-        )
-        return "  ".join(padded).rstrip()
-
-    yield line({key: key for key in columns})
-    yield "  ".join("-" * widths[key] for key in columns)
-    yield from map(line, rows)
+def _head(of: type) -> list[str]:
+    return [column for field in fields(of) for column in _columns(field.name)]
 
 
-def _section(name: str, entry: Mapping[str, Any]) -> list[str]:
-    head = "| # | classifier | test accuracy (95% interval) | test loss | validation accuracy "
-    lines = [
-        head + "| trainable parameters | frozen parameters | note |",
-        "|--:|:--|:--|--:|--:|--:|--:|:--|",
-        *(_cells(row) for row in entry["classifiers"]),
-    ]
-    told = "\n".join(f"- {line}" for line in verdicts(entry))
-    manifest = f"Manifest of the images: `{entry['digest']}`"
-    return [f"## {_heading(name, entry)}", "\n".join(lines), *([told] if told else []), manifest]
+def _row(row: Any, of: type) -> list[Any]:
+    return [value for field in fields(of) for value in _values(row, field.name)]
 
 
-def _cells(row: Mapping[str, Any]) -> str:
-    interval = f"{row['accuracy']:.1%} ({row['accuracy_low']:.1%} to {row['accuracy_high']:.1%})"
-    trainable, frozen = (f"{row['parameters'][key]:,}" for key in ("trainable", "frozen"))
-    cells = (
-        str(row["rank"]), row["classifier"], interval, f"{row['loss']:.4f}",
-        f"{row['validation_accuracy']:.1%}", trainable, frozen, row["note"],
-    )  # fmt: skip
-    return "| " + " | ".join(cells) + " |"
+def _columns(name: str) -> list[str]:
+    return [name, f"{name}_low", f"{name}_high"] if name in ESTIMATES else [name]
 
 
-def _heading(name: str, entry: Mapping[str, Any]) -> str:
-    return f"{name}: {entry['images']:,} test images"
-
-
-def verdicts(entry: Mapping[str, Any]) -> list[str]:
-    """One sentence for each classifier that is not the best."""
-    told = ((row["classifier"], verdict(row, entry["images"])) for row in entry["classifiers"])
-    return [f"{name} is {words}" for name, words in told if words]
-
-
-def _short(count: int) -> str:
-    """A count in at most four digits: 812, 5.1k, 20.0M."""
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if count >= 0.9995 * size:
-            return f"{count / size:.1f}{unit}"
-    return str(count)
+def _values(row: Any, name: str) -> list[Any]:
+    value = getattr(row, name)
+    if name not in ESTIMATES:
+        return [round(value, DECIMALS) if isinstance(value, float) else value]
+    if not isinstance(value, Estimate):
+        return [None] * 3
+    return [round(end, DECIMALS) for end in (value.value, value.low, value.high)]

@@ -5,7 +5,7 @@ from typing import Any
 
 from frostline import config, files, paths
 from frostline.errors import FrostlineError
-from frostline.evaluation import chart, comparison_page, predictions, reports, style, tables
+from frostline.evaluation import comparison_report, predictions, reports, style
 from frostline.evaluation.comparison import Candidate, compare
 from frostline.evaluation.metrics import DECIMALS
 
@@ -18,14 +18,14 @@ def run() -> str:
     """
     comparison = compare(_candidate(name) for name in config.load().classifiers)
     files.write_json(paths.COMPARISON / "comparison.json", comparison)
-    files.write_text(paths.COMPARISON / "comparison.md", tables.markdown(comparison))
-    files.write_text(paths.COMPARISON / "comparison.txt", tables.render(comparison))
-    picture = style.png(chart.accuracies(comparison))
+    files.write_text(paths.COMPARISON / "comparison.md", comparison_report.markdown(comparison))
+    files.write_text(paths.COMPARISON / "comparison.txt", comparison_report.render(comparison))
+    picture = style.png(comparison_report.accuracies(comparison))
     with files.writing(paths.COMPARISON / "comparison.png") as temporary:
         temporary.write_bytes(picture)
-    page = comparison_page.page(comparison, picture)
+    page = comparison_report.page(comparison, picture)
     files.write_text(paths.COMPARISON / "report.html", page)
-    return tables.render(comparison).rstrip("\n")
+    return comparison_report.render(comparison).rstrip("\n")
 
 
 def _candidate(name: str) -> Candidate:
@@ -34,9 +34,9 @@ def _candidate(name: str) -> Candidate:
     metrics = reports.read(paths.metrics(name), keys=reports.METRICS, made_by=made_by)
     record = reports.read(folder / "record.json", keys=reports.RECORD, made_by=made_by)
     test = predictions.read(folder / "predictions.parquet", made_by=made_by).split("test")
-    told = (metrics["dataset_digest"], metrics["test"]["images"], metrics["test"]["accuracy"])
+    stated = (metrics["dataset_digest"], metrics["test"]["images"], metrics["test"]["accuracy"])
     right = round(float(test.right.mean()), DECIMALS) if len(test) else None
-    if told != (record["dataset_digest"], len(test), right):
+    if stated != (record["dataset_digest"], len(test), right):
         raise FrostlineError(f"{paths.metrics(name)} is older than {folder}; run `{made_by}`")
     return Candidate(
         name=name, metrics=metrics, parameters=record["parameters"], test=test, model=_model(name, record)

@@ -11,23 +11,21 @@ from frostline.datasets import thumbnails
 from frostline.datasets.manifest import Manifest
 from frostline.errors import FrostlineError, weights_note
 from frostline.evaluation import (
-    agreement,
     classifier_page,
-    dataset_findings,
     explanations,
-    heat,
+    gallery,
     history,
     label_issues,
     metrics,
-    pictures,
     predictions,
     reports,
+    results,
     slices,
 )
-from frostline.evaluation.dataset_findings import Findings
-from frostline.evaluation.explanations import Seen
+from frostline.evaluation.explanations import Explanations
 from frostline.evaluation.metrics import Metrics
 from frostline.evaluation.predictions import SPLITS, Predictions
+from frostline.evaluation.results import Results
 
 
 def run(name: str) -> str:
@@ -43,63 +41,65 @@ def run(name: str) -> str:
     problem = _mismatch(every, record=record, manifest=manifest)
     if problem:
         raise FrostlineError(f"{folder}/predictions.parquet {problem}; run `{made_by}` again")
-    found = _find(name, every, record=record, manifest=manifest)
-    _write(name, found)
-    report = _report(name, found)
+    of = _results(name, every, record=record, manifest=manifest)
+    _write(name, of)
+    report = _report(name, of)
     files.write_json(paths.headline(name), _headline(report))
     files.write_json(paths.metrics(name), report)
-    summary = _summary(name, found.measured["test"], note=found.note)
+    summary = _summary(name, of.metrics["test"], note=of.note)
     return f"{summary}\ndataset {record['dataset']}, digest {record['dataset_digest']}"
 
 
-def _find(name: str, every: Predictions, *, record: Mapping[str, Any], manifest: Manifest) -> Findings:
-    """All figures of an evaluation, and the photos that it shows."""
+def _results(name: str, every: Predictions, *, record: Mapping[str, Any], manifest: Manifest) -> Results:
+    """All metrics of an evaluation, and the photos that it shows."""
     made_by, folder = f"dvc repro train@{name}", paths.classifier(name)
     rows = {split: every.split(split) for split in SPLITS}
     test = rows["test"]
     measured = {split: _measure(rows[split], split=split, record=record) for split in SPLITS}
     unseen = _out_of_fold(name, manifest=manifest)
-    doubts = label_issues.doubts(unseen) if unseen else None
-    photos = dataset_findings.wanted(test, doubts or ())
-    sights = explanations.read(folder / "seen.npz", made_by=made_by)
-    return Findings(
+    issues = label_issues.label_issues(unseen) if unseen else None
+    photos = results.shown(test, issues or ())
+    explained = explanations.read(folder / "explanations.npz", made_by=made_by)
+    return Results(
         record=record,
         note=weights_note(record["weights"]["source"]),
-        course=history.read(folder / "history.csv", made_by=made_by),
+        history=history.read(folder / "history.csv", made_by=made_by),
         rows=rows,
-        measured=measured,
+        metrics=measured,
         slices=slices.slices(test.right, _kinds(test, manifest)),
-        doubts=doubts,
+        label_issues=issues,
         checked=len(unseen) if unseen else 0,
         photos=dict(zip(photos, thumbnails.thumbnails(manifest, photos), strict=True)),
-        warm=_warm(sights, record=record, manifest=manifest),
-        layer=sights.layer,
-        views=list(sights.views),
+        overlays=_overlays(explained, record=record, manifest=manifest),
+        layer=explained.layer,
+        views=list(explained.views),
         hashes={"predictions (SHA-256)": files.sha256_file(folder / "predictions.parquet")},
     )
 
 
-def _warm(sights: Seen, *, record: Mapping[str, Any], manifest: Manifest) -> dict[str, np.ndarray]:
+def _overlays(
+    explained: Explanations, *, record: Mapping[str, Any], manifest: Manifest
+) -> dict[str, np.ndarray]:
     """Photos by path as the network takes them, (H, W, 3) uint8, under the heat that train kept of them."""
-    taken = thumbnails.taken(manifest, sights.paths, rule=record["recipe"]["image"])
-    pairs = zip(sights.paths, taken, sights.heat, strict=True)
-    return {path: heat.laid_over(photo, warmth / 255) for path, photo, warmth in pairs}
+    photos = thumbnails.resized(manifest, explained.paths, rule=record["recipe"]["image"])
+    pairs = zip(explained.paths, photos, explained.heat, strict=True)
+    return {path: gallery.overlay(photo, heat / 255) for path, photo, heat in pairs}
 
 
-def _write(name: str, found: Findings) -> None:
+def _write(name: str, of: Results) -> None:
     """Pictures, tables and the page."""
-    drawn = pictures.draw(name, found)
+    drawn = results.pictures(name, of)
     for key, png in drawn.items():
         with files.writing(paths.plots(name) / f"{key}.png") as temporary:
             temporary.write_bytes(png)
-    history.write(found.course, paths.plots(name) / "curves.csv")
+    history.write(of.history, paths.plots(name) / "curves.csv")
     for folder, tables in (
-        (paths.plots(name), agreement.plotted(found)),
-        (paths.report(name), agreement.behind(found)),
+        (paths.plots(name), results.plotted_tables(of)),
+        (paths.report(name), results.report_tables(of)),
     ):
         for file, text in tables.items():
             files.write_text(folder / file, text)
-    files.write_text(paths.report(name) / "report.html", classifier_page.page(name, found, drawn))
+    files.write_text(paths.report(name) / "report.html", classifier_page.page(name, of, drawn))
 
 
 def _mismatch(rows: Predictions, *, record: Mapping[str, Any], manifest: Manifest) -> str:
@@ -142,12 +142,12 @@ def _measure(rows: Predictions, *, split: str, record: Mapping[str, Any]) -> Met
     return metrics.measure(rows)
 
 
-def _report(name: str, of: Findings) -> dict[str, Any]:
+def _report(name: str, of: Results) -> dict[str, Any]:
     return {
         "classifier": name,
         **{key: of.record[key] for key in ("key", "dataset", "dataset_digest", "weights")},
         "note": of.note,
-        **{split: figures.as_json() for split, figures in of.measured.items()},
+        **{split: figures.as_json() for split, figures in of.metrics.items()},
     }
 
 
@@ -163,23 +163,23 @@ def _kinds(test: Predictions, manifest: Manifest) -> dict[str, list[str]]:
     return {
         "class": [test.classes[label] for label in test.labels],
         "image size": slices.thirds(
-            thumbnails.areas(manifest, test.paths), names=("small", "medium-sized", "large")
+            thumbnails.areas(manifest, test.paths), names=("small", "medium", "large")
         ),
         "brightness": slices.thirds(
-            thumbnails.brightness(manifest, test.paths), names=("dark", "middling", "bright")
+            thumbnails.brightness(manifest, test.paths), names=("dark", "medium", "bright")
         ),
         "folder": [path.rpartition("/")[0] for path in test.paths],
     }
 
 
 def _out_of_fold(name: str, *, manifest: Manifest) -> Predictions | None:
-    """What classifiers say of images that they never saw, where train could tell cheaply."""
+    """Cross-validated predictions, each by a classifier that never saw the image, where train wrote them."""
     made_by = f"dvc repro train@{name}"
     path = paths.classifier(name) / "out_of_fold.parquet"
     if not path.is_file():
         return None
     rows = predictions.read(path, made_by=made_by)
-    if set(rows.paths) != {each for split in SPLITS for each in manifest.split(split).paths}:
+    if set(rows.paths) != {path for split in SPLITS for path in manifest.split(split).paths}:
         raise FrostlineError(f"{path} is of other images than the dataset; run `{made_by}` again")
     return rows
 

@@ -110,7 +110,7 @@ def _write(
     )
     predicted = _predict(inputs, last)
     predictions.write(predicted, folder / "predictions.parquet")
-    explanations.write(_seen(inputs, network, predicted.split("test")), folder / "seen.npz")
+    explanations.write(_explained(inputs, network, predicted.split("test")), folder / "explanations.npz")
     if (probs := _unseen(inputs, last, predicted)) is not None:
         predictions.write(dataclasses.replace(predicted, probs=probs), folder / "out_of_fold.parquet")
     files.write_json(folder / "record.json", record)
@@ -130,12 +130,12 @@ def _predict(inputs: Recipe, last: CutModel) -> predictions.Predictions:
     )
 
 
-def _seen(inputs: Recipe, network: Network, test: predictions.Predictions) -> explanations.Seen:
-    """What the report shows of the network: heat on its surest mistakes and its least sure answers, and views."""
-    rows = np.unique(np.concatenate([test.surest_mistakes(HEATED), test.least_sure(HEATED)]))
+def _explained(inputs: Recipe, network: Network, test: predictions.Predictions) -> explanations.Explanations:
+    """What the report shows of the network: heat on its most confident errors and least confident images, and views."""
+    rows = np.unique(np.concatenate([test.most_confident_errors(HEATED), test.least_confident(HEATED)]))
     some = test.take(rows)
     layer, heat = seeing.heat(inputs, network, paths=some.paths, ids=some.ids, said=some.predicted)
-    return explanations.Seen(layer, some.paths if layer else (), heat, seeing.views(inputs))
+    return explanations.Explanations(layer, some.paths if layer else (), heat, seeing.views(inputs))
 
 
 def _unseen(inputs: Recipe, last: CutModel, predicted: predictions.Predictions) -> Any:

@@ -1,4 +1,4 @@
-"""Pictures of one classifier trained in several ways: over freeze points, and over seeds."""
+"""Plots of one classifier trained in several ways: over freeze points, numbers of views, and seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class AtCut:
 
 @dataclass(frozen=True)
 class AtViews:
-    """A training with so many views: validation accuracy (0-1), and what it cost.
+    """A training with a number of views: validation accuracy (0-1), and what it cost.
 
     `renderings`: how often each training image passes the trunk.
     """
@@ -72,8 +72,8 @@ class Band:
     @property
     def mean(self) -> np.ndarray:
         """Over seeds, (E,)."""
-        found: np.ndarray = self.accuracy.mean(0)
-        return found
+        mean: np.ndarray = self.accuracy.mean(0)
+        return mean
 
     @property
     def half_width(self) -> np.ndarray:
@@ -84,13 +84,13 @@ class Band:
         if seeds < 2:
             return np.full(self.accuracy.shape[1], np.nan)
         error = self.accuracy.std(0, ddof=1) / np.sqrt(seeds)
-        found: np.ndarray = error * stats.t.ppf(0.975, seeds - 1)
-        return found
+        half: np.ndarray = error * stats.t.ppf(0.975, seeds - 1)
+        return half
 
     def lecture(self) -> dict[str, float]:
         """What the lecture asks of a curve: where it starts, how it climbs, where it ends.
 
-        `start`: after one epoch. `slope`: mean gain an epoch over the first quarter of the epochs.
+        `start`: after one epoch. `slope`: mean gain per epoch over the first quarter of the epochs.
         `asymptote`: mean of the last quarter.
         """
         quarter = max(1, len(self.mean) // 4)
@@ -108,7 +108,7 @@ def cuts(points: Sequence[AtCut], *, classifier: str, note: str) -> "Figure":
     best = max(points, key=lambda point: point.accuracy.value)
     return _rated(
         points,
-        title=f"{classifier}: {best.accuracy.value:.1%} on validation when frozen up to {best.cut}",
+        title=f"{classifier}: validation accuracy {best.accuracy.value:.1%} when frozen up to {best.cut}",
         subtitle="what stays frozen, from nothing but the first layers (top) to everything (bottom)",
         cost="seconds of training, features cached",
         note=note,
@@ -124,7 +124,7 @@ def views(points: Sequence[AtViews], *, classifier: str, note: str) -> "Figure":
     )
     return _rated(
         points,
-        title=f"{classifier}: {best.accuracy.value:.1%} on validation {kind}",
+        title=f"{classifier}: validation accuracy {best.accuracy.value:.1%} {kind}",
         subtitle="views of each training image that epochs rotate through; live: a new one each epoch",
         cost="seconds of training; cached views were extracted before",
         note=note,
@@ -139,7 +139,7 @@ def _rated(
     cost: str,
     note: str,
 ) -> "Figure":
-    """A row a training: accuracy with its interval on the left, seconds on the right."""
+    """A row per training: accuracy with its interval on the left, seconds on the right."""
     figure = canvas(width=9.2, height=0.42 * len(points) + 1.0, title=title, subtitle=subtitle, note=note)
     accuracy, seconds = figure.subplots(1, 2, sharey=True)
     rows = np.arange(len(points))
@@ -162,9 +162,9 @@ def _rated(
 
 
 @styled
-def bands(found: Sequence[Band], *, title: str, note: str) -> "Figure":
+def bands(shown: Sequence[Band], *, title: str, note: str) -> "Figure":
     """Validation accuracy over the epochs: the mean of the seeds, and its 95% interval as a band."""
-    seeds = len(found[0].accuracy)
+    seeds = len(shown[0].accuracy)
     figure = canvas(
         width=9.2,
         height=4.2,
@@ -174,7 +174,7 @@ def bands(found: Sequence[Band], *, title: str, note: str) -> "Figure":
     )
     axes = figure.add_subplot()
     # Frozen and thawed share their first epochs: through the gaps of the one line the other is seen.
-    for band, colour, line in zip(found, cycle(_COLOURS), cycle(_LINES), strict=False):
+    for band, colour, line in zip(shown, cycle(_COLOURS), cycle(_LINES), strict=False):
         epochs = np.arange(1, len(band.mean) + 1)
         axes.plot(epochs, band.mean, color=colour, linestyle=line, label=band.name)
         if seeds > 1:

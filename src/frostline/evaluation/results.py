@@ -1,0 +1,130 @@
+"""Results of one evaluation: everything that its pictures, its tables and its page are made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from frostline.evaluation import (
+    calibration,
+    gallery,
+    metrics,
+    plots,
+    probability_plots,
+    ranking,
+    selective_prediction,
+    style,
+    tables,
+)
+from frostline.evaluation.gallery import Mistake
+from frostline.evaluation.history import History
+from frostline.evaluation.label_issues import LabelIssue
+from frostline.evaluation.metrics import Metrics
+from frostline.evaluation.predictions import Predictions
+from frostline.evaluation.slices import Slice
+
+SHOWN = 12  # photos of one kind on the page
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Rows of each split, their figures, and photos ((H, W, 3) uint8) by path.
+
+    `label_issues` is None where labels were not checked, `checked` counts the images that were. `overlays`
+    holds photos as the network takes them, covered by Grad-CAM's heat at `layer`; `views` one training image
+    as epochs show it.
+    """
+
+    record: Mapping[str, Any]
+    note: str
+    history: History
+    rows: Mapping[str, Predictions]
+    metrics: Mapping[str, Metrics]
+    slices: Sequence[Slice]
+    label_issues: Sequence[LabelIssue] | None
+    checked: int
+    photos: Mapping[str, np.ndarray]
+    overlays: Mapping[str, np.ndarray]
+    layer: str
+    views: Sequence[np.ndarray]
+    hashes: Mapping[str, str]
+
+    @property
+    def test(self) -> Predictions:
+        return self.rows["test"]
+
+
+def shown(test: Predictions, label_issues: Sequence[LabelIssue]) -> list[str]:
+    """Paths of the photos that pictures and page show, each once."""
+    rows = (*test.most_confident_errors(gallery.TILES), *test.least_confident(SHOWN))
+    return list(
+        dict.fromkeys([*(test.paths[row] for row in rows), *(issue.path for issue in label_issues[:SHOWN])])
+    )
+
+
+def pictures(name: str, of: Results) -> dict[str, bytes]:
+    """PNG by name: confusion, curves, mistakes, reliability, ranking and abstaining of the test split."""
+    test, figures = of.test, of.metrics["test"].figures
+    about: dict[str, Any] = {"classifier": name, "note": of.note}
+    matrix = metrics.confusion(test.labels, test.predicted, classes=len(test.classes))
+    bins = calibration.reliability(test.probs, test.right)
+    rows = selective_prediction.curve(
+        test.confidence, test.right, thresholds=(0.0, *selective_prediction.STEEP)
+    )
+    curves = (ranking.roc(test.labels, test.probs), ranking.precision_recall(test.labels, test.probs))
+    wrong = int((~test.right).sum())
+    drawn = {
+        "confusion": plots.confusion(matrix, test.classes, **about),
+        "curves": plots.curves(of.history, **about),
+        "mistakes": gallery.mistakes(_mistakes(of), wrong=wrong, total=len(test), **about),
+        "reliability": probability_plots.reliability(bins, error=figures["calibration_error"], **about),
+        "ranking": probability_plots.ranking(curves, test.classes, areas=figures, **about),
+        "abstaining": probability_plots.abstaining(rows, **about),
+    }
+    return {key: style.png(figure) for key, figure in drawn.items()}
+
+
+def _mistakes(of: Results) -> list[Mistake]:
+    """The most confident errors with their photos, in order."""
+    errors = of.test.take(of.test.most_confident_errors(gallery.TILES))
+    return [
+        Mistake(
+            pixels=of.photos[path],
+            actual=errors.classes[errors.labels[row]],
+            predicted=errors.classes[errors.predicted[row]],
+            probability=float(errors.probs[row].max()),
+            path=path,
+        )
+        for row, path in enumerate(errors.paths)
+    ]
+
+
+def plotted_tables(of: Results) -> dict[str, str]:
+    """CSV that DVC draws: a row per test image with its classes, a row per class."""
+    test = of.test
+    names = [
+        (test.classes[label], test.classes[predicted])
+        for label, predicted in zip(test.labels, test.predicted, strict=True)
+    ]
+    return {
+        "confusion.csv": tables.table(("actual", "predicted"), names),
+        "classes.csv": tables.table(metrics.CLASS_COLUMNS, metrics.class_rows(of.metrics["test"].per_class)),
+    }
+
+
+def report_tables(of: Results) -> dict[str, str]:
+    """CSV behind the page: coverage, reliability, slices; thresholds of two classes; label issues where checked."""
+    test = of.test
+    covered = selective_prediction.curve(test.confidence, test.right, thresholds=selective_prediction.STEEP)
+    named = {
+        "coverage.csv": tables.text(covered, of=selective_prediction.Coverage),
+        "reliability.csv": tables.text(calibration.reliability(test.probs, test.right), of=calibration.Bin),
+        "slices.csv": tables.text(of.slices, of=Slice),
+    }
+    if len(test.classes) == 2:
+        steps = selective_prediction.thresholds(test.labels, test.probs[:, 1])
+        named["thresholds.csv"] = tables.text(steps, of=selective_prediction.Threshold)
+    if of.label_issues is not None:
+        named["label_issues.csv"] = tables.text(of.label_issues, of=LabelIssue)
+    return named

@@ -1,0 +1,51 @@
+"""Reports as single HTML files with one style sheet: everything inside, the same bytes for the same results."""
+
+import base64
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+_QUALITY = 85  # of JPEG thumbnails
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A small picture with a first line in bold, a second and its path; perhaps another picture beside it.
+
+    `picture` and `beside` are data addresses; `wrong` colours the second line as a mistake.
+    """
+
+    picture: str
+    first: str
+    second: str
+    path: str
+    beside: str = ""
+    wrong: bool = True
+
+
+def render(room: str, template: str, **values: Any) -> str:
+    """A page from `templates/` of a room (`frostline.evaluation`), which extends `page.html.j2` of this one.
+
+    Text is escaped; a name that a template uses and nobody gave is an error.
+    """
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    loader = ChoiceLoader([PackageLoader(room), PackageLoader(__name__)])
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=False)
+    return environment.get_template(template).render(**values).rstrip() + "\n"
+
+
+def embedded(png: bytes) -> str:
+    """PNG bytes as an address that holds them."""
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def photo(pixels: np.ndarray, *, quality: int = _QUALITY) -> str:
+    """(H, W, 3) uint8 as an address that holds a JPEG."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
