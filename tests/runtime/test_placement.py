@@ -1,13 +1,13 @@
 """The profile: which node ran where."""
 
-from pathlib import Path
+import dataclasses
 from typing import Any
 
-import numpy as np
-import onnxruntime
 import pytest
 
-from frostline.runtime import loading, placement, pool, providers
+from frostline.errors import FrostlineError
+from frostline.runtime import engine, placement, providers
+from frostline.runtime.engine import Setup
 from frostline.runtime.placement import Proof
 from helpers.models import model
 
@@ -20,16 +20,10 @@ def event(name: str, provider: str, kind: str) -> dict[str, Any]:
 def test_a_real_profile_counts_every_node() -> None:
     """Cast, mean, matrix product and softmax of the small model, all on the CPU provider."""
 
-    def start(prefix: Path) -> Any:
-        return loading.load(model(), "cpu", "float32", profile=prefix)
-
-    def trial(runtime: onnxruntime.InferenceSession) -> None:
-        runtime.run(None, {"image": np.zeros((1, 20, 28, 3), np.uint8)})
-
-    found = placement.profiled(start, trial, allowed={providers.CPU})
+    found = placement.prove(Setup(model(), "cpu", "float32"))
     assert found == Proof({providers.CPU: 4}, (), 4)
     assert found.whole(providers.CPU)
-    assert found.told(providers.CPU) == "4 of 4 nodes on CPUExecutionProvider"
+    assert found.summary(providers.CPU) == "4 of 4 nodes on CPUExecutionProvider"
 
 
 @pytest.mark.parametrize(
@@ -48,18 +42,17 @@ def test_computing_elsewhere_is_a_stray_shapes_are_not(
 
 def test_a_device_on_which_nothing_ran_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The provider's name in the list proves nothing."""
-    load = loading.load
+    real = engine.session
     monkeypatch.setattr(
-        loading, "load", lambda content, *_, **more: load(content, "cpu", "float32", profile=more["profile"])
+        engine, "session", lambda setup, **more: real(dataclasses.replace(setup, device="cpu"), **more)
     )
-    with pytest.raises(pool.FrostlineError, match="not one node ran there"):
-        pool._prove(model(), "cuda", "float32", threads=None)
+    with pytest.raises(FrostlineError, match="not one node ran there"):
+        placement.prove(Setup(model(), "cuda", "float32"))
 
 
 def test_a_convolution_left_to_the_cpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a network on the GPU is not what was asked for."""
     events = [event("a", providers.CUDA, "Conv"), event("b", providers.CPU, "MatMul")]
-    found = placement.read(events, allowed={providers.CUDA})
-    monkeypatch.setattr(placement, "profiled", lambda *_, **__: found)
-    with pytest.raises(pool.FrostlineError, match="would leave MatMul to another provider"):
-        pool._prove(model(), "cuda", "float32", threads=None)
+    monkeypatch.setattr(placement, "_profile", lambda _: events)
+    with pytest.raises(FrostlineError, match="would leave MatMul to another provider"):
+        placement.prove(Setup(model(), "cuda", "float32"))

@@ -1,5 +1,6 @@
 """Sessions: the model runs where it says it runs, or one line says why not."""
 
+import dataclasses
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +14,9 @@ from onnx import TensorProto
 
 from frostline.errors import FrostlineError, InputError
 from frostline.files import sha256
-from frostline.runtime import loading, openvino, pool, providers, sessions
+from frostline.runtime import engine, openvino, placement, pool, providers, sessions
 from frostline.runtime.contract import to_json
+from frostline.runtime.engine import Setup
 from frostline.runtime.placement import Proof
 from frostline.runtime.sessions import open_session
 from helpers.models import contract, model
@@ -73,7 +75,7 @@ FOREIGN = "it is not a model exported by frostline"
         (model(metadata="not json"), "contract is broken: it is not JSON"),
         (model(contract(decode="frostline-0/pillow-9")), "wants images decoded by frostline-0/pillow-9"),
         (model(names=("picture", "probs")), "its input must be `image` of uint8 alone; is picture"),
-        (model(kind=TensorProto.FLOAT), "is image tensor(float)"),
+        (model(kind=TensorProto.FLOAT), "is image of float32"),
         (model(shape=("N", 28, 20, 3)), "must have the shape ['N', 20, 28, 3]; has ['N', 28, 20, 3]"),
         (model(shape=(8, 20, 28, 3)), "has [8, 20, 28, 3]"),
         (model(names=("image", "scores")), "its output `probs` must be (1, 3) float32; is nothing"),
@@ -193,7 +195,7 @@ def test_a_failure_while_running_is_one_line() -> None:
 )
 def test_loader_messages(message: str, short: str) -> None:
     """The dynamic loader's words, short."""
-    assert providers._explain(message) == short
+    assert providers._explain(OSError(message)) == short
 
 
 def test_cpu_misses_nothing() -> None:
@@ -233,22 +235,22 @@ def test_importing_sessions_loads_no_runtime() -> None:
 @pytest.mark.parametrize("parallel", [False, True])
 def test_openvino_divides_its_threads_among_runs(monkeypatch: pytest.MonkeyPatch, parallel: bool) -> None:
     """Only for callers that keep so many runs under way; a run alone has all threads. The CPU stands in for it."""
-    load, told = loading.load, []
+    real, streams = engine.session, []
 
-    def instead(content: bytes, _: str, *rest: Any, streams: int, **more: Any) -> Any:
-        told.append(streams)
-        return load(content, "cpu", *rest, **more)
+    def on_cpu(setup: Setup, **more: Any) -> Any:
+        streams.append(setup.streams)
+        return real(dataclasses.replace(setup, device="cpu"), **more)
 
-    monkeypatch.setattr(loading, "load", instead)
+    monkeypatch.setattr(engine, "session", on_cpu)
     monkeypatch.setattr(pool.providers, "require", lambda _: None)
-    monkeypatch.setattr(pool, "_prove", lambda *_, **__: Proof({openvino.NAME: 1}, (), 1))
-    opened = pool.start(model(), "openvino", "float32", threads=3, parallel=parallel)
-    opened.names = ("probs",)
-    assert told == [opened.streams] == [3 if parallel else 1]
+    monkeypatch.setattr(placement, "prove", lambda _: Proof({openvino.NAME: 1}, (), 1))
+    loaded = pool.load(model(), "openvino", "float32", threads=3, parallel=parallel)
+    loaded.names = ("probs",)
+    assert streams == [loaded.streams] == [3 if parallel else 1]
     batch = np.random.default_rng(3).integers(0, 256, (8, 20, 28, 3), np.uint8)
     with ThreadPoolExecutor(8) as threads:
-        found = list(threads.map(lambda row: opened.run(batch[row : row + 1])["probs"], range(8)))
-    np.testing.assert_allclose(np.concatenate(found), opened.run(batch)["probs"], atol=1e-6)
+        found = list(threads.map(lambda row: loaded.run(batch[row : row + 1])["probs"], range(8)))
+    np.testing.assert_allclose(np.concatenate(found), loaded.run(batch)["probs"], atol=1e-6)
 
 
 @pytest.mark.skipif(bool(openvino.missing()), reason="OpenVINO's plugin does not run here")
@@ -281,20 +283,22 @@ def test_openvino_itself_settled_on_a_size(precision: str, within: float) -> Non
 
 def test_openvino_settles_on_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """The network is read anew for the batch, and for another one; it still takes fewer images and more."""
-    load, loaded = loading.load, []
+    real, read = engine.session, []
 
-    def instead(content: bytes, _: str, *rest: Any, **more: Any) -> Any:
-        loaded.append(more.get("axes"))
-        return load(content, "cpu", *rest, **more)
+    def on_cpu(setup: Setup, **more: Any) -> Any:
+        read.append(more.get("axes"))
+        return real(dataclasses.replace(setup, device="cpu"), **more)
 
     batch = np.random.default_rng(3).integers(0, 256, (11, 20, 28, 3), np.uint8)
-    opened = pool.start(model(), "cpu", "float32", threads=None)
-    monkeypatch.setattr(loading, "load", instead)
-    opened.device, opened.names = "openvino", ("probs",)
-    before = opened.run(batch)["probs"]
+    monkeypatch.setattr(engine, "session", on_cpu)
+    monkeypatch.setattr(pool.providers, "require", lambda _: None)
+    monkeypatch.setattr(placement, "prove", lambda _: Proof({openvino.NAME: 1}, (), 1))
+    loaded = pool.load(model(), "openvino", "float32")
+    loaded.names = ("probs",)
+    before = loaded.run(batch)["probs"]
     for size in (4, 4, 2):
-        opened.bind((size, 20, 28, 3))
-        assert opened.runtime.get_inputs()[0].shape[0] == size
+        loaded.bind((size, 20, 28, 3))
+        assert loaded.inputs[0].shape[0] == loaded.limit == size
         for count in (1, 4, 11):
-            np.testing.assert_allclose(opened.run(batch[:count])["probs"], before[:count], atol=1e-6)
-    assert loaded == [{"N": 4}, {"N": 2}]
+            np.testing.assert_allclose(loaded.run(batch[:count])["probs"], before[:count], atol=1e-6)
+    assert read == [None, {"N": 4}, {"N": 2}]

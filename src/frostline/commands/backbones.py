@@ -61,17 +61,13 @@ def _measured(name: str) -> dict[str, str]:
 
 def _runtime(model: Any, side: int, pixels: np.ndarray) -> Callable[[], Any]:
     """The same network in ONNX Runtime on the CPU."""
-    import onnxruntime
-
-    from frostline.runtime import conversion, sessions
+    from frostline.runtime import conversion, pool
 
     content = conversion.convert(
         None, lambda images: model(images, training=False), height=side, width=side, metadata="{}"
     )
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = sessions.SILENT
-    runtime = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    return lambda: runtime.run(None, {"image": pixels})
+    function = pool.on_cpu(content)
+    return lambda: function(pixels)
 
 
 def _timed(ways: dict[str, Callable[[], Any]]) -> dict[str, float]:

@@ -22,7 +22,7 @@ from frostline.features.executor import Network
 from frostline.models import transform
 from frostline.models.keras_backend import framework, in_float32, keras
 from frostline.progress import note
-from frostline.runtime import conversion, loading, openvino, pool
+from frostline.runtime import conversion, engine, openvino, pool
 from frostline.runtime.contract import FEATURES
 
 
@@ -101,24 +101,24 @@ class Exported:
         self, content: bytes, device: str, precision: str, dtype: str, *, parallel: bool = False
     ) -> None:
         self._how = (content, device, precision, dtype)
-        self._opened = pool.start(content, device, precision, threads=None, parallel=parallel)
-        self._opened.names = (FEATURES,)
+        self._pool = pool.load(content, device, precision, parallel=parallel)
+        self._pool.names = (FEATURES,)
 
     @property
     def streams(self) -> int:
         """How many calls at once it is fastest with."""
-        return self._opened.streams
+        return self._pool.streams
 
     @property
     def proof(self) -> str:
         """What a profile showed of where its nodes run, in brackets; "" on the CPU's own provider."""
-        return f" ({self._opened.proof})" if self._opened.proof else ""
+        return f" ({self._pool.proof})" if self._pool.proof else ""
 
     def __call__(self, batch: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
         """(N, H, W, 3) uint8 to `rows` in the trunk's own precision."""
         import ml_dtypes  # noqa: F401  # NumPy knows bfloat16 by it
 
-        return {"rows": self._opened.run(batch)[FEATURES].astype(self._how[-1])}
+        return {"rows": self._pool.run(batch)[FEATURES].astype(self._how[-1])}
 
     def __reduce__(self) -> tuple[Any, tuple[bytes, str, str, str]]:
         return Exported, self._how
@@ -144,7 +144,7 @@ def _tried(trunk: Any, folder: Path | None, device: str, precision: str, paralle
         content = _converted(trunk, folder)
         found = Exported(content, device, precision, str(trunk.output.dtype), parallel=parallel)
     except Exception as error:  # the converter's have no base
-        reason = loading.line(error)
+        reason = engine.reason(error)
         note(f"note: {device} cannot run this trunk ({reason}); Keras does")
         return reason
     note(f"trunk: on {device} in {precision}{found.proof}")

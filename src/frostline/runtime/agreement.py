@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from frostline.errors import FrostlineError
-from frostline.runtime import conversion, sessions
-from frostline.runtime.contract import FEATURES, PROBS
+from frostline.runtime import conversion, pool, sessions
+from frostline.runtime.contract import PROBS
 
 # Largest difference of any probability. Seen: 1e-7 to 8e-6 in float32; a change of one weight that
 # could change an answer is far above.
@@ -55,7 +55,8 @@ def prove(
     whole = max(_difference(seen, pixel_probs), _difference(alone, pixel_probs[: len(alone)]))
     above = 0.0
     if features is not None:
-        above = _difference(_batches(_upper(model), features, CHUNK), probs)
+        upper = pool.on_cpu(conversion.upper(model))
+        above = _difference(_batches(lambda rows: upper(rows)[PROBS], features, CHUNK), probs)
     result = Agreement(TOLERANCE, len(pixels), whole, len(features) if features is not None else 0, above)
     _require(result)
     return result
@@ -71,17 +72,6 @@ def _require(result: Agreement) -> None:
                 f"the exported model disagrees with the trained network {what}: a probability differs by "
                 f"{difference:.2g}, allowed is {TOLERANCE:g}; no model was written, please report this"
             )
-
-
-def _upper(model: bytes) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = sessions.SILENT
-    runtime = onnxruntime.InferenceSession(
-        conversion.upper(model), options, providers=["CPUExecutionProvider"]
-    )
-    return lambda rows: runtime.run([PROBS], {FEATURES: rows})[0]
 
 
 def _batches(run: Any, rows: SlicedRows, size: int) -> Floats:

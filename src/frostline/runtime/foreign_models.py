@@ -13,6 +13,7 @@ from frostline.errors import InputError
 from frostline.files import printable, sha256
 from frostline.images import DECODE_VERSION
 from frostline.runtime.contract import FEATURES, PROBS, RESIZES, Contract, WeightsSource
+from frostline.runtime.pool import RuntimePool
 
 _ACTIVATIONS = ("softmax", "sigmoid", "none")
 
@@ -48,18 +49,18 @@ class Foreign:
             raise InputError("the contract names no output for `features`; name one, or leave out --features")
         return (self.output, self.features) if features and self.features else (self.output,)
 
-    def check(self, runtime: Any) -> None:
+    def check(self, model: RuntimePool) -> None:
         """InputError where the file and the model do not fit."""
-        taken = {each.name: each for each in runtime.get_inputs()}
-        given = [each.name for each in runtime.get_outputs()]
+        taken = {each.name: each for each in model.inputs}
+        given = list(model.outputs)
         if list(taken) != [self.input]:
             raise InputError(f"the contract names the input {self.input!r}, the model has {list(taken)}")
-        if taken[self.input].type != "tensor(float)":
-            raise InputError(f"its input is {taken[self.input].type}; only float32 inputs can be described")
+        if taken[self.input].dtype != "float32":
+            raise InputError(f"its input is {taken[self.input].dtype}; only float32 inputs can be described")
         for name in filter(None, (self.output, self.features)):
             if name not in given:
                 raise InputError(f"the contract names the output {name!r}, the model has {given}")
-        self._check_shape(taken[self.input].shape)
+        self._check_shape(list(taken[self.input].shape))
 
     def _check_shape(self, shape: list[Any]) -> None:
         height, width = self.contract.height, self.contract.width

@@ -36,16 +36,16 @@ def make(model: bytes) -> tuple[bytes, bytes]:
     promised = contract.from_json(whole[KEY])
     pixels = {key: getattr(promised, key) for key in ("decode", "height", "resize", "width")}
     trunk = canonical.form(
-        onnx.load_from_string(conversion.lower(model)), metadata={PART: _told(part="trunk", **pixels)}
+        onnx.load_from_string(conversion.lower(model)), metadata={PART: _json(part="trunk", **pixels)}
     )
-    of = _told(part="head", model=sha256(model), trunk=sha256(trunk))
+    of = _json(part="head", model=sha256(model), trunk=sha256(trunk))
     head = canonical.form(
         onnx.load_from_string(conversion.upper(model)), metadata={KEY: whole[KEY], PART: of}, taken=FEATURES
     )
     return trunk, head
 
 
-def lay_beside(model: Path) -> None:
+def write_beside(model: Path) -> None:
     """Cut trunk and head out of a model that came alone, into its folder; nothing where none of it is frozen.
 
     FrostlineError where the package onnx is missing, which a scorer needs for nothing else.
@@ -67,7 +67,7 @@ def lay_beside(model: Path) -> None:
             temporary.write_bytes(part)
 
 
-def _told(**values: Any) -> str:
+def _json(**values: Any) -> str:
     return json.dumps(values, sort_keys=True, separators=(",", ":"))
 
 
@@ -76,7 +76,7 @@ def difference(model: bytes, trunk: bytes, head: bytes, pixels: npt.NDArray[np.u
 
     FrostlineError beyond TOLERANCE.
     """
-    whole, below, above = (_plain(content) for content in (model, trunk, head))
+    whole, below, above = (pool.on_cpu(content) for content in (model, trunk, head))
     differences = []
     for at in range(0, len(pixels), _BATCH):
         some = pixels[at : at + _BATCH]
@@ -89,12 +89,6 @@ def difference(model: bytes, trunk: bytes, head: bytes, pixels: npt.NDArray[np.u
             f"{TOLERANCE:g}; no model was written, please report this"
         )
     return found
-
-
-def _plain(content: bytes) -> Any:
-    opened = pool.start(content, "cpu", "float32", threads=None)
-    opened.names = opened.every
-    return opened.run
 
 
 @dataclass(frozen=True)
@@ -123,8 +117,8 @@ def open_head(model: Path, *, precision: str, threads: int | None = None) -> Hea
         )
     path = model.with_name(HEAD)
     content = _read(path, of=model)
-    opened = pool.start(content, "cpu", "float32", threads=threads)
-    about = opened.runtime.get_modelmeta().custom_metadata_map
+    loaded = pool.load(content, "cpu", "float32", threads=threads)
+    about = loaded.metadata
     of = json.loads(about.get(PART, "{}"))
     digest = sha256_file(model)
     if of.get("part") != "head" or of.get("model") != digest:
@@ -133,10 +127,11 @@ def open_head(model: Path, *, precision: str, threads: int | None = None) -> Hea
         )
     promised = contract.from_json(about[KEY])
     contract.require_met(promised)
-    opened.names = (PROBS,)
-    session = sessions.told(opened, promised, sha256=digest, asked="cpu", why="features are kept")
-    shape = tuple(opened.runtime.get_inputs()[0].shape[1:])
-    return Head(dataclasses.replace(session, precision=precision), of["trunk"], shape, model)
+    loaded.names = (PROBS,)
+    session = sessions.make_session(loaded, promised, sha256=digest)
+    shape = tuple(side for side in loaded.inputs[0].shape[1:] if isinstance(side, int))
+    kept = dataclasses.replace(session, precision=precision, why="features are kept")
+    return Head(kept, of["trunk"], shape, model)
 
 
 def open_trunk(head: Head, *, device: str, threads: int | None = None) -> Session:
@@ -147,9 +142,9 @@ def open_trunk(head: Head, *, device: str, threads: int | None = None) -> Sessio
         raise InputError(
             f"{printable(path)} is not the trunk of {printable(head.model)}; export the classifier again"
         )
-    opened, why = sessions.choose(content, device, head.session.precision, threads=threads, parallel=True)
-    opened.names = (FEATURES,)
-    return sessions.told(opened, head.session.contract, sha256=head.trunk, asked=device, why=why)
+    loaded = pool.load(content, device, head.session.precision, threads=threads, parallel=True)
+    loaded.names = (FEATURES,)
+    return sessions.make_session(loaded, head.session.contract, sha256=head.trunk)
 
 
 def _read(path: Path, *, of: Path) -> bytes:

@@ -1,12 +1,17 @@
-"""Where a model's nodes really ran: ONNX Runtime's own profile of a trial batch, node by node."""
+"""Where a model's nodes really ran: ONNX Runtime's own profile of a trial image, node by node."""
 
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from frostline.errors import FrostlineError
+from frostline.runtime import engine, providers
+from frostline.runtime.engine import Setup
 
 # Bookkeeping of shapes may stay on the CPU: it moves no pixels.
 _SHAPES = {
@@ -26,25 +31,46 @@ class Proof:
         """Whether every node, shapes included, ran on a provider: what a CUDA graph needs."""
         return self.nodes == {provider: self.total}
 
-    def told(self, provider: str) -> str:
+    def summary(self, provider: str) -> str:
         """Such as "53 of 53 nodes on CUDAExecutionProvider"."""
         return f"{self.nodes.get(provider, 0)} of {self.total} nodes on {provider}"
 
 
-def profiled(start: Callable[[Path], Any], trial: Callable[[Any], object], *, allowed: set[str]) -> Proof:
-    """Open a session that `start` makes with a profile's path prefix, run `trial` on it, read the profile.
+def prove(setup: Setup) -> Proof:
+    """The profile of a trial image; FrostlineError where a node computes elsewhere than on the device."""
+    name = providers.NAMES[setup.device]
+    allowed = {name} | ({providers.CUDA} if setup.device == "tensorrt" else set())
+    proof = read(_profile(setup), allowed=allowed)
+    if not proof.nodes.get(name):
+        raise FrostlineError(
+            f"{setup.device} did not come up, though its libraries load: not one node ran there; is there an "
+            "NVIDIA GPU with a recent driver (nvidia-smi)? Else use --device cpu"
+        )
+    if proof.strays:
+        raise FrostlineError(
+            f"{setup.device} would leave {', '.join(proof.strays)} to another provider ({proof.summary(name)}); "
+            "use --device cpu"
+        )
+    return proof
 
-    `allowed` are the providers on which nodes may compute.
-    """
+
+def _profile(setup: Setup) -> list[dict[str, Any]]:
+    """The events of a session that ran one image of zeros."""
     with tempfile.TemporaryDirectory(prefix="frostline-") as folder:
-        runtime = start(Path(folder) / "profile")
-        trial(runtime)
-        events = json.loads(Path(runtime.end_profiling()).read_text(encoding="utf-8"))
-    return read(events, allowed=allowed)
+        runtime = engine.session(setup, profile=Path(folder) / "profile")
+        wanted = runtime.get_inputs()[0]
+        shape = [side if isinstance(side, int) else 1 for side in wanted.shape]
+        image = np.zeros(shape, np.float32 if "float" in wanted.type else np.uint8)
+        runtime.run(None, {wanted.name: image})
+        found: list[dict[str, Any]] = json.loads(Path(runtime.end_profiling()).read_text(encoding="utf-8"))
+    return found
 
 
 def read(events: list[dict[str, Any]], *, allowed: set[str]) -> Proof:
-    """The proof in a profile's events; a node that ran several times counts once."""
+    """The proof in a profile's events; a node that ran several times counts once.
+
+    `allowed` are the providers on which nodes may compute.
+    """
     ran = {
         event["name"]: (event["args"]["provider"], event["args"].get("op_name", ""))
         for event in events

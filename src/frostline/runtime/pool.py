@@ -1,131 +1,145 @@
-"""A model's bytes → a running session on one device, or on every GPU, proven node by node."""
+"""A model's bytes → engines on one device, or on every GPU, that take batches together; each place is proven."""
 
-import contextlib
-import functools
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from frostline.errors import FrostlineError
-from frostline.runtime import loading, openvino, placement, providers
-from frostline.runtime.contract import INPUT
-from frostline.runtime.placement import Proof
-from frostline.runtime.running import Bound, Halving, Outputs, Replicas, Run, plain
+from frostline.errors import FrostlineError, InputError
+from frostline.progress import note
+from frostline.runtime import openvino, placement, providers
+from frostline.runtime.buffers import Outputs
+from frostline.runtime.engine import SILENT, Engine, OnnxEngine, Setup, Tensor, batch_axis
+
+_AUTO = ("cuda", "openvino", "cpu")  # the fastest that comes up
+# As CUDA, TensorRT, cuDNN, ONNX Runtime's arena and the system say it.
+_NO_MEMORY = ("out of memory", "failed to allocate", "out_of_memory", "bad_alloc", "alloc_failed")
 
 
 @dataclass
-class Opened:
-    """A model that is up: one runtime for each GPU, one elsewhere. `names` are the outputs asked for.
+class RuntimePool:
+    """A model that is up: one engine for each GPU, one elsewhere, each of which takes `each` runs at once.
 
-    Each runtime takes `each` runs at once.
+    A batch that is more than the memory of a device holds runs in pieces of one shape, `limit` rows each; so does
+    every batch where the model takes one size alone. `names` are the outputs asked for, `asked` is the device asked
+    for, and `why` the reason where `auto` chose.
     """
 
     content: bytes = field(repr=False)
     device: str
     precision: str
-    runtimes: list[Any] = field(repr=False)
-    proof: str
-    graph: bool
+    engines: Sequence[Engine] = field(repr=False)
+    proof: str = ""
+    asked: str = ""
+    why: str = ""
     threads: int | None = None
     each: int = 1
     names: tuple[str, ...] = ()
-    _run: Run | None = field(default=None, repr=False)
+    limit: int | None = field(default=None, init=False)
 
-    @property
-    def runtime(self) -> Any:
-        """The first onnxruntime.InferenceSession."""
-        return self.runtimes[0]
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._free: queue.Queue[Engine] = queue.Queue()
+        for engine in [*self.engines] * self.each:
+            self._free.put(engine)
+        self.limit = self._fixed()
+
+    def _fixed(self) -> int | None:
+        """The size of the batches that a model takes which takes no other."""
+        size = batch_axis(self.inputs)
+        return size if isinstance(size, int) else None
 
     @property
     def provider(self) -> str:
         """ONNX Runtime's name of where it computes."""
-        return str(self.runtime.get_providers()[0])
+        return self.engines[0].provider
 
     @property
     def where(self) -> str:
         """`cpu`, or the GPUs: `cuda:0`, `cuda:0,1`."""
         if self.device in {"cpu", "openvino"}:
             return "cpu"
-        return "cuda:" + ",".join(str(each) for each in range(len(self.runtimes)))
+        return "cuda:" + ",".join(str(each) for each in range(len(self.engines)))
 
     @property
     def streams(self) -> int:
         """How many runs may be under way at once."""
-        return len(self.runtimes) * self.each
+        return len(self.engines) * self.each
 
     @property
-    def every(self) -> tuple[str, ...]:
+    def inputs(self) -> tuple[Tensor, ...]:
+        """What the model takes."""
+        return self.engines[0].inputs
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
         """All outputs that the model has."""
-        return tuple(each.name for each in self.runtime.get_outputs())
+        return self.engines[0].outputs
 
     @property
-    def taken(self) -> str:
-        """The name of the model's input."""
-        return str(self.runtime.get_inputs()[0].name)
-
-    def rename(self, names: tuple[str, ...]) -> None:
-        """Give these outputs from now on; before `bind`."""
-        self.names, self._run = names, None
+    def metadata(self) -> Mapping[str, str]:
+        """What the model's file says of itself."""
+        return self.engines[0].metadata
 
     def run(self, batch: np.ndarray) -> Outputs:
-        """One batch to the outputs asked for."""
-        if self._run is None:
-            fixed = self.runtime.get_inputs()[0].shape[0]  # of a foreign model, for example
-            limit = fixed if isinstance(fixed, int) else None
-            runs = [plain(one, self.names, taken=self.taken) for one in self.runtimes * self.each]
-            self._run = Replicas([Halving(run, limit=limit) for run in runs])
-        return self._run(batch)
+        """One batch to the outputs asked for, on the next engine that is free."""
+        engine = self._free.get()
+        try:
+            return self._in_pieces(engine, batch)
+        finally:
+            self._free.put(engine)
 
     def bind(self, shape: tuple[int, ...]) -> None:
-        """Give each GPU fixed buffers for batches of one shape, and a CUDA graph where all nodes are there.
+        """Prepare all engines for batches of one shape; not while runs are under way."""
+        for engine in self.engines:
+            engine.bind(shape, self.names)
+        self.limit = self._fixed()
 
-        OpenVINO reads the network anew for that many images: where it knows sizes it is faster, up to twice in int8.
-        """
-        if self.device == "openvino":
-            self._fix(shape[0])
-        if self.where == "cpu" or self.taken != INPUT:
-            return
-        like = self.run(np.zeros(shape, np.uint8))
-        runs: list[Run] = []
-        for gpu, runtime in enumerate(self.runtimes):
-            graph = self._graph(gpu) if self.graph else None
-            kept = graph or runtime
-            self.runtimes[gpu] = kept
-            bound = Bound(kept, like, shape=shape, device="cuda", gpu=gpu, graph=graph is not None)
-            runs.append(Halving(bound))
-        self._run = Replicas(runs)
+    def _in_pieces(self, engine: Engine, batch: np.ndarray) -> Outputs:
+        """Out of memory halves the pieces, for good; the engine's own error where a single row is too much."""
+        while True:
+            limit = self.limit or len(batch)
+            try:
+                parts = [engine.run(piece, self.names) for piece in _pieces(batch, limit)]
+                return _joined(parts, len(batch))
+            except Exception as error:  # ONNX Runtime's exceptions share no base
+                if limit == 1 or not out_of_memory(error):
+                    raise
+                self._halve(limit)
 
-    @functools.cached_property
-    def _axis(self) -> str | None:
-        """The name of the first axis as the file has it; None where its size is given."""
-        axis = self.runtime.get_inputs()[0].shape[0]
-        return axis if isinstance(axis, str) else None
-
-    def _fix(self, count: int) -> None:
-        if self._axis and self.runtime.get_inputs()[0].shape[0] != count:
-            runtime = loading.load(
-                self.content,
-                self.device,
-                self.precision,
-                threads=self.threads,
-                streams=self.each,
-                axes={self._axis: count},
-            )
-            self.runtimes, self._run = [runtime], None
-
-    def _graph(self, gpu: int) -> Any | None:
-        """The model once more, with a CUDA graph; None where that does not come up."""
-        with contextlib.suppress(FrostlineError):
-            return loading.load(self.content, self.device, self.precision, gpu=gpu, graph=True)
-        return None
+    def _halve(self, limit: int) -> None:
+        with self._lock:
+            if self.limit is None or self.limit >= limit:
+                self.limit = (limit + 1) // 2
+                note(f"out of memory at batch size {limit}; going on with {self.limit}")
 
 
-def start(
-    content: bytes, device: str, precision: str, *, threads: int | None, parallel: bool = False
-) -> Opened:
-    """Bring a model up on `cpu`, `openvino`, `cuda` or `tensorrt`, all GPUs of these.
+def out_of_memory(error: BaseException) -> bool:
+    """Whether a device's error means that a smaller batch could do."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(mark in text for mark in _NO_MEMORY)
+
+
+def _pieces(batch: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    for start in range(0, len(batch), size):
+        piece = batch[start : start + size]
+        if len(piece) < size:
+            piece = np.concatenate([piece, np.zeros((size - len(piece), *batch.shape[1:]), batch.dtype)])
+        yield piece
+
+
+def _joined(parts: list[Outputs], count: int) -> Outputs:
+    if len(parts) == 1 and all(len(value) == count for value in parts[0].values()):
+        return parts[0]
+    return {name: np.concatenate([part[name] for part in parts])[:count] for name in parts[0]}
+
+
+def load(
+    content: bytes, device: str, precision: str, *, threads: int | None = None, parallel: bool = False
+) -> RuntimePool:
+    """Bring a model up on `cpu`, `openvino`, `cuda` or `tensorrt`, all GPUs of these; `auto` is the fastest of them.
 
     With `parallel` OpenVINO divides its threads among runs that are under way at once, `streams` of them; a run alone
     would then be slow.
@@ -133,48 +147,46 @@ def start(
     FrostlineError where the device does not come up or nodes would compute elsewhere, InputError where
     the file is no model or the device has no such precision.
     """
+    if device != "auto":
+        return _load(content, device, precision, threads=threads, parallel=parallel)
+    reasons: list[str] = []
+    for candidate in _AUTO:
+        if precision not in providers.PRECISIONS[candidate]:
+            reasons.append(f"{candidate} has no {precision}")
+            continue
+        try:
+            pool = _load(content, candidate, precision, threads=threads, parallel=parallel)
+        except InputError:
+            raise
+        except FrostlineError as error:
+            reasons.append(str(error).removesuffix(", or use --device cpu"))
+        else:
+            pool.asked, pool.why = "auto", "; ".join(reasons) or f"{candidate} came up"
+            return pool
+    raise FrostlineError(f"no device for --precision {precision} here: " + "; ".join(reasons))
+
+
+def _load(content: bytes, device: str, precision: str, *, threads: int | None, parallel: bool) -> RuntimePool:
     import onnxruntime  # 0.2 s and 300 MB of libraries
 
-    onnxruntime.set_default_logger_severity(loading.SILENT)
+    onnxruntime.set_default_logger_severity(SILENT)
     providers.require_precision(device, precision)
     providers.require(device)
-    proven, graph = "", False
+    proof, graph = "", False
     if device != "cpu":
-        name, shown = providers.NAMES[device], _prove(content, device, precision, threads=threads)
-        proven, graph = shown.told(name), device == "cuda" and shown.whole(name)
+        name = providers.NAMES[device]
+        shown = placement.prove(Setup(content, device, precision, threads=threads))
+        proof, graph = shown.summary(name), device == "cuda" and shown.whole(name)
     count = max(1, providers.gpus()) if device in {"cuda", "tensorrt"} else 1
     each = openvino.streams(threads) if parallel and device == "openvino" else 1
-    runtimes = [
-        loading.load(content, device, precision, gpu=gpu, threads=threads, streams=each)
-        for gpu in range(count)
+    engines = [
+        OnnxEngine(Setup(content, device, precision, gpu, threads, each), graph=graph) for gpu in range(count)
     ]
-    return Opened(content, device, precision, runtimes, proven, graph, threads, each)
+    return RuntimePool(content, device, precision, engines, proof, asked=device, threads=threads, each=each)
 
 
-def _prove(content: bytes, device: str, precision: str, *, threads: int | None) -> Proof:
-    """The profile of a trial image; FrostlineError where a node computes elsewhere than on the device."""
-    allowed = {providers.NAMES[device]} | ({providers.CUDA} if device == "tensorrt" else set())
-
-    def opened(profile: Path) -> Any:
-        return loading.load(content, device, precision, threads=threads, profile=profile)
-
-    shown = placement.profiled(opened, _try, allowed=allowed)
-    name = providers.NAMES[device]
-    if not shown.nodes.get(name):
-        raise FrostlineError(
-            f"{device} did not come up, though its libraries load: not one node ran there; is there an NVIDIA "
-            "GPU with a recent driver (nvidia-smi)? Else use --device cpu"
-        )
-    if shown.strays:
-        raise FrostlineError(
-            f"{device} would leave {', '.join(shown.strays)} to another provider ({shown.told(name)}); "
-            "use --device cpu"
-        )
-    return shown
-
-
-def _try(runtime: Any) -> None:
-    """One image of zeros."""
-    taken = runtime.get_inputs()[0]
-    shape = [side if isinstance(side, int) else 1 for side in taken.shape]
-    runtime.run(None, {taken.name: np.zeros(shape, np.float32 if "float" in taken.type else np.uint8)})
+def on_cpu(content: bytes) -> Callable[[np.ndarray], Outputs]:
+    """A model's bytes as a function from its input to all its outputs, on the CPU in float32."""
+    pool = load(content, "cpu", "float32")
+    pool.names = pool.outputs
+    return pool.run

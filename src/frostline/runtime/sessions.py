@@ -5,91 +5,105 @@ but the CPU is proven by a profile of a trial batch, node by node: it runs there
 `auto` may fall back, and says why.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from frostline.errors import FrostlineError, InputError
 from frostline.files import printable, sha256
 from frostline.runtime import contract as contracts
-from frostline.runtime import loading, pool, providers
+from frostline.runtime import pool, providers
+from frostline.runtime.buffers import Outputs
 from frostline.runtime.contract import FEATURES, INPUT, PROBS, Contract
+from frostline.runtime.engine import reason
 from frostline.runtime.foreign_models import Foreign
-from frostline.runtime.pool import Opened
-from frostline.runtime.running import out_of_memory
+from frostline.runtime.pool import RuntimePool, out_of_memory
 
 DEVICES = ("auto", "cpu", "openvino", "cuda", "tensorrt")
 PRECISIONS = ("auto", "float32", "float16", "bfloat16", "int8")
-SILENT = loading.SILENT
-_AUTO = ("cuda", "openvino", "cpu")  # the fastest that comes up
 
 
 @dataclass(frozen=True)
 class Session:
     """A loaded model whose contract is met here.
 
-    `asked` is the device asked for, `provider` ONNX Runtime's provider that really came up (such as
-    "CUDAExecutionProvider"), `device` where that is ("cpu", "cuda:0"), `why` the reason when `auto`
-    chose, `proof` what the profile showed. `precision` is what the network computes in, `sha256` the hash
-    of the bytes that run. `streams` calls of `run` may be under way at once.
+    `sha256` is the hash of the bytes that run, `precision` what the network computes in, `asked` the device asked
+    for, and `why` the reason when `auto` chose.
     """
 
     contract: Contract
     sha256: str
-    asked: str
-    provider: str
-    device: str
-    why: str
     precision: str
-    proof: str
-    streams: int
-    threads: int | None
-    _opened: Opened = field(repr=False)
-    _prepare: Callable[[np.ndarray], np.ndarray] | None = field(default=None, repr=False)
-    _finish: Callable[[dict[str, np.ndarray]], dict[str, np.ndarray]] | None = field(default=None, repr=False)
+    asked: str
+    why: str
+    _pool: RuntimePool = field(repr=False)
+    _foreign: Foreign | None = field(default=None, repr=False)
+
+    @property
+    def provider(self) -> str:
+        """ONNX Runtime's provider that really came up, such as "CUDAExecutionProvider"."""
+        return self._pool.provider
+
+    @property
+    def device(self) -> str:
+        """Where that is: "cpu", "cuda:0"."""
+        return self._pool.where
+
+    @property
+    def proof(self) -> str:
+        """What a profile showed of where nodes run; "" on the CPU's own provider."""
+        return self._pool.proof
+
+    @property
+    def streams(self) -> int:
+        """How many calls of `run` may be under way at once."""
+        return self._pool.streams
+
+    @property
+    def threads(self) -> int | None:
+        """The threads asked for; None without a limit."""
+        return self._pool.threads
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the outputs that `run` gives: `probs`, and `features` where asked for."""
-        return self._opened.names
+        return self._pool.names
 
     @property
     def content(self) -> bytes:
         """The bytes of the model that runs."""
-        return self._opened.content
+        return self._pool.content
 
     @property
     def metadata(self) -> Mapping[str, str]:
         """What the model's file says of itself, the contract among it."""
-        return dict(self._opened.runtime.get_modelmeta().custom_metadata_map)
+        return self._pool.metadata
 
     def give_features(self) -> None:
         """Give `features` too, if the model has them; before `bind`."""
-        names = self._opened.names
-        if FEATURES in self._opened.every and FEATURES not in names:
-            self._opened.rename((*names, FEATURES))
+        if FEATURES in self._pool.outputs and FEATURES not in self._pool.names:
+            self._pool.names = (*self._pool.names, FEATURES)
 
-    def run(self, batch: np.ndarray) -> dict[str, np.ndarray]:
+    def run(self, batch: np.ndarray) -> Outputs:
         """(N, H, W, 3) uint8 RGB to the outputs by name; `probs` is (N, C) float32.
 
         Raises FrostlineError when the device fails; memory that runs out is met with smaller pieces.
         """
         try:
-            given = self._opened.run(self._prepare(batch) if self._prepare else batch)
+            given = self._pool.run(self._foreign.prepare(batch) if self._foreign else batch)
         except Exception as error:
             advice = "smaller images" if out_of_memory(error) else "another device"
             raise FrostlineError(
-                f"the model failed on {self.device} with {len(batch)} images at once: {loading.line(error)}; "
+                f"the model failed on {self.device} with {len(batch)} images at once: {reason(error)}; "
                 f"try {advice}"
             ) from error
-        return self._finish(given) if self._finish else given
+        return self._foreign.finish(given) if self._foreign else given
 
     def bind(self, batch_size: int) -> None:
         """Settle on one batch size: a GPU gets fixed buffers, and a CUDA graph where nodes allow."""
-        self._opened.bind((batch_size, self.contract.height, self.contract.width, 3))
+        self._pool.bind((batch_size, self.contract.height, self.contract.width, 3))
 
 
 def open_session(  # noqa: PLR0913  # what the options of the command say
@@ -116,48 +130,28 @@ def open_session(  # noqa: PLR0913  # what the options of the command say
     exact = "float32" if precision == "auto" else precision
     name, content = _content(source, exact)
     try:
-        opened, why = choose(content, device, exact, threads=threads, parallel=parallel)
-        contract = foreign.contract if foreign else _contract(opened.runtime)
+        model = pool.load(content, device, exact, threads=threads, parallel=parallel)
+        contract = foreign.contract if foreign else _contract(model)
         contracts.require_met(contract)
-        wanted: tuple[str, ...] = (PROBS, FEATURES) if features else (PROBS,)
         if foreign:
-            foreign.check(opened.runtime)
+            foreign.check(model)
             wanted = foreign.outputs(features=features)
         else:
-            _check_input(opened.runtime, contract)
+            _check_input(model, contract)
+            wanted = (PROBS, FEATURES) if features else (PROBS,)
         digest = foreign.digest(content) if foreign else sha256(content)
-        session = told(opened, contract, sha256=digest, asked=device, why=why, foreign=foreign)
+        session = make_session(model, contract, sha256=digest, foreign=foreign)
         _check_outputs(session, wanted)
     except InputError as error:
         raise InputError(f"{name}: {error}") from error
     return session
 
 
-def told(  # noqa: PLR0913  # gathers
-    opened: Opened,
-    promised: Contract,
-    *,
-    sha256: str,
-    asked: str,
-    why: str,
-    foreign: Foreign | None = None,
+def make_session(
+    model: RuntimePool, contract: Contract, *, sha256: str, foreign: Foreign | None = None
 ) -> Session:
-    """An opened model as a session; `why` is the reason where `auto` chose."""
-    return Session(
-        contract=promised,
-        sha256=sha256,
-        asked=asked,
-        provider=opened.provider,
-        device=opened.where,
-        why=why,
-        precision=opened.precision,
-        proof=opened.proof,
-        streams=opened.streams,
-        threads=opened.threads,
-        _opened=opened,
-        _prepare=foreign.prepare if foreign else None,
-        _finish=foreign.finish if foreign else None,
-    )
+    """A model that is up as a session that keeps a contract."""
+    return Session(contract, sha256, model.precision, model.asked, model.why, model, foreign)
 
 
 def _content(source: Path | bytes, precision: str) -> tuple[str, bytes]:
@@ -184,30 +178,8 @@ def variant(model: Path, precision: str) -> Path:
     return model.with_suffix(f".{precision}.onnx") if precision in providers.VARIANTS else model
 
 
-def choose(
-    content: bytes, device: str, precision: str, *, threads: int | None, parallel: bool = False
-) -> tuple[Opened, str]:
-    """The opened model, and why it is where it is (only `auto` has a reason)."""
-    if device != "auto":
-        return pool.start(content, device, precision, threads=threads, parallel=parallel), ""
-    reasons: list[str] = []
-    for candidate in _AUTO:
-        if precision not in providers.PRECISIONS[candidate]:
-            reasons.append(f"{candidate} has no {precision}")
-            continue
-        try:
-            opened = pool.start(content, candidate, precision, threads=threads, parallel=parallel)
-        except InputError:
-            raise
-        except FrostlineError as error:
-            reasons.append(str(error).removesuffix(", or use --device cpu"))
-        else:
-            return opened, "; ".join(reasons) or f"{candidate} came up"
-    raise FrostlineError(f"no device for --precision {precision} here: " + "; ".join(reasons))
-
-
-def _contract(runtime: Any) -> Contract:
-    text = runtime.get_modelmeta().custom_metadata_map.get(contracts.KEY)
+def _contract(model: RuntimePool) -> Contract:
+    text = model.metadata.get(contracts.KEY)
     if text is None:
         raise InputError(
             "it is not a model exported by frostline (no contract in it); export one, or describe it with "
@@ -216,29 +188,27 @@ def _contract(runtime: Any) -> Contract:
     return contracts.from_json(text)
 
 
-def _check_input(runtime: Any, contract: Contract) -> None:
-    inputs = [(one.name, one.type, one.shape) for one in runtime.get_inputs()]
+def _check_input(model: RuntimePool, contract: Contract) -> None:
     wanted = [contract.height, contract.width, 3]
-    if len(inputs) != 1 or inputs[0][:2] != (INPUT, "tensor(uint8)"):
-        found = ", ".join(f"{name} {kind}" for name, kind, _ in inputs)
-        raise InputError(f"its input must be `image` of uint8 alone; is {found}; export it again")
-    shape = inputs[0][2]
+    if [(each.name, each.dtype) for each in model.inputs] != [(INPUT, "uint8")]:
+        has = ", ".join(f"{each.name} of {each.dtype}" for each in model.inputs)
+        raise InputError(f"its input must be `image` of uint8 alone; is {has}; export it again")
+    shape = list(model.inputs[0].shape)
     if shape[1:] != wanted or isinstance(shape[0], int):
         raise InputError(f"its input must have the shape {['N', *wanted]}; has {shape}; export it again")
 
 
 def _check_outputs(session: Session, wanted: tuple[str, ...]) -> None:
     """Run one grey image: (1, C) float32 probabilities that sum to 1 must come back."""
-    contract = session.contract
-    has = session._opened.every
-    if FEATURES in wanted and FEATURES not in has:
+    contract, model = session.contract, session._pool
+    if FEATURES in wanted and FEATURES not in model.outputs:
         raise InputError("it has no output `features`; export it again, or leave out --features")
-    session._opened.names = tuple(name for name in wanted if name in has)
+    model.names = tuple(name for name in wanted if name in model.outputs)
     image = np.full((1, contract.height, contract.width, 3), 127, np.uint8)
-    probs = session.run(image).get(PROBS) if session._opened.names else None
+    probs = session.run(image).get(PROBS) if model.names else None
     shape = (1, len(contract.classes))
     if probs is None or probs.shape != shape or probs.dtype != np.float32:
-        found = "nothing of that name" if probs is None else f"{probs.shape} {probs.dtype}"
-        raise InputError(f"its output `probs` must be {shape} float32; is {found}; export it again")
+        has = "nothing of that name" if probs is None else f"{probs.shape} {probs.dtype}"
+        raise InputError(f"its output `probs` must be {shape} float32; is {has}; export it again")
     if not abs(float(probs.sum()) - 1) < 1e-3:
         raise InputError(f"its probabilities sum to {probs.sum():g}, not 1; export it again")

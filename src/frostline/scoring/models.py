@@ -6,7 +6,7 @@ from pathlib import Path
 from frostline import paths
 from frostline.errors import InputError
 from frostline.files import printable
-from frostline.runtime.parts import lay_beside
+from frostline.runtime.parts import write_beside
 
 
 def resolve(model: str, *, parts: bool = False) -> Path:
@@ -21,7 +21,7 @@ def resolve(model: str, *, parts: bool = False) -> Path:
 
         path = download_model(model)
         if parts:
-            lay_beside(path)
+            write_beside(path)
         return path
     if _is_file(Path(model)):
         return Path(model)

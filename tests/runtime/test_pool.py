@@ -1,41 +1,37 @@
-"""Running a batch: through bound buffers, in halves, on several devices, always the same rows."""
+"""A pool of engines: batches in pieces where memory is short, several at once, always the same rows."""
 
 import threading
+from collections.abc import Callable, Sequence
 
 import numpy as np
-import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frostline.runtime.running import Bound, Halving, Outputs, Replicas, out_of_memory, pin, plain
-from helpers.models import model
-
-BATCH = np.random.default_rng(1).integers(0, 256, (6, 20, 28, 3), np.uint8)
-
-
-@pytest.fixture(scope="module")
-def runtime() -> onnxruntime.InferenceSession:
-    """A small model on the CPU."""
-    return onnxruntime.InferenceSession(model(features=True), providers=["CPUExecutionProvider"])
+from frostline.runtime.buffers import Outputs
+from frostline.runtime.engine import Tensor
+from frostline.runtime.pool import RuntimePool, out_of_memory
 
 
-def test_bound_buffers_give_the_same_rows(runtime: onnxruntime.InferenceSession) -> None:
-    """Batch after batch through one pair of buffers; another shape runs beside them; results are copies."""
-    run = plain(runtime, ["probs", "features"])
-    bound = Bound(runtime, run(BATCH), shape=BATCH.shape, device="cpu", gpu=0)
-    first = bound(BATCH)
-    other = bound(BATCH[::-1])
-    for name in ("probs", "features"):
-        np.testing.assert_array_equal(first[name], run(BATCH)[name])
-        np.testing.assert_array_equal(other[name], run(BATCH[::-1])[name])
-        np.testing.assert_allclose(bound(BATCH[:2])[name], first[name][:2], atol=1e-6)
-    assert bound.pinned is False
+class Fake:
+    """An engine that does what a function does; `size` is that of the only batches it takes."""
+
+    outputs, metadata, provider = ("sum",), dict[str, str](), "Fake"
+
+    def __init__(self, work: Callable[[np.ndarray], Outputs], size: int | None = None) -> None:
+        self.work, self.inputs = work, (Tensor("image", "uint8", (size or "N", 2, 2, 3)),)
+
+    def run(self, batch: np.ndarray, names: Sequence[str]) -> Outputs:
+        """What was asked for of it."""
+        return {name: value for name, value in self.work(batch).items() if name in names}
+
+    def bind(self, shape: tuple[int, ...], names: Sequence[str]) -> None:
+        """Nothing to prepare."""
 
 
-def test_pinning_without_cuda_is_no_error() -> None:
-    """Where there is no CUDA runtime the memory stays as it is."""
-    assert pin(np.zeros(3)) in {True, False}
+def pooled(*work: Callable[[np.ndarray], Outputs], size: int | None = None) -> RuntimePool:
+    """A pool of such engines."""
+    return RuntimePool(b"", "cuda", "float32", [Fake(each, size) for each in work], names=("sum",))
 
 
 class Small:
@@ -58,7 +54,7 @@ def test_out_of_memory_halves_and_goes_on(count: int, room: int) -> None:
     """Whatever fits, every row comes once, in order; the next batch begins where the last one ended."""
     batch = np.arange(count * 12, dtype=np.uint8).reshape(count, 2, 2, 3)
     device = Small(room)
-    run = Halving(device)
+    run = pooled(device).run
     expected = batch.reshape(count, -1).sum(axis=1)
     np.testing.assert_array_equal(run(batch)["sum"], expected)
     device.sizes.clear()
@@ -67,14 +63,26 @@ def test_out_of_memory_halves_and_goes_on(count: int, room: int) -> None:
     assert len(set(device.sizes)) == 1, "one shape"
 
 
+def test_binding_tries_whole_batches_again() -> None:
+    """Another batch size may have other buffers; what a model takes alone stays."""
+    pool = pooled(Small(2))
+    pool.run(np.zeros((7, 1, 1, 3), np.uint8))
+    assert pool.limit == 2
+    pool.bind((4, 1, 1, 3))
+    assert pool.limit is None
+    fixed = pooled(Small(4), size=4)
+    fixed.bind((4, 1, 1, 3))
+    assert fixed.limit == 4
+
+
 def test_halving_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     """Once for each step down."""
-    run = Halving(Small(2))
+    run = pooled(Small(2)).run
     run(np.zeros((7, 1, 1, 3), np.uint8))
     run(np.zeros((7, 1, 1, 3), np.uint8))
     assert capsys.readouterr().err.splitlines() == [
-        "out of memory with 7 images at once, going on with 4",
-        "out of memory with 4 images at once, going on with 2",
+        "out of memory at batch size 7; going on with 4",
+        "out of memory at batch size 4; going on with 2",
     ]
 
 
@@ -83,7 +91,7 @@ def test_what_smaller_batches_do_not_mend_is_raised(room: int, message: str) -> 
     """A single image that does not fit, and every other fault."""
     device = Small(room, message)
     with pytest.raises(RuntimeError, match=message):
-        Halving(device)(np.zeros((4, 1, 1, 3), np.uint8))
+        pooled(device).run(np.zeros((4, 1, 1, 3), np.uint8))
     assert len(device.sizes) == (3 if room == 0 else 1)
 
 
@@ -91,8 +99,8 @@ def test_a_fixed_batch_is_kept() -> None:
     """A model that takes 4 at once gets 4 at once."""
     device = Small(4)
     batch = np.arange(6 * 3, dtype=np.uint8).reshape(6, 1, 1, 3)
-    np.testing.assert_array_equal(Halving(device, limit=4)(batch)["sum"], batch.reshape(6, -1).sum(axis=1))
-    np.testing.assert_array_equal(Halving(device, limit=4)(batch[:1])["sum"], [3])
+    np.testing.assert_array_equal(pooled(device, size=4).run(batch)["sum"], batch.reshape(6, -1).sum(axis=1))
+    np.testing.assert_array_equal(pooled(device, size=4).run(batch[:1])["sum"], [3])
     assert device.sizes == [4, 4, 4]
 
 
@@ -112,7 +120,7 @@ def test_which_errors_mean_memory(error: Exception, memory: bool) -> None:
     assert out_of_memory(error) is memory
 
 
-def test_replicas_work_at_the_same_time() -> None:
+def test_engines_work_at_the_same_time() -> None:
     """Two calls meet inside two devices; each device has one call at a time."""
     meeting = threading.Barrier(2, timeout=10)
 
@@ -120,11 +128,11 @@ def test_replicas_work_at_the_same_time() -> None:
         meeting.wait()
         return {"sum": batch.sum(axis=1)}
 
-    run = Replicas([device, device])
+    pool = pooled(device, device)
     found: list[Outputs] = []
-    threads = [threading.Thread(target=lambda: found.append(run(np.ones((2, 2))))) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: found.append(pool.run(np.ones((2, 2))))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(15)
-    assert run.count == len(found) == 2
+    assert pool.streams == len(found) == 2
