@@ -177,6 +177,6 @@ def test_curves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = WHOLE["seed"]
     assert in_mlflow("cnn: seeds") == [f"cnn: seed {seed}" for seed in (first, first + 1)]
     assert in_mlflow("frozen: seeds") == [f"frozen: seed {seed}" for seed in (first, first + 1)]
-    (study,) = [each for each in tracking.kept_studies() if (each.classifier, each.kind) == ("cnn", "seeds")]
+    (study,) = [each for each in tracking.saved_studies() if (each.classifier, each.kind) == ("cnn", "seeds")]
     assert [len(child.epochs) for child in study.children] == [2, 2]
     assert not tracking.publish_study(study, uri=tracking.store())  # its picture was there in time

@@ -12,9 +12,9 @@ from frostline.tracking import (
     Child,
     Commit,
     Study,
-    kept_studies,
     machine,
     publish_study,
+    saved_studies,
     shared,
     store,
     studying,
@@ -97,7 +97,7 @@ def test_again_changes_nothing_and_more_children_join(root: Path) -> None:
     assert root.exists()
     with studying(study()) as children:
         children.append(child(7))
-    assert not any(publish_study(each, uri=store()) for each in kept_studies())
+    assert not any(publish_study(each, uri=store()) for each in saved_studies())
     with studying(study()) as children:
         children += [child(7), child(8)]
     parent, found = runs(store())
@@ -119,7 +119,7 @@ def test_without_a_store_it_is_kept_and_brought_later(
     assert said.startswith("the study is not in MLflow yet, `frostline registry sync` brings it: ")
     assert said.count("\n") == 1
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    (kept,) = kept_studies()
+    (kept,) = saved_studies()
     assert publish_study(kept, uri=store(), commit=Commit("f" * 40, dirty=True))
     parent, found = runs(store())
     for run in (parent, *found):
@@ -140,7 +140,7 @@ def test_what_was_trained_before_an_error_is_kept(root: Path) -> None:
         interrupted()
     with pytest.raises(ValueError, match="mine"), studying(study(kind="views")):
         raise ValueError("mine")
-    assert [each.kind for each in kept_studies()] == ["seeds"]
+    assert [each.kind for each in saved_studies()] == ["seeds"]
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"children": [{}]}', '{"children": []}'])
@@ -149,4 +149,4 @@ def test_a_damaged_file_is_left_out(content: str, root: Path) -> None:
     path = root / ".frostline/studies/x.json"
     path.parent.mkdir(parents=True)
     path.write_text(content)
-    assert kept_studies() == []
+    assert saved_studies() == []

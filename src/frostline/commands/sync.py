@@ -30,7 +30,7 @@ def run() -> None:
     commit = tracking.commit(Path.cwd())
     for name in names:
         say(f"{name:<{width}}  {_sync(name, uri=uri, commit=commit)}")
-    for study in tracking.kept_studies():
+    for study in tracking.saved_studies():
         changed = tracking.publish_study(study, uri=uri)
         state = "updated" if changed else "already up to date"
         say(f"{study.classifier:<{width}}  {state}: sweep of {study.kind}, {len(study.children)} trainings")

@@ -6,6 +6,8 @@ It lies in `.frostline/trainings/KEY.json`, outside DVC: a restored stage did no
 import contextlib
 import itertools
 import json
+import os
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +16,19 @@ from typing import Any
 from frostline import files
 from frostline.errors import FrostlineError, InputError
 from frostline.progress import note
-from frostline.tracking import git, machine, store_uri
-from frostline.tracking.git import Commit
+from frostline.tracking import machine, store_uri
 from frostline.tracking.machine import SYSTEM, Sampler
 
 LONGEST_GAP = 60_000  # milliseconds; a busy machine may sample late
 Timed = tuple[str, int, float, int]  # name, step, value, milliseconds since 1970
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit (40 or 64 hex digits) and whether the tree differs from it."""
+
+    sha: str
+    dirty: bool
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,7 @@ def observing(key: str) -> Iterator[Observed]:
     """
     before = read(key)
     sampler = Sampler(list(before.samples) if before else [])
-    found = Observed(machine.described(), machine.requirements(), git.commit(Path.cwd()), sampler.samples)
+    found = Observed(machine.described(), machine.requirements(), commit(Path.cwd()), sampler.samples)
     try:
         with sampler:
             yield found
@@ -70,11 +79,11 @@ def read(key: str) -> Observed | None:
     """What was seen of a training on this machine; None where nothing was, or nothing legible."""
     try:
         values = json.loads(_path(key).read_text(encoding="utf-8"))
-        commit = Commit(**values["commit"]) if values["commit"] else None
+        then = Commit(**values["commit"]) if values["commit"] else None
         samples: list[tuple[int, Mapping[str, float]]] = [
             (int(when), dict(figures)) for when, figures in values["samples"]
         ]
-        return Observed(dict(values["machine"]), list(values["requirements"]), commit, samples)
+        return Observed(dict(values["machine"]), list(values["requirements"]), then, samples)
     except (InputError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -96,3 +105,24 @@ def _keep(key: str, found: Observed) -> None:
         return
     except FrostlineError as error:
         note(f"what was seen of the training is not kept: {error}")
+
+
+def commit(folder: Path) -> Commit | None:
+    """The commit checked out at `folder`; None without git, a repository or a first commit."""
+    sha = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD")
+    if not sha:
+        return None
+    return Commit(sha=sha, dirty=_git(folder, "status", "--porcelain") != "")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git prints; None where it fails or does not answer."""
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(folder), *arguments],
+            capture_output=True, text=True, timeout=30, check=True,
+            env={**os.environ, "GIT_OPTIONAL_LOCKS": "0"},
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()

@@ -1,13 +1,29 @@
-"""Bring one classifier's run, pictures, model and registration up to date, as often as called."""
+"""Bring a classifier's run, files, model and registration, or a study's runs, up to date, as often as called."""
 
-from dataclasses import dataclass
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from frostline import files
-from frostline.tracking import registry, run_contents, runs
+from frostline.errors import FrostlineError
+from frostline.progress import note
+from frostline.tracking import content, observations, registry, run_contents, runs, store_uri, studies
 from frostline.tracking.content import SYNCED, Outputs
-from frostline.tracking.git import Commit
+from frostline.tracking.observations import Commit
 from frostline.tracking.runs import Wanted
 from frostline.tracking.session import locked, session
+from frostline.tracking.studies import Child, Study
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+PARENT = "mlflow.parentRunId"  # MLflow's pages fold children below the run that this names
+STUDY = "frostline.study"
 
 # Another sync may be sending a large model.
 LOCK_SECONDS = 600.0
@@ -58,3 +74,112 @@ def publish(outputs: Outputs, *, uri: str, commit: Commit | None = None) -> Publ
         client.set_terminated(run_id, "FINISHED", end_time=span[1] if span and mine else run.info.end_time)
         client.set_tag(run_id, SYNCED, digest)
         return Published(run_id, number, created, registered, True)
+
+
+def publish_study(study: Study, *, uri: str, commit: Commit | None = None) -> bool:
+    """Bring a study's runs up to date; whether anything was missing. FrostlineError when the store fails."""
+    with locked(uri, seconds=LOCK_SECONDS), session(uri) as client:
+        writer = _Writer(client, uri, study, commit)
+        parent = writer.find(study.key, study.kind, {})
+        changed = [writer.child(child, parent.info.run_id) for child in study.children]
+        return writer.parent(parent) or any(changed)
+
+
+@contextlib.contextmanager
+def studying(study: Study) -> Iterator[list[Child]]:
+    """Yield a list for the children. What is in it at the end is kept and brought to MLflow, also when the
+    block fails or is interrupted; the machine's load is seen meanwhile.
+
+    A store that does not answer costs a line: `frostline registry sync` brings what is saved.
+    """
+    children: list[Child] = []
+    commit = None
+    try:
+        with observations.observing(study.key) as observed:
+            commit = observed.commit
+            yield children
+    finally:
+        if children:
+            _bring(replace(study, children=tuple(children)), commit)
+
+
+def _bring(study: Study, commit: Commit | None) -> None:
+    try:
+        whole, uri = studies.save(study), store_uri.store()
+        store_uri.require(uri)
+        publish_study(whole, uri=uri, commit=commit)
+    except FrostlineError as error:
+        note(f"the sweep is not in MLflow yet, `frostline registry sync` brings it: {error}")
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """One study on its way into a store."""
+
+    client: "MlflowClient"
+    uri: str
+    study: Study
+    commit: Commit | None
+
+    def find(self, key: str, what: str, tags: Mapping[str, str]) -> "Run":
+        """The run of a content key, with what its figures come from."""
+        study = self.study
+        wanted = Wanted(
+            key,
+            study.classifier,
+            str(study.inputs["dataset"]),
+            name=f"{study.classifier}: {what}",
+            tags={STUDY: study.kind, **studies.tags(study), **tags},
+        )
+        run, _ = runs.find_or_create(self.client, self.uri, wanted)
+        run_contents.log(self.client, run.info.run_id, tags=run_contents.commit_tags(run, self.commit))
+        run_contents.dataset(self.client, run, source=studies.source(study), profile={})
+        return run
+
+    def child(self, child: Child, parent: str) -> bool:
+        """One training's run; whether anything was missing."""
+        run = self.find(self.study.child_key(child), child.name, {PARENT: parent})
+        digest = studies.digest(asdict(child))
+        if _is_done(run, digest):
+            return False
+        self._params(run, {**child.recipe, "variant": child.name})
+        run_contents.log_points(self.client, run, content.epochs(child.epochs), whole_history=True)
+        self._figures(run, child.figures)
+        self._done(run, digest)
+        return True
+
+    def parent(self, run: "Run") -> bool:
+        """What all share, how the children spread, pictures, and what was seen of the machine."""
+        study = self.study
+        pictures = {path: files.sha256_file(Path(path)) for path in study.pictures if Path(path).is_file()}
+        digest = studies.digest([study.key, [asdict(child) for child in study.children], pictures])
+        packages = study.inputs["packages"]
+        seen = run_contents.observe(self.client, run, observations.read(study.key), packages=packages)
+        if _is_done(run, digest):
+            return seen
+        self._params(run, study.inputs["recipe"])
+        self._figures(run, studies.spread(study.children))
+        with tempfile.TemporaryDirectory() as folder:
+            for path in pictures:
+                shutil.copyfile(path, Path(folder) / Path(path).name)
+            self.client.log_artifacts(run.info.run_id, folder)
+        self._done(run, digest)
+        return True
+
+    def _params(self, run: "Run", recipe: Mapping[str, Any]) -> None:
+        """Params cannot be changed in MLflow: one key has one recipe."""
+        wanted = content.params({"recipe": recipe, "weights": self.study.inputs["weights"]})
+        new = {name: value for name, value in wanted.items() if name not in run.data.params}
+        run_contents.log(self.client, run.info.run_id, params=new)
+
+    def _figures(self, run: "Run", figures: Mapping[str, float]) -> None:
+        points = [(name, 0, content.storable(float(value))) for name, value in figures.items()]
+        run_contents.log_points(self.client, run, points, whole_history=False)
+
+    def _done(self, run: "Run", digest: str) -> None:
+        self.client.set_terminated(run.info.run_id, "FINISHED")
+        self.client.set_tag(run.info.run_id, SYNCED, digest)
+
+
+def _is_done(run: "Run", digest: str) -> bool:
+    return bool(run.data.tags.get(SYNCED) == digest and run.info.status == "FINISHED")

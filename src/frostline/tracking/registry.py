@@ -1,13 +1,16 @@
-"""The exported model in MLflow: one logged model and one registered version per content."""
+"""The exported model in MLflow: one logged model and one registered version per content, found again by its hash."""
 
 import tempfile
+import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from frostline import files
-from frostline.tracking import content, packaging
-from frostline.tracking.content import MODEL, Outputs, note
+from frostline.tracking import content, packaging, store_uri
+from frostline.tracking.content import COMMIT, DIRTY, MODEL, Outputs, note
+from frostline.tracking.session import session
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -110,3 +113,49 @@ def _challenge(client: "MlflowClient", name: str) -> None:
     taken = {str(aliases.get(alias)) for alias in (CHALLENGER, CHAMPION)}
     if str(newest.version) not in taken and WITHDRAWN not in newest.tags:
         client.set_registered_model_alias(name, CHALLENGER, str(newest.version))
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A registered version that holds a model file: its name, number and aliases, its run, the run's commit."""
+
+    name: str
+    number: int
+    aliases: tuple[str, ...]
+    run_id: str
+    commit: str  # "" where the run does not say; "dirty" is said by the flag
+    dirty: bool
+
+
+def registered(sha256: str, *, uri: str) -> list[Registered]:
+    """Every version with this model file, by name and number; FrostlineError when the store fails."""
+    store_uri.require(uri)
+    with session(uri) as client:
+        found = client.search_model_versions(f"tags.`{MODEL}` = '{sha256}'")
+        result = []
+        for version in sorted(found, key=lambda each: (each.name, int(each.version))):
+            tags = client.get_run(str(version.run_id)).data.tags
+            aliases = client.get_registered_model(version.name).aliases
+            held = tuple(sorted(a for a, number in aliases.items() if str(number) == str(version.version)))
+            result.append(
+                Registered(
+                    version.name, int(version.version), held, str(version.run_id),
+                    tags.get(COMMIT, ""), tags.get(DIRTY) == "true",
+                )
+            )  # fmt: skip
+        return result
+
+
+def champion_days(name: str, *, uri: str) -> float | None:
+    """Days since the champion of a registered model was registered; None without a champion."""
+    from mlflow.exceptions import MlflowException
+
+    store_uri.require(uri)
+    with session(uri) as client:
+        try:
+            version = client.get_model_version_by_alias(name, CHAMPION)
+        except MlflowException as error:
+            if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                return None
+            raise
+    return (time.time() - version.creation_timestamp / 1000) / 86400

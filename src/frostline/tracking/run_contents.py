@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from frostline import files
 from frostline.tracking import content
 from frostline.tracking.content import Outputs, Point
-from frostline.tracking.git import Commit
 from frostline.tracking.machine import SYSTEM
-from frostline.tracking.observations import Observed, Timed
+from frostline.tracking.observations import Commit, Observed, Timed
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from frostline.tracking import store_uri
 from frostline.tracking.content import CLASSIFIER, KEY, identity
+from frostline.tracking.session import session
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -59,7 +60,7 @@ def _one(client: "MlflowClient", experiment: str, *, key: str, classifier: str) 
 
     found = client.search_runs(
         [experiment],
-        filter_string=f"tags.`{KEY}` = '{key}' and tags.`{CLASSIFIER}` = '{classifier}'",
+        filter_string=_filter(key, classifier),
         run_view_type=ViewType.ALL,
     )
     runs = sorted(found, key=lambda run: (_deleted(run), run.info.start_time, run.info.run_id))
@@ -72,6 +73,10 @@ def _one(client: "MlflowClient", experiment: str, *, key: str, classifier: str) 
     if _deleted(runs[0]):
         client.restore_run(runs[0].info.run_id)
     return client.get_run(runs[0].info.run_id)
+
+
+def _filter(key: str, classifier: str) -> str:
+    return f"tags.`{KEY}` = '{key}' and tags.`{CLASSIFIER}` = '{classifier}'"
 
 
 def _deleted(run: "Run") -> bool:
@@ -105,3 +110,17 @@ def _experiment(client: "MlflowClient", uri: str, dataset: str) -> str:
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     return str(found.experiment_id)
+
+
+def page(classifier: str, *, dataset: str, key: str, uri: str) -> str:
+    """The address of a training's page on an MLflow server; "" where there is no server or no such run."""
+    if not store_uri.is_server(uri):
+        return ""
+    with session(uri) as client:
+        experiment = client.get_experiment_by_name(dataset)
+        if experiment is None:
+            return ""
+        runs = client.search_runs([experiment.experiment_id], filter_string=_filter(key, classifier))
+    if not runs:
+        return ""
+    return f"{store_uri.shown(uri).rstrip('/')}/#/experiments/{experiment.experiment_id}/runs/{runs[0].info.run_id}"
