@@ -30,6 +30,7 @@ class Reporter:
 
 
 SILENT = Reporter()
+_alive: list[threading.Event] = []  # one for each `alive` that lasts
 _reporter = SILENT
 
 
@@ -96,19 +97,22 @@ class Counted:
 
 @contextlib.contextmanager
 def alive(line: Callable[[], str], *, every: float = SECONDS) -> Iterator[None]:
-    """Note `line()` every so many seconds for as long as the block lasts."""
+    """Note `line()` every so many seconds for as long as the block lasts; of nested ones the innermost speaks."""
     over = threading.Event()
 
     def work() -> None:
         while not over.wait(every):
-            note(line())
+            if _alive[-1:] == [over]:
+                note(line())
 
     thread = threading.Thread(target=work, daemon=True)
+    _alive.append(over)
     thread.start()
     try:
         yield
     finally:
         over.set()
+        _alive.remove(over)
         thread.join()
 
 

@@ -25,7 +25,7 @@ for subject in (
     "data",
     "net",
     "registry",
-    "studies",
+    "sweep",
     "cache",
 ):  # as help lists them
     import_module(f"frostline.cli.{subject}")

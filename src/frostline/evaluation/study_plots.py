@@ -1,4 +1,4 @@
-"""Plots of one classifier trained in several ways: over freeze points, numbers of views, and seeds."""
+"""Pictures of one classifier trained with several values of a key: its accuracy and cost, its learning curves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,37 +18,20 @@ _COLOURS = (RIGHT, WRONG, "#009e73", "#e69f00", "#56b4e9", "#cc79a7")
 
 
 @dataclass(frozen=True)
-class AtCut:
-    """A training with one freeze point: validation accuracy (0-1), and what it cost."""
+class Variant:
+    """A training with one value of the key: validation accuracy (0-1), and what it cost.
 
-    cut: str
-    accuracy: Estimate
-    trainable: int
-    feature_bytes: int
-    seconds: float
-
-    @property
-    def label(self) -> str:
-        """What the picture calls it."""
-        return self.cut
-
-
-@dataclass(frozen=True)
-class AtViews:
-    """A training with a number of views: validation accuracy (0-1), and what it cost.
-
-    `renderings`: how often each training image passes the trunk.
+    `trainable` numbers in the last phase; `feature_bytes` that the cache holds per image at its cut;
+    `renderings`: how often each training image passes the frozen layers; `seconds` of training, features cached.
     """
 
-    views: str
+    value: str
     accuracy: Estimate
+    epochs: int
+    trainable: int
+    feature_bytes: int
     renderings: int
     seconds: float
-
-    @property
-    def label(self) -> str:
-        """What the picture calls it."""
-        return self.views
 
 
 def measured(accuracy: float, *, images: int) -> Estimate:
@@ -103,44 +86,9 @@ class Band:
 
 
 @styled
-def cuts(points: Sequence[AtCut], *, classifier: str, note: str) -> "Figure":
-    """Validation accuracy with its interval, and seconds of training, for each freeze point."""
-    best = max(points, key=lambda point: point.accuracy.value)
-    return _rated(
-        points,
-        title=f"{classifier}: validation accuracy {best.accuracy.value:.1%} when frozen up to {best.cut}",
-        subtitle="what stays frozen, from nothing but the first layers (top) to everything (bottom)",
-        cost="seconds of training, features cached",
-        note=note,
-    )
-
-
-@styled
-def views(points: Sequence[AtViews], *, classifier: str, note: str) -> "Figure":
-    """Validation accuracy with its interval, and seconds of training, for each number of views."""
-    best = max(points, key=lambda point: point.accuracy.value)
-    kind = {"1": "with images as they are", "live": "with live views"}.get(
-        best.views, f"with {best.views} views of each image"
-    )
-    return _rated(
-        points,
-        title=f"{classifier}: validation accuracy {best.accuracy.value:.1%} {kind}",
-        subtitle="views of each training image that epochs rotate through; live: a new one each epoch",
-        cost="seconds of training; cached views were extracted before",
-        note=note,
-    )
-
-
-def _rated(
-    points: Sequence[AtCut] | Sequence[AtViews],
-    *,
-    title: str,
-    subtitle: str,
-    cost: str,
-    note: str,
-) -> "Figure":
-    """A row per training: accuracy with its interval on the left, seconds on the right."""
-    figure = canvas(width=9.2, height=0.42 * len(points) + 1.0, title=title, subtitle=subtitle, note=note)
+def rated(points: Sequence[Variant], *, title: str, key: str, note: str) -> "Figure":
+    """A row a value: validation accuracy with its interval on the left, seconds of training on the right."""
+    figure = canvas(width=9.2, height=0.42 * len(points) + 1.0, title=title, subtitle=key, note=note)
     accuracy, seconds = figure.subplots(1, 2, sharey=True)
     rows = np.arange(len(points))
     values = np.array([point.accuracy.value for point in points])
@@ -152,32 +100,40 @@ def _rated(
     accuracy.set(
         xlabel="validation accuracy, 95% interval",
         yticks=rows,
-        yticklabels=names([point.label for point in points]),
+        yticklabels=names([point.value for point in points]),
     )
     accuracy.xaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
     accuracy.invert_yaxis()
     seconds.barh(rows, [point.seconds for point in points], color=MUTED, height=0.6)
-    seconds.set(xlabel=cost)
+    seconds.set(xlabel="seconds of training, features cached")
     return figure
 
 
 @styled
-def bands(shown: Sequence[Band], *, title: str, note: str) -> "Figure":
-    """Validation accuracy over the epochs: the mean of the seeds, and its 95% interval as a band."""
-    seeds = len(shown[0].accuracy)
+def bands(curves: Sequence[Band], *, title: str, note: str) -> "Figure":
+    """Validation accuracy over the epochs: the mean of the seeds, with its 95% interval as a band.
+
+    Fewer than three seeds have an interval that hides everything: each is drawn by itself instead.
+    """
+    seeds = len(curves[0].accuracy)
+    banded = seeds > 2
     figure = canvas(
         width=9.2,
         height=4.2,
         title=title,
-        subtitle=f"mean of {seeds} seeds; band: its 95% interval" if seeds > 1 else "one seed: no interval",
+        subtitle=f"mean of {seeds} seeds; band: its 95% interval"
+        if banded
+        else "thin: each seed; thick: their mean",
         note=note,
     )
     axes = figure.add_subplot()
     # Frozen and thawed share their first epochs: through the gaps of the one line the other is seen.
-    for band, colour, line in zip(shown, cycle(_COLOURS), cycle(_LINES), strict=False):
+    for band, colour, line in zip(curves, cycle(_COLOURS), cycle(_LINES), strict=False):
         epochs = np.arange(1, len(band.mean) + 1)
         axes.plot(epochs, band.mean, color=colour, linestyle=line, label=band.name)
-        if seeds > 1:
+        if not banded:
+            axes.plot(epochs, band.accuracy.T, color=colour, linewidth=0.8, alpha=0.6)
+        else:
             low, high = band.mean - band.half_width, band.mean + band.half_width
             axes.fill_between(epochs, low, np.minimum(high, 1), color=colour, alpha=0.2, linewidth=0)
     axes.set(xlabel="epoch", ylabel="validation accuracy")

@@ -8,6 +8,7 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from frostline.features.cut_model import CutModel
 from frostline.features.extraction import View
@@ -59,32 +60,40 @@ def extract(inputs: Recipe, network: Network, parts: dict[str, CutModel]) -> Non
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of a training: the part that trained, its epochs, validation accuracy (0-1) over so many images.
+    """What came of a training: the part that trained, its epochs, which validation images it gets right (N,) bool.
 
     The seconds are those of training alone, after all features it reads are cached; live views never are.
     """
 
     upper: Any
     epochs: tuple[Epoch, ...]
-    accuracy: float
-    images: int
+    right: npt.NDArray[np.bool_]
     seconds: float
 
+    @property
+    def accuracy(self) -> float:
+        """On the validation images, 0 to 1."""
+        return float(self.right.mean())
 
-def trial(inputs: Recipe) -> Trial:
-    """Cache what the training needs, then train to its end."""
+
+def _unwatched(_: Epoch) -> None:
+    """Nobody looks at the epochs."""
+
+
+def trial(inputs: Recipe, watch: Callable[[Epoch], None] = _unwatched) -> Trial:
+    """Cache what the training needs, then train to its end; `watch` gets each epoch as it ends."""
     network = inputs.network()
     parts = assemble.cut_phases(network, inputs.entry)
     extract(inputs, network, parts)
     start = time.monotonic()
-    epochs = list(train(inputs, network, parts))
-    return Trial(
-        upper=list(parts.values())[-1].upper,
-        epochs=tuple(epoch for _, epoch in epochs),
-        accuracy=epochs[-1][1].val_accuracy,
-        images=len(inputs.manifest.split("validation").ids),
-        seconds=time.monotonic() - start,
-    )
+    epochs = []
+    for _, epoch in train(inputs, network, parts):
+        epochs.append(epoch)
+        watch(epoch)
+    seconds, last = time.monotonic() - start, list(parts.values())[-1]
+    probs = loop.predict(last.upper, inputs.rows(last, "validation"))
+    right = probs.argmax(1) == inputs.manifest.split("validation").labels
+    return Trial(last.upper, tuple(epochs), right, seconds)
 
 
 def _resumed(last: Any, checkpoint: Checkpoint | None) -> TrainingState | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from frostline import config, files, paths
-from frostline.config import Classifier
+from frostline.config import Classifier, Params
 from frostline.datasets import manifest
 from frostline.datasets.manifest import Manifest
 from frostline.errors import FrostlineError
@@ -92,12 +92,14 @@ def read_weights(name: str, *, root: Path = Path()) -> dict[str, Any]:
     return said
 
 
-def read(name: str, *, executor: Executor = stream, root: Path = Path()) -> Recipe:
+def read(
+    name: str, *, executor: Executor = stream, root: Path = Path(), settings: Params | None = None
+) -> Recipe:
     """Gather a classifier's inputs from params.yaml and the stages before; errors name what to run.
 
-    `root` is the project's folder.
+    `root` is the project's folder; `settings` take the place of its params.yaml.
     """
-    settings = config.load(root / paths.PARAMS)
+    settings = settings or config.load(root / paths.PARAMS)
     entry = config.entry(settings.classifiers, name, what="classifier")
     weights = read_weights(entry.weights, root=root)
     return Recipe(

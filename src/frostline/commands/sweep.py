@@ -1,0 +1,286 @@
+"""`frostline sweep CLASSIFIER KEY [VALUES]`: the same training with several values of one key."""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from frostline import files, tracking
+from frostline.commands import sweep_plan
+from frostline.commands.sweep_plan import Plan, Training
+from frostline.config.sweep import SEED
+from frostline.errors import weights_note
+from frostline.evaluation import paired_tests, study_plots, style, tables
+from frostline.evaluation.comparison_report import aligned
+from frostline.evaluation.study_plots import Band, Variant
+from frostline.pipeline import dvc_lock
+from frostline.progress import alive, duration, say
+from frostline.tracking import Child, Study
+from frostline.training import phases
+from frostline.training.loop import Epoch
+from frostline.training.phases import Trial
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SIGNIFICANT = 0.05
+CHEAPER = 0.8  # of the seconds: a smaller difference may be what else the machine did
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one training: its row in the table, its epochs, which validation images it gets right (N,) bool."""
+
+    training: Training
+    variant: Variant
+    epochs: tuple[Epoch, ...]
+    right: npt.NDArray[np.bool_]
+
+
+def run(
+    classifiers: Sequence[str],
+    key: str,
+    values: str | None = None,
+    *,
+    most: int | None = None,
+    out: Path = Path("reports/sweep"),
+) -> list[Outcome]:
+    """Train each classifier once for each value, say each result, write tables and pictures below `out`.
+
+    `key` and `values` are those of `config.sweep`; without values, those of `sweep_plan.usual`, at most `most`.
+    Figures are those of validation. InputError, before anything trains, for a key, a value or a layer that
+    cannot be.
+    """
+    plans = [sweep_plan.plan(name, key, values, most=most) for name in classifiers]
+    sweep_plan.announce(plans)
+    watch = _Watch(total=sum(plan.epochs for plan in plans))
+    with alive(watch.line):
+        if plans[0].name == SEED:
+            sweep_plan.require_same_dataset(plans)
+            outcomes = _seeds(plans, out, watch)
+        else:
+            outcomes = [each for plan in plans for each in _values(plan, out, watch)]
+    return outcomes
+
+
+@dataclass
+class _Watch:
+    """How far a sweep is, by its epochs."""
+
+    total: int
+    done: int = 0
+    start: float = field(default_factory=time.monotonic)
+    now: str = "starting"
+
+    def begin(self, training: Training) -> None:
+        self.now = f"{training.name}: computing features"
+
+    def epoch(self, training: Training, number: int, epoch: Epoch) -> None:
+        self.done += 1
+        of = f"epoch {number} of {training.epochs}"
+        self.now = f"{training.name}: {of}, validation accuracy {epoch.val_accuracy:.1%}"
+
+    def line(self) -> str:
+        return f"{self.now}{self.left()}"
+
+    def left(self) -> str:
+        """Time left by the epochs so far; nothing before the first and after the last."""
+        if not self.done or self.done >= self.total:
+            return ""
+        each = (time.monotonic() - self.start) / self.done
+        return f"; about {duration(each * (self.total - self.done))} left"
+
+
+def _train(training: Training, watch: _Watch) -> Outcome:
+    """One training. Features are cached before its clock starts: they are computed once, for all sweeps."""
+    watch.begin(training)
+    before, number = watch.done, 0
+
+    def count(epoch: Epoch) -> None:
+        nonlocal number
+        number += 1
+        watch.epoch(training, number, epoch)
+
+    trial = phases.trial(training.recipe, count)
+    watch.done = before + training.epochs  # early stopping leaves some out
+    outcome = Outcome(training, _variant(training, trial), trial.epochs, trial.right)
+    say(_line(outcome) + watch.left())
+    return outcome
+
+
+def _variant(training: Training, trial: Trial) -> Variant:
+    entry, upper = training.recipe.entry, trial.upper
+    frozen = list(entry.phases.values())[-1].freeze != "none"
+    value_bytes = 1 if not frozen else 4 if entry.precision == "float32" else 2
+    views = entry.augmentation.views if entry.augmentation else 1
+    return Variant(
+        value=training.value,
+        accuracy=study_plots.measured(trial.accuracy, images=len(trial.right)),
+        epochs=len(trial.epochs),
+        trainable=sum(int(np.prod(each.shape)) for each in upper.trainable_weights),
+        feature_bytes=int(np.prod(upper.input_shape[1:])) * value_bytes,
+        renderings=training.epochs if views == "live" else min(int(views), training.epochs),
+        seconds=trial.seconds,
+    )
+
+
+def _line(outcome: Outcome) -> str:
+    accuracy, right = outcome.variant.accuracy, outcome.right
+    return (
+        f"{outcome.training.name}: validation accuracy {accuracy.value:.1%} ({right.sum()}/{len(right)}), "
+        f"95% interval {accuracy.low:.1%} to {accuracy.high:.1%}, trained in {duration(outcome.variant.seconds)}"
+    )
+
+
+def _values(plan: Plan, out: Path, watch: _Watch) -> list[Outcome]:
+    """Train one classifier with each value; its study, table and picture."""
+    folder, outcomes = out / f"{plan.classifier}-{plan.name}", list[Outcome]()
+    pictures = (folder / "sweep.png", folder / "sweep.csv")
+    with tracking.studying(_study(plan, pictures)) as children:
+        for training in plan.trainings:
+            outcomes.append(_train(training, watch))
+            children.append(_child(plan, outcomes[-1]))
+        table = [*_table(outcomes), "", *_verdict(outcomes)]
+        title = f"{plan.classifier}: {_best(outcomes).variant.accuracy.value:.1%} on validation at best"
+        note = weights_note(plan.trainings[0].recipe.weights["source"])
+        figure = study_plots.rated([each.variant for each in outcomes], title=title, key=plan.name, note=note)
+        _write(folder, outcomes, table, figure)
+    return outcomes
+
+
+def _seeds(plans: Sequence[Plan], out: Path, watch: _Watch) -> list[Outcome]:
+    """Train several classifiers with each seed; their learning curves in one picture, a study of each."""
+    folder = out / f"{'+'.join(plan.classifier for plan in plans)}-seed"
+    bands, outcomes, lines = list[Band](), list[Outcome](), list[str]()
+    for plan in plans:
+        with tracking.studying(_study(plan, (folder / "sweep.png",), varies=SEED)) as children:
+            trained = [_train(training, watch) for training in plan.trainings]
+            children += [_child(plan, each) for each in trained]
+            outcomes += trained
+            bands.append(_band(plan.classifier, trained))
+            lines.append(_course(bands[-1]))
+            notes = {weights_note(each.trainings[0].recipe.weights["source"]) for each in plans} - {""}
+            title = f"{plans[0].trainings[0].recipe.entry.dataset}: validation accuracy by epoch"
+            figure = study_plots.bands(bands, title=title, note="; ".join(sorted(notes)))
+            table = [*_table(outcomes, names=len(plans) > 1), "", *lines]
+            _write(folder, outcomes, table, figure, last=plan is plans[-1])
+    return outcomes
+
+
+def _band(name: str, outcomes: Sequence[Outcome]) -> Band:
+    courses = [[epoch.val_accuracy for epoch in each.epochs] for each in outcomes]
+    shortest = min(map(len, courses))  # early stopping may end some before others
+    return Band(name, np.array([course[:shortest] for course in courses]))
+
+
+def _course(band: Band) -> str:
+    """A classifier over its seeds, in a line."""
+    figures, half = band.lecture(), band.half_width[-1]
+    interval = "" if np.isnan(half) else f" ± {100 * half:.1f} points (95% interval of the mean)"
+    return (
+        f"{band.name}: validation accuracy {band.mean[-1]:.1%}{interval} over {len(band.accuracy)} seeds; "
+        f"start {figures['start']:.1%}, slope {100 * figures['slope']:.2f} points per epoch, "
+        f"asymptote {figures['asymptote']:.1%}"
+    )
+
+
+def _best(outcomes: Sequence[Outcome]) -> Outcome:
+    return max(outcomes, key=lambda each: each.variant.accuracy.value)
+
+
+def _verdict(outcomes: Sequence[Outcome]) -> list[str]:
+    """Which value is best; where another is not significantly worse and clearly cheaper, that one."""
+    best = _best(outcomes)
+    ties = [
+        (each, test.p)
+        for each in outcomes
+        if each is not best and (test := paired_tests.mcnemar(best.right, each.right)).p >= SIGNIFICANT
+    ]
+    value = best.variant.value
+    lines = [f"most accurate: {value}"]
+    if ties:
+        named = ", ".join(f"{each.variant.value} (p-value {p:.2g})" for each, p in ties)
+        lines.append(f"not significantly worse on {len(best.right)} validation images: {named}")
+    cheap = min([best, *(each for each, _ in ties)], key=lambda each: each.variant.seconds)
+    if cheap.variant.seconds < CHEAPER * best.variant.seconds:
+        times = f"{duration(cheap.variant.seconds)} instead of {duration(best.variant.seconds)}"
+        lines.append(
+            f"take {cheap.variant.value}: the difference to {value} is not significant, and it trains in {times}"
+        )
+    return lines
+
+
+def _table(outcomes: Sequence[Outcome], *, names: bool = False) -> list[str]:
+    rows = [
+        {
+            "classifier": each.training.recipe.name if names else "",
+            "value": each.variant.value,
+            "accuracy": f"{each.variant.accuracy.value:.1%}",
+            "95% interval": f"{each.variant.accuracy.low:.1%} to {each.variant.accuracy.high:.1%}",
+            "epochs": str(each.variant.epochs),
+            "trainable": f"{each.variant.trainable:,}",
+            "kB per image": f"{each.variant.feature_bytes / 1e3:,.0f}",
+            "renderings": str(each.variant.renderings),
+            "seconds": f"{each.variant.seconds:.1f}",
+        }
+        for each in outcomes
+    ]
+    numbers = frozenset({"accuracy", "epochs", "trainable", "kB per image", "renderings", "seconds"})
+    return list(aligned(rows, right=numbers))
+
+
+def _write(
+    folder: Path, outcomes: Sequence[Outcome], table: Sequence[str], figure: "Figure", *, last: bool = True
+) -> None:
+    """sweep.csv, sweep.json with each training's epochs, sweep.txt and sweep.png; the table is said too."""
+    rows = [each.variant for each in outcomes]
+    records = [
+        {
+            "classifier": each.training.recipe.name,
+            **row,
+            "course": [dataclasses.asdict(epoch) for epoch in each.epochs],
+        }
+        for each, row in zip(outcomes, tables.records(rows, of=Variant), strict=True)
+    ]
+    files.write_text(folder / "sweep.csv", tables.text(rows, of=Variant))
+    files.write_json(folder / "sweep.json", records)
+    files.write_text(folder / "sweep.txt", "\n".join(table) + "\n")
+    with files.writing(folder / "sweep.png") as temporary:
+        temporary.write_bytes(style.png(figure))
+    if last:
+        for line in ("", *table):
+            say(line)
+        say(f"Wrote {files.printable(folder)}/sweep.png, .txt, .csv and .json")
+
+
+def _study(plan: Plan, pictures: Sequence[Path], *, varies: str = "") -> Study:
+    """The sweep in MLflow: what its trainings share, by content; one key of the recipe may be what `varies`."""
+    inputs = plan.base
+    common = tracking.shared(
+        dataset=inputs.entry.dataset,
+        digest=inputs.manifest.digest,
+        weights=inputs.weights,
+        recipe={name: value for name, value in inputs.plain.items() if name != varies},
+    )
+    known = dvc_lock.data_hash(inputs.entry.dataset, classifier=inputs.name)
+    return Study(plan.name, inputs.name, common, pictures=tuple(map(str, pictures)), data_hash=known)
+
+
+def _child(plan: Plan, outcome: Outcome) -> Child:
+    """One training in MLflow: its recipe, epochs, validation accuracy and cost."""
+    row, last = outcome.variant, outcome.epochs[-1]
+    figures = {
+        **study_plots.flat("val_accuracy", row.accuracy),
+        "val_loss": last.val_loss,
+        "trainable": row.trainable,
+        "feature_bytes": row.feature_bytes,
+        "renderings": row.renderings,
+        "seconds": row.seconds,
+    }
+    courses = [dataclasses.asdict(epoch) for epoch in outcome.epochs]
+    return Child(f"{plan.name} {row.value}", outcome.training.recipe.plain, courses, figures)
