@@ -1,0 +1,83 @@
+"""Pretrained weights at hand: a file that is given, what Keras has downloaded, what it can download."""
+
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from frostline.config.backbones import TABLE
+from frostline.errors import InputError, first_line
+from frostline.files import printable
+
+KERAS_HOST = ("storage.googleapis.com", 443)  # where Keras downloads ImageNet weights from
+SECONDS = 3.0
+PREFERRED = "mobilenet"  # small, quick, and measured: README's table
+KERAS_FILE = "mobilenet_1_0_224_tf_no_top.h5"
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A backbone of the table with where its weights come from: `imagenet`, or a file (else None)."""
+
+    backbone: str
+    file: Path | None = None
+
+    @property
+    def source(self) -> str:
+        """As params.yaml names it."""
+        return self.file.name if self.file else "imagenet"
+
+
+def find(given: str | None) -> Pretrained | None:
+    """What `--weights` names: `imagenet`, `none` (None), or a file; without it, ImageNet's where they can be had.
+
+    InputError for a file that is missing or holds no known backbone's weights.
+    """
+    if given == "none":
+        return None
+    if given == "imagenet" or (given is None and (_downloaded() or _reachable())):
+        return Pretrained(PREFERRED)
+    return recognise(Path(given)) if given is not None else None
+
+
+def recognise(file: Path) -> Pretrained:
+    """The backbone whose number of parameters a weights file holds, without its classification layers."""
+    if not file.is_file():
+        raise InputError(f"{printable(file)} does not exist; --weights takes imagenet, none or a weights file")
+    try:
+        count = _count(file)
+    except (OSError, KeyError, RuntimeError) as error:
+        raise InputError(
+            f"{printable(file)} cannot be read as a Keras weights file ({first_line(error)}); "
+            "it is made by model.save_weights('NAME.weights.h5')"
+        ) from None
+    for name, row in TABLE.items():
+        if row.parameters == count:
+            return Pretrained(name, file)
+    raise InputError(
+        f"{printable(file)} holds {count:,} parameters, which no known backbone has without its classification "
+        "layers; `frostline net backbones` lists them"
+    )
+
+
+def _count(file: Path) -> int:
+    """The number of values in all arrays of an HDF5 file."""
+    import h5py
+
+    sizes: list[int] = []
+    with h5py.File(file, "r") as opened:
+        opened.visititems(lambda _, node: sizes.append(node.size) if isinstance(node, h5py.Dataset) else None)
+    return sum(sizes)
+
+
+def _downloaded() -> bool:
+    home = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")  # noqa: PTH111 - as Keras finds it
+    return (Path(home) / "models" / KERAS_FILE).is_file()
+
+
+def _reachable() -> bool:
+    try:
+        with socket.create_connection(KERAS_HOST, timeout=SECONDS):
+            return True
+    except OSError:
+        return False
