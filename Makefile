@@ -1,4 +1,4 @@
-# make demo   the whole pipeline on the sample, from one command
+# make demo   the whole pipeline on the sample, in a project of its own: demo/
 # make serve  MLflow, Prefect and a worker on this machine, with the schedules of prefect.yaml, until Ctrl-C
 # make test   the checks that every change must pass
 # make        this list
@@ -24,14 +24,13 @@ $(READY): requirements/dev.txt pyproject.toml
 	@touch $@
 
 demo: $(READY)
-	dvc pull --quiet --remote sample data.dvc
-	dvc repro
-	frostline registry sync
-	$(BIN)/python -m zipfile -e data/digits.zip .frostline/digits
-	frostline score .frostline/digits --model digits-vgg19 --out scores.parquet
-	@echo; cat reports/comparison/comparison.txt
-	@echo; echo "look: plots/digits-vgg19/*.png, reports/comparison/comparison.png, scores.parquet"
-	@echo "next: source $(BIN)/activate, then docs/guide.md with your own photos"
+	@[ -e demo ] || frostline init demo --sample
+	cd demo && frostline lock && dvc repro && frostline registry sync
+	cd demo && python -m zipfile -e data/digits.zip .frostline/digits
+	cd demo && frostline score .frostline/digits --model digits-vgg19 --out scores.parquet
+	@echo; cat demo/reports/comparison/comparison.txt
+	@echo; echo "look: demo/plots/digits-vgg19/*.png, demo/reports/comparison/report.html, demo/scores.parquet"
+	@echo "next: source $(BIN)/activate, then your own photos: frostline init NAME --data PHOTOS"
 
 serve: $(READY)
 	@exec frostline serve
@@ -57,4 +56,4 @@ lock: $(READY)
 	@requirements/lock
 
 clean:
-	rm -rf $(VENV) .frostline artifacts metrics plots reports
+	rm -rf $(VENV) demo .frostline artifacts metrics plots reports

@@ -240,7 +240,7 @@ def test_a_missing_package_is_an_instruction(tmp_path: Path, arguments: list[str
         "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
         "sys.meta_path.insert(0, Absent())\n"
     )
-    code_file.write(code_file.installed(), tmp_path / "code.yaml")
+    code_file.write(code_file.installed(), {}, tmp_path / "code.yaml")
     done = subprocess.run(
         [FROSTLINE, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT / "src")])},

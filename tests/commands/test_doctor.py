@@ -19,7 +19,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with data, valid params and the versions of this environment."""
     for name in ("params.yaml", "dvc.yaml"):
         shutil.copy(ROOT / name, tmp_path / name)
-    code_file.write(code_file.installed(), tmp_path / "code.yaml")
+    code_file.write(code_file.installed(), {}, tmp_path / "code.yaml")
     folder(tmp_path / "data", {"a/1.png": encoded(1)})
     monkeypatch.chdir(tmp_path)
     for name in ("MLFLOW_TRACKING_URI", "PREFECT_API_URL"):

@@ -41,7 +41,7 @@ def copied(root: Path) -> Path:
         if source.is_file() and name not in {"dvc.lock", "data.dvc"} and not name.startswith(".dvc/sample"):
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, root / name)
-    code_file.write(code_file.installed(), root / "code.yaml")
+    code_file.write(code_file.installed(), {}, root / "code.yaml")
     return root
 
 

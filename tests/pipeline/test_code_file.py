@@ -17,7 +17,7 @@ SECTION = {"code": "a" * 64, "packages": {"numpy": "2.4.6", "pillow": "13.0.0"}}
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a code.yaml for what is installed."""
     monkeypatch.chdir(tmp_path)
-    code_file.write(code_file.installed())
+    code_file.write(code_file.installed(), {})
     return tmp_path
 
 
@@ -34,7 +34,7 @@ def test_what_was_written_is_accepted(here: Path) -> None:
 def test_other_code_is_refused() -> None:
     """Only the stage whose section differs; the way out is named."""
     sections = code_file.installed()
-    code_file.write({**sections, "train": {**sections["train"], "code": "0" * 64}})
+    code_file.write({**sections, "train": {**sections["train"], "code": "0" * 64}}, {})
     with pytest.raises(InputError, match=r"train: code\.yaml .*code changed.*frostline lock"):
         code_file.require("train")
     code_file.require("evaluate")
@@ -92,4 +92,4 @@ SECTIONS = st.dictionaries(
 @given(SECTIONS)
 def test_text_reads_back(sections: dict[str, dict[str, object]]) -> None:
     """No version becomes a number, no digest loses its zeros."""
-    assert YAML(typ="safe", pure=True).load(code_file.text(sections)) == sections
+    assert YAML(typ="safe", pure=True).load(code_file.text(sections, {})) == sections

@@ -177,7 +177,7 @@ on_cluster = click.option(
 )
 
 
-def stage(name: str, *args: Any, **kwargs: Any) -> None:
+def stage(name: str, /, *args: Any, **kwargs: Any) -> None:
     """Run what DVC tracks the outputs of: only by the code and packages that code.yaml names."""
     with _packages(name):
         import_module("frostline.pipeline.code_file").require(name)
@@ -185,7 +185,7 @@ def stage(name: str, *args: Any, **kwargs: Any) -> None:
         _print(import_module(f"frostline.stages.{name}").run(*args, **given))
 
 
-def run(name: str, *args: Any, work: Any = "run", **kwargs: Any) -> None:
+def run(name: str, /, *args: Any, work: Any = "run", **kwargs: Any) -> None:
     """Call a function of a module in `commands` and print what it returns; `--help` imports none of it.
 
     An option that was not given is not passed on: the function's own default holds.

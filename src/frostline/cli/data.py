@@ -6,7 +6,20 @@ import click
 
 from frostline.cli.app import Given, command, group, option, run
 
-data = group("data", "Datasets: the sample, and what changed between two revisions.")
+data = group(
+    "data", "Datasets: another one for this project, the sample, what changed between two revisions."
+)
+
+
+@command("frostline data add ~/photos/birds", of=data)
+@click.argument("photos", type=Given())
+@click.option("--name", help="The dataset's name; else that of the folder.")
+@click.option(
+    "--weights", "pretrained", metavar="FILE|imagenet", help="Pretrained weights, instead of this project's."
+)
+def add(photos: Path, **options: str | None) -> None:
+    """Add PHOTOS to this project: a dataset of their own, and a classifier on it."""
+    run("data_add", photos, **options)
 
 
 @command("frostline data sample", of=data)

@@ -1,18 +1,48 @@
 """Commands about the project as a whole: its recipe, its state, its servers."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from frostline.cli.app import Given, command, run
+from frostline.cli.app import command, run
 
 
-@command("frostline use recipes/intel.yaml --data ~/photos/intel")
-@click.argument("recipe", type=Given())
-@click.option("--data", required=True, type=Given(), help="Your folder or archive of photos.")
-def use(recipe: Path, data: Path) -> None:
-    """Put RECIPE in place as params.yaml and link your photos under data/."""
-    run("use", recipe, data=data)
+@command("frostline init flowers --data ~/photos/flowers", at_root=False)
+@click.argument("name", type=click.Path(path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path), help="Your folder or archive of labelled photos.")
+@click.option(
+    "--weights",
+    "pretrained",
+    metavar="FILE|imagenet|none",
+    help="Pretrained weights, instead of those at hand.",
+)
+@click.option("--compare-cnn", is_flag=True, help="Train a plain CNN beside the frozen backbone, to compare.")
+@click.option(
+    "--recipe",
+    "template",
+    metavar="NAME|FILE",
+    help="A recipe instead of one that fits: cats_dogs, intel, a file.",
+)
+@click.option(
+    "--sample", "from_sample", is_flag=True, help="Handwritten digits instead of photos, to try it."
+)
+def init(name: Path, **options: Any) -> None:
+    """Make the project NAME from your photos: a recipe that fits them, under git and DVC.
+
+    The photos: one folder a class, with or without split folders, or a table of labels; an archive of them.
+    """
+    run("init", name, **options)
+
+
+@command("frostline lock")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 where something would be written.")
+def lock(check: bool) -> None:
+    """Bring this project to the installed version: params.yaml, code.yaml, dvc.yaml, flows.
+
+    After an upgrade: pip install -U 'frostline[train]' && frostline lock && dvc repro
+    """
+    run("lock", check=check)
 
 
 @command("frostline doctor")

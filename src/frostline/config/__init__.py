@@ -4,7 +4,7 @@
 dotted path, as DVC's `-S` writes it.
 """
 
-from frostline.config.reading import entry, load, parse, read
+from frostline.config.reading import entry, load, parse, plain, read, text
 from frostline.config.schema import (
     BACKBONES,
     OPTIMIZERS,
@@ -54,5 +54,7 @@ __all__ = [
     "entry",
     "load",
     "parse",
+    "plain",
     "read",
+    "text",
 ]

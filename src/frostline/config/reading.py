@@ -24,17 +24,30 @@ def load(path: Path = PARAMS) -> Params:
 
 def read(path: Path) -> Any:
     """The plain values of a YAML file, read as DVC reads them; duplicate keys are refused."""
+    return plain(text(path), source=str(path))
+
+
+def text(path: Path = PARAMS) -> str:
+    """The file's text; InputError where it cannot be had."""
     try:
-        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InputError(f"{path} is missing; run this in the project's root") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not valid YAML: {first_line(error)}") from None
+
+
+def plain(text: str, *, source: str = PARAMS.name) -> Any:
+    """The values of a YAML text."""
+    try:
+        return YAML(typ="safe", pure=True).load(text)
     except RecursionError:
-        raise InputError(f"{path}: not valid YAML: nested too deeply") from None
-    except (YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a date that is none
+        raise InputError(f"{source}: not valid YAML: nested too deeply") from None
+    except (YAMLError, ValueError) as error:  # ValueError: a date that is none
         line = getattr(getattr(error, "problem_mark", None), "line", None)
-        where = f"{path}, line {line + 1}" if line is not None else str(path)
+        where = f"{source}, line {line + 1}" if line is not None else source
         problem = getattr(error, "problem", None) or first_line(error)
         raise InputError(f"{where}: not valid YAML: {problem}") from None
 

@@ -19,7 +19,8 @@ CODE = Path("code.yaml")
 STAGES = ("weights", "preprocess", "train", "evaluate", "export", "compare")
 HEADER = """\
 # What results depend on beside data and parameters: for each stage a digest of the code that it can reach and the
-# versions of the packages that compute in it. Written by `frostline lock`; commit it, do not edit it.
+# versions of the packages that compute in it; last, the files that frostline itself wrote, so that it knows which
+# of them somebody edited. Written by `frostline lock`; commit it, do not edit it.
 """
 
 Sections = Mapping[str, Mapping[str, Any]]  # stage → {"code": 64 hex digits, "packages": {name: version}}
@@ -39,19 +40,21 @@ def read(path: Path = CODE) -> dict[str, Any]:
     return sections if isinstance(sections, dict) else {}
 
 
-def text(sections: Sections) -> str:
-    """The file's one text: the same sections, the same bytes."""
+def text(sections: Sections, written: Mapping[str, str]) -> str:
+    """The file's one text: the same sections, the same bytes; `written` are files of the project by SHA-256."""
     lines = []
     for name, section in sections.items():
         packages = [f'    {package}: "{version}"' for package, version in section["packages"].items()]
         lines += [f"{name}:", f'  code: "{section["code"]}"']
         lines += ["  packages:", *packages] if packages else ["  packages: {}"]
+    if written:
+        lines += ["files:", *(f'  {path}: "{digest}"' for path, digest in written.items())]
     return HEADER + "\n".join(lines) + "\n"
 
 
-def write(sections: Sections, path: Path = CODE) -> None:
+def write(sections: Sections, written: Mapping[str, str], path: Path = CODE) -> None:
     """Write the file, whole or not at all."""
-    files.write_text(path, text(sections))
+    files.write_text(path, text(sections, written))
 
 
 def require(stage: str, path: Path = CODE) -> None:

@@ -30,14 +30,16 @@ class RemoteError(FrostlineError):
     """A remote, of DVC or of git, did not do what was asked: trying again may help."""
 
 
-def run(*command: str, check: bool = True, settings: Mapping[str, str] | None = None) -> str:
+def run(
+    *command: str, check: bool = True, settings: Mapping[str, str] | None = None, folder: Path | None = None
+) -> str:
     """What a program prints; FrostlineError with the last line of its complaint where it fails.
 
-    `settings` go before what the environment says.
+    `settings` go before what the environment says; it runs in `folder`, or here.
     """
     done = subprocess.run(
         [program(command[0]), *command[1:]], capture_output=True, text=True, check=False,
-        env={**environment(), **(settings or {})},
+        env={**environment(), **(settings or {})}, cwd=folder,
     )  # fmt: skip
     if check and done.returncode:
         raise FrostlineError(f"`{shlex.join(command)}` failed: {_reason(done.stderr)}")

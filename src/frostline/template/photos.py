@@ -46,7 +46,9 @@ class Photos:
 def look(path: Path) -> Photos:
     """Read what there is; InputError where it is no dataset of two or more classes."""
     if not path.exists():
-        raise InputError(f"{printable(path)} does not exist; name the folder or archive that holds your photos")
+        raise InputError(
+            f"{printable(path)} does not exist; name the folder or archive that holds your photos"
+        )
     other: list[str] = []
     if path.is_dir():
         for _ in walk_images(path, other=other.append):
@@ -84,7 +86,11 @@ def _side(source: ImageSource) -> int:
 def ending(path: Path) -> str:
     """The ending of an archive, "" of a folder."""
     name = path.name.lower()
-    return next((each for each in ARCHIVES if name.endswith(each)), path.suffix.lower()) if path.is_file() else ""
+    return (
+        next((each for each in ARCHIVES if name.endswith(each)), path.suffix.lower())
+        if path.is_file()
+        else ""
+    )
 
 
 def link(source: Path, target: Path) -> None:

@@ -33,7 +33,8 @@ def margin(images: int) -> tuple[float, float]:
     Both are right or wrong on the same images but for 6% of them, which is what two good heads were seen to do.
     """
     chances = {
-        each: power(max(images, 1), discordant=DISCORDANT, difference=0.0, margin=each, level=LEVEL) for each in MARGINS
+        each: power(max(images, 1), discordant=DISCORDANT, difference=0.0, margin=each, level=LEVEL)
+        for each in MARGINS
     }
     fitting = next((each for each in MARGINS if chances[each] >= POWER), MARGINS[-1])
     return fitting, chances[fitting]
@@ -65,9 +66,12 @@ def weights_entries(weights: Pretrained | None, *, cnn: bool) -> str:
 def dataset_entry(name: str, photos: Photos, *, path: str) -> str:
     """The entry below `datasets:`."""
     policies = "\n".join(
-        f"      {finding}: {'quarantine' if finding in QUARANTINED else 'keep'}" for finding in Audit.model_fields
+        f"      {finding}: {'quarantine' if finding in QUARANTINED else 'keep'}"
+        for finding in Audit.model_fields
     )
-    return DATASET.format(name=name, photos=_counted(photos), path=path, given=_given(photos), policies=policies)
+    return DATASET.format(
+        name=name, photos=_counted(photos), path=path, given=_given(photos), policies=policies
+    )
 
 
 def _counted(photos: Photos) -> str:
@@ -82,7 +86,11 @@ def _given(photos: Photos) -> str:
         return "The folders give no splits: these shares are drawn from the seed, by content."
     listed = ", ".join(f"{name} {count:,}" for name, count in given.items())
     missing = [name for name in SHARES if name not in given]
-    drawn = f" {' and '.join(missing)}: drawn from train by these shares." if missing else " The shares are not used."
+    drawn = (
+        f" {' and '.join(missing)}: drawn from train by these shares."
+        if missing
+        else " The shares are not used."
+    )
     return f"Given: {listed}.{drawn}"
 
 
@@ -150,9 +158,8 @@ def names(text: str) -> Iterator[str]:
 AUGMENTED = 4000  # training photos below which a network from scratch learns from altered ones too
 
 HEAD = """\
-# Everything a run depends on, on one page. No key is optional, no key has a hidden default; what each means:
-# https://frostline.readthedocs.io/reference/params. Try another value without editing:
-#   dvc exp run -S KEY=VALUE, or `frostline sweep`.
+# Everything a run depends on, on one page. No key is optional, no key has a hidden default.
+# Try another value without editing: dvc exp run -S KEY=VALUE, or `frostline sweep CLASSIFIER KEY VALUES`.
 
 seed: 7
 """

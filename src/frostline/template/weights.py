@@ -2,12 +2,15 @@
 
 import os
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from frostline.config import Weights
 from frostline.config.backbones import TABLE
 from frostline.errors import InputError, first_line
 from frostline.files import printable
+from frostline.paths import PRETRAINED
 
 KERAS_HOST = ("storage.googleapis.com", 443)  # where Keras downloads ImageNet weights from
 SECONDS = 3.0
@@ -43,7 +46,9 @@ def find(given: str | None) -> Pretrained | None:
 def recognise(file: Path) -> Pretrained:
     """The backbone whose number of parameters a weights file holds, without its classification layers."""
     if not file.is_file():
-        raise InputError(f"{printable(file)} does not exist; --weights takes imagenet, none or a weights file")
+        raise InputError(
+            f"{printable(file)} does not exist; --weights takes imagenet, none or a weights file"
+        )
     try:
         count = _count(file)
     except (OSError, KeyError, RuntimeError) as error:
@@ -81,3 +86,13 @@ def _reachable() -> bool:
             return True
     except OSError:
         return False
+
+
+def named(entries: Mapping[str, Weights]) -> Pretrained | None:
+    """The backbone that a project uses already, the first that is no smoke test; None where there is none."""
+    for entry in entries.values():
+        if entry.backbone and entry.source not in ("random", "scratch"):
+            return Pretrained(
+                entry.backbone, None if entry.source == "imagenet" else PRETRAINED / entry.source
+            )
+    return None
