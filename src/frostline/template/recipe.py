@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from frostline.config.backbones import TABLE
 from frostline.config.schema import Audit
-from frostline.evaluation.noninferiority import power
+from frostline.evaluation.paired_tests import power
 from frostline.template.photos import Photos
 from frostline.template.weights import Pretrained
 
