@@ -10,7 +10,7 @@ import pytest
 from frostline.datasets.source import open_source
 from frostline.errors import FrostlineError
 from frostline.features.ray_actors import Actor
-from frostline.features.ray_cluster import Cluster, Node, Pool
+from frostline.features.ray_cluster import ActorPool, Cluster, Node
 from frostline.runtime.sessions import open_session
 from frostline.scoring import ray
 from frostline.scoring.local import Folder
@@ -42,7 +42,7 @@ def test_a_network_travels_closed() -> None:
 def test_who_did_how_much() -> None:
     """Each actor is named once, when it opened its network; the summary names the busiest eight."""
     lines: list[str] = []
-    work = RayWorkers(Cluster("head:6379", (Node(10, 0),)), Pool(10, 1, 0), lines.append)
+    work = RayWorkers(Cluster("head:6379", (Node(10, 0),)), ActorPool(10, 1, 0), lines.append)
     about = (("used", "CPUExecutionProvider"), ("precision", "float32"))
     for process in range(10):
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""What runs elsewhere in a cluster: the chunks' queue, the reader of it, and the actors that work on them."""
+"""What runs in other processes of a cluster: the chunks' queue, the reader of it, and the actors that work on them."""
 
 import asyncio
 import os
@@ -6,11 +6,13 @@ import pickle
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import frostline
+from frostline import files
 from frostline.errors import FrostlineError
 from frostline.features.executor import Block
 from frostline.features.local import stream
@@ -18,7 +20,18 @@ from frostline.images import DECODE_VERSION
 
 # Of the one-row tables that Ray Data moves: a pickled chunk, or what became of a piece of it.
 COLUMN = "content"
-HOUSE = f"frostline {frostline.__version__} with {DECODE_VERSION}"
+
+
+def installed() -> str:
+    """What decides a row in this process: the code of this package, byte by byte, and the decoder.
+
+    A version alone would not do: two machines may have other code under the same one.
+    """
+    package = Path(frostline.__file__).parent
+    code = files.digest(
+        {str(path.relative_to(package)): files.sha256_file(path) for path in package.rglob("*.py")}
+    )
+    return f"frostline {frostline.__version__} (code {code[:12]}, {DECODE_VERSION})"
 
 
 @dataclass(frozen=True)
@@ -100,10 +113,11 @@ def pull(_: dict[str, Any], feed: Any) -> Iterator[dict[str, Any]]:
 class Worker:
     """The local engine on one chunk after another, with a network that stays open between them."""
 
-    def __init__(self, *, work: Any, batch_size: int, workers: int, house: str) -> None:
-        """`work` is where decoder, network and measure lie in Ray's store; `house` the driver's versions."""
+    def __init__(self, *, work: Any, batch_size: int, workers: int, driver: str) -> None:
+        """`work` is where decoder, network and measure lie in Ray's store; `driver` what the driver has
+        installed."""
         # Nothing that can fail: Ray would start such an actor again and again.
-        self._work, self._batch_size, self._workers, self._house = work, batch_size, workers, house
+        self._work, self._batch_size, self._workers, self._driver = work, batch_size, workers, driver
         self._opened: tuple[Any, Any, Any] | None = None
 
     def __call__(self, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -130,9 +144,9 @@ class Worker:
     def _network(self) -> tuple[Any, Any, Any]:
         import ray
 
-        if self._house != HOUSE:
+        if self._opened is None and self._driver != (here := installed()):
             raise FrostlineError(
-                f"{platform.node()} has {HOUSE}, this job {self._house}; install the same on every machine"
+                f"{platform.node()} has {here}, this job {self._driver}; install the same on every machine"
             )
         if self._opened is None:
             self._opened = ray.get(self._work)

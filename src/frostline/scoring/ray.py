@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from frostline.errors import FrostlineError
-from frostline.features import ray_cluster
+from frostline.features import ray_cluster, ray_stream
 from frostline.features.executor import Block, Decode, Item, Measure
 from frostline.features.ray_actors import Actor
-from frostline.features.ray_cluster import Cluster, Pool
+from frostline.features.ray_cluster import ActorPool, Cluster
 from frostline.runtime.contract import FEATURES
 from frostline.runtime.foreign_models import Foreign
 from frostline.runtime.sessions import Session, open_session
@@ -71,7 +71,7 @@ class RayWorkers:
     """A joined cluster with its pool of actors, and how many images each of them has finished."""
 
     cluster: Cluster
-    pool: Pool
+    pool: ActorPool
     tell: Callable[[str], None]
     finished: Counter[tuple[int, str]] = field(default_factory=Counter)  # by process and machine
     about: dict[tuple[int, str], dict[str, str]] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class RayWorkers:
         measure: Measure | None = None,
     ) -> Generator[Block, None, None]:
         """Blocks of the items, as the local engine gives them."""
-        return ray_cluster.stream(
+        return ray_stream.stream(
             items,
             decode=decode,
             network=_lazy_session(plan, batch_size, threads=None if self.pool.gpus else self.pool.cpus),

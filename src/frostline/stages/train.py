@@ -10,7 +10,7 @@ import numpy as np
 
 from frostline import files, paths
 from frostline.evaluation import explanations, history, predictions
-from frostline.features import backends, executors
+from frostline.features import backends, ray_stream
 from frostline.features.cut_model import CutModel
 from frostline.models.network import Network, remarks
 from frostline.pipeline import code_digest
@@ -34,7 +34,7 @@ def run(name: str, *, live: Live, engine: str = "local", ray_address: str | None
     the one at `ray_address` or one of this machine's own, decode images and send them through the trunk; what
     is above it trains here.
     """
-    with executors.join(engine, ray_address) as executor:
+    with ray_stream.open_executor(engine, ray_address) as executor:
         _train(recipe.read(name, executor=executor), live)
 
 
