@@ -8,11 +8,29 @@ from importlib import import_module
 
 # Where each name lives. Texts, not imports: what a stage's code is does not depend on this list.
 _HOMES = {
+    "Explanation": "scoring.explanation",
     "FrostlineError": "errors",
     "InputError": "errors",
+    "Model": "scoring.model",
+    "ScoreJob": "scoring.score",
+    "Scores": "scoring.scores",
+    "Table": "table",
+    "open_model": "scoring.model",
+    "score": "scoring.score",
 }
 
-__all__ = ["FrostlineError", "InputError", "__version__"]
+__all__ = [
+    "Explanation",
+    "FrostlineError",
+    "InputError",
+    "Model",
+    "ScoreJob",
+    "Scores",
+    "Table",
+    "__version__",
+    "open_model",
+    "score",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -1,0 +1,111 @@
+"""Images as Python code has them: paths, arrays of pixels, bytes of files, alone or several of them."""
+
+import functools
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from frostline.datasets.archives import check_size
+from frostline.errors import InputError
+from frostline.features.executor import Item
+from frostline.files import printable
+from frostline.scoring import local, remote, sources
+from frostline.scoring.local import Local
+from frostline.scoring.sources import Source
+
+Pixels = npt.NDArray[np.uint8]
+Image = str | os.PathLike[str] | bytes | Pixels
+Images = Image | Sequence[Image] | Iterable[Image] | npt.NDArray[Any]
+
+_MANY = (".zip", ".tar", ".tar.gz", ".tgz")
+_RULE = (
+    "give (H, W, 3) uint8 RGB, or (N, H, W, 3) for several: repeat a grey image's one channel three times, and "
+    "lay an image with transparency over a background; or give the path of the file"
+)
+
+
+def open_given(images: Images) -> Source:
+    """Images in the order given; a row's name is the path as it was given, else its number from 0.
+
+    A path alone may be whatever `frostline score` takes: a folder, an archive, an image, a pattern or an
+    address. Of several, a folder or an archive stands for all images in it, and every other path is one row,
+    readable or not. Bytes are an image file's content. InputError for anything else.
+    """
+    if isinstance(images, str | os.PathLike):
+        word = os.fspath(images)
+        if word == "-":
+            raise InputError("'-' is standard input, on the command line alone; give a list of paths")
+        return sources.open_images([word])
+    if isinstance(images, bytes | bytearray | memoryview):
+        return Several([images])
+    if isinstance(images, np.ndarray) and images.ndim == 3:
+        return Several([images])
+    if isinstance(images, np.ndarray) and images.dtype.kind not in "OSU":
+        _require_pixels(images, sides=4)
+    if not isinstance(images, Iterable) or isinstance(images, dict):
+        raise InputError(f"images are {type(images).__name__}; give paths, arrays or a folder")
+    return Several(list(images))
+
+
+class Several(Local):
+    """Images one by one, as a source; all are checked before the first is read."""
+
+    def __init__(self, images: Sequence[Any]) -> None:
+        self.where = f"{len(images)} images given"
+        self._opened: list[Source] = []
+        self._items = [self._made(number, image) for number, image in enumerate(images)]
+
+    def items(self) -> Iterator[Item]:
+        """Every image, in order."""
+        for made in self._items:
+            yield from made()
+
+    def close(self) -> None:
+        """Release the archives among them."""
+        for each in self._opened:
+            each.close()
+
+    def _made(self, number: int, image: Any) -> Callable[[], Iterator[Item]]:
+        if isinstance(image, str | os.PathLike):
+            return self._path(os.fspath(image))
+        if isinstance(image, bytes | bytearray | memoryview):
+            return functools.partial(iter, [Item(str(number), functools.partial(_content, image))])
+        if isinstance(image, np.ndarray):
+            _require_pixels(image, sides=3)
+            return functools.partial(iter, [Item(str(number), functools.partial(as_file, image))])
+        raise InputError(f"image {number} is {type(image).__name__}; {_RULE}")
+
+    def _path(self, word: str) -> Callable[[], Iterator[Item]]:
+        if remote.is_address(word):
+            return functools.partial(iter, [remote.item(word)])
+        path = Path(word)
+        if not (path.is_dir() or (path.is_file() and word.lower().endswith(_MANY))):
+            return functools.partial(iter, [local.item(printable(word), path)])
+        source = sources.open_images([word])
+        self._opened.append(source)
+        return sources.Several([source]).items
+
+
+def _content(content: bytes | bytearray | memoryview) -> bytes:
+    check_size(len(content))
+    return bytes(content)
+
+
+def _require_pixels(image: npt.NDArray[Any], *, sides: int) -> None:
+    """InputError for an array that is no RGB image of 8 bits."""
+    right = image.ndim == sides and image.shape[-1] == 3 and image.dtype == np.uint8 and image.size
+    if not right:
+        raise InputError(f"an array of shape {image.shape} and {image.dtype}; {_RULE}")
+
+
+def as_file(pixels: Pixels) -> bytes:
+    """(H, W, 3) uint8 as the bytes of a PPM file: pixel for pixel what the decoder gets back from it.
+
+    So an array meets the very resizer that a file's pixels meet.
+    """
+    height, width, _ = pixels.shape
+    return b"P6 %d %d 255\n" % (width, height) + np.ascontiguousarray(pixels).tobytes()
