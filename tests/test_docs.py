@@ -127,7 +127,7 @@ def test_commands_parse(page: Path, program: str) -> None:
         ("frostline", "score photos --model m --out s.csv", ""),
         ("frostline", "scores photos", "no command scores"),
         ("frostline", "score photos --model m --out s.csv --gpu", "No such option"),
-        ("frostline", "score photos --model m", "Missing option '--out'"),
+        ("frostline", "score photos", "Missing option '--model'"),
         ("frostline", "score photos --model m --out s.csv --device tpu", "Invalid value for '--device'"),
         ("dvc", "exp run --temp -S a.b=1", ""),
         ("dvc", "experiment go", "dvc experiment go"),

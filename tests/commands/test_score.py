@@ -60,6 +60,57 @@ def run(source: Path, network: Path | str, out: Path, **changes: Any) -> list[di
     return list(pq.read_table(out).to_pylist()) if out.suffix == ".parquet" else []
 
 
+def test_photos_alone_need_no_file(tmp_path: Path, network: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Image files without an output are answered on the screen, as their rows would be; nothing is written."""
+    root = folder(tmp_path / "photos", PHOTOS | BAD)
+    before = sorted(tmp_path.rglob("*"))
+    photos = [str(root / name) for name in ("a/1.jpeg", "b/0.png")]
+    score.run(photos, model=str(network), device="cpu", top_k=2)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if not line.startswith(" ")][:2] == photos
+    session = open_session(network, device="cpu")
+    pixels = images.decode(PHOTOS["a/1.jpeg"], height=20, width=28, resize="squash")
+    probs = session.run(pixels[None])["probs"][0]
+    best = int(probs.argmax())
+    assert lines[1] == f"  {probs[best]:6.1%}  {CLASSES[best]}"
+    with pytest.raises(FrostlineError, match="1 of 2 images could not be read"):
+        score.run([photos[0], str(root / "a/empty.jpg")], model=str(network), device="cpu")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "options", "named"),
+    [
+        (["photos"], {}, "photos is not an image file: say where its rows go, such as --out"),
+        (["photos/b/0.png", "photos"], {}, "--out"),
+        (["photos/b/0.png"], {"drift": True}, "name --out"),
+        (["photos/b/0.png"], {"resume": True}, "name --out"),
+        ([""], {}, "empty"),
+        (["photos", ""], {"out": Path("s.csv")}, "empty"),
+    ],
+)
+def test_what_needs_a_file(
+    words: list[str], options: dict[str, Any], named: str, tmp_path: Path, network: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Anything else than image files is refused without an output; an unset variable of a shell always."""
+    folder(tmp_path / "photos", PHOTOS)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=named):
+        score.run(words, model=str(network), **options)
+
+
+def test_files_that_cannot_be_read_are_named(
+    tmp_path: Path, network: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first few with their reasons, and how many there are."""
+    more = {f"z/{number}.png": b"" for number in range(4)}
+    run(folder(tmp_path / "photos", PHOTOS | BAD | more), network, tmp_path / "scores.parquet")
+    said = capsys.readouterr().out
+    assert "could not be read: 7\n  a/empty.jpg: " in said
+    assert "  and 2 more, with status error in their rows" in said
+
+
 def test_every_row_is_the_model_s_own_answer(tmp_path: Path, network: Path) -> None:
     """Each row equals decoding that file and running the model on it alone, by hand."""
     rows = run(folder(tmp_path / "photos", PHOTOS), network, tmp_path / "scores.parquet")

@@ -12,17 +12,19 @@ OPTIONS = "scoring.plan.Options"
 
 @command("frostline score data/digits.zip --model digits-vgg19 --out scores.parquet", at_root=False)
 @click.argument("source", nargs=-1, type=click.Path())
-@click.option("--list", "listed", multiple=True, type=click.Path(), help="A file of paths, one a line.")
+@click.option("--list", "listed", multiple=True, type=click.Path(), help="A file with one path per line.")
 @click.option("--model", required=True, help="A model.onnx, a classifier's name, or models:/NAME@champion.")
 @click.option(
-    "--out", required=True, type=click.Path(path_type=Path), help="A .parquet, .jsonl or .csv file."
+    "--out",
+    type=click.Path(path_type=Path),
+    help="A .parquet, .jsonl or .csv file; image files alone need none, and their top classes are printed.",
 )
 @click.option("--resume", is_flag=True, help="Go on where an interrupted job ended.")
 @option(
     "--device",
     source=OPTIONS,
     type=click.Choice(["auto", "cpu", "openvino", "cuda", "tensorrt"]),
-    help="Where the network runs: there or nowhere; auto says what it took and why.",
+    help="Where the network runs; auto says what it chose and why, any other runs there or not at all.",
 )
 @option(
     "--precision",
@@ -39,12 +41,12 @@ OPTIONS = "scoring.plan.Options"
     "--min-confidence",
     source=OPTIONS,
     type=click.FloatRange(0, 1),
-    help="No label where the best probability is lower.",
+    help="Give no label where the best probability is lower.",
 )
 @click.option(
     "--contract",
     type=click.Path(path_type=Path),
-    help="A JSON file that describes a model of other origin.",
+    help="A JSON file that describes a model that frostline did not export.",
 )
 @click.option("--features", is_flag=True, help="Add the features at the frost line to each row.")
 @click.option(
@@ -60,17 +62,17 @@ OPTIONS = "scoring.plan.Options"
 @click.option(
     "--drift-limit",
     type=click.FloatRange(0, min_open=True),
-    help="One limit for all indices of drift, instead of params.yaml's.",
+    help="One limit for every drift index, instead of those of params.yaml.",
 )
 @option(
     "--engine",
     source=OPTIONS,
     type=click.Choice(["local", "ray"]),
-    help="Who works: this process, or actors on a Ray cluster (extra `ray`).",
+    help="What computes: this process, or actors on a Ray cluster (extra `ray`).",
 )
 @on_cluster
 def score(source: tuple[str, ...], listed: tuple[str, ...], **options: Any) -> None:
-    """Score every image in SOURCE: one row per file.
+    """Score every image in SOURCE: one row per file, or, for image files without --out, their top classes.
 
     SOURCE is a folder, an archive, an image, a pattern in quotes, an address such as s3://bucket/photos,
     @FILE for a file of paths, or - for paths on standard input; several are scored one after the other.

@@ -154,7 +154,7 @@ def lines(done: Job) -> list[str]:
     counts, out = done.merged.counts, printable(done.plan.out)
     if not counts.scored:
         raise FrostlineError(
-            f"none of {done.merged.rows} images could be scored (first: {counts.first_error}); "
+            f"none of {done.merged.rows} images could be scored (first: {counts.errors[0]}); "
             f"{out} has a row with the reason for each"
         )
     text = [f"{_counted(done)}: {done.rate:g} images/s on {done.where}"]
@@ -164,7 +164,7 @@ def lines(done: Job) -> list[str]:
         text.append(f"features: {done.cache.reused} from the cache, {done.cache.computed} computed")
     if done.resumed:
         text.append(f"resumed: {done.resumed} rows already done")
-    text += labels(counts)
+    text += labels(counts) + unreadable(counts)
     text.append(f"Wrote {out} (one row per image) and {printable(output_paths.job_file(done.plan.out))}")
     note = done.plan.session.contract.note
     return [*text, note] if note else text
@@ -175,6 +175,16 @@ def _counted(done: Job) -> str:
     abstained = f", {counts.abstained} abstained (confidence below {least:g})" if counts.abstained else ""
     unreadable = f", {counts.unreadable} unreadable" if counts.unreadable else ""
     return f"{counts.scored} images scored{abstained}{unreadable}{skipped_files(done.skipped)}"
+
+
+def unreadable(counts: ScoreCounts) -> list[str]:
+    """Which files could not be read, the first by name; nothing where all could."""
+    if not counts.unreadable:
+        return []
+    text = [f"could not be read: {counts.unreadable}", *(f"  {error}" for error in counts.errors)]
+    if counts.unreadable > len(counts.errors):
+        text.append(f"  and {counts.unreadable - len(counts.errors)} more, with status error in their rows")
+    return text
 
 
 def labels(counts: ScoreCounts) -> list[str]:

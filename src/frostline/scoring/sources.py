@@ -48,6 +48,8 @@ def open_images(words: Sequence[str]) -> Source:
     """
     if not words:
         raise InputError("nothing to score; name a folder, an archive, an image, a list or an address")
+    if not all(words):
+        raise InputError("one of the names to score is empty; is a variable of your shell not set?")
     sources = [_open(word) for word in words]
     return sources[0] if len(sources) == 1 else Several(sources)
 

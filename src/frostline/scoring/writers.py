@@ -118,22 +118,25 @@ def open_writer(path: Path, schema: pa.Schema = SCHEMA) -> Iterator[Writer]:
             yield writer
 
 
+ERRORS = 5  # that are named; the rows have all
+
+
 @dataclass
 class ScoreCounts:
-    """Counts that grow as tables pass: rows by status, rows by predicted label, the first error."""
+    """Counts that grow as tables pass: rows by status, rows by predicted label, the first errors."""
 
     scored: int = 0
     abstained: int = 0
     unreadable: int = 0
     labels: Counter[str] = field(default_factory=Counter)
-    first_error: str = ""
+    errors: list[str] = field(default_factory=list)  # of the first few: name and reason
 
     def add(self, table: pa.Table) -> None:
         """Count one table of the score schema."""
         bad = table.filter(pc.equal(table["status"], "error"))
-        if len(bad) and not self.first_error:
-            path = bad["path"][0].as_py()
-            self.first_error = f"{path if path.isprintable() else repr(path)}: {bad['error'][0]}"
+        for row in bad.slice(0, ERRORS - len(self.errors)).select(["path", "error"]).to_pylist():
+            path = row["path"]
+            self.errors.append(f"{path if path.isprintable() else repr(path)}: {row['error']}")
         self.unreadable += len(bad)
         self.scored += len(table) - len(bad)
         self.abstained += pc.sum(pc.equal(table["status"], "abstained")).as_py() or 0
