@@ -137,11 +137,10 @@ def _write(root: Path, name: str, plan: Plan) -> list[str]:
         for place in plan.links:
             if place.parts[0] == "pretrained":
                 processes.run("dvc", "add", "--quiet", str(place))
-        return (
-            _commit(name)
-            if not inside
-            else [f"git: the files are for you to add to the repository in {inside}"]
-        )
+        if not inside:
+            return _commit(name)
+        processes.run("git", "reset", "--quiet", "--", ".")  # what DVC staged, by the folder's name until now
+        return [f"git: the files are for you to add to the repository in {inside}"]
 
 
 def _enclosing(folder: Path) -> str:
