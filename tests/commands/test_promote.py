@@ -58,7 +58,8 @@ def test_first_better_worse_and_back(root: Path, capsys: pytest.CaptureFixture[s
     decide()
     assert aliases() == {"champion": "1"}
     assert (
-        "first model: 98.67% of 300 test images, the commonest class alone 33.33%" in capsys.readouterr().out
+        "first model: accuracy 98.67% (296/300); always the most common class: 33.33%"
+        in capsys.readouterr().out
     )
 
     arrive(root, wrong=3, key="b")

@@ -47,13 +47,13 @@ def _inside(project, monkeypatch) -> None:
 
 def test_in_the_workspace() -> None:
     """Names alone: what lies there now."""
-    assert "right alone: pets-cnn 1, pets-vgg19 0" in versus.run("pets-cnn", "pets-vgg19")
+    assert "only pets-cnn correct: 1, only pets-vgg19 correct: 0" in versus.run("pets-cnn", "pets-vgg19")
 
 
 def test_with_an_older_version() -> None:
     """NAME@REV: as the tag's dvc.lock has it, from DVC's cache; the tree stays as it is."""
     said = versus.run("pets-cnn", "pets-cnn@old")
-    assert "right alone: pets-cnn 4, pets-cnn@old 0" in said
+    assert "only pets-cnn correct: 4, only pets-cnn@old correct: 0" in said
     assert call("git", "status", "--porcelain", cwd=Path()).stdout == ""
 
 

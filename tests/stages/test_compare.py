@@ -91,7 +91,7 @@ def test_writes_all_and_returns_the_table() -> None:
     assert found["pets"]["images"] == 9
     with Image.open(paths.COMPARISON / "comparison.png") as image:
         image.load()
-    assert "pets-cnn is worse than pets-vgg19 at n=9 (p=0.016)" in out
+    assert "pets-cnn is significantly worse than pets-vgg19 at n=9 (p=0.016)" in out
     assert out.count(RANDOM_WEIGHTS) == 1
 
 

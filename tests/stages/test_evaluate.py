@@ -19,7 +19,7 @@ from PIL import Image
 
 from frostline import files, paths
 from frostline.errors import RANDOM_WEIGHTS, FrostlineError
-from frostline.evaluation import explanations, history, pictures, predictions
+from frostline.evaluation import explanations, history, predictions, results
 from frostline.stages import evaluate
 from helpers.images import encoded
 from helpers.results import COUNTS, RANDOM, REAL, dataset, trained
@@ -144,11 +144,11 @@ def test_curves_csv_is_the_history() -> None:
 
 @pytest.mark.usefixtures("project")
 def test_gallery_shows_the_images_themselves(monkeypatch) -> None:
-    """The gallery gets the mistaken images' own pixels, surest first, in their own proportions."""
+    """The gallery gets the mistaken images' own pixels, most confident first, in their own proportions."""
     seen: list[Any] = []
-    draw = pictures.gallery.mistakes
+    draw = results.gallery.mistakes
     monkeypatch.setattr(
-        pictures.gallery, "mistakes", lambda shown, **how: seen.extend(shown) or draw(shown, **how)
+        results.gallery, "mistakes", lambda shown, **how: seen.extend(shown) or draw(shown, **how)
     )
     evaluate.run("pets-cnn")
     assert [(mistake.actual, mistake.predicted) for mistake in seen] == [
@@ -167,7 +167,7 @@ def test_page_shows_heat_and_views() -> None:
     page = (paths.report("pets-cnn") / "report.html").read_text("utf-8")
     assert page.count('alt="Grad-CAM of ') == 2 + COUNTS["test"]
     assert "Grad-CAM at last_conv" in page
-    assert page.count("<figcaption>as it is<") == page.count("<figcaption>view ") == 1
+    assert page.count("<figcaption>unaltered<") == page.count("<figcaption>view ") == 1
     assert "One training image in its 2 views;" in page
 
 
@@ -193,11 +193,11 @@ def test_perfect_classifier(tmp_path, monkeypatch) -> None:
     assert metrics("best")["test"]["accuracy"] == metrics("best")["test"]["roc_auc_high"] == 1.0
     assert metrics("best")["note"] == ""
     assert (paths.plots("best") / "mistakes.png").is_file()
-    assert "No mistake on test." in (paths.report("best") / "report.html").read_text("utf-8")
+    assert "No errors on test." in (paths.report("best") / "report.html").read_text("utf-8")
 
 
 @pytest.mark.usefixtures("project")
-def test_labels_in_doubt() -> None:
+def test_label_issues() -> None:
     """With probabilities of unseen images from train, likely label errors are listed and shown."""
     found = predictions.read(paths.classifier("pets-cnn") / "predictions.parquet", made_by="")
     sure = np.full((len(found), 3), 0.01, np.float32)
@@ -210,7 +210,7 @@ def test_labels_in_doubt() -> None:
         "dog/train-4.png,train,dog,cat,0.98,0.01"
     ]
     page = (paths.report("pets-cnn") / "report.html").read_text("utf-8")
-    assert "1 of 19 images of all splits do not look like their label" in page
+    assert "1 of 19 images of all splits (5.3%) are likely mislabelled" in page
     predictions.write(unseen.take(np.arange(9)), paths.classifier("pets-cnn") / "out_of_fold.parquet")
     with pytest.raises(
         FrostlineError, match=r"out_of_fold\.parquet is of other images than the dataset; run"

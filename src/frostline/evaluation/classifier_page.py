@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,6 @@ from frostline.evaluation.label_issues import LabelIssue
 from frostline.evaluation.metrics import TOP, Metrics
 from frostline.evaluation.predictions import Predictions
 from frostline.evaluation.results import Results
-from frostline.pages import Tile
 
 _FIGURES = (
     ("accuracy", "accuracy", "share"),
@@ -25,6 +25,21 @@ _FIGURES = (
     ("roc_auc", "ROC AUC", "number"),
     ("average_precision", "average precision", "number"),
 )
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A photo with a first line in bold, a second and its path; perhaps its Grad-CAM beside it.
+
+    `picture` and `beside` are data addresses; `wrong` colours the second line as a mistake.
+    """
+
+    picture: str
+    first: str
+    second: str
+    path: str
+    beside: str = ""
+    wrong: bool = True
 
 
 def page(name: str, of: Results, pictures: Mapping[str, bytes]) -> str:

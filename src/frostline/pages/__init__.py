@@ -2,27 +2,11 @@
 
 import base64
 import io
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 _QUALITY = 85  # of JPEG thumbnails
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A small picture with a first line in bold, a second and its path; perhaps another picture beside it.
-
-    `picture` and `beside` are data addresses; `wrong` colours the second line as a mistake.
-    """
-
-    picture: str
-    first: str
-    second: str
-    path: str
-    beside: str = ""
-    wrong: bool = True
 
 
 def render(room: str, template: str, **values: Any) -> str:
