@@ -12,7 +12,7 @@ from prefect.tasks import exponential_backoff
 
 from frostline import automation, tracking
 from frostline.automation import gate, messages
-from frostline.automation.inbox import Batch
+from frostline.automation.inbox import NewImages
 from frostline.commands import promote, sync
 from frostline.commands import score as scoring
 from frostline.errors import InputError, LimitError
@@ -61,7 +61,7 @@ def meet_champion(name: str) -> gate.Verdict:
 
 
 @task(name="score", **WHILE_AWAY)
-def score(batch: Batch, *, model: str, device: str, ray_address: str = "") -> Path:
+def score(batch: NewImages, *, model: str, device: str, ray_address: str = "") -> Path:
     """Score a batch, here or on a Ray cluster, or go on where an interrupted one ended; returns the job file."""
     try:
         scoring.run(

@@ -23,7 +23,7 @@ def arrivals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
 
 
-def taken(arrivals: Path) -> inbox.Batch:
+def taken(arrivals: Path) -> inbox.NewImages:
     """The batch that is there now."""
     found = inbox.batch(arrivals, out=Path("scores"))
     assert found is not None

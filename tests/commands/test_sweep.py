@@ -13,8 +13,8 @@ from ruamel.yaml import YAML
 
 from frostline import tracking
 from frostline.commands import sweep
-from frostline.commands.sweep import Outcome
-from frostline.commands.sweep_plan import Training
+from frostline.commands.sweep import SweepOutcome
+from frostline.commands.sweep_plan import SweepTraining
 from frostline.config import Augmentation
 from frostline.errors import InputError
 from frostline.evaluation import study_plots
@@ -204,12 +204,12 @@ def test_seeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [len(child.epochs) for child in study.children] == [2, 2]
 
 
-def outcome(value: str, right: list[bool], seconds: float) -> Outcome:
+def outcome(value: str, right: list[bool], seconds: float) -> SweepOutcome:
     """One training with so many seconds that gets these images right."""
     hits = np.array(right)
     accuracy = study_plots.measured(float(hits.mean()), images=len(hits))
     variant = Variant(value, accuracy, epochs=1, trainable=1, feature_bytes=1, renderings=1, seconds=seconds)
-    return Outcome(Training(value, value, None), variant, (), hits)  # type: ignore[arg-type]
+    return SweepOutcome(SweepTraining(value, value, None), variant, (), hits)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def outcome(value: str, right: list[bool], seconds: float) -> Outcome:
         ([outcome("b", [True] * 10 + [False] * 10, 10.0)], ""),  # worse
     ],
 )
-def test_of_equals_the_cheaper(others: list[Outcome], taken: str) -> None:
+def test_of_equals_the_cheaper(others: list[SweepOutcome], taken: str) -> None:
     """What is not significantly worse and clearly cheaper is named; nothing else is."""
     lines = sweep._verdict([outcome("a", [True] * 20, 40.0), *others])
     assert lines[0] == "most accurate: a"

@@ -69,7 +69,7 @@ def champion(classifiers: Collection[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Batch:
+class NewImages:
     """New images of a folder: how many, a list of their paths as a file, and where their scores go."""
 
     images: int
@@ -79,7 +79,7 @@ class Batch:
     ledger: Path
 
 
-def batch(folder: Path, *, out: Path) -> Batch | None:
+def batch(folder: Path, *, out: Path) -> NewImages | None:
     """What of a folder has not been scored; None when there is nothing.
 
     Its name comes from its content: after a kill the same images give the same names, so that an
@@ -92,10 +92,10 @@ def batch(folder: Path, *, out: Path) -> Batch | None:
     name = files.digest({each: now[each] for each in names})[:12]
     listed = memory.with_name(f"{name}.txt")
     files.write_text(listed, "".join(f"{(folder / each).absolute()}\n" for each in names))
-    return Batch(len(names), listed, out / f"{name}.parquet", now, memory)
+    return NewImages(len(names), listed, out / f"{name}.parquet", now, memory)
 
 
-def settle(done: Batch) -> None:
+def settle(done: NewImages) -> None:
     """Remember a batch as scored."""
     remember(done.ledger, done.seen)
     done.listed.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 from frostline import config, files, paths
 from frostline.datasets import changes, manifest
-from frostline.datasets.changes import KINDS, Change, State
+from frostline.datasets.changes import KINDS, ImageChange, State
 from frostline.datasets.manifest import Manifest
 from frostline.errors import FrostlineError, InputError
 from frostline.pipeline import revisions
@@ -50,7 +50,7 @@ def _manifest(name: str, revision: str) -> Manifest:
 
 
 def _lines(
-    name: str, revisions: tuple[str, str], sides: tuple[Manifest, Manifest], found: Sequence[Change]
+    name: str, revisions: tuple[str, str], sides: tuple[Manifest, Manifest], found: Sequence[ImageChange]
 ) -> Iterator[str]:
     """One line that sums up, then a table of what changed."""
     counts = {kind: count for kind, count in changes.counted(found).items() if count}
@@ -61,7 +61,7 @@ def _lines(
         yield from _table(found)
 
 
-def _table(found: Sequence[Change]) -> Iterator[str]:
+def _table(found: Sequence[ImageChange]) -> Iterator[str]:
     shown: list[tuple[str, ...]] = [("what", "image", "class", "split")]
     more = {}
     for kind in KINDS:
@@ -77,7 +77,7 @@ def _table(found: Sequence[Change]) -> Iterator[str]:
         yield f"  and {count:,} more {kind}; --json has all"
 
 
-def _row(change: Change) -> tuple[str, str, str, str]:
+def _row(change: ImageChange) -> tuple[str, str, str, str]:
     sides = [state for state in (change.before, change.after) if state]
     image, label, split = (
         " → ".join(dict.fromkeys(values))
@@ -95,7 +95,7 @@ def _split(state: State) -> str:
 
 
 def _document(
-    name: str, revisions: tuple[str, str], sides: tuple[Manifest, Manifest], found: Sequence[Change]
+    name: str, revisions: tuple[str, str], sides: tuple[Manifest, Manifest], found: Sequence[ImageChange]
 ) -> Mapping[str, Any]:
     before, after = (
         {"revision": revision or None, "images": side.table.num_rows, "digest": side.digest}

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from frostline import files, tracking
 from frostline.commands import sweep_plan
-from frostline.commands.sweep_plan import Plan, Training
+from frostline.commands.sweep_plan import SweepPlan, SweepTraining
 from frostline.config.sweep import SEED
 from frostline.errors import weights_note
 from frostline.evaluation import paired_tests, study_plots, style, tables
@@ -33,10 +33,10 @@ CHEAPER = 0.8  # of the seconds: a smaller difference may be what else the machi
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SweepOutcome:
     """What came of one training: its row in the table, its epochs, which validation images it gets right (N,) bool."""
 
-    training: Training
+    training: SweepTraining
     variant: Variant
     epochs: tuple[Epoch, ...]
     right: npt.NDArray[np.bool_]
@@ -49,7 +49,7 @@ def run(
     *,
     most: int | None = None,
     out: Path = Path("reports/sweep"),
-) -> list[Outcome]:
+) -> list[SweepOutcome]:
     """Train each classifier once for each value, say each result, write tables and pictures below `out`.
 
     `key` and `values` are those of `config.sweep`; without values, those of `sweep_plan.usual`, at most `most`.
@@ -77,10 +77,10 @@ class _Watch:
     start: float = field(default_factory=time.monotonic)
     now: str = "starting"
 
-    def begin(self, training: Training) -> None:
+    def begin(self, training: SweepTraining) -> None:
         self.now = f"{training.name}: computing features"
 
-    def epoch(self, training: Training, number: int, epoch: Epoch) -> None:
+    def epoch(self, training: SweepTraining, number: int, epoch: Epoch) -> None:
         self.done += 1
         of = f"epoch {number} of {training.epochs}"
         self.now = f"{training.name}: {of}, validation accuracy {epoch.val_accuracy:.1%}"
@@ -96,7 +96,7 @@ class _Watch:
         return f"; about {duration(each * (self.total - self.done))} left"
 
 
-def _train(training: Training, watch: _Watch) -> Outcome:
+def _train(training: SweepTraining, watch: _Watch) -> SweepOutcome:
     """One training. Features are cached before its clock starts: they are computed once, for all sweeps."""
     watch.begin(training)
     before, number = watch.done, 0
@@ -108,12 +108,12 @@ def _train(training: Training, watch: _Watch) -> Outcome:
 
     trial = phases.trial(training.recipe, count)
     watch.done = before + training.epochs  # early stopping leaves some out
-    outcome = Outcome(training, _variant(training, trial), trial.epochs, trial.right)
+    outcome = SweepOutcome(training, _variant(training, trial), trial.epochs, trial.right)
     say(_line(outcome) + watch.left())
     return outcome
 
 
-def _variant(training: Training, trial: Trial) -> Variant:
+def _variant(training: SweepTraining, trial: Trial) -> Variant:
     entry, upper = training.recipe.entry, trial.upper
     frozen = list(entry.phases.values())[-1].freeze != "none"
     value_bytes = 1 if not frozen else 4 if entry.precision == "float32" else 2
@@ -129,7 +129,7 @@ def _variant(training: Training, trial: Trial) -> Variant:
     )
 
 
-def _line(outcome: Outcome) -> str:
+def _line(outcome: SweepOutcome) -> str:
     accuracy, right = outcome.variant.accuracy, outcome.right
     return (
         f"{outcome.training.name}: validation accuracy {accuracy.value:.1%} ({right.sum()}/{len(right)}), "
@@ -137,9 +137,9 @@ def _line(outcome: Outcome) -> str:
     )
 
 
-def _values(plan: Plan, out: Path, watch: _Watch) -> list[Outcome]:
+def _values(plan: SweepPlan, out: Path, watch: _Watch) -> list[SweepOutcome]:
     """Train one classifier with each value; its study, table and picture."""
-    folder, outcomes = out / f"{plan.classifier}-{plan.name}", list[Outcome]()
+    folder, outcomes = out / f"{plan.classifier}-{plan.name}", list[SweepOutcome]()
     pictures = (folder / "sweep.png", folder / "sweep.csv")
     with tracking.studying(_study(plan, pictures)) as children:
         for training in plan.trainings:
@@ -153,10 +153,10 @@ def _values(plan: Plan, out: Path, watch: _Watch) -> list[Outcome]:
     return outcomes
 
 
-def _seeds(plans: Sequence[Plan], out: Path, watch: _Watch) -> list[Outcome]:
+def _seeds(plans: Sequence[SweepPlan], out: Path, watch: _Watch) -> list[SweepOutcome]:
     """Train several classifiers with each seed; their learning curves in one picture, a study of each."""
     folder = out / f"{'+'.join(plan.classifier for plan in plans)}-seed"
-    bands, outcomes, lines = list[Band](), list[Outcome](), list[str]()
+    bands, outcomes, lines = list[Band](), list[SweepOutcome](), list[str]()
     for plan in plans:
         with tracking.studying(_study(plan, (folder / "sweep.png",), varies=SEED)) as children:
             trained = [_train(training, watch) for training in plan.trainings]
@@ -172,7 +172,7 @@ def _seeds(plans: Sequence[Plan], out: Path, watch: _Watch) -> list[Outcome]:
     return outcomes
 
 
-def _band(name: str, outcomes: Sequence[Outcome]) -> Band:
+def _band(name: str, outcomes: Sequence[SweepOutcome]) -> Band:
     courses = [[epoch.val_accuracy for epoch in each.epochs] for each in outcomes]
     shortest = min(map(len, courses))  # early stopping may end some before others
     return Band(name, np.array([course[:shortest] for course in courses]))
@@ -189,11 +189,11 @@ def _course(band: Band) -> str:
     )
 
 
-def _best(outcomes: Sequence[Outcome]) -> Outcome:
+def _best(outcomes: Sequence[SweepOutcome]) -> SweepOutcome:
     return max(outcomes, key=lambda each: each.variant.accuracy.value)
 
 
-def _verdict(outcomes: Sequence[Outcome]) -> list[str]:
+def _verdict(outcomes: Sequence[SweepOutcome]) -> list[str]:
     """Which value is best; where another is not significantly worse and clearly cheaper, that one."""
     best = _best(outcomes)
     ties = [
@@ -215,7 +215,7 @@ def _verdict(outcomes: Sequence[Outcome]) -> list[str]:
     return lines
 
 
-def _table(outcomes: Sequence[Outcome], *, names: bool = False) -> list[str]:
+def _table(outcomes: Sequence[SweepOutcome], *, names: bool = False) -> list[str]:
     rows = [
         {
             "classifier": each.training.recipe.name if names else "",
@@ -235,7 +235,12 @@ def _table(outcomes: Sequence[Outcome], *, names: bool = False) -> list[str]:
 
 
 def _write(
-    folder: Path, outcomes: Sequence[Outcome], table: Sequence[str], figure: "Figure", *, last: bool = True
+    folder: Path,
+    outcomes: Sequence[SweepOutcome],
+    table: Sequence[str],
+    figure: "Figure",
+    *,
+    last: bool = True,
 ) -> None:
     """sweep.csv, sweep.json with each training's epochs, sweep.txt and sweep.png; the table is said too."""
     rows = [each.variant for each in outcomes]
@@ -258,7 +263,7 @@ def _write(
         say(f"Wrote {files.printable(folder)}/sweep.png, .txt, .csv and .json")
 
 
-def _study(plan: Plan, pictures: Sequence[Path], *, varies: str = "") -> Study:
+def _study(plan: SweepPlan, pictures: Sequence[Path], *, varies: str = "") -> Study:
     """The sweep in MLflow: what its trainings share, by content; one key of the recipe may be what `varies`."""
     inputs = plan.base
     common = tracking.shared(
@@ -271,7 +276,7 @@ def _study(plan: Plan, pictures: Sequence[Path], *, varies: str = "") -> Study:
     return Study(plan.name, inputs.name, common, pictures=tuple(map(str, pictures)), data_hash=known)
 
 
-def _child(plan: Plan, outcome: Outcome) -> Child:
+def _child(plan: SweepPlan, outcome: SweepOutcome) -> Child:
     """One training in MLflow: its recipe, epochs, validation accuracy and cost."""
     row, last = outcome.variant, outcome.epochs[-1]
     figures = {

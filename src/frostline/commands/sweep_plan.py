@@ -19,7 +19,7 @@ THAWED_RATE = 1e-4  # from here up, a new head's first steps destroy pretrained 
 
 
 @dataclass(frozen=True)
-class Training:
+class SweepTraining:
     """One training of a sweep: the value as it is shown, and the inputs that it makes."""
 
     name: str
@@ -33,13 +33,13 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """All trainings of one classifier; `base` is the recipe as params.yaml has it, `name` the key below it."""
 
     classifier: str
     name: str
     base: Recipe
-    trainings: tuple[Training, ...]
+    trainings: tuple[SweepTraining, ...]
 
     @property
     def epochs(self) -> int:
@@ -47,7 +47,7 @@ class Plan:
         return sum(training.epochs for training in self.trainings)
 
 
-def plan(classifier: str, key: str, values: str | None, *, most: int | None) -> Plan:
+def plan(classifier: str, key: str, values: str | None, *, most: int | None) -> SweepPlan:
     """The trainings of one classifier; InputError for what cannot be trained."""
     plain = config.read(paths.PARAMS)
     settings = config.parse(plain)
@@ -58,11 +58,11 @@ def plan(classifier: str, key: str, values: str | None, *, most: int | None) -> 
     every = sweep.variants(plain, steps, chosen)
     name = ".".join(steps[2:]) or steps[0]
     trainings = tuple(
-        Training(f"{classifier}, {name} {shown}", shown, recipe.read(classifier, settings=each))
+        SweepTraining(f"{classifier}, {name} {shown}", shown, recipe.read(classifier, settings=each))
         for shown, each in zip(map(sweep.shown, chosen), every, strict=True)
     )
     _require_networks(trainings)
-    return Plan(classifier, name, base, trainings)
+    return SweepPlan(classifier, name, base, trainings)
 
 
 def _usual(base: Recipe, key: Key, most: int | None) -> list[Any]:
@@ -78,7 +78,7 @@ def _usual(base: Recipe, key: Key, most: int | None) -> list[Any]:
     raise InputError(f"name the values of {key[-1]}, separated by commas, such as 1e-4,1e-3")
 
 
-def _require_networks(trainings: Sequence[Training]) -> None:
+def _require_networks(trainings: Sequence[SweepTraining]) -> None:
     """Build each different network once and cut it as each training will; InputError names a layer that cannot be."""
     built: dict[str, Any] = {}
     for training in trainings:
@@ -90,7 +90,7 @@ def _require_networks(trainings: Sequence[Training]) -> None:
         assemble.cut_phases(built[key], inputs.entry)
 
 
-def require_same_dataset(plans: Sequence[Plan]) -> None:
+def require_same_dataset(plans: Sequence[SweepPlan]) -> None:
     """Curves of one picture are of the same images."""
     if len({plan.base.entry.dataset for plan in plans}) > 1:
         raise InputError(
@@ -98,7 +98,7 @@ def require_same_dataset(plans: Sequence[Plan]) -> None:
         )
 
 
-def announce(plans: Sequence[Plan]) -> None:
+def announce(plans: Sequence[SweepPlan]) -> None:
     """Say how many trainings there will be and how long they may take, and warn of those that will go wrong."""
     for plan in plans:
         values = ", ".join(training.value for training in plan.trainings)
@@ -108,7 +108,7 @@ def announce(plans: Sequence[Plan]) -> None:
             note(line)
 
 
-def _time(plan: Plan) -> str:
+def _time(plan: SweepPlan) -> str:
     """What the trainings of earlier sweeps took, if there were any."""
     rates = [
         child.figures["seconds"] / len(child.epochs)
@@ -120,7 +120,7 @@ def _time(plan: Plan) -> str:
     return f", about {duration(statistics.median(rates) * plan.epochs)} by earlier sweeps" if rates else ""
 
 
-def _warnings(plan: Plan) -> Iterator[str]:
+def _warnings(plan: SweepPlan) -> Iterator[str]:
     """A single phase that thaws pretrained layers while the head above them is still random."""
     risky = [training.value for training in plan.trainings if _thaws_at_once(training.recipe)]
     if risky:

@@ -22,7 +22,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Change:
+class ImageChange:
     """One image that differs between the two; `sha256` is "" for one that cannot be read.
 
     `before` is None where it was added, `after` where it was removed.
@@ -40,7 +40,7 @@ class Change:
         return state.path if state else ""
 
 
-def between(old: Manifest, new: Manifest) -> list[Change]:
+def between(old: Manifest, new: Manifest) -> list[ImageChange]:
     """All changes from the one to the other, by the first kind of each, then by name.
 
     Copies of one content are matched by name first: of two copies that became one, one was removed.
@@ -49,7 +49,7 @@ def between(old: Manifest, new: Manifest) -> list[Change]:
     """
     before, after = _by_content(old), _by_content(new)
     changes = [
-        Change("" if content.startswith("?") else content, kinds, was, now)
+        ImageChange("" if content.startswith("?") else content, kinds, was, now)
         for content in before.keys() | after.keys()
         for was, now in _matched(before.get(content, ()), after.get(content, ()))
         if (kinds := tuple(_kinds(was, now)))
@@ -57,7 +57,7 @@ def between(old: Manifest, new: Manifest) -> list[Change]:
     return sorted(changes, key=lambda change: (KINDS.index(change.kinds[0]), change.path))
 
 
-def counted(changes: Sequence[Change]) -> dict[str, int]:
+def counted(changes: Sequence[ImageChange]) -> dict[str, int]:
     """How many images changed in each of KINDS; one that moved class and split counts in both."""
     counts = Counter(kind for change in changes for kind in change.kinds)
     return {kind: counts[kind] for kind in KINDS}
