@@ -21,7 +21,7 @@ from frostline.training import assemble
 
 
 @dataclass(frozen=True)
-class Trained:
+class PhaseCounts:
     """How many numbers one phase trains in each layer."""
 
     name: str
@@ -71,16 +71,16 @@ def _classes(settings: Params, entry: Classifier) -> int:
         ) from None
 
 
-def _phases(net: Network, entry: Classifier, found: list[Layer]) -> list[Trained]:
+def _phases(net: Network, entry: Classifier, found: list[Layer]) -> list[PhaseCounts]:
     result = []
     for name, parts in assemble.cut_phases(net, entry).items():
         trains = {id(each) for each in parts.upper.trainable_weights}
         counts = [sum(prod(each.shape) for each in layer.variables if id(each) in trains) for layer in found]
-        result.append(Trained(name, counts))
+        result.append(PhaseCounts(name, counts))
     return result
 
 
-def _rows(found: list[Layer], phases: list[Trained]) -> list[Row]:
+def _rows(found: list[Layer], phases: list[PhaseCounts]) -> list[Row]:
     return [
         Row(
             name=layer.name,
@@ -101,7 +101,7 @@ def _field(layer: Layer) -> str:
     return "image" if height is None or width is None else f"{height.size}x{width.size}"
 
 
-def _totals(found: list[Layer], phases: list[Trained]) -> Iterator[str]:
+def _totals(found: list[Layer], phases: list[PhaseCounts]) -> Iterator[str]:
     parameters = sum(layer.parameters for layer in found)
     constants = sum(layer.parameters for layer in found if layer.kind == "Standardize")
     standardized = f", {constants:,} of them constants of the standardisation" if constants else ""

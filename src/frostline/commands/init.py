@@ -15,19 +15,19 @@ from frostline.pipeline import processes
 from frostline.progress import note
 from frostline.template import photos, project, recipe, weights
 from frostline.template.photos import Photos
-from frostline.template.weights import Pretrained
+from frostline.template.weights import PretrainedFile
 
 DIGITS = Path("data/digits.zip")
 
 
 @dataclass(frozen=True)
-class Plan:
+class InitPlan:
     """What a project is made of: the text of its params.yaml, photos and weights to link by place, and the facts."""
 
     params: str
     links: dict[Path, Path]  # place in the project → file or folder
     photos: Photos | None = None
-    pretrained: Pretrained | None = None
+    pretrained: PretrainedFile | None = None
 
 
 def run(  # noqa: PLR0913  # what a person may choose
@@ -49,7 +49,7 @@ def run(  # noqa: PLR0913  # what a person may choose
     if (data is None) != from_sample:
         raise InputError("name your photos: --data FOLDER, or --sample to try it with handwritten digits")
     if data is None:
-        plan = Plan(project.recipe("sample"), {})
+        plan = InitPlan(project.recipe("sample"), {})
     elif template is not None:
         plan = _by_template(template, data)
     else:
@@ -75,7 +75,7 @@ def _require_free(folder: Path) -> None:
         raise InputError(f"{printable(folder.absolute().parent)} is no folder; make it first")
 
 
-def _by_facts(name: str, data: Path, pretrained: Pretrained | None, *, cnn: bool) -> Plan:
+def _by_facts(name: str, data: Path, pretrained: PretrainedFile | None, *, cnn: bool) -> InitPlan:
     """A recipe that fits the photos and the weights."""
     facts, slug = photos.look(data), recipe.slug(name)
     path = f"data/{slug}{photos.ending(data)}"
@@ -83,10 +83,10 @@ def _by_facts(name: str, data: Path, pretrained: Pretrained | None, *, cnn: bool
     links = {Path(path): data}
     if pretrained and pretrained.file:
         links[Path("pretrained", pretrained.source)] = pretrained.file
-    return Plan(text, links, facts, pretrained)
+    return InitPlan(text, links, facts, pretrained)
 
 
-def _by_template(template: str, data: Path) -> Plan:
+def _by_template(template: str, data: Path) -> InitPlan:
     """A recipe that somebody wrote, for one dataset: its path is that of the photos."""
     text = project.recipe(template) if template in project.recipes() else config.text(Path(template))
     settings = config.parse(config.plain(text, source=template), source=template)
@@ -103,7 +103,7 @@ def _by_template(template: str, data: Path) -> Plan:
     text = text.replace(f"path: {dataset.path}", f"path: {path}", 1)
     if config.parse(config.plain(text)).datasets[name].path != path:
         raise FrostlineError(f"{template}: write the path of the photos as `path: {dataset.path}`")
-    return Plan(text, {Path(path): data}, facts)
+    return InitPlan(text, {Path(path): data}, facts)
 
 
 @contextlib.contextmanager
@@ -121,7 +121,7 @@ def _building(folder: Path) -> Iterator[Path]:
         photos.remove(root)
 
 
-def _write(root: Path, name: str, plan: Plan) -> list[str]:
+def _write(root: Path, name: str, plan: InitPlan) -> list[str]:
     """All files of the project, under DVC and git; a line about the commit."""
     files.write_text(root / "params.yaml", plan.params)
     for path, text in project.contents(name, lock.scored(plan.params)).items():
@@ -160,7 +160,7 @@ def _commit(name: str) -> list[str]:
     return []
 
 
-def _said(folder: Path, plan: Plan) -> list[str]:
+def _said(folder: Path, plan: InitPlan) -> list[str]:
     lines = []
     if plan.photos:
         lines.append(_photos(plan.photos))
@@ -193,7 +193,7 @@ def _photos(facts: Photos) -> str:
     )
 
 
-def _next(folder: Path, plan: Plan) -> list[str]:
+def _next(folder: Path, plan: InitPlan) -> list[str]:
     name = lock.scored(plan.params)
     return [
         "next:",

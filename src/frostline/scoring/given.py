@@ -41,17 +41,17 @@ def open_given(images: Images) -> Source:
             raise InputError("'-' is standard input, on the command line alone; give a list of paths")
         return sources.open_images([word])
     if isinstance(images, bytes | bytearray | memoryview):
-        return Several([images])
+        return SeveralInputs([images])
     if isinstance(images, np.ndarray) and images.ndim == 3:
-        return Several([images])
+        return SeveralInputs([images])
     if isinstance(images, np.ndarray) and images.dtype.kind not in "OSU":
         _require_pixels(images, sides=4)
     if not isinstance(images, Iterable) or isinstance(images, dict):
         raise InputError(f"images are {type(images).__name__}; give paths, arrays or a folder")
-    return Several(list(images))
+    return SeveralInputs(list(images))
 
 
-class Several(Local):
+class SeveralInputs(Local):
     """Images one by one, as a source; all are checked before the first is read."""
 
     def __init__(self, images: Sequence[Any]) -> None:

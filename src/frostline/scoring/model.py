@@ -255,7 +255,7 @@ class Model:
 
     def _blocks(self, source: Source, session: Session) -> Iterator[Block]:
         with contextlib.closing(source):
-            none_is_wrong = not isinstance(source, given.Several)
+            none_is_wrong = not isinstance(source, given.SeveralInputs)
             blocks = stream(
                 plan.images_of(source) if none_is_wrong else source.items(),
                 decode=self._decode,

@@ -8,7 +8,7 @@ from frostline.config.backbones import TABLE
 from frostline.config.schema import Audit
 from frostline.evaluation.paired_tests import power
 from frostline.template.photos import Photos
-from frostline.template.weights import Pretrained
+from frostline.template.weights import PretrainedFile
 
 SHARES = {"train": 0.7, "validation": 0.15, "test": 0.15}
 MARGINS = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2)
@@ -40,7 +40,7 @@ def margin(images: int) -> tuple[float, float]:
     return fitting, chances[fitting]
 
 
-def recipe(name: str, photos: Photos, *, path: str, weights: Pretrained | None, cnn: bool) -> str:
+def recipe(name: str, photos: Photos, *, path: str, weights: PretrainedFile | None, cnn: bool) -> str:
     """The text of params.yaml for one dataset; with `cnn`, or without weights, a plain CNN is in it too."""
     sections = [
         HEAD,
@@ -53,7 +53,7 @@ def recipe(name: str, photos: Photos, *, path: str, weights: Pretrained | None, 
     return "\n".join(sections)
 
 
-def weights_entries(weights: Pretrained | None, *, cnn: bool) -> str:
+def weights_entries(weights: PretrainedFile | None, *, cnn: bool) -> str:
     """Entries below `weights:`."""
     lines = []
     if weights:
@@ -94,7 +94,7 @@ def _given(photos: Photos) -> str:
     return f"Given: {listed}.{drawn}"
 
 
-def classifier_entries(name: str, photos: Photos, *, weights: Pretrained | None, cnn: bool) -> str:
+def classifier_entries(name: str, photos: Photos, *, weights: PretrainedFile | None, cnn: bool) -> str:
     """Entries below `classifiers:`."""
     entries = []
     if weights:
@@ -104,7 +104,7 @@ def classifier_entries(name: str, photos: Photos, *, weights: Pretrained | None,
     return "\n".join(entries)
 
 
-def _frozen(name: str, photos: Photos, weights: Pretrained) -> str:
+def _frozen(name: str, photos: Photos, weights: PretrainedFile) -> str:
     side, why = _input_side(photos.side, weights.backbone)
     end, reason = ENDS.get(weights.backbone, ("null", "its last layer"))
     train = photos.expected("train", SHARES["train"])

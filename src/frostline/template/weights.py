@@ -19,7 +19,7 @@ KERAS_FILE = "mobilenet_1_0_224_tf_no_top.h5"
 
 
 @dataclass(frozen=True)
-class Pretrained:
+class PretrainedFile:
     """A backbone of the table with where its weights come from: `imagenet`, or a file (else None)."""
 
     backbone: str
@@ -31,7 +31,7 @@ class Pretrained:
         return self.file.name if self.file else "imagenet"
 
 
-def find(given: str | None) -> Pretrained | None:
+def find(given: str | None) -> PretrainedFile | None:
     """What `--weights` names: `imagenet`, `none` (None), or a file; without it, ImageNet's where they can be had.
 
     InputError for a file that is missing or holds no known backbone's weights.
@@ -39,11 +39,11 @@ def find(given: str | None) -> Pretrained | None:
     if given == "none":
         return None
     if given == "imagenet" or (given is None and (_downloaded() or _reachable())):
-        return Pretrained(PREFERRED)
+        return PretrainedFile(PREFERRED)
     return recognise(Path(given)) if given is not None else None
 
 
-def recognise(file: Path) -> Pretrained:
+def recognise(file: Path) -> PretrainedFile:
     """The backbone whose number of parameters a weights file holds, without its classification layers."""
     if not file.is_file():
         raise InputError(
@@ -58,7 +58,7 @@ def recognise(file: Path) -> Pretrained:
         ) from None
     for name, row in TABLE.items():
         if row.parameters == count:
-            return Pretrained(name, file)
+            return PretrainedFile(name, file)
     raise InputError(
         f"{printable(file)} holds {count:,} parameters, which no known backbone has without its classification "
         "layers; `frostline net backbones` lists them"
@@ -88,11 +88,11 @@ def _reachable() -> bool:
         return False
 
 
-def named(entries: Mapping[str, Weights]) -> Pretrained | None:
+def named(entries: Mapping[str, Weights]) -> PretrainedFile | None:
     """The backbone that a project uses already, the first that is no smoke test; None where there is none."""
     for entry in entries.values():
         if entry.backbone and entry.source not in ("random", "scratch"):
-            return Pretrained(
+            return PretrainedFile(
                 entry.backbone, None if entry.source == "imagenet" else PRETRAINED / entry.source
             )
     return None
