@@ -20,7 +20,7 @@ ROOMS = (
     "runtime", "models", "datasets", "pipeline", "config", "images",
 )  # fmt: skip
 # What every room may use, and what uses no room.
-TOOLS = {"errors", "files", "memory", "pages", "parquet", "paths", "progress", "store", "table", "__init__"}
+TOOLS = {"arrow", "errors", "files", "memory", "pages", "paths", "progress", "store", "table", "__init__"}
 HEAVY = (
     "tensorflow",
     "keras",

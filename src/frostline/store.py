@@ -1,15 +1,8 @@
-"""Rows by content id on disk: immutable, memory-mapped Arrow files, each complete or absent.
-
-A store is a folder for one kind of row (a width and a dtype). Writers add whole files, named by the
-hash of their bytes, and never change one, so any number of them may work at once and be killed at any
-moment; a row written twice is the same row. Deleting files, or the folder, only costs computing them
-again, and what a process has mapped stays readable to it.
-"""
+"""Arrays by content id on disk: rows of one shape and dtype in a folder of Arrow files, read as NumPy arrays."""
 
 import contextlib
 import mmap
 import os
-import resource
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from frostline import files
+from frostline import arrow
+from frostline.arrow import ArrowFile, ArrowFolder
 
 ID_BYTES = 32
 FILE_BYTES = 32 * 2**20  # rows gathered for one file: what a kill can cost
@@ -33,12 +27,13 @@ def _held() -> int:
 
 @dataclass
 class Shards:
-    """Mapped files of one store, and how many bytes of files the process held when some were given back last."""
+    """The files of one store, their rows as arrays, and how many bytes of files the process held when it last gave
+    some back.
+    """
 
     dtype: str
+    files: list[ArrowFile] = field(default_factory=list)
     rows: list[npt.NDArray[Any]] = field(default_factory=list)
-    paths: list[Path] = field(default_factory=list)
-    maps: list[mmap.mmap] = field(default_factory=list)
     held: int = field(default_factory=_held)
 
     def read(self, places: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
@@ -59,8 +54,8 @@ class Shards:
         What it holds is asked of the system: around a touched page it maps up to megabytes more.
         """
         if _held() - self.held >= RESIDENT_BYTES:
-            for each in self.maps:
-                each.madvise(mmap.MADV_DONTNEED)
+            for file in self.files:
+                file.give_back()
             self.held = _held()
 
 
@@ -88,9 +83,11 @@ class Store:
     dtype: str
     _places: dict[str, tuple[int, int]] = field(default_factory=dict, init=False)
     _shards: Shards = field(init=False)
-    _seen: set[str] = field(default_factory=set, init=False)
+    _files: ArrowFolder = field(init=False)
 
     def __post_init__(self) -> None:
+        columns = [("id", pa.binary(ID_BYTES)), ("row", pa.binary(self._row_bytes))]
+        self._files = ArrowFolder(self.folder, pa.schema(columns))
         self._shards = Shards(self.dtype)
 
     def missing(self, ids: Iterable[str]) -> list[str]:
@@ -103,20 +100,11 @@ class Store:
         rows = np.ascontiguousarray(_narrowed(rows) if self.dtype == "bfloat16" else rows, dtype=self._stored)
         if rows.shape != (len(ids), *self.shape):
             raise ValueError(f"rows of shape {rows.shape} for {len(ids)} ids and row shape {self.shape}")
-        table = pa.table(
-            {"id": _fixed(bytes.fromhex("".join(ids)), ID_BYTES), "row": _fixed(rows, self._row_bytes)}
-        )
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
-        content = memoryview(sink.getvalue())
-        path = self.folder / name(content)
-        with files.writing(path) as temporary:
-            temporary.write_bytes(content)
-            self._open(temporary)  # so that they are ours even if somebody prunes the file at once
-        if ids:
-            self._shards.paths[-1] = path
-        self._seen.add(path.name)
+        if not ids:
+            return
+        columns = {"id": _fixed(bytes.fromhex("".join(ids)), ID_BYTES), "row": _fixed(rows, self._row_bytes)}
+        if file := self._files.write(pa.table(columns)):
+            self._index(file)
 
     @contextlib.contextmanager
     def appending(self) -> Iterator[Callable[[Sequence[str], npt.NDArray[Any]], None]]:
@@ -150,7 +138,7 @@ class Store:
         places = np.array([self._places[each] for each in ids], dtype=np.int64).reshape(-1, 2)
         for shard in np.unique(places[:, 0]):
             with contextlib.suppress(OSError):  # deleted meanwhile, or not ours to touch
-                os.utime(self._shards.paths[shard])  # so that what was used last is pruned last
+                os.utime(self._shards.files[shard].path)  # so that what was used last is pruned last
         return Rows(shards=self._shards, places=places)
 
     @property
@@ -162,57 +150,23 @@ class Store:
         return int(np.prod(self.shape)) * self._stored.itemsize
 
     def _refresh(self) -> None:
-        for path in sorted(self.folder.glob("*.arrow")):
-            if path.name not in self._seen and not path.name.startswith("."):
-                self._open(path)
-                self._seen.add(path.name)
+        for file in self._files.refresh():
+            self._index(file)
 
-    def _open(self, path: Path) -> None:
-        """Map one file; one that is not a complete Arrow file of such rows holds nothing."""
-        try:
-            with path.open("rb") as file:
-                _allow_open_files(len(self._shards.rows))
-                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            table = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(mapped))).read_all()
-        except (pa.ArrowException, OSError, ValueError):  # ValueError: nothing to map
-            return
-        columns = [("id", pa.binary(ID_BYTES)), ("row", pa.binary(self._row_bytes))]
-        if (
-            not table.schema.equals(pa.schema(columns))
-            or not table.num_rows
-            or table.column("row").num_chunks > 1
-        ):
-            return
-        column = table.column("row").chunk(0)
-        flat = np.frombuffer(
-            column.buffers()[1], dtype=self._stored, count=len(column) * int(np.prod(self.shape))
-        )
-        shard = len(self._shards.rows)
+    def _index(self, file: ArrowFile) -> None:
+        """Know a file's rows by their ids."""
+        column, shard = file.rows.column("row"), len(self._shards.rows)
+        count = len(column) * int(np.prod(self.shape))
+        flat = np.frombuffer(column.buffers()[1], dtype=self._stored, count=count)
         self._shards.rows.append(flat.reshape(len(column), *self.shape))
-        self._shards.paths.append(path)
-        self._shards.maps.append(mapped)
-        for row, each in enumerate(table.column("id").to_pylist()):
+        self._shards.files.append(file)
+        for row, each in enumerate(file.rows.column("id").to_pylist()):
             self._places.setdefault(each.hex(), (shard, row))
 
 
 def open_store(kind: str, key: dict[str, Any], *, shape: tuple[int, ...], dtype: str, cache: Path) -> Store:
     """The store of a kind of rows (`features`, `pixels`) in a cache; `key` is all that decides them but the id."""
-    folder = cache / kind / files.digest(key)[:32]
-    if not (folder / "key.json").exists():
-        files.write_json(folder / "key.json", key)
-    return Store(folder, shape=shape, dtype=dtype)
-
-
-def _allow_open_files(mapped: int) -> None:
-    """A mapped file stays open, and the usual 1,024 are soon used up: raise the limit as far as it goes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if mapped > soft // 2 and soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def name(content: Any) -> str:
-    """The name that a file of rows has by its bytes: a file under another name is damaged."""
-    return f"{files.sha256(content)[:32]}.arrow"
+    return Store(arrow.folder_of(kind, key, cache=cache), shape=shape, dtype=dtype)
 
 
 def _narrowed(rows: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:

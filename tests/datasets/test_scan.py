@@ -10,6 +10,7 @@ import pytest
 from frostline.datasets import scan, stats_cache
 from frostline.datasets.image_stats import ImageStats, stats_of_all
 from frostline.datasets.source import open_source
+from frostline.features import inventory
 from frostline.files import sha256
 from helpers.images import crashing, encoded, folder
 
@@ -105,13 +106,15 @@ def test_digests_read_as_their_text() -> None:
 
 
 def test_a_damaged_cache_costs_only_time(tmp_path: Path, decoded: list[bytes]) -> None:
-    """A file cut off is as if it were not there."""
+    """A file cut off is as if it were not there, is found by its name, and is whole after the next scan."""
     root = folder(tmp_path / "x", {f"{n}.png": encoded(n) for n in range(5)})
     first = scanned(root)[1]
     [file] = (tmp_path / "cache/image_stats").rglob("*.arrow")
     os.truncate(file, file.stat().st_size // 2)
+    assert [each.path for each in inventory.damaged(tmp_path / "cache")] == [file]
     assert scanned(root)[1].table == first.table
     assert len(decoded) == 10
+    assert list(inventory.damaged(tmp_path / "cache")) == []
 
 
 def test_a_thumbnail_is_read_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from frostline import files, parquet
+from frostline import arrow, files
 from frostline.datasets.listing import is_image
 from frostline.errors import FrostlineError, InputError
 
@@ -41,7 +41,7 @@ def recall(path: Path) -> Seen:
     if not path.is_file():
         return {}
     try:
-        table = parquet.read(path).cast(SCHEMA)
+        table = arrow.read_parquet(path).cast(SCHEMA)
         paths, sizes, times = (column.to_pylist() for column in table.columns)
     except (pa.ArrowException, ValueError, OSError) as error:
         raise FrostlineError(f"{path} cannot be read ({error}); remove it, and all images are new") from None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from frostline import files, parquet, tracking
+from frostline import arrow, files, tracking
 from frostline.datasets.source import open_source
 from frostline.errors import FrostlineError, InputError
 from frostline.images import ImageError
@@ -167,7 +167,7 @@ def _content(file: Path, path: str) -> str:
 
 
 def _manifest(content: bytes) -> list[dict[str, Any]]:
-    table = parquet.read(content, columns=["path", "sha256", "split", "status"])
+    table = arrow.read_parquet(content, columns=["path", "sha256", "split", "status"])
     return list(table.to_pylist())
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from frostline import parquet
+from frostline import arrow
 from frostline.datasets import layout
 from frostline.datasets.layout import SPLITS, LabelledImage, LabelledImages, split_word
 from frostline.datasets.source import ImageSource
@@ -89,10 +89,10 @@ def _read(path: Path) -> list[dict[str, Any]]:
     try:
         if path.suffix == ".csv":
             types = pa.csv.ConvertOptions(column_types=dict.fromkeys(_ALLOWED, pa.string()))
-            alone = pa.csv.ReadOptions(use_threads=False)  # as `parquet.read` says
+            alone = pa.csv.ReadOptions(use_threads=False)  # as `arrow.read_parquet` says
             table = pa.csv.read_csv(path, read_options=alone, convert_options=types)
         else:
-            table = parquet.read(path)
+            table = arrow.read_parquet(path)
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{where} cannot be read: {first_line(error)}") from None
     if lacking := [name for name in _NEEDED if name not in table.column_names]:

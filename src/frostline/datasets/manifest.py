@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from frostline import parquet
+from frostline import arrow
 from frostline.datasets.layout import SPLITS, LabelledImage
 from frostline.errors import FrostlineError
 from frostline.files import printable, writing
@@ -169,7 +169,7 @@ def read(path: Path, *, content: bytes | None = None) -> Manifest:
     """
     again = f"run `dvc repro preprocess@{path.parent.name}`"
     try:
-        table = parquet.read(path if content is None else content)
+        table = arrow.read_parquet(path if content is None else content)
         about = json.loads(table.schema.metadata[b"frostline"])
         table = table.replace_schema_metadata(None).cast(SCHEMA)
         return Manifest(about["root"], tuple(about["classes"]), table, about["decode"])

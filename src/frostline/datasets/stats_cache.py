@@ -4,19 +4,17 @@ An image is never measured twice: not after a kill, not when a dataset grows, no
 Deleting the folder only costs measuring again.
 """
 
-import mmap
-import secrets
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import overload
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from frostline import files, paths
+from frostline import arrow, paths
+from frostline.arrow import ArrowFile, ArrowFolder
 from frostline.datasets.image_stats import HASH_BYTES, STATS_VERSION, THUMBNAIL, ImageStats
 from frostline.images import DECODE_VERSION
 
@@ -51,24 +49,21 @@ class StatsCache:
 
     def __init__(self, *, measure: bool) -> None:
         packages = {name: version(name) for name in _PACKAGES} if measure else {}
-        self._schema = SCHEMA if measure else _UNMEASURED
         key = {"decode": DECODE_VERSION, "stats": STATS_VERSION, "measure": measure, "packages": packages}
-        self._folder = paths.cache() / "image_stats" / files.digest(key)[:32]
-        if not (self._folder / "key.json").exists():
-            files.write_json(self._folder / "key.json", key)
+        folder = arrow.folder_of("image_stats", key, cache=paths.cache())
+        self._files = ArrowFolder(folder, SCHEMA if measure else _UNMEASURED)
         self._waiting: list[tuple[bytes, ImageStats]] = []
         self._flushed = time.monotonic()
         self.refresh()
 
     def refresh(self) -> None:
         """List the files that are there now."""
-        there = (path for path in sorted(self._folder.glob("*.arrow")) if path.name[0] != ".")
-        opened = [_opened(path, self._schema) for path in there]
-        self._files = [file for file in opened if file is not None]
-        self._starts = np.cumsum([0, *(batch.num_rows for _, batch in self._files)])
-        batches = [batch for _, batch in self._files]
-        self._table = pa.Table.from_batches(batches, self._schema).select(_UNMEASURED.names)
-        keys = _keys(self._files)
+        for file in self._files.refresh():
+            file.give_back()
+        batches = [file.rows for file in self._files.files]
+        self._starts = np.cumsum([0, *(batch.num_rows for batch in batches)])
+        self._table = pa.Table.from_batches(batches, self._files.schema).select(_UNMEASURED.names)
+        keys = _keys(self._files.files)
         self._order = np.argsort(keys, kind="stable").astype(np.int32)
         self._keys = keys[self._order]
 
@@ -98,20 +93,17 @@ class StatsCache:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits as one file under a name of its own."""
+        """Write what waits as one file."""
         self._flushed = time.monotonic()
         if not self._waiting:
             return
         digests, stats = zip(*self._waiting, strict=True)
-        columns = {name: [getattr(image, name) for image in stats] for name in self._schema.names[1:]}
-        table = pa.table({"id": list(digests), **columns}, schema=self._schema)
+        names = self._files.schema.names[1:]
+        columns = {name: [getattr(image, name) for image in stats] for name in names}
+        table = pa.table({"id": list(digests), **columns}, schema=self._files.schema)
         self._waiting.clear()
-        with (
-            files.writing(self._folder / f"{secrets.token_hex(8)}.arrow") as temporary,
-            pa.OSFile(str(temporary), "wb") as sink,
-            pa.ipc.new_file(sink, self._schema) as writer,
-        ):
-            writer.write_table(table)
+        if file := self._files.write(table):
+            file.give_back()
 
     def rows(self, places: Places) -> pa.Table:
         """The columns of FIELDS but the large ones, a row for each place, in order."""
@@ -132,11 +124,11 @@ class StatsCache:
         values = np.empty((len(places), SCHEMA.field(name).type.byte_width), np.uint8)
         of = np.searchsorted(self._starts, places, side="right") - 1
         for number in np.unique(of).tolist():
-            mapped, batch = self._files[number]
-            column = batch.column(name)
+            file = self._files.files[number]
+            column = file.rows.column(name)
             every = np.frombuffer(column.buffers()[1], np.uint8).reshape(-1, values.shape[1])[column.offset :]
             values[of == number] = every[places[of == number] - self._starts[number]]
-            mapped.madvise(mmap.MADV_DONTNEED)
+            file.give_back()
         return values
 
     def close(self) -> None:
@@ -145,8 +137,8 @@ class StatsCache:
 
     def _give_back(self) -> None:
         """Around what was read the system mapped far more than it."""
-        for mapped, _ in self._files:
-            mapped.madvise(mmap.MADV_DONTNEED)
+        for file in self._files.files:
+            file.give_back()
 
 
 class Hexes(Sequence[str]):
@@ -179,24 +171,11 @@ def _hex(digest: bytes) -> str:
     return digest.ljust(32, b"\0").hex() if digest else ""  # NumPy drops zeros at the end
 
 
-def _opened(path: Path, schema: pa.Schema) -> tuple[mmap.mmap, pa.RecordBatch] | None:
-    """A file's mapped memory and the rows in it; None for one that is damaged or of another shape."""
-    try:
-        with path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        reader = pa.ipc.open_file(pa.py_buffer(mapped))
-        batch = reader.get_batch(0)
-    except (pa.ArrowException, OSError, ValueError):  # ValueError: nothing to map, or no rows
-        return None
-    mapped.madvise(mmap.MADV_DONTNEED)
-    return (mapped, batch) if reader.num_record_batches == 1 and batch.schema.equals(schema) else None
-
-
-def _keys(opened: Sequence[tuple[mmap.mmap, pa.RecordBatch]]) -> Digests:
+def _keys(opened: Sequence[ArrowFile]) -> Digests:
     """The ids in all files; around what was read of one the system maps far more, which goes before the next."""
     parts = [np.zeros(0, "S32")]
-    for mapped, batch in opened:
-        ids = batch.column("id")
+    for file in opened:
+        ids = file.rows.column("id")
         parts.append(np.frombuffer(ids.buffers()[1], "S32", count=len(ids), offset=32 * ids.offset).copy())
-        mapped.madvise(mmap.MADV_DONTNEED)
+        file.give_back()
     return np.concatenate(parts)

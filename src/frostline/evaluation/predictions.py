@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from frostline import parquet
+from frostline import arrow
 from frostline.errors import FrostlineError, first_line
 from frostline.files import writing
 
@@ -114,7 +114,7 @@ def read(path: Path, *, made_by: str, content: bytes | None = None) -> Predictio
     With `content`, of those bytes, which stood at `path` elsewhere.
     """
     try:
-        return _from_table(parquet.read(path if content is None else content))
+        return _from_table(arrow.read_parquet(path if content is None else content))
     except FileNotFoundError:
         raise FrostlineError(f"{path} is missing; run `{made_by}`") from None
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:

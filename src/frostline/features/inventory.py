@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from frostline import store
+from frostline import arrow
 from frostline.errors import InputError
 
 LIMIT = "FROSTLINE_CACHE_LIMIT"
@@ -86,7 +86,7 @@ def damaged(cache: Path) -> Iterator[Held]:
     for each in held(cache):
         if each.path.suffix == ".arrow":
             with contextlib.suppress(FileNotFoundError):  # pruned meanwhile
-                if store.name(each.path.read_bytes()) != each.path.name:
+                if arrow.name(each.path.read_bytes()) != each.path.name:
                     yield each
 
 
