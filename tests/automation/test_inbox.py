@@ -74,7 +74,7 @@ def test_another_folder_has_its_own_memory(arrivals: Path, tmp_path: Path) -> No
 def test_what_cannot_be_read(arrivals: Path) -> None:
     """A missing folder and a damaged memory are a line each."""
     with pytest.raises(InputError, match="no folder nowhere"):
-        inbox.look(Path("nowhere"))
+        inbox.images(Path("nowhere"))
     inbox.settle(taken(arrivals))
     inbox.ledger(arrivals).write_bytes(b"damaged")
     with pytest.raises(FrostlineError, match="remove it, and all images are new"):

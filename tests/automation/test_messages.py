@@ -1,14 +1,7 @@
 """What a person reads about a night."""
 
-import base64
-from pathlib import Path
-
-import pytest
-
-from frostline.automation import messages, outputs
-from frostline.automation.exclusive import alone
+from frostline.automation import messages
 from frostline.automation.gate import Verdict
-from frostline.pipeline.processes import BusyError
 from frostline.pipeline.stages import Outcome
 
 DONE = [
@@ -63,34 +56,3 @@ def test_how_it_ended() -> None:
 def test_long_reasons_may_break() -> None:
     """DVC names whole paths; on a phone they break at their slashes."""
     assert messages.reasons(["train@a: src/x modified"]).splitlines()[2] == "- train@a: src/\u200bx modified"
-
-
-def test_what_stages_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures that are there, each whole inside its address; a job's counts; drift only where it is told."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "plots/a").mkdir(parents=True)
-    (tmp_path / "plots/a/curves.png").write_bytes(b"PNG")
-    title, picture = outputs.pictures("a").split("\n\n")
-    assert title == "curves"
-    assert picture.startswith("![curves of a](data:image/png;base64,")
-    assert base64.b64decode(picture.rstrip(")").split(",")[1]) == b"PNG"
-    assert outputs.pictures("b") == ""
-    job = tmp_path / "job.json"
-    job.write_text('{"counts": {"found": 3, "skipped": null}, "labels": {"cat": 2}}')
-    assert outputs.scores(job) == [{"what": "found", "images": 3}, {"what": "label cat", "images": 2}]
-    assert outputs.drift(job) is None
-    assert outputs.metrics(["a"]) == []
-    assert outputs.links({"a": "http://127.0.0.1/x", "b": ""}) == "- [a in MLflow](http://127.0.0.1/x)"
-    (tmp_path / "reports/comparison").mkdir(parents=True)
-    (tmp_path / "reports/comparison/comparison.md").write_text("# Title\n\n![accuracies](comparison.png)\n")
-    (tmp_path / "reports/comparison/comparison.png").write_bytes(b"PNG")
-    assert "![accuracies](data:image/png;base64,UE5H)" in outputs.links({})
-
-
-def test_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The second waits as long as it was told to, and comes in once the first is done."""
-    monkeypatch.chdir(tmp_path)
-    with alone(seconds=1), pytest.raises(BusyError, match="another retraining has held"), alone(seconds=0.2):
-        pass
-    with alone(seconds=0.2):
-        pass

@@ -41,7 +41,8 @@ def test_drift_marks_the_run(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", CODE], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=280,
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PREFECT_HOME": str(tmp_path / "prefect"),
-             "PYTHONPATH": str(ROOT), "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120"},
+             "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")]),
+             "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     [line] = [line for line in done.stdout.splitlines() if line.startswith("RESULT")]
@@ -51,5 +52,5 @@ def test_drift_marks_the_run(tmp_path: Path) -> None:
     [(block, message)] = found["told"]
     assert block == "custom-webhook/told"
     assert message["subject"] == "drift"
-    assert "how bright they are: " in message["body"]
+    assert "brightness: PSI " in message["body"]
     assert message["body"] == found["states"][1][2]

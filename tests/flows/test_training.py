@@ -14,7 +14,8 @@ def run(code: str, tmp_path: Path, **environment: str) -> subprocess.CompletedPr
     """A fresh interpreter in the project's root; Prefect's settings are read when it is imported."""
     return subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False, timeout=280,
-        env={"PATH": "/usr/bin:/bin", "PREFECT_HOME": str(tmp_path), "HOME": str(tmp_path), **environment},
+        env={"PATH": "/usr/bin:/bin", "PREFECT_HOME": str(tmp_path), "HOME": str(tmp_path),
+             "PYTHONPATH": str(ROOT / "src"), **environment},
     )  # fmt: skip
 
 
@@ -24,7 +25,7 @@ def test_tasks_are_never_cached_and_retry_only_what_may_pass(tmp_path: Path) -> 
 from types import SimpleNamespace
 from prefect import Task
 from prefect.cache_policies import NO_CACHE
-from flows import tasks
+from frostline.automation import tasks
 from frostline.pipeline import processes
 from frostline.errors import FrostlineError
 found = [each for each in vars(tasks).values() if isinstance(each, Task)]
@@ -52,6 +53,15 @@ def test_an_api_that_does_not_answer(tmp_path: Path) -> None:
     )
     assert "make serve" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["training", "scoring", "nightly"])
+def test_a_flow_is_a_short_recipe(name: str) -> None:
+    """They are written into every project: one function and the line that runs it, steps come from the library."""
+    lines = (ROOT / "flows" / f"{name}.py").read_text().splitlines()
+    assert len(lines) <= 45
+    assert [line.split("(")[0] for line in lines if line.startswith("def ")] == [f"def {name}"]
+    assert lines[-1] == f"    automation.main({name})"
 
 
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]

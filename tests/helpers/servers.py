@@ -17,8 +17,7 @@ from typing import Any
 
 import pytest
 
-from frostline.commands import sync
-from frostline.tracking import Outputs
+from frostline.tracking import Outputs, sync
 from frostline.tracking.session import session
 
 

@@ -199,7 +199,7 @@ def test_killed_at_any_step_and_called_again_nothing_is_twice(
 def test_two_processes_at_once_on_a_fresh_store(root: Path) -> None:
     """Both also want to make its tables."""
     program = (
-        "from frostline import tracking; from frostline.commands import sync\n"
+        "from frostline import tracking; from frostline.tracking import sync\n"
         "print(tracking.publish(sync.gather('tiny'), uri=tracking.store()).run_id)"
     )
     both = [

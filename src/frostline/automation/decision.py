@@ -16,14 +16,14 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Beyond these a retraining is due; None means that it never is for this reason."""
+class Thresholds:
+    """Above these a retraining is due; None means that it never is for this reason."""
 
     champion_days: float | None = None
     drift: float | None = None
 
 
-def reasons(facts: Facts, limits: Limits) -> list[str]:
+def reasons(facts: Facts, limits: Thresholds) -> list[str]:
     """Why to retrain now, a line each; empty when there is nothing to do."""
     return [*_stale(facts), *_drift(facts, limits), *_age(facts, limits)]
 
@@ -32,13 +32,13 @@ def _stale(facts: Facts) -> list[str]:
     return [f"{step}: {', '.join(changed[:3])}" for step, changed in sorted(facts.stale.items())]
 
 
-def _drift(facts: Facts, limits: Limits) -> list[str]:
+def _drift(facts: Facts, limits: Thresholds) -> list[str]:
     if facts.drift is None or limits.drift is None or facts.drift <= limits.drift:
         return []
     return [f"drift {facts.drift:.3f} is above {limits.drift:g}"]
 
 
-def _age(facts: Facts, limits: Limits) -> list[str]:
+def _age(facts: Facts, limits: Thresholds) -> list[str]:
     if limits.champion_days is None:
         return []
     return [

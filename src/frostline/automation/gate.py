@@ -1,24 +1,155 @@
-"""What the gate said of each classifier's challenger, for a person to read."""
+"""The gate: a registered model's challenger becomes champion if it has earned it; the verdict, for people to read."""
 
+import statistics
+import tempfile
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
-from frostline.evaluation.promotion import Check
+import numpy as np
+
+from frostline import config, files, tracking
+from frostline.errors import FrostlineError, InputError
+from frostline.evaluation import predictions, promotion
+from frostline.evaluation.promotion import Check, Evidence
+from frostline.progress import say
+from frostline.runtime.contract import to_values
+from frostline.runtime.sessions import Session, open_session
+from frostline.tracking import Decision, Standing, Version
 
 PROMOTED, REFUSED, NONE = "promoted", "refused", "no challenger"
+FILES = ("predictions.parquet", "agreement.json", "dataset.json")
+TRIALS = 15  # of one image, after one that warms up
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate said of one classifier; without a challenger, `why` says so and nothing was checked."""
+    """What the gate decided about a classifier's challenger, with each check and its figures.
+
+    `before` is the champion until then. Without a challenger, `why` says so and nothing was checked.
+    """
 
     classifier: str
     result: str  # promoted, refused or no challenger
     why: str = ""
     version: int | None = None
     checks: tuple[Check, ...] = ()
+    before: int | None = None
 
 
 def promoted(verdicts: Iterable[Verdict]) -> list[str]:
     """The classifiers that have a new champion."""
     return [verdict.classifier for verdict in verdicts if verdict.result == PROMOTED]
+
+
+def judge(name: str, limits: config.Promotion, *, dry_run: bool = False) -> Verdict:
+    """Examine a registered model's challenger, say each check and carry out what follows from them.
+
+    A refusal is an answer; `dry_run` decides and changes nothing. InputError when there is no challenger,
+    FrostlineError when it cannot be examined.
+    """
+    uri = tracking.store()
+    tracking.require(uri)
+    now = tracking.standing(name, uri=uri)
+    challenger = _challenger(now)
+    with tempfile.TemporaryDirectory() as folder:
+        evidence = {
+            number: _evidence(name, now.versions[number], uri=uri, folder=Path(folder) / str(number))
+            for number in (*now.reigns, challenger)
+        }
+    champions = [evidence[number] for number in now.reigns]
+    checks, odds = _examine(evidence[challenger], champions, limits, now=now)
+    _say(checks, odds)
+    decision = _decision(checks, odds, now=now, number=challenger)
+    if not dry_run:
+        tracking.decide(name, decision, uri=uri)
+    return Verdict(name, decision.action, decision.why, decision.version, tuple(checks), decision.before)
+
+
+def _challenger(now: Standing) -> int:
+    number = now.challenger
+    if number is None or number == now.champion:
+        raise InputError(
+            f"{now.name} has no challenger"
+            + (f" to its champion, version {now.champion}" if now.champion else "")
+            + "; train, export and `frostline registry sync` a new one"
+        )
+    if reason := now.versions[number].withdrawn:
+        raise InputError(f"{now.name}: version {number} was withdrawn ({reason}); train another")
+    return number
+
+
+def _evidence(name: str, version: Version, *, uri: str, folder: Path) -> Evidence:
+    """All that the registry keeps about a version; needs nothing of this machine's stage outputs."""
+    logged = tracking.version_files(version, FILES, uri=uri, folder=folder)
+    if "predictions.parquet" not in logged:
+        raise FrostlineError(
+            f"{name}: the run of version {version.number} keeps no predictions to compare with; where its "
+            "outputs are, `frostline registry sync` brings them"
+        )
+    path = tracking.download_model(f"models:/{name}/{version.number}")
+    session = open_session(path, device="cpu")
+    predicted = predictions.read(logged["predictions.parquet"], made_by=f"dvc repro train@{name}")
+    proofs = {
+        each: files.read_json(logged[each], made_by="frostline registry sync") if each in logged else None
+        for each in FILES[1:]
+    }
+    return Evidence(
+        number=version.number,
+        sha256=session.sha256,
+        contract=to_values(session.contract),
+        test=predicted.split("test"),
+        agreement=proofs["agreement.json"],
+        audit=proofs["dataset.json"],
+        milliseconds=_milliseconds(session),
+        megabytes=path.stat().st_size / 1e6,
+    )
+
+
+def _milliseconds(session: Session) -> float:
+    """The median time of one image alone."""
+    image = np.full((1, session.contract.height, session.contract.width, 3), 127, np.uint8)
+    times = []
+    for _ in range(TRIALS + 1):
+        start = time.perf_counter()
+        session.run(image)
+        times.append(time.perf_counter() - start)
+    return 1000 * statistics.median(times[1:])
+
+
+def _examine(
+    challenger: Evidence, champions: list[Evidence], limits: config.Promotion, *, now: Standing
+) -> tuple[list[Check], str]:
+    """The checks, and the power of the paired test; says who meets whom."""
+    if not champions:
+        say(f"{now.name}: version {challenger.number} would be the first champion")
+        return list(promotion.checks(challenger, None, limits)), ""
+    anchor = promotion.best(champions, test=challenger.test)
+    also = (
+        "the champion"
+        if anchor.number == now.champion
+        else f"the best champion so far; now it is {now.champion}"
+    )
+    say(f"{now.name}: version {challenger.number} against version {anchor.number}, {also}")
+    return list(promotion.checks(challenger, anchor, limits)), promotion.odds(challenger, anchor, limits)
+
+
+def _say(checks: list[Check], odds: str) -> None:
+    width = max(len(check.name) for check in checks)
+    for check in checks:
+        say(f"{'ok  ' if check.passed else 'FAIL'} {check.name:<{width}}  {check.figures}")
+    if odds:
+        say(odds)
+
+
+def _decision(checks: list[Check], odds: str, *, now: Standing, number: int) -> Decision:
+    """What follows from the checks: each failed one is a reason, else all of them are."""
+    failed = [check for check in checks if not check.passed]
+    why = [f"{check.name}: {check.figures}" for check in failed or checks]
+    return Decision(
+        action="refused" if failed else "promoted",
+        version=number,
+        before=now.champion,
+        why="; ".join([*why, odds] if odds else why),
+    )

@@ -21,19 +21,19 @@ def ledger(folder: Path) -> Path:
     return Path(".frostline/inbox") / f"{files.sha256(os.fsencode(folder.absolute()))[:16]}.parquet"
 
 
-def look(folder: Path) -> Seen:
+def images(folder: Path) -> Seen:
     """All images in a folder and below it now; InputError where there is no such folder."""
     if not folder.is_dir():
         raise InputError(f"no folder {files.printable(folder)} to look for new images in")
-    found = {}
+    stamps = {}
     for base, _, names in os.walk(folder):
         for name in names:
             path = Path(base) / name
             shown = path.relative_to(folder).as_posix()
             if is_image(shown) and path.is_file():
                 status = path.stat()
-                found[shown] = (status.st_size, status.st_mtime_ns)
-    return dict(sorted(found.items()))
+                stamps[shown] = (status.st_size, status.st_mtime_ns)
+    return dict(sorted(stamps.items()))
 
 
 def recall(path: Path) -> Seen:
@@ -79,20 +79,21 @@ class NewImages:
     ledger: Path
 
 
-def batch(folder: Path, *, out: Path) -> NewImages | None:
-    """What of a folder has not been scored; None when there is nothing.
+def batch(folder: str | Path, *, out: str | Path) -> NewImages | None:
+    """What of a folder has not been scored, for scores in the folder `out`; None when there is nothing.
 
     Its name comes from its content: after a kill the same images give the same names, so that an
     interrupted score job goes on where it ended.
     """
-    now, memory = look(folder), ledger(folder)
+    folder = Path(folder)
+    now, memory = images(folder), ledger(folder)
     names = new(now, recall(memory))
     if not names:
         return None
     name = files.digest({each: now[each] for each in names})[:12]
     listed = memory.with_name(f"{name}.txt")
     files.write_text(listed, "".join(f"{(folder / each).absolute()}\n" for each in names))
-    return NewImages(len(names), listed, out / f"{name}.parquet", now, memory)
+    return NewImages(len(names), listed, Path(out) / f"{name}.parquet", now, memory)
 
 
 def settle(done: NewImages) -> None:

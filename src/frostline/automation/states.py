@@ -2,9 +2,12 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from frostline.automation import artifacts
 from frostline.automation.api import require
+from frostline.automation.inbox import NewImages
 from frostline.automation.notifications import notify
 from frostline.errors import FrostlineError
 
@@ -38,12 +41,16 @@ def done(what: str, *, data: Any = None) -> "State[Any]":
     return Completed(message=what, data=data)
 
 
-def drifted(what: str, *, block: str, data: Any = None) -> "State[Any]":
-    """A good end of work whose images are not like those before, told through a notification block too."""
+def scored(job: Path, batch: NewImages, *, block: str) -> "State[Any]":
+    """A good end of a score job, whose `data` is its drift; above a limit people are told through a block too."""
     from prefect.states import Completed
 
-    notify(block, subject="drift", body=what)
-    return Completed(name="Drift", message=what, data=data)
+    what, score = f"{batch.images} images scored into {batch.out}", artifacts.drift(job)
+    above = artifacts.above_limits(job)
+    if not above:
+        return done(what, data=score)
+    notify(block, subject="drift", body=f"{what}; {above}")
+    return Completed(name="Drift", message=f"{what}; {above}", data=score)
 
 
 def main(flow: Callable[[], Any]) -> None:

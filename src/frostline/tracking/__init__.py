@@ -4,7 +4,15 @@ Nothing here decides anything: MLflow is a side effect of files that the stages 
 content, so that whatever is lost can be brought again.
 """
 
-from frostline.tracking.champions import Decision, Standing, Version, decide, kept, roll_back, standing
+from frostline.tracking.champions import (
+    Decision,
+    Standing,
+    Version,
+    decide,
+    roll_back,
+    standing,
+    version_files,
+)
 from frostline.tracking.content import Outputs, note
 from frostline.tracking.download import download_model
 from frostline.tracking.live import live
@@ -20,7 +28,7 @@ from frostline.tracking.studies import saved as saved_studies
 
 __all__ = [
     "Child", "Commit", "Decision", "Observed", "Outputs", "Published", "Registered", "Standing", "Study",
-    "Version", "champion_days", "commit", "decide", "download_model", "kept", "live", "note",
+    "Version", "champion_days", "commit", "decide", "download_model", "live", "note",
     "observed", "page", "publish", "publish_study", "reachable", "registered", "require", "roll_back",
-    "saved_studies", "settle", "shared", "standing", "store", "studying", "where_to_look",
+    "saved_studies", "settle", "shared", "standing", "store", "studying", "version_files", "where_to_look",
 ]  # fmt: skip

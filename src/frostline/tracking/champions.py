@@ -117,8 +117,8 @@ def roll_back(name: str, *, uri: str) -> Decision:
         return decision
 
 
-def kept(version: Version, names: Sequence[str], *, uri: str, folder: Path) -> dict[str, Path]:
-    """Files that a version's run keeps, downloaded into `folder`, by name; those it lacks are left out."""
+def version_files(version: Version, names: Sequence[str], *, uri: str, folder: Path) -> dict[str, Path]:
+    """Files of a version's run, downloaded into `folder`, by name; those it lacks are left out."""
     with session(uri) as client:
         there = {each.path for each in client.list_artifacts(version.run_id)}
         folder.mkdir(parents=True, exist_ok=True)

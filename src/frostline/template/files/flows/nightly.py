@@ -6,30 +6,19 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from pydantic import Field
 
-from flows import tasks
 from flows.scoring import scoring
 from flows.training import training
-from frostline import automation, config, tracking
-from frostline.automation import messages
-from frostline.automation.decision import Facts, Limits, reasons
-from frostline.pipeline import stages
+from frostline import automation, config
+from frostline.automation import tasks
 
 
 @flow(name="nightly", **tasks.WATCHED)
 def nightly(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks for them by name
-    folder: str = "",
-    model: str = "",
-    champion_days: float | None = None,
-    drift: float | None = None,
-    author: str = "frostline <frostline@localhost>",
-    set_aside: bool = False,
-    push_results: bool = False,
-    push_to: str = "",
-    notify: str = "",
-    at_once: Annotated[int, Field(ge=1)] = 1,
-    pool: str = "",
+    folder: str = "", model: str = "", champion_days: float | None = None, drift: float | None = None,
+    author: str = "frostline <frostline@localhost>", set_aside: bool = False, push_results: bool = False,
+    push_to: str = "", notify: str = "", at_once: Annotated[int, Field(ge=1)] = 1, pool: str = "",
     ray_address: str = "",
-) -> State:
+) -> State:  # fmt: skip
     """Score the new images of a folder (if one is named), then decide about retraining.
 
     A retraining is due when DVC finds data, params or code changed, when drift is above its limit, or when a
@@ -40,16 +29,10 @@ def nightly(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks f
     scored: Any = None
     if folder:
         scored = scoring(folder, model, ray_address=ray_address, notify=notify, return_state=True)
-    seen = scored.result() if scored else None
-    ages = {} if champion_days is None else {
-        name: tracking.champion_days(name, uri=tracking.store()) for name in config.load().classifiers
-    }  # fmt: skip
-    facts = Facts(stale=stages.stale(), champion_days=ages, drift=seen)
-    why = reasons(facts, Limits(champion_days, drift))
+    now = scored.result() if scored else None
+    why = tasks.reasons(config.load(), champion_days=champion_days, drift=drift, now=now)
     if not why:
         return automation.nothing_more("data, params and code are as they were", after=scored)
-    print("\n".join(["retraining, because", *why]))
-    automation.show_text("reasons", messages.reasons(why))
     how: dict[str, Any] = {
         "because": "; ".join(why), "author": author, "set_aside": set_aside, "push_results": push_results,
         "push_to": push_to, "notify": notify, "at_once": at_once,

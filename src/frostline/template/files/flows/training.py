@@ -1,32 +1,20 @@
 """Retraining: pull, reproduce stage by stage, sync, promote, record in git, push what may be pushed, tell."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from prefect import flow
 from pydantic import Field
 
-from flows import tasks
-from flows.showing import show
-from flows.stages import bring_up_to_date
 from frostline import automation, config
-from frostline.automation import gate, messages, outputs
-from frostline.automation.exclusive import alone
-from frostline.pipeline import commits, processes
+from frostline.automation import tasks
 
 
 @flow(name="training", **tasks.WATCHED)
 def training(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks for them by name
-    because: str = "asked for",
-    author: str = "frostline <frostline@localhost>",
-    set_aside: bool = False,
-    push_results: bool = False,
-    push_to: str = "",
-    notify: str = "",
-    stage_hours: float = 12.0,
-    wait_hours: float = 2.0,
-    at_once: Annotated[int, Field(ge=1)] = 1,
-) -> str:
+    because: str = "asked for", author: str = "frostline <frostline@localhost>", set_aside: bool = False,
+    push_results: bool = False, push_to: str = "", notify: str = "", stage_hours: float = 12.0,
+    wait_hours: float = 2.0, at_once: Annotated[int, Field(ge=1)] = 1,
+) -> str:  # fmt: skip
     """Bring everything up to date; what changed becomes one commit with one tag.
 
     because: the reason, for the commit. author: who commits. set_aside: put uncommitted changes into git's
@@ -34,30 +22,18 @@ def training(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks 
     notify: a notification block, such as custom-webhook/frostline. The hours are time limits.
     at_once: how many stages that need nothing of each other run side by side.
     """
-    who = commits.Author.parse(author)
-    names = list(config.load().classifiers)
+    params, who = config.load(), tasks.Author.parse(author)
+    names = list(params.classifiers)
     automation.drop_missed()
-    with alone(seconds=wait_hours * 3600):
-        for stage in processes.end_left_behind():
-            print(f"ended, left behind by a killed run: {stage}")
-        print(commits.require_clean(set_aside=set_aside) or "no uncommitted changes")
-        print(tasks.pull())
-        done = bring_up_to_date(at_once=at_once, seconds=stage_hours * 3600)
-        tasks.track()
-        rows = messages.results(outputs.metrics(names))
-        show(done, rows, names)
-        verdicts = [tasks.meet_champion(name) for name in names]
-        message = messages.commit_message(done, [because], rows)
-        record = commits.record(message, author=who, day=datetime.now(UTC).date())
-        if push_results:
-            print(tasks.push())
-        if push_to and record:
-            print(tasks.share(record, remote=push_to))
-    tag = record.tag if record else ""
-    if record or gate.promoted(verdicts):
-        what = "retrained" if record else "promoted"
-        automation.notify(notify, subject=what, body=messages.notice(verdicts, rows, tag=tag))
-    return messages.closing(done, verdicts, tag=tag)
+    with automation.alone(seconds=wait_hours * 3600):
+        tasks.prepare(set_aside=set_aside)
+        stages = tasks.bring_up_to_date(at_once=at_once, hours=stage_hours)
+        tasks.sync(names)
+        results = automation.show_training(stages, names)
+        verdicts = [tasks.promote(name, params) for name in names]
+        record = tasks.record(stages, results, because=because, author=who)
+        tasks.send(record, results=push_results, remote=push_to)
+    return tasks.finish(stages, verdicts, results, record, notify=notify)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,29 @@
-"""Nights that were missed: one run makes up for all of them."""
+"""One retraining at a time in a workspace, whoever starts it, and one run for all nights that were missed."""
 
+import contextlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
+
+from frostline.pipeline.processes import BusyError
+
+LOCK = Path(".frostline/retraining.lock")
+
+
+@contextlib.contextmanager
+def alone(*, seconds: float) -> Iterator[None]:
+    """Wait until no other retraining is at work here; BusyError after `seconds`. A killed one holds nothing."""
+    from filelock import FileLock, Timeout
+
+    LOCK.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(LOCK, timeout=seconds):
+            yield
+    except Timeout:
+        raise BusyError(
+            f"another retraining has held {LOCK} for {seconds:g} seconds; run this when it is done"
+        ) from None
 
 
 def drop_missed() -> int:
@@ -29,7 +51,7 @@ def _due(client: Any, deployment: Any) -> list[Any]:
     from prefect.client.schemas.objects import StateType
 
     now: Any = datetime.now(UTC)
-    found = client.read_flow_runs(
+    runs = client.read_flow_runs(
         deployment_filter=filters.DeploymentFilter(id=filters.DeploymentFilterId(any_=[deployment])),
         flow_run_filter=filters.FlowRunFilter(
             state=filters.FlowRunFilterState(
@@ -38,7 +60,7 @@ def _due(client: Any, deployment: Any) -> list[Any]:
             expected_start_time=filters.FlowRunFilterExpectedStartTime(before_=now),
         ),
     )
-    return [run for run in found if run.auto_scheduled]
+    return [run for run in runs if run.auto_scheduled]
 
 
 def _cancel(client: Any, run: Any) -> None:

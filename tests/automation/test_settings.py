@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from frostline.automation import sentences
+from frostline.automation.settings import sentences
 from frostline.errors import InputError
 
 

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from frostline import files
-from frostline.commands import sync
 from frostline.config import load
 from frostline.errors import FrostlineError
-from frostline.tracking import Published
+from frostline.tracking import Published, sync
 from helpers.outputs import metrics, write
 from helpers.servers import free_port, gathered, project, seen, sqlite
 
@@ -32,7 +31,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_line_a_classifier_then_where_to_look(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Created, then already there; what is missing is named with the command that makes it."""
     write(root, SECOND, key="b" * 64, only=("evaluate",))
-    sync.run()
+    sync.run(NAMES)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"{FIRST:<{max(map(len, NAMES))}}  created run ")
     assert lines[0].endswith(", registered version 1; random weights: smoke test only")
@@ -42,7 +41,7 @@ def test_a_line_a_classifier_then_where_to_look(root: Path, capsys: pytest.Captu
     ]
     assert lines[-1].startswith("to look at it: ")
     assert lines[-1].endswith("mlflow ui --backend-store-uri sqlite:///.frostline/mlflow/mlflow.db")
-    sync.run()
+    sync.run(NAMES)
     again = capsys.readouterr().out.splitlines()
     assert "already up to date: run " in again[0]
     assert "already up to date: run " in again[1]
@@ -51,9 +50,9 @@ def test_a_line_a_classifier_then_where_to_look(root: Path, capsys: pytest.Captu
 def test_twice_is_one_run_and_one_version(root: Path) -> None:
     """And a clone elsewhere, whose stages were restored from the cache, finds the same."""
     uri = f"sqlite:///{root}/.frostline/mlflow/mlflow.db"
-    sync.run()
+    sync.run(NAMES)
     before = seen(uri, FIRST)
-    sync.run()
+    sync.run(NAMES)
     assert seen(uri, FIRST) == before
     assert (len(before["runs"]), len(before["versions"]), len(before["models"])) == (1, 1, 1)
 
@@ -64,12 +63,12 @@ def test_a_clone_syncs_to_the_same(
     """Copies of the outputs in another folder, against the same store."""
     uri = f"sqlite:///{root}/.frostline/mlflow/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    sync.run()
+    sync.run(NAMES)
     before = seen(uri, FIRST)
     shutil.copytree(root, tmp_path / "second", ignore=shutil.ignore_patterns(".frostline"))
     monkeypatch.chdir(tmp_path / "second")
     capsys.readouterr()
-    sync.run()
+    sync.run(NAMES)
     assert capsys.readouterr().out.split(maxsplit=1)[1].startswith("already up to date: run ")
     assert seen(uri, FIRST) == before
     assert not (tmp_path / "second/.frostline").exists()
@@ -82,11 +81,11 @@ def test_a_closed_port_is_one_line_within_seconds_and_nothing_is_lost(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free_port()}")
     started = time.monotonic()
     with pytest.raises(FrostlineError, match="Connection refused") as caught:
-        sync.run()
+        sync.run(NAMES)
     assert time.monotonic() - started < 10
     assert "\n" not in str(caught.value)
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
-    sync.run()
+    sync.run(NAMES)
     assert len(seen(f"sqlite:///{root}/.frostline/mlflow/mlflow.db", FIRST)["versions"]) == 1
 
 
@@ -109,7 +108,7 @@ def test_damaged_outputs_name_the_stage_to_run(file: str, content: bytes, said: 
     """One line, no traceback."""
     (root / file.format(FIRST)).write_bytes(content)
     with pytest.raises(FrostlineError) as caught:
-        sync.run()
+        sync.run(NAMES)
     assert said.format(FIRST) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -154,9 +153,9 @@ def test_a_model_that_is_none_names_the_stage_to_run(root: Path) -> None:
     (folder / "model.onnx").write_bytes(b"not a model")
     files.write_json(folder / "agreement.json", {"model": files.sha256(b"not a model")})
     with pytest.raises(FrostlineError, match=f"is not an ONNX file; run `dvc repro export@{FIRST}"):
-        sync.run()
+        sync.run(NAMES)
     write(root, FIRST)
-    sync.run()
+    sync.run(NAMES)
     there = seen(f"sqlite:///{root}/.frostline/mlflow/mlflow.db", FIRST)
     assert (len(there["runs"]), len(there["versions"])) == (1, 1)
 

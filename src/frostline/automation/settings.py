@@ -1,10 +1,30 @@
-"""What Prefect writes about errors into its logs."""
+"""How flows run here: Prefect's settings, what its logs say, where lines of the work go."""
 
 import logging
+import os
 
+from frostline import progress
 from frostline.errors import FrostlineError
 
 LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
+DEFAULTS = {
+    # Prefect starts a server of its own where none is configured; on a busy machine that takes longer than its 20 s.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",  # no usage statistics
+}
+
+
+def configure() -> None:
+    """Settle how flows run in this process; before Prefect is imported, which reads its settings then."""
+    for name, value in DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    sentences()
+    progress.report_to(progress.Reporter(say=_print, note=_print))
+
+
+def _print(line: str) -> None:
+    """Prefect puts what a flow prints into the run's log."""
+    print(line)
 
 
 def sentences() -> None:
