@@ -87,7 +87,7 @@ def test_thresholds_against_sklearn() -> None:
         assert row.recall.value == pytest.approx(recall_score(labels, said))
         assert row.specificity.value == pytest.approx(recall_score(1 - labels, ~said))
         assert row.f1.value == pytest.approx(f1_score(labels, said))
-        assert row.found + row.missed == labels.sum()
+        assert row.true_positives + row.false_negatives == labels.sum()
     assert [row.threshold for row in thresholds(labels, second)] == list(selective_prediction.STEPS)
 
 

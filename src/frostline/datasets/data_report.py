@@ -125,7 +125,7 @@ def _histogram(title: str, values: npt.NDArray[np.float64], form: str) -> dict[s
     ]
     return {
         "title": title, "bars": bars, "low": form.format(low), "high": form.format(high),
-        "alike": low == high, "top": f"{counts.max():,} images",
+        "alike": low == high, "top": f"highest bar: {counts.max():,}",
     }  # fmt: skip
 
 

@@ -73,12 +73,12 @@ class Policies:
     def refuse(self, findings: Sequence[Finding], names: Sequence[str]) -> None:
         """InputError for the first kind whose policy is `fail`: how many, the first, what to do."""
         for kind, words in KINDS.items():
-            found = [finding for finding in findings if finding.kind == kind]
-            if found and self.of.get(kind) == "fail":
-                first = min(found)
+            of_kind = [finding for finding in findings if finding.kind == kind]
+            if of_kind and self.of.get(kind) == "fail":
+                first = min(of_kind)
                 softer = "keep" if kind == "imbalance" else "quarantine"
                 raise InputError(
-                    f"{len(found)} of {len(names)} images {words}, the first {names[first.row]!r}: {first.text}; "
+                    f"{len(of_kind)} of {len(names)} images {words}, the first {names[first.row]!r}: {first.text}; "
                     f"mend or remove them, or set {self.key}.{kind}: {softer}"
                 )
 

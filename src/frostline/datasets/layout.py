@@ -65,7 +65,7 @@ def from_folders(names: Sequence[str], *, where: str, shards: Sequence[str] = ()
     Raises InputError where the folders cannot be read so.
     """
     if not names:
-        raise InputError(f"{where}: no images found; put jpg or png files there, one folder a class")
+        raise InputError(f"{where}: no images found; put jpg or png files there, one folder per class")
     # One image stands for all of its folder.
     firsts: dict[str, int] = {}
     of = np.fromiter((firsts.setdefault(_folder(name), len(firsts)) for name in names), np.int32, len(names))
@@ -96,8 +96,8 @@ def _folder(name: str) -> str:
 def split_word(folder: str) -> str:
     """The split that a folder's name means: ``val``, ``Testing``, ``seg_train``, ``test set``; or ""."""
     words = re.split(r"[^0-9a-z]+", folder.lower())
-    found = {_WORDS[word] for word in words if word in _WORDS}
-    return found.pop() if len(found) == 1 else ""
+    splits = {_WORDS[word] for word in words if word in _WORDS}
+    return splits.pop() if len(splits) == 1 else ""
 
 
 def _unwrapped(parts: list[tuple[str, ...]]) -> list[tuple[str, ...]]:

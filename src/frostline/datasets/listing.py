@@ -41,8 +41,8 @@ class Names(Sequence[str]):
     @overload
     def __getitem__(self, place: slice) -> "Names": ...
     def __getitem__(self, place: int | slice) -> "str | Names":
-        found = self._column[place]
-        return Names(found) if isinstance(place, slice) else str(found.as_py())
+        chosen = self._column[place]
+        return Names(chosen) if isinstance(place, slice) else str(chosen.as_py())
 
     def __iter__(self) -> Iterator[str]:
         for start in range(0, len(self), _CHUNK):
@@ -153,15 +153,15 @@ def index(entries: Iterable[tuple[str, T]], *, where: str) -> dict[str, T]:
     names that leave the archive and for different names that print alike.
     """
     real: dict[str, str] = {}
-    found: dict[str, T] = {}
+    by_name: dict[str, T] = {}
     for raw, entry in entries:
         if not is_image(raw):
             continue
         name = printable(_inside(raw, where=where))
         if real.setdefault(name, raw) != raw:
             raise InputError(f"{where}: two different files print as {name!r}; rename one of them")
-        found[name] = entry
-    return {name: found[name] for name in sorted(found)}
+        by_name[name] = entry
+    return {name: by_name[name] for name in sorted(by_name)}
 
 
 def _inside(raw: str, *, where: str) -> str:

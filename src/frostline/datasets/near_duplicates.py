@@ -63,8 +63,8 @@ def pairs(scans: Scans, rows: Rows) -> list[tuple[int, int, float]]:
         for a in frames.get(one, (one,)):
             for b in frames.get(other, (other,)):
                 alike(a, b)
-    found = ((int(chosen[a]), int(chosen[b]), likeness) for (a, b), likeness in alike.same.items())
-    return sorted(found)
+    same = ((int(chosen[a]), int(chosen[b]), likeness) for (a, b), likeness in alike.same.items())
+    return sorted(same)
 
 
 def _comparable(scans: Scans, rows: Rows) -> npt.NDArray[np.int64]:
@@ -114,7 +114,7 @@ def _within(scans: Scans, rows: npt.NDArray[np.int64], *, band: int) -> npt.NDAr
     """Pairs (a, b), a < b, of places in `rows` whose hashes nearly agree in one band, as a * their number + b."""
     import faiss
 
-    count, found = len(rows), [np.zeros(0, np.int64)]
+    count, codes = len(rows), [np.zeros(0, np.int64)]
     turned = np.roll(np.arange(8), -band * _BAND_BITS // 8)  # the index takes the first bits
     index = faiss.IndexBinaryMultiHash(64, 1, _BAND_BITS)
     index.nflip = _FLIPS
@@ -125,8 +125,8 @@ def _within(scans: Scans, rows: npt.NDArray[np.int64], *, band: int) -> npt.NDAr
         asked, columns = np.nonzero((distances <= RADIUS) & (others >= 0))
         ends = np.stack([start + asked // len(WINDOWS), others[asked, columns]])
         ends = np.sort(ends[:, ends[0] != ends[1]], axis=0)
-        found.append(np.unique(ends[0] * count + ends[1]))
-    return np.unique(np.concatenate(found))
+        codes.append(np.unique(ends[0] * count + ends[1]))
+    return np.unique(np.concatenate(codes))
 
 
 def _nearest(index: Any, queries: npt.NDArray[np.uint8], *, count: int) -> tuple[Any, Any]:

@@ -120,8 +120,10 @@ def _listed(folder: Path) -> tuple[Names, dict[str, str]]:
 
 def _shards(folder: Path) -> dict[str, Path]:
     """Archives that lie in a folder, by printable name in order."""
-    found = {printable(path.name): path for path in folder.iterdir() if path.name.lower().endswith(_ARCHIVES)}
-    return {name: found[name] for name in sorted(found) if not name.startswith(".")}
+    archives_by_name = {
+        printable(path.name): path for path in folder.iterdir() if path.name.lower().endswith(_ARCHIVES)
+    }
+    return {name: archives_by_name[name] for name in sorted(archives_by_name) if not name.startswith(".")}
 
 
 def _open_shards(folder: Path, shards: dict[str, Path]) -> ImageSource:

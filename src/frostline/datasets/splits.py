@@ -154,19 +154,19 @@ def _components(among: npt.NDArray[np.bool_], near: Mapping[int, Sequence[int]])
             left.remove(row)
             members, waiting = [row], [row]
             while waiting:
-                found = [other for other in near[waiting.pop()] if other in left]
-                left.difference_update(found)
-                found = list(dict.fromkeys(found))
-                members += found
-                waiting += found
+                linked = [other for other in near[waiting.pop()] if other in left]
+                left.difference_update(linked)
+                linked = list(dict.fromkeys(linked))
+                members += linked
+                waiting += linked
             yield sorted(members)
 
 
 def _older(members: Sequence[int], near: Mapping[int, Sequence[int]], clusters: _Clusters) -> list[int]:
     """Clusters of earlier images that these are linked to; first what was given or drawn among fewer splits."""
     linked = (other for row in members for other in near.get(row, ()))
-    found = [int(clusters.home[other]) for other in linked if clusters.home[other] >= 0]
-    return sorted(found, key=lambda cluster: len(clusters.cuts[cluster]))
+    older = [int(clusters.home[other]) for other in linked if clusters.home[other] >= 0]
+    return sorted(older, key=lambda cluster: len(clusters.cuts[cluster]))
 
 
 def _place(content: str, seed: int) -> float:

@@ -1,4 +1,4 @@
-"""What a manifest amounts to: counts, sizes and what was left out."""
+"""What a manifest amounts to: counts, sizes and what was quarantined."""
 
 from collections import Counter
 from typing import Any
@@ -36,8 +36,8 @@ def report(name: str, summary: dict[str, Any]) -> str:
         reasons = ", ".join(f"{kind} {count}" for kind, count in summary["quarantined"]["reasons"].items())
         lines.append(f"  quarantined {out}: {reasons}")
     kept = {kind: count["images"] - count["quarantined"] for kind, count in summary["findings"].items()}
-    if said := [f"{kind.replace('_', ' ')} {count}" for kind, count in kept.items() if count]:
-        lines.append(f"  kept with a finding: {', '.join(said)}")
+    if findings := [f"{kind.replace('_', ' ')} {count}" for kind, count in kept.items() if count]:
+        lines.append(f"  kept with a finding: {', '.join(findings)}")
     return "\n".join(lines)
 
 

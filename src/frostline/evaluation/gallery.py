@@ -118,14 +118,12 @@ def overlays(shown: Sequence[Overlay], *, title: str, layer: str, note: str) -> 
         else "no images to show",
         note=note,
     )
-    for place, each in enumerate(shown):
-        for side, picture in enumerate((each.pixels, overlay(each.pixels, each.heat))):
+    for place, one in enumerate(shown):
+        for side, picture in enumerate((one.pixels, overlay(one.pixels, one.heat))):
             axes = figure.add_subplot(rows, 2 * columns, 2 * place + side + 1)
             axes.imshow(picture, interpolation="nearest" if max(picture.shape) < 120 else "antialiased")
             axes.set_axis_off()
-            text = (legible(each.path.rsplit("/", 1)[-1], longest=24), legible(each.caption, longest=24))[
-                side
-            ]
+            text = (legible(one.path.rsplit("/", 1)[-1], longest=24), legible(one.caption, longest=24))[side]
             axes.set_title(text, size=7.5, color=(MUTED, INK)[side])
     return figure
 

@@ -59,8 +59,8 @@ class Metrics:
             "images": self.images,
             **{
                 f"{name}{end}": round(value, DECIMALS)
-                for name, each in self.figures.items()
-                for end, value in (("", each.value), ("_low", each.low), ("_high", each.high))
+                for name, figure in self.figures.items()
+                for end, value in (("", figure.value), ("_low", figure.low), ("_high", figure.high))
             },
         }
 
@@ -74,7 +74,7 @@ def measure(predictions: Predictions) -> Metrics:
     classes = per_class(matrix)
     shares = {
         "accuracy": proportion(int(np.trace(matrix)), len(predictions)),
-        "balanced_accuracy": mean_of_shares([each.recall for each in classes if each.recall]),
+        "balanced_accuracy": mean_of_shares([one.recall for one in classes if one.recall]),
         "macro_f1": macro_f1(matrix),
         **{f"top_{k}": top(labels, probs, k) for k in TOP if k < len(predictions.classes)},
     }
@@ -119,13 +119,13 @@ def macro_f1(matrix: np.ndarray) -> Estimate:
     hits, sums = np.diag(matrix), matrix.sum(axis=0) + matrix.sum(axis=1)
     there = sums > 0
     per_image = 1 / np.maximum(sums, 1)
-    each = 2 * hits * per_image
-    moved = np.diag(2 * per_image) - (each * per_image)[:, None] - (each * per_image)[None, :]
+    f1s = 2 * hits * per_image
+    moved = np.diag(2 * per_image) - (f1s * per_image)[:, None] - (f1s * per_image)[None, :]
     variance = float((matrix * (moved / there.sum()) ** 2).sum())
-    value = float(each[there].mean())
+    value = float(f1s[there].mean())
     if 0 < value < 1:
         return in_logits(value, variance, images=int(matrix.sum()))
-    return mean_of_shares([found.f1 for found in per_class(matrix) if found.f1])
+    return mean_of_shares([one.f1 for one in per_class(matrix) if one.f1])
 
 
 def losses(labels: np.ndarray, probs: np.ndarray) -> np.ndarray:
@@ -163,11 +163,11 @@ def per_class(matrix: np.ndarray) -> list[ClassMetrics]:
 
 def class_rows(measured: Mapping[str, ClassMetrics]) -> list[tuple[Any, ...]]:
     """A row a class in the order of `CLASS_COLUMNS`, as precise as the metrics file; None where undefined."""
-    return [(name, each.images, *_class_row(each)) for name, each in measured.items()]
+    return [(name, one.images, *_class_row(one)) for name, one in measured.items()]
 
 
-def _class_row(each: ClassMetrics) -> list[float | None]:
-    shares = [getattr(each, name) for name in _SHARES]
+def _class_row(measured: ClassMetrics) -> list[float | None]:
+    shares = [getattr(measured, name) for name in _SHARES]
     values = [share.value if share else None for share in shares]
     ends = [end for share in shares for end in ((share.low, share.high) if share else (None, None))]
     return [None if value is None else round(value, DECIMALS) for value in (*values, *ends)]

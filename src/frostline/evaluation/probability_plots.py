@@ -38,6 +38,7 @@ def reliability(bins: Sequence[Bin], *, classifier: str, error: Estimate, note: 
     upper.set(ylabel="accuracy", ylim=(-0.02, 1.02))
     upper.grid()
     lower.bar([(b.low + b.high) / 2 for b in bins], [b.images for b in bins], width=0.09, color=GRID)
+    lower.yaxis.get_major_locator().set_params(integer=True)
     lower.set(xlabel="confidence", ylabel="images", xlim=(-0.02, 1.02))
     _percents(upper, x=True, y=True)
     return figure
@@ -98,7 +99,9 @@ def abstaining(rows: Sequence[Coverage], *, classifier: str, note: str) -> "Figu
         linewidth=0,
     )
     axes.plot(across, [accuracy.value for _, accuracy in shown], color=RIGHT, marker="o", markersize=3.5)
-    axes.set(xlabel="coverage (share of images answered)", ylabel="accuracy on those", xlim=(-0.02, 1.02))
+    axes.set(
+        xlabel="coverage (share of images answered)", ylabel="accuracy of the answered", xlim=(-0.02, 1.02)
+    )
     axes.grid()
     _percents(axes, x=True, y=True)
     return figure

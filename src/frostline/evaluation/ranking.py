@@ -21,13 +21,15 @@ def areas(labels: np.ndarray, probs: np.ndarray) -> dict[str, Estimate]:
     (N,) int labels, (N, C) probabilities. Classes without images, or without others, have no area; {}
     where no class has one.
     """
-    found = [
+    areas_and_parts = [
         (*_roc_area(positive, probs[:, index]), *_precision_area(positive, probs[:, index]))
         for index, positive in _ranked(labels, probs.shape[1])
     ]
-    if not found:
+    if not areas_and_parts:
         return {}
-    rocs, roc_parts, precisions, precision_parts = (list(column) for column in zip(*found, strict=True))
+    rocs, roc_parts, precisions, precision_parts = (
+        list(column) for column in zip(*areas_and_parts, strict=True)
+    )
     smallest = min(
         int(min(positive.sum(), (~positive).sum())) for _, positive in _ranked(labels, probs.shape[1])
     )
@@ -38,7 +40,7 @@ def areas(labels: np.ndarray, probs: np.ndarray) -> dict[str, Estimate]:
 
 
 def roc(labels: np.ndarray, probs: np.ndarray) -> dict[int, Curve]:
-    """Share of others taken for the class against share of the class found, by class index."""
+    """ROC curves: false positive rate against true positive rate, by class index."""
     from sklearn.metrics import roc_curve
 
     return {
@@ -48,20 +50,20 @@ def roc(labels: np.ndarray, probs: np.ndarray) -> dict[int, Curve]:
 
 
 def precision_recall(labels: np.ndarray, probs: np.ndarray) -> dict[int, Curve]:
-    """Recall against precision, by class index."""
+    """Precision-recall curves, by class index."""
     from sklearn.metrics import precision_recall_curve
 
-    found = {}
+    curves = {}
     for index, positive in _ranked(labels, probs.shape[1]):
         precision, recall, _ = precision_recall_curve(positive, probs[:, index], drop_intermediate=True)
-        found[index] = Curve(across=recall, up=precision)
-    return found
+        curves[index] = Curve(across=recall, up=precision)
+    return curves
 
 
 def _ranked(labels: np.ndarray, classes: int) -> list[tuple[int, np.ndarray]]:
     """Each class that has both images and others, with (N,) bool: is of it."""
-    each = [(index, labels == index) for index in range(classes)]
-    return [(index, positive) for index, positive in each if positive.any() and not positive.all()]
+    members = [(index, labels == index) for index in range(classes)]
+    return [(index, positive) for index, positive in members if positive.any() and not positive.all()]
 
 
 def _averaged(values: list[float], parts: list[np.ndarray], smallest: int) -> Estimate:
@@ -95,12 +97,12 @@ def _precision_area(positive: np.ndarray, scores: np.ndarray) -> tuple[float, np
 
     order = np.argsort(-scores, kind="stable")
     hit = positive[order].astype(float)
-    place, found = np.arange(1, len(hit) + 1), hit.cumsum()
+    place, hits_so_far = np.arange(1, len(hit) + 1), hit.cumsum()
     earlier = np.maximum(place - 1, 1)
-    # Of the sum over hits of found / place, an image left out changes only what comes after it.
-    before = (hit * found / place).cumsum() - hit * found / place
+    # Of the sum over hits of hits so far / place, an image left out changes only what comes after it.
+    before = (hit * hits_so_far / place).cumsum() - hit * hits_so_far / place
     after, after_ones = (
-        (hit * part / earlier)[::-1].cumsum()[::-1] - hit * part / earlier for part in (found, 1.0)
+        (hit * part / earlier)[::-1].cumsum()[::-1] - hit * part / earlier for part in (hits_so_far, 1.0)
     )
     left = np.empty(len(hit))
     left[order] = (before + after - hit * after_ones) / np.maximum(hit.sum() - hit, 1)

@@ -34,9 +34,9 @@ class Threshold:
     """Two classes: the second (the positive one) is predicted from `threshold` on."""
 
     threshold: float
-    found: int
-    missed: int
-    false_alarms: int
+    true_positives: int
+    false_negatives: int
+    false_positives: int
     precision: Estimate | None
     recall: Estimate | None
     specificity: Estimate | None
@@ -89,17 +89,17 @@ def best_f1(labels: np.ndarray, second: np.ndarray) -> float:
 
 
 def _threshold(actual: np.ndarray, predicted: np.ndarray, step: float) -> Threshold:
-    found, missed, alarms = (
+    true_positives, false_negatives, false_positives = (
         int(both.sum()) for both in (actual & predicted, actual & ~predicted, ~actual & predicted)
     )
-    quiet = int((~actual & ~predicted).sum())
+    true_negatives = int((~actual & ~predicted).sum())
     return Threshold(
         threshold=step,
-        found=found,
-        missed=missed,
-        false_alarms=alarms,
-        precision=proportion(found, found + alarms),
-        recall=proportion(found, found + missed),
-        specificity=proportion(quiet, quiet + alarms),
-        f1=f1(found, missed, alarms),
+        true_positives=true_positives,
+        false_negatives=false_negatives,
+        false_positives=false_positives,
+        precision=proportion(true_positives, true_positives + false_positives),
+        recall=proportion(true_positives, true_positives + false_negatives),
+        specificity=proportion(true_negatives, true_negatives + false_positives),
+        f1=f1(true_positives, false_negatives, false_positives),
     )

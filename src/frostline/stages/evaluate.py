@@ -114,14 +114,14 @@ def _mismatch(rows: Predictions, *, record: Mapping[str, Any], manifest: Manifes
         for part in [manifest.split(split)]
         for path, id_, label in zip(part.paths, part.ids, part.labels, strict=True)
     }
-    found = {
+    predicted = {
         path: (id_, split, int(label))
         for path, id_, split, label in zip(rows.paths, rows.ids, rows.splits, rows.labels, strict=True)
     }
     for what, paths_ in (
-        ("lacks", expected.keys() - found.keys()),
-        ("has rows unknown to the dataset:", found.keys() - expected.keys()),
-        ("has another content, split or label for", {p for p in expected if found.get(p) != expected[p]}),
+        ("lacks", expected.keys() - predicted.keys()),
+        ("has rows unknown to the dataset:", predicted.keys() - expected.keys()),
+        ("has another content, split or label for", {p for p in expected if predicted.get(p) != expected[p]}),
     ):
         if paths_:
             return f"{what} {_some(paths_)}"

@@ -43,9 +43,9 @@ def run(name: str) -> str:
         height=size.height,
         width=size.width,
         metadata=contract.to_json(_contract(inputs)),
-        more=_baseline(inputs, last, _said(inputs)),
+        more=_baseline(inputs, last, _predicted(inputs)),
     )
-    proof = _prove(inputs, last, model, _said(inputs))
+    proof = _prove(inputs, last, model, _predicted(inputs))
     written = {"model.onnx": model}
     if last.trunk is not None:
         written[parts.TRUNK], written[parts.HEAD] = parts.make(model)
@@ -62,19 +62,19 @@ def run(name: str) -> str:
     )
 
 
-def _baseline(inputs: Recipe, last: CutModel, said: Predictions) -> dict[str, str]:
+def _baseline(inputs: Recipe, last: CutModel, predicted: Predictions) -> dict[str, str]:
     """Statistics of the test images and of their predictions, for the model's metadata; nothing without test images.
 
     The features are those that training kept, whatever its precision: no image goes through the trunk again.
     """
-    test, images = said.split("test"), inputs.images("test")
+    test, images = predicted.split("test"), inputs.images("test")
     if not len(test):
         return {}
     _same_images(inputs, images, test)
     chosen = np.unique(np.linspace(0, len(test) - 1, drift_baseline.MOST).astype(int))
-    per_image = [drift_stats.pixel_stats(each) for each in extraction.pixels(_some(images, chosen))[:]]
+    per_image = [drift_stats.pixel_stats(image) for image in extraction.pixels(_some(images, chosen))[:]]
     sizes = inputs.manifest.sizes("test")[chosen]
-    stats = {name: np.array([each[name] for each in per_image], np.float32) for name in per_image[0]}
+    stats = {name: np.array([image[name] for image in per_image], np.float32) for name in per_image[0]}
     sample = drift_stats.sample(
         probs=test.probs[chosen],
         stats={"height": sizes[:, 0], "width": sizes[:, 1], **stats},
@@ -95,8 +95,8 @@ def _embedding(inputs: Recipe, last: CutModel, chosen: Any) -> Any:
     return np.concatenate([drift_stats.project(np.asarray(rows[some])) for some in parts])
 
 
-def _same_images(inputs: Recipe, images: extraction.Images, said: Predictions) -> None:
-    if list(images.ids) != list(said.ids):
+def _same_images(inputs: Recipe, images: extraction.Images, predicted: Predictions) -> None:
+    if list(images.ids) != list(predicted.ids):
         raise FrostlineError(
             f"the predictions are of other images; run `dvc repro train@{inputs.name}` again"
         )
@@ -104,9 +104,9 @@ def _same_images(inputs: Recipe, images: extraction.Images, said: Predictions) -
 
 def _parts(inputs: Recipe, *, model: bytes, trunk: bytes, head: bytes) -> dict[str, Any]:
     """How far trunk and head together are from the model on the proof's images, and which they are."""
-    said = _said(inputs)
-    found = parts.difference(model, trunk, head, _pixels(inputs, said, _chosen(said)))
-    return {"trunk": files.sha256(trunk), "head": files.sha256(head), "parts_difference": found}
+    predicted = _predicted(inputs)
+    difference = parts.difference(model, trunk, head, _pixels(inputs, predicted, _chosen(predicted)))
+    return {"trunk": files.sha256(trunk), "head": files.sha256(head), "parts_difference": difference}
 
 
 def _variants(inputs: Recipe, model: bytes, folder: Path) -> None:
@@ -140,17 +140,17 @@ def _calibration(inputs: Recipe) -> Iterator[Any]:
 
 
 def _loss(inputs: Recipe, made: bytes, precision: str) -> variants.Loss:
-    """The variant on every test image, against what the trained network said of it."""
+    """The variant on every test image, against what the trained network predicted of it."""
     session = sessions.open_session(made, device="cpu", precision=precision)
-    images, said = inputs.images("test"), _said(inputs).split("test")
+    images, predicted = inputs.images("test"), _predicted(inputs).split("test")
     rows = extraction.pixels(images)
-    _same_images(inputs, images, said)
+    _same_images(inputs, images, predicted)
     probs = [session.run(rows[at : at + SCORED])["probs"] for at in range(0, len(rows), SCORED)]
-    return variants.compared(said.probs, np.concatenate(probs), said.labels)
+    return variants.compared(predicted.probs, np.concatenate(probs), predicted.labels)
 
 
-def _said(inputs: Recipe) -> Predictions:
-    """What the trained network said of every image."""
+def _predicted(inputs: Recipe) -> Predictions:
+    """What the trained network predicted of every image."""
     return predictions.read(
         paths.classifier(inputs.name) / "predictions.parquet", made_by=f"dvc repro train@{inputs.name}"
     )
@@ -173,26 +173,28 @@ def _contract(inputs: Recipe) -> Contract:
     )
 
 
-def _prove(inputs: Recipe, last: CutModel, model: bytes, said: Predictions) -> dict[str, Any]:
+def _prove(inputs: Recipe, last: CutModel, model: bytes, predicted: Predictions) -> dict[str, Any]:
     """What was compared, as plain values; FrostlineError where the model says something else.
 
     The model computes in float32. A network that was trained in less is compared with itself in
     float32, and then must give the same answers as it did in training, but for a few near ties.
     """
-    chosen = _chosen(said)
-    pixels, probs = _pixels(inputs, said, chosen), said.probs[chosen]
+    chosen = _chosen(predicted)
+    pixels, probs = _pixels(inputs, predicted, chosen), predicted.probs[chosen]
     if inputs.entry.precision == "float32":
         features = _features(inputs, last) if last.trunk is not None else None
-        proof = agreement.prove(model, pixels=pixels, pixel_probs=probs, features=features, probs=said.probs)
+        proof = agreement.prove(
+            model, pixels=pixels, pixel_probs=probs, features=features, probs=predicted.probs
+        )
         return dataclasses.asdict(proof)
     exact = np.asarray(assemble.whole(last)(pixels)["probs"])
-    proof = agreement.prove(model, pixels=pixels, pixel_probs=exact, features=None, probs=said.probs)
+    proof = agreement.prove(model, pixels=pixels, pixel_probs=exact, features=None, probs=predicted.probs)
     return {**dataclasses.asdict(proof), "precision": _rounded(inputs, exact, probs)}
 
 
-def _chosen(said: Predictions) -> Any:
+def _chosen(predicted: Predictions) -> Any:
     """Images spread over all splits."""
-    return np.unique(np.linspace(0, len(said) - 1, PROOF_IMAGES).astype(int))
+    return np.unique(np.linspace(0, len(predicted) - 1, PROOF_IMAGES).astype(int))
 
 
 def _rounded(inputs: Recipe, exact: Any, probs: Any) -> dict[str, Any]:
@@ -207,9 +209,9 @@ def _rounded(inputs: Recipe, exact: Any, probs: Any) -> dict[str, Any]:
     return {"trained": inputs.entry.precision, "other_answers": other, "probability_difference": difference}
 
 
-def _pixels(inputs: Recipe, said: Predictions, chosen: Any) -> Any:
+def _pixels(inputs: Recipe, predicted: Predictions, chosen: Any) -> Any:
     """The chosen images decoded, (n, H, W, 3) uint8."""
-    every = dataclasses.replace(inputs.images("train"), paths=said.paths, ids=said.ids)
+    every = dataclasses.replace(inputs.images("train"), paths=predicted.paths, ids=predicted.ids)
     return extraction.pixels(_some(every, chosen))[:]
 
 

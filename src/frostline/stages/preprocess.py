@@ -71,9 +71,9 @@ def examine(source: ImageSource, dataset: config.Dataset, *, key: str, seed: int
     names = labelled.names
     audited = dataset.audit is not None
     seen = _Seen(labelled, classes, scan.scan(source, names, measure=audited))
-    found = _alone(seen.scans, names, audited=audited)
-    policies.refuse(found, names)
-    out = findings.quarantined(found, policies)
+    own = _alone(seen.scans, names, audited=audited)
+    policies.refuse(own, names)
+    out = findings.quarantined(own, policies)
     settled = _together(seen, out, policies, audited=audited)
     policies.refuse(settled.findings, names)
     out |= settled.out
@@ -83,8 +83,8 @@ def examine(source: ImageSource, dataset: config.Dataset, *, key: str, seed: int
     late += _imbalance(labelled, drawn.splits) if audited else []
     policies.refuse(late, names)
     out |= {row: _bridge(row, between).text for row, between in drawn.bridges.items()}
-    found += [*settled.findings, *late]
-    return Examined(_manifest(dataset.path, seen, drawn.splits, out, found), found)
+    own += [*settled.findings, *late]
+    return Examined(_manifest(dataset.path, seen, drawn.splits, out, own), own)
 
 
 def _policies(dataset: config.Dataset, key: str) -> Policies:
@@ -102,11 +102,11 @@ def _open(path: str) -> ImageSource:
 
 def _alone(scans: Scans, names: Sequence[str], *, audited: bool) -> list[Finding]:
     """Findings about single images."""
-    found = list(findings.of_files(scans, names))
+    own = list(findings.of_files(scans, names))
     if not audited:
-        return [finding for finding in found if finding.kind in BARE]
+        return [finding for finding in own if finding.kind in BARE]
     usable = np.flatnonzero(scans.column("reason") == "")
-    return found + list(findings.outliers(scans, usable))
+    return own + list(findings.outliers(scans, usable))
 
 
 def _together(seen: _Seen, out: Mapping[int, str], policies: Policies, *, audited: bool) -> relations.Settled:

@@ -20,7 +20,7 @@ from frostline.training import explanations as seeing
 from frostline.training.checkpoint import Checkpoint
 from frostline.training.recipe import Recipe
 
-HEATED = 12  # surest mistakes, and as many of the least sure answers
+HEATED = 12  # most confident errors, and as many of the least confident images
 
 
 Live = Callable[..., AbstractContextManager[Callable[[int, dict[str, float]], None]]]
@@ -59,7 +59,7 @@ def _train(inputs: Recipe, live: Live) -> None:
 
 
 def _line(inputs: Recipe, number: int, phase: str, epoch: loop.Epoch) -> str:
-    total = sum(each.epochs for each in inputs.entry.phases.values())
+    total = sum(phase.epochs for phase in inputs.entry.phases.values())
     return (
         f"epoch {number}/{total} {phase}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}  "
         f"validation loss {epoch.val_loss:.4f}  accuracy {epoch.val_accuracy:.4f}"
@@ -85,7 +85,7 @@ def _record(inputs: Recipe, network: Network, last: CutModel) -> dict[str, Any]:
 
 def _parameters(inputs: Recipe, network: Network, last: CutModel) -> dict[str, int]:
     """Counts: trained in the last phase; the rest of the body, frozen; standardisation's constants."""
-    trainable = sum(int(np.prod(each.shape)) for each in last.upper.trainable_weights)
+    trainable = sum(int(np.prod(weight.shape)) for weight in last.upper.trainable_weights)
     constants = 0
     if inputs.entry.network.head.standardize:
         constants = network.head.get_layer("standardize").count_params()
@@ -123,7 +123,7 @@ def _predict(inputs: Recipe, last: CutModel) -> predictions.Predictions:
     return predictions.Predictions(
         classes=inputs.manifest.classes,
         paths=tuple(path for s in splits.values() for path in s.paths),
-        ids=tuple(each for s in splits.values() for each in s.ids),
+        ids=tuple(id_ for s in splits.values() for id_ in s.ids),
         splits=tuple(name for name, s in splits.items() for _ in s.paths),
         labels=np.concatenate([s.labels for s in splits.values()]),
         probs=np.concatenate(list(probs.values())),
