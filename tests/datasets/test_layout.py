@@ -81,7 +81,7 @@ def test_layouts(names: list[str], expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        ([], "data/x: no images found; put jpg or png files there, one folder a class"),
+        ([], "data/x: no images found; put jpg or png files there, one folder per class"),
         (
             ["1.jpg", "2.jpg", "cats/3.jpg"],
             "data/x: 2 images lie in no class folder, the first '1.jpg'; move each into the folder",

@@ -206,13 +206,13 @@ def test_duplicates_never_straddle(here: Path) -> None:
         (
             None,
             {},
-            "data/pets is missing; put or link your images there, one folder a class, "
+            "data/pets is missing; put or link your images there, one folder per class, "
             "or fetch the sample with `dvc pull data.dvc`",
         ),
         (
             {"notes.txt": b"x"},
             {},
-            "data/pets: no images found; put jpg or png files there, one folder a class",
+            "data/pets: no images found; put jpg or png files there, one folder per class",
         ),
         (classes({"cat": 5}), {}, "data/pets: only one class, 'cat'; a classifier needs two or more"),
         (

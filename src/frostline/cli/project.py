@@ -30,7 +30,7 @@ from frostline.cli.app import command, run
 def init(name: Path, **options: Any) -> None:
     """Make the project NAME from your photos: a recipe that fits them, under git and DVC.
 
-    The photos: one folder a class, with or without split folders, or a table of labels; an archive of them.
+    The photos: one folder per class, with or without split folders, or a table of labels; an archive of them.
     """
     run("init", name, **options)
 

@@ -94,7 +94,7 @@ def _policies(dataset: config.Dataset, key: str) -> Policies:
 def _open(path: str) -> ImageSource:
     if not Path(path).exists():
         raise InputError(
-            f"{path} is missing; put or link your images there, one folder a class, "
+            f"{path} is missing; put or link your images there, one folder per class, "
             "or fetch the sample with `dvc pull data.dvc`"
         )
     return open_source(Path(path))
