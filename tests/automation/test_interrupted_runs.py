@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from frostline.automation.interrupted_runs import WHY, end_cut_off
+from frostline.automation.credential import authorization
+from frostline.automation.interrupted_runs import WHY, connect, end_cut_off
+
+LOGIN = "frostline:a-login-of-these-tests"
 
 NIGHT = {"id": "1", "name": "calm-owl", "deployment_id": "d", "work_pool": "frostline", "parent": None}
 PART = {"id": "2", "name": "its-part", "deployment_id": None, "work_pool": None, "parent": "1"}
@@ -21,8 +24,22 @@ class Api(http.server.BaseHTTPRequestHandler):
     runs: list[dict[str, Any]]
     ended: list[tuple[str, str, str]]
 
+    def do_GET(self) -> None:
+        """The token against forged requests, for whoever has the login."""
+        assert self.headers["authorization"] == authorization(LOGIN)["authorization"]
+        path, _, self.server.client = self.path.partition("?client=")
+        assert path == "/api/csrf-token"
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"token": "t"}')
+
     def do_POST(self) -> None:
         """One question."""
+        given = {
+            name: self.headers[name]
+            for name in ("authorization", "prefect-csrf-token", "prefect-csrf-client")
+        }
+        assert list(given.values()) == [*authorization(LOGIN).values(), "t", self.server.client]
         said = json.loads(self.rfile.read(int(self.headers["content-length"])))
         found: Any = {}
         if self.path.endswith("/set_state"):
@@ -59,7 +76,7 @@ def api(request: pytest.FixtureRequest) -> Iterator[tuple[str, list[tuple[str, s
 def test_what_was_cut_off_ends(api: tuple[str, list[tuple[str, str, str]]]) -> None:
     """A night and its part in the same process; what another pool's worker does for it may go on."""
     url, ended = api
-    assert end_cut_off(url, "frostline") == ["calm-owl"]
+    assert end_cut_off(connect(url, LOGIN), "frostline") == ["calm-owl"]
     assert ended == [("2", "CRASHED", WHY), ("1", "CRASHED", WHY)]
 
 
@@ -67,5 +84,5 @@ def test_what_was_cut_off_ends(api: tuple[str, list[tuple[str, str, str]]]) -> N
 def test_nothing_was_cut_off(api: tuple[str, list[tuple[str, str, str]]]) -> None:
     """The ordinary start."""
     url, ended = api
-    assert end_cut_off(url, "frostline") == []
+    assert end_cut_off(connect(url, LOGIN), "frostline") == []
     assert ended == []

@@ -18,6 +18,7 @@ from frostline.tracking import publish, reachable
 from helpers.outputs import write
 from helpers.servers import free_port, gathered, project, seen
 
+LOGIN = "frostline:a-login-of-these-tests"
 PROGRAMS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 # As root PostgreSQL refuses to run.
 USER: dict[str, Any] = {"user": "nobody", "group": "nogroup"} if os.getuid() == 0 else {}
@@ -74,12 +75,12 @@ def test_prefect(cluster: str, tmp_path: Path) -> None:
     """Its server comes up on PostgreSQL, runs a flow, and has it afterwards."""
     port = free_port()
     environment = {
-        **servers.environment(api_port=port, mlflow_port=1),
+        **servers.environment(api_port=port, mlflow_port=1, login=LOGIN),
         "PREFECT_HOME": str(tmp_path),
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"postgresql+asyncpg://{cluster}/prefect",
     }
     code = "from prefect import flow\n@flow\ndef kept(): return 1\nprint(kept())"
-    with processes.running(servers.prefect(port=port), environment=environment, logs=tmp_path):
+    with processes.running(servers.prefect(port=port, login=LOGIN), environment=environment, logs=tmp_path):
         done = subprocess.run(
             [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True,
             check=False, cwd=tmp_path,

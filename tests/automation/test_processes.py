@@ -51,6 +51,32 @@ def test_a_service_that_ends_at_once(tmp_path: Path) -> None:
     assert "why" in (tmp_path / "bad.log").read_text()
 
 
+def test_a_port_that_another_program_took(tmp_path: Path) -> None:
+    """What answers in a service's place is not taken for it: it would be given the login."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}/"
+    impostor = Service("impostor", [sys.executable, "-c", WEB, str(port)], address)
+    late = Service("late", [sys.executable, "-c", "import time; time.sleep(600)"], address)
+    with (
+        processes.running(impostor, environment={}, logs=tmp_path),
+        pytest.raises(FrostlineError, match=r"another program has taken the port of late; see .*late\.log"),
+        processes.running(late, environment={}, logs=tmp_path),
+    ):
+        pass
+
+
+def test_a_secret_goes_by_the_environment(tmp_path: Path) -> None:
+    """A service's own settings reach it, over those that all share."""
+    code = "import os; raise SystemExit(os.environ['SAID'])"
+    service = Service("said", [sys.executable, "-c", code], "http://127.0.0.1:9/", {"SAID": "its own"})
+    with (
+        pytest.raises(FrostlineError, match="said ended at once"),
+        processes.running(service, environment={"SAID": "shared"}, logs=tmp_path),
+    ):
+        pass
+    assert (tmp_path / "said.log").read_text() == "its own\n"
+
+
 def test_no_orphans(tmp_path: Path) -> None:
     """A grandchild in its own session that ignores SIGTERM is gone too."""
     service = Service("parent", [sys.executable, "-c", PARENT])

@@ -42,7 +42,7 @@ def test_all_well(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = lines(capsys)
     assert not [line for line in found.values() if line.startswith("FIX")]
     assert found["code.yaml"] == "ok names the code and packages that are installed"
-    assert found["MLflow"].startswith("ok mlflow ui --backend-store-uri sqlite:///")
+    assert found["MLflow"].startswith("ok frostline serve --mlflow-only")
     assert found["DVC remote"].startswith("note no default remote; to share data and models")
     assert found["Prefect"] == "note no API is named; for schedules: make serve"
     assert found["git"] == "ok nothing uncommitted but what DVC writes"

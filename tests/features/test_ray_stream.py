@@ -3,6 +3,8 @@
 import os
 import pickle
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -220,3 +222,21 @@ def test_an_image_that_kills_every_actor_ends_the_job(items: list[Item]) -> None
 
     with pytest.raises(FrostlineError, match=r"the Ray cluster failed: .*; see `ray status` and its logs"):
         rows(ray_stream.stream(items[:3], **{**work(), "network": network}, pool=ActorPool(1, 1, 0)))
+
+
+def test_a_cluster_of_ones_own_asks_for_a_token(joined: Cluster) -> None:  # noqa: ARG001  # it is up
+    """It listens in the whole network and runs what it gets: a process without its token does not get in."""
+    import ray
+
+    address = ray.get_runtime_context().gcs_address
+    code = f"import ray; ray.init(address={address!r}, log_to_driver=False); print('in')"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH_")}
+    strangers = ({"RAY_AUTH_MODE": "disabled"}, {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64})
+    for how in strangers:
+        done = subprocess.run(
+            [sys.executable, "-c", code], env={**kept, **how}, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "Failed to connect to Ray cluster" in done.stderr
+    told = subprocess.run(["ps", "-ww", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert os.environ["RAY_AUTH_TOKEN"] not in told

@@ -29,8 +29,7 @@ def test_no_two_at_once(nights: Nights) -> None:
     )
     by_hand = subprocess.run(
         [BIN / "python", "-m", "flows.training"], cwd=nights.root, check=False, capture_output=True, text=True,
-        env={**outside(), "PYTHONPATH": str(nights.root / "src"), "PREFECT_API_URL": nights.api,
-             "MLFLOW_TRACKING_URI": nights.mlflow, "PREFECT_HOME": str(nights.root / ".frostline/prefect")},
+        env={**outside(), "PYTHONPATH": str(nights.root / "src"), **nights.settings},
     )  # fmt: skip
     assert by_hand.returncode == 0, by_hand.stderr
     for run in runs:

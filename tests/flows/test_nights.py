@@ -78,6 +78,10 @@ def test_the_page_in_a_browser(nights: Nights, tmp_path: Path) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1200, "height": 900})
+        page.goto(site)
+        page.locator("input").fill(nights.login)
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Dashboard").first).to_be_visible(timeout=60_000)
         page.goto(f"{site}/runs/flow-run/{run['id']}")
         expect(page.get_by_text(run["name"]).first).to_be_visible(timeout=60_000)
         expect(page.get_by_text("no uncommitted changes")).to_be_visible(timeout=60_000)  # its log
@@ -122,19 +126,23 @@ def test_a_night_that_only_scores(nights: Nights) -> None:
 
 
 def test_no_secret_is_anywhere(nights: Nights) -> None:
-    """Neither the token of the block nor the password of the environment: logs, params, MLflow, git."""
+    """Neither the block's token, the password of the environment nor the login: logs, params, MLflow, git."""
+    login = nights.login.partition(":")[2]
     logs = json.dumps(nights.ask("/logs/filter", limit=200))
     assert SECRET not in logs
+    assert login not in logs
     told = [
         nights.ask(f"/{kind}/filter", limit=200)
         for kind in ("flow_runs", "task_runs", "artifacts", "deployments")
     ]
     assert SECRET not in json.dumps(told)
+    assert login not in json.dumps(told)
     tests = nights.root / "tests"  # which make the secret up
     looked = [p for p in nights.root.rglob("*") if p.is_file() and not p.is_relative_to(tests)]
     assert {"mlflow.db", "prefect.db", "worker.log"} <= {path.name for path in looked}
     for path in looked:
         assert SECRET.encode() not in path.read_bytes(), path
+        assert login.encode() not in path.read_bytes() or path.name == "credential", path
 
 
 def test_all_ends(nights: Nights) -> None:

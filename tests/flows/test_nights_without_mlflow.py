@@ -6,12 +6,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from frostline.automation import processes, servers
+from frostline.automation import interrupted_runs, processes, servers
+from frostline.automation.credential import authorization
 from helpers.nights import PATIENCE, api, outside, served, wait
 from helpers.projects import BIN
 from helpers.servers import free_port, sqlite
 from test_end_to_end import TINY, project
 
+LOGIN = "frostline:a-login-of-these-tests"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
@@ -40,9 +42,11 @@ def test_mlflow_killed_and_started_again(tmp_path: Path) -> None:
     """On its old port and store: the same run goes on and ends well, and MLflow has the results."""
     root = project(tmp_path / "project", TINY)
     ports = {"api_port": free_port(), "mlflow_port": free_port()}
-    shared = {**servers.environment(**ports), "PREFECT_HOME": str(tmp_path / "prefect")}
+    shared = {**servers.environment(**ports, login=LOGIN), "PREFECT_HOME": str(tmp_path / "prefect")}
     mlflow = servers.mlflow(store=sqlite(tmp_path), files=tmp_path / "files", port=ports["mlflow_port"])
-    with processes.running(servers.prefect(port=ports["api_port"]), environment=shared, logs=tmp_path):
+    with processes.running(
+        servers.prefect(port=ports["api_port"], login=LOGIN), environment=shared, logs=tmp_path
+    ):
         with processes.running(mlflow, environment=shared, logs=tmp_path) as started:
             for each in [*psutil.Process(started.pid).children(recursive=True), psutil.Process(started.pid)]:
                 each.kill()
@@ -51,9 +55,12 @@ def test_mlflow_killed_and_started_again(tmp_path: Path) -> None:
             env={**outside(), **shared, "PYTHONPATH": str(root / "src")}, text=True,
         )  # fmt: skip
         url = shared["PREFECT_API_URL"]
+        headers = dict(interrupted_runs.connect(url, LOGIN).headers)
         wait(
             lambda: [
-                t for t in api(url, "/task_runs/filter", limit=200) if t["state_name"] == "AwaitingRetry"
+                t
+                for t in api(url, "/task_runs/filter", headers, limit=200)
+                if t["state_name"] == "AwaitingRetry"
             ],
             why="sync to be tried again",
         )
@@ -63,6 +70,7 @@ def test_mlflow_killed_and_started_again(tmp_path: Path) -> None:
             registered = api(
                 shared["MLFLOW_TRACKING_URI"],
                 "/api/2.0/mlflow/runs/search",
+                authorization(LOGIN),
                 experiment_ids=["1"],
                 max_results=9,
             )

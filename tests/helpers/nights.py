@@ -1,6 +1,7 @@
 """Nights for tests: `frostline serve` in a tiny project, a webhook that listens, questions to Prefect's API."""
 
 import contextlib
+import functools
 import http.server
 import json
 import os
@@ -19,6 +20,7 @@ from typing import Any
 import psutil
 import yaml
 
+from frostline.automation import interrupted_runs
 from helpers.projects import BIN, call, committed
 from helpers.servers import free_port
 from test_end_to_end import TINY, project
@@ -39,10 +41,10 @@ def wait(what: Callable[[], Any], *, why: str, seconds: float = PATIENCE) -> Any
     raise AssertionError(f"waited in vain: {why}")
 
 
-def api(address: str, path: str, **body: Any) -> Any:
+def api(address: str, path: str, headers: Mapping[str, str], **body: Any) -> Any:
     """What an API answers to a POST, asked again while it says that it is busy."""
     request = urllib.request.Request(
-        address + path, json.dumps(body).encode(), {"content-type": "application/json"}
+        address + path, json.dumps(body).encode(), {"content-type": "application/json", **headers}
     )
     for _ in range(20):
         try:
@@ -66,9 +68,29 @@ class Nights:
     again: Callable[[], "subprocess.Popen[bytes]"]  # starts another `frostline serve` like the first
     messages: list[dict[str, Any]] = field(default_factory=list)
 
+    @functools.cached_property
+    def login(self) -> str:
+        """What the servers ask for; the first start made it."""
+        return (self.root / ".frostline/prefect/credential").read_text().strip()
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What another shell sets, to work with these servers."""
+        name, _, password = self.login.partition(":")
+        return {
+            "PREFECT_API_URL": self.api, "PREFECT_API_AUTH_STRING": self.login, "MLFLOW_TRACKING_URI": self.mlflow,
+            "MLFLOW_TRACKING_USERNAME": name, "MLFLOW_TRACKING_PASSWORD": password,
+            "PREFECT_HOME": str(self.root / ".frostline/prefect"),
+        }  # fmt: skip
+
+    @functools.cached_property
+    def headers(self) -> dict[str, str]:
+        """What a request to Prefect's API carries; its token holds for an hour."""
+        return wait(lambda: dict(interrupted_runs.connect(self.api, self.login).headers), why="a token")
+
     def ask(self, path: str, **body: Any) -> Any:
         """What Prefect's API answers."""
-        return api(self.api, path, **body)
+        return api(self.api, path, self.headers, **body)
 
     def runs(self, deployment: str) -> list[dict[str, Any]]:
         """A deployment's runs whose time has come, in the order in which they were asked for."""
@@ -85,7 +107,7 @@ class Nights:
                 *arguments,
                 cwd=cwd or self.root,
                 check=last,
-                PREFECT_API_URL=self.api,
+                **self.settings,
             )
             if not done.returncode:
                 break
@@ -139,7 +161,7 @@ class Nights:
         return next(
             each
             for each in services
-            if any(Path(part).name == word or part.startswith(f"{word}.") for part in each.cmdline())
+            if any(Path(part).name == word or part.endswith(f".guard:{word}") for part in each.cmdline())
         )
 
     def training(self) -> psutil.Process | None:
@@ -217,7 +239,7 @@ def served(
     prefect, mlflow = free_port(), free_port()
     command = [BIN / "frostline", "serve", "--api-port", str(prefect), "--mlflow-port", str(mlflow)]
     # PYTHONPATH: a copy runs its own code. A start_new_session: the caller may go, the nights go on.
-    settings = {"PYTHONPATH": str(root / "src"), "MLFLOW_TRACKING_PASSWORD": SECRET, **environment}
+    settings = {"PYTHONPATH": str(root / "src"), "AWS_SECRET_ACCESS_KEY": SECRET, **environment}
 
     def start() -> "subprocess.Popen[bytes]":
         with (folder / "serve.log").open("wb") as log:
@@ -260,7 +282,6 @@ def _save_block(nights: Nights, port: int) -> None:
         " json_data={'subject': '{{subject}}', 'body': '{{body}}'},"
         f" secrets={{'token': '{SECRET}'}}).save('told', overwrite=True)"
     )
-    home = str(nights.root / ".frostline/prefect")
     for last in (False, False, True):
         done = call(
             BIN / "python",
@@ -268,8 +289,7 @@ def _save_block(nights: Nights, port: int) -> None:
             code,
             cwd=nights.root,
             check=last,
-            PREFECT_API_URL=nights.api,
-            PREFECT_HOME=home,
+            **nights.settings,
         )
         if not done.returncode:
             return

@@ -94,25 +94,24 @@ def test_two_stores_two_locks_one_store_one_lock() -> None:
 
 
 def test_where_to_look(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server's address, or the command, with a path that works from here and survives a shell."""
+    """A server's address, or the command that starts one; neither shows a password."""
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(sys, "executable", str(root / "no environment/python"))
     assert where_to_look("http://me:secret@team:5000") == "http://me:***@team:5000"
-    assert where_to_look(store()) == "mlflow ui --backend-store-uri sqlite:///.frostline/mlflow/mlflow.db"
-    assert where_to_look(f"sqlite:///{root}/x y.db").endswith("--backend-store-uri 'sqlite:///x y.db'")
-    assert where_to_look("sqlite:////srv/mlflow.db").endswith(" --backend-store-uri sqlite:////srv/mlflow.db")
+    assert where_to_look(store()) == "frostline serve --mlflow-only"
+    assert where_to_look("postgresql://me:secret@team/mlflow") == "frostline serve --mlflow-only"
 
 
 def test_where_to_look_names_the_environments_own_program(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without an activated environment `mlflow` alone is not found."""
-    program = root / ".venv/bin/mlflow"
+    """Without an activated environment `frostline` alone is not found."""
+    program = root / ".venv/bin/frostline"
     program.parent.mkdir(parents=True)
     program.touch()
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setattr(sys, "executable", str(program.with_name("python")))
-    assert where_to_look(store()).startswith(".venv/bin/mlflow ui ")
+    assert where_to_look(store()).startswith(".venv/bin/frostline serve ")
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_a_line_a_classifier_then_where_to_look(root: Path, capsys: pytest.Captu
         f"not trained yet: dvc repro train@{name}" for name in NAMES[2:]
     ]
     assert lines[-1].startswith("to look at it: ")
-    assert lines[-1].endswith("mlflow ui --backend-store-uri sqlite:///.frostline/mlflow/mlflow.db")
+    assert lines[-1].endswith("frostline serve --mlflow-only")
     sync.run(NAMES)
     again = capsys.readouterr().out.splitlines()
     assert "already up to date: run " in again[0]

@@ -6,10 +6,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import IO
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from frostline.errors import FrostlineError
@@ -20,11 +21,15 @@ STOP_SECONDS = 40.0  # a worker gives its runs 30 to end by themselves
 
 @dataclass(frozen=True)
 class Service:
-    """A program that runs until it is told to end; `health` is an address that answers once it is up."""
+    """A program that runs until it is told to end; `health` is an address that answers once it is up.
+
+    `settings`: environment of its own. What is secret belongs there: everybody sees command lines.
+    """
 
     name: str
     command: Sequence[str]
     health: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 class StoppedError(BaseException):
@@ -53,21 +58,39 @@ def running(
 def _start(service: Service, environment: Mapping[str, str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         service.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-        env={**os.environ, **environment},
+        env={**os.environ, **environment, **service.settings},
     )  # fmt: skip
 
 
 def _wait(service: Service, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    """Until the address answers; a service that has none is up when it runs."""
+    """Until the address answers; a service that has none is up when it runs.
+
+    It must be the service that answers: another user's program on its port would next be given our login.
+    """
     until = time.monotonic() + START_SECONDS
     while service.health:
         if process.poll() is not None:
             raise FrostlineError(f"{service.name} ended at once; see {log}")
         with contextlib.suppress(OSError), urlopen(service.health, timeout=5):
+            if not _listens(process, urlsplit(service.health).port):
+                raise FrostlineError(f"another program has taken the port of {service.name}; see {log}")
             return
         if time.monotonic() > until:
             raise FrostlineError(f"{service.name} does not answer after {START_SECONDS:g} seconds; see {log}")
         time.sleep(0.25)
+
+
+def _listens(process: "subprocess.Popen[bytes]", port: int | None) -> bool:
+    """Whether a process, or one that it started, is what listens on a port."""
+    import psutil
+
+    with contextlib.suppress(psutil.NoSuchProcess):
+        whole = psutil.Process(process.pid)
+        found = [
+            each for one in (whole, *whole.children(recursive=True)) for each in one.net_connections("inet")
+        ]
+        return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in found)
+    return False
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:

@@ -9,6 +9,8 @@ from frostline.automation.processes import Service
 
 HOST = "127.0.0.1"
 PROGRAMS = Path(sys.executable).parent
+# A pool whose runs may name no command, no environment and no folder: what runs is what prefect.yaml says.
+POOL = Path(__file__).with_name("pool.json")
 # Nothing is told to anybody; a busy machine is given time; Prefect's own files stay in the project.
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -24,29 +26,63 @@ def home() -> Path:
     return Path(os.environ.get("PREFECT_HOME") or Path(".frostline/prefect").absolute())
 
 
-def environment(*, api_port: int, mlflow_port: int) -> dict[str, str]:
-    """What all services and the runs of the worker share: each other's addresses, this environment's programs."""
+def environment(*, api_port: int, mlflow_port: int, login: str) -> dict[str, str]:
+    """What all services and the runs of the worker share: each other's addresses and login, our programs."""
     return {
         **QUIET,
         "PREFECT_HOME": str(home()),
         "PREFECT_API_URL": f"http://{HOST}:{api_port}/api",
+        "PREFECT_API_AUTH_STRING": login,
+        "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
         "MLFLOW_TRACKING_URI": f"http://{HOST}:{mlflow_port}",
+        "MLFLOW_TRACKING_USERNAME": login.partition(":")[0],
+        "MLFLOW_TRACKING_PASSWORD": login.partition(":")[2],
         "PATH": os.pathsep.join([str(PROGRAMS), os.environ.get("PATH", "")]),
     }
 
 
 def mlflow(*, store: str, files: Path, port: int) -> Service:
-    """An MLflow server on a store, which keeps new experiments' files in a folder."""
-    command = [str(PROGRAMS / "mlflow"), "server", "--host", HOST, "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", store, "--artifacts-destination", str(files)]
-    return Service("mlflow", command, f"http://{HOST}:{port}/health")
+    """An MLflow server on a store, which keeps new experiments' files in a folder. It wants the login.
+
+    The store is no argument: its address may hold a password.
+    """
+    settings = {
+        "MLFLOW_BACKEND_STORE_URI": store,
+        "MLFLOW_ARTIFACTS_DESTINATION": str(files),
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(_addresses(port)),
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": _origins(port),
+        "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "false",
+    }
+    return Service("mlflow", _guarded("mlflow", port), f"http://{HOST}:{port}/health", settings)
 
 
-def prefect(*, port: int) -> Service:
-    """Prefect's server, with its pages."""
-    command = [str(PROGRAMS / "prefect"), "server", "start", "--host", HOST, "--port", str(port)]
-    return Service("prefect", command, f"http://{HOST}:{port}/api/health")
+def prefect(*, port: int, login: str) -> Service:
+    """Prefect's server, with its pages. It wants the login, and a token against forged requests."""
+    settings = {
+        "PREFECT_SERVER_API_AUTH_STRING": login,
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": _origins(port),
+        "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_UI_API_URL": f"http://{HOST}:{port}/api",
+    }
+    return Service("prefect", _guarded("prefect", port), f"http://{HOST}:{port}/api/health", settings)
+
+
+def _guarded(app: str, port: int) -> list[str]:
+    """A server behind the guard."""
+    return [
+        str(PROGRAMS / "python"), "-m", "uvicorn", "--factory", f"frostline.automation.guard:{app}",
+        "--host", HOST, "--port", str(port), "--no-proxy-headers", "--log-level", "warning",
+    ]  # fmt: skip
+
+
+def _addresses(port: int) -> list[str]:
+    return [f"{name}:{port}" for name in (HOST, "localhost")]
+
+
+def _origins(port: int) -> str:
+    return ",".join(f"http://{address}" for address in _addresses(port))
 
 
 def worker(*, pool: str) -> Service:
@@ -68,10 +104,8 @@ def worker(*, pool: str) -> Service:
 def set_up(pool: str) -> list[list[str]]:
     """Commands that make the work pool and the deployments of prefect.yaml; they may be called again."""
     prefect = str(PROGRAMS / "prefect")
-    return [
-        [prefect, "--no-prompt", "work-pool", "create", pool, "--type", "process", "--overwrite"],
-        [prefect, "--no-prompt", "deploy", "--all"],
-    ]
+    create = [prefect, "--no-prompt", "work-pool", "create", pool, "--type", "process", "--overwrite"]
+    return [[*create, "--base-job-template", str(POOL)], [prefect, "--no-prompt", "deploy", "--all"]]
 
 
 def pages(shared: Mapping[str, str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ import logging
 import os
 
 from frostline import progress
+from frostline.automation.own import close_own_server
 from frostline.errors import FrostlineError
 
 LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
@@ -19,6 +20,7 @@ def configure() -> None:
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     sentences()
+    close_own_server()
     progress.report_to(progress.Reporter(say=_print, note=_print))
 
 

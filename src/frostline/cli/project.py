@@ -58,6 +58,7 @@ def doctor() -> None:
 @click.option(
     "--mlflow-port", default=5000, show_default=True, type=click.IntRange(1, 65535), help="MLflow's port."
 )
-def serve(**options: int) -> None:
+@click.option("--mlflow-only", is_flag=True, help="MLflow's pages alone; no Prefect, no schedules.")
+def serve(**options: Any) -> None:
     """Run MLflow, Prefect's server and a worker on this machine until Ctrl-C, with prefect.yaml's schedules."""
     run("serve", **options)

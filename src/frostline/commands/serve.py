@@ -1,7 +1,11 @@
-"""serve: MLflow, Prefect's server and its worker on loopback, until Ctrl-C; the deployments of prefect.yaml."""
+"""serve: MLflow, Prefect's server and its worker on loopback, until Ctrl-C; the deployments of prefect.yaml.
+
+Whoever speaks to these servers can run programs as this user: they take a login, which nobody else can read.
+"""
 
 import contextlib
 import os
+import shlex
 import socket
 import subprocess
 import time
@@ -9,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from frostline import tracking
-from frostline.automation import interrupted_runs, processes, servers
+from frostline.automation import credential, interrupted_runs, processes, servers
 from frostline.automation.processes import Service
 from frostline.errors import FrostlineError, InputError
 
@@ -17,30 +21,44 @@ LOGS = Path(".frostline/logs")
 POOL = "frostline"
 
 
-def run(*, api_port: int, mlflow_port: int) -> None:
+def run(*, api_port: int, mlflow_port: int, mlflow_only: bool = False) -> None:
     """Start everything, say where to look, wait; on Ctrl-C or SIGTERM end everything that was started.
+
+    mlflow_only: MLflow alone, for its pages.
 
     FrostlineError where a service does not come up or ends by itself; nothing is then left running.
     """
     if not Path("prefect.yaml").is_file():
         raise InputError("no prefect.yaml here; run this in the project's root")
-    for port in (api_port, mlflow_port):
+    for port in (mlflow_port,) if mlflow_only else (api_port, mlflow_port):
         _require_free(port)
-    shared = servers.environment(api_port=api_port, mlflow_port=mlflow_port)
+    login = credential.credential(servers.home())
+    shared = servers.environment(api_port=api_port, mlflow_port=mlflow_port, login=login)
     with processes.until_stopped(), contextlib.ExitStack() as stack:
-        up = {}
-        for service in (_mlflow(mlflow_port), servers.prefect(port=api_port)):
-            print(f"starting {service.name} …", flush=True)
-            up[service.name] = stack.enter_context(processes.running(service, environment=shared, logs=LOGS))
-        _set_up(shared)
-        for name in interrupted_runs.end_cut_off(shared["PREFECT_API_URL"], POOL):
-            print(f"run {name} had been cut off when all was stopped, and is marked as crashed")
-        up["worker"] = stack.enter_context(
-            processes.running(servers.worker(pool=POOL), environment=shared, logs=LOGS)
-        )
-        _say(shared)
+        up = {"mlflow": _start(stack, _mlflow(mlflow_port), shared)}
+        if not mlflow_only:
+            up["prefect"] = _start(stack, servers.prefect(port=api_port, login=login), shared)
+            _set_up(shared)
+            _end_cut_off(shared["PREFECT_API_URL"], login)
+            up["worker"] = _start(stack, servers.worker(pool=POOL), shared)
+        _say(shared, mlflow_only=mlflow_only)
         _watch(up)
     print("all stopped")
+
+
+def _start(
+    stack: contextlib.ExitStack, service: Service, shared: Mapping[str, str]
+) -> "subprocess.Popen[bytes]":
+    """A service that ends with the stack."""
+    if service.health:
+        print(f"starting {service.name} …", flush=True)
+    return stack.enter_context(processes.running(service, environment=shared, logs=LOGS))
+
+
+def _end_cut_off(url: str, login: str) -> None:
+    """No worker of ours is at work yet: what Prefect has at work was cut off."""
+    for name in interrupted_runs.end_cut_off(interrupted_runs.connect(url, login), POOL):
+        print(f"run {name} had been cut off when all was stopped, and is marked as crashed")
 
 
 def _require_free(port: int) -> None:
@@ -74,12 +92,25 @@ def _set_up(shared: Mapping[str, str]) -> None:
             )
 
 
-def _say(shared: Mapping[str, str]) -> None:
+def _say(shared: Mapping[str, str], *, mlflow_only: bool) -> None:
+    """Where to look, and how to get in; the login itself is shown to nobody who looks over a shoulder."""
     for name, address in servers.pages(shared).items():
-        print(f"{name}: {address}")
+        if name == "MLflow" or not mlflow_only:
+            print(f"{name}: {address}")
+    show = f"cat {shlex.quote(_from_here(credential.file(servers.home())))}"
+    print(f"login: the line that `{show}` shows; MLflow takes it as the password of any name")
     print(f"logs: {LOGS}/*.log")
-    print(f"in another shell: export PREFECT_API_URL={shared['PREFECT_API_URL']}")
+    if not mlflow_only:
+        print(
+            f"in another shell: export PREFECT_API_URL={shared['PREFECT_API_URL']}"
+            f' PREFECT_API_AUTH_STRING="$({show})"'
+        )
     print("ready; Ctrl-C stops all of it", flush=True)
+
+
+def _from_here(path: Path) -> str:
+    """A path as one would type it in this folder."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _watch(up: "Mapping[str, subprocess.Popen[bytes]]") -> None:

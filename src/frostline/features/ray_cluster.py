@@ -3,8 +3,10 @@
 import contextlib
 import logging
 import os
+import secrets
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,11 +65,13 @@ def join(address: str | None = None) -> Iterator[Cluster]:
     that this process had joined before stays. FrostlineError where Ray is not installed or the address does
     not answer.
     """
+    address = address or os.environ.get("RAY_ADDRESS")
+    if not address:
+        _make_login()
     ray = import_ray()
     if ray.is_initialized():
         yield Cluster(address or "", _nodes(ray))
         return
-    address = address or os.environ.get("RAY_ADDRESS")
     folder = None if address else tempfile.mkdtemp(prefix="frostline-ray-")
     try:
         _init(ray, address, folder)
@@ -76,6 +80,18 @@ def join(address: str | None = None) -> Iterator[Cluster]:
         ray.shutdown()
         if folder:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_login() -> None:
+    """Let a cluster of our own ask for a token: it listens in the whole network and runs what it is given.
+
+    Ray's own token is a file that others may read. What somebody has chosen stays; Ray reads the mode when it
+    is imported, and later only by itself.
+    """
+    if "ray" not in sys.modules:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+    if "RAY_AUTH_TOKEN_PATH" not in os.environ:
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 
 def import_ray() -> Any:

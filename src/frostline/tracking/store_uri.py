@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 import threading
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from frostline import files, paths
 from frostline.errors import FrostlineError, InputError
 
 VARIABLE = "MLFLOW_TRACKING_URI"
+LOGIN = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
 # One try to connect, and the whole probe (name look-up included): together well below 10 seconds.
 CONNECT_SECONDS = 4.0
 PROBE_SECONDS = 8.0
@@ -91,14 +93,16 @@ def shown(uri: str) -> str:
 
 
 def where_to_look(uri: str) -> str:
-    """The address of a server, or the command that shows a local store, from the current folder."""
+    """The address of a server, or the command that shows the store.
+
+    Not `mlflow ui`: it asks for no login, and runs programs for whoever can reach it, such as any user of
+    this machine.
+    """
     if is_server(uri):
         return shown(uri)
-    file = database(uri)
-    address = f"sqlite:///{_from_here(file)}" if file else shown(uri)
-    beside = Path(sys.executable).with_name("mlflow")
-    program = "mlflow" if shutil.which("mlflow") or not beside.exists() else _from_here(beside)
-    return shlex.join([program, "ui", "--backend-store-uri", address])
+    beside = Path(sys.executable).with_name("frostline")
+    program = "frostline" if shutil.which("frostline") or not beside.exists() else _from_here(beside)
+    return shlex.join([program, "serve", "--mlflow-only"])
 
 
 def _from_here(path: Path) -> str:
@@ -141,13 +145,31 @@ def _ask(uri: str) -> str:
 
     try:
         with urlopen(f"{uri.rstrip('/')}/health", timeout=CONNECT_SECONDS):
-            return ""
+            return _login_problem(uri)
     except HTTPError as error:
         return f"it answers {error.code} {error.reason}" if error.code >= 500 else ""
     except (OSError, ValueError) as error:
         return str(getattr(error, "reason", None) or error)
     except Exception as error:
         return f"it does not speak HTTP ({type(error).__name__})"
+
+
+def _login_problem(uri: str) -> str:
+    """What a server that wants a login says to ours; every other answer, and none, is left to the work itself."""
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
+    login = ":".join(os.environ.get(name, "") for name in LOGIN)
+    header = {"authorization": f"Basic {b64encode(login.encode()).decode()}"} if login != ":" else {}
+    if login == ":" and (os.environ.get("MLFLOW_TRACKING_TOKEN") or "@" in urlsplit(uri).netloc):
+        return ""
+    try:
+        with urlopen(Request(f"{uri.rstrip('/')}/version", headers=header), timeout=CONNECT_SECONDS):
+            return ""
+    except HTTPError as error:
+        return f"it wants another login; set {' and '.join(LOGIN)}" if error.code == 401 else ""
+    except Exception:
+        return ""
 
 
 def _knock(uri: str, port: int) -> str:
