@@ -113,7 +113,7 @@ def test_interrupted_in_either_phase_and_between(
     with pytest.raises(KeyboardInterrupt):
         train.run("it", live=interrupting(after))
     assert not list(OUT.iterdir())
-    assert list(Path(".frostline/cache/checkpoints").rglob("standing.npz"))
+    assert list(Path(".frostline/cache/checkpoints").rglob("state.npz"))
     train.run("it", live=unwatched)
     assert hashes() == expected
     assert not list(Path(".frostline/cache/checkpoints").iterdir())

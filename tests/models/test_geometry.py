@@ -3,14 +3,14 @@
 import pytest
 
 from frostline.models import geometry
-from frostline.models.geometry import Field
+from frostline.models.geometry import ReceptiveField
 
 
-def stacked(count: int, *, window: int = 3) -> Field:
+def stacked(count: int, *, window: int = 3) -> ReceptiveField:
     """The field of `count` convolutions of one window, stride 1, padding (R-1)/2."""
-    field: Field | None = Field()
+    field: ReceptiveField | None = ReceptiveField()
     for _ in range(count):
-        field = geometry.slid(field, window=window, stride=1, before=(window - 1) // 2)
+        field = geometry.windowed(field, window=window, stride=1, before=(window - 1) // 2)
     assert field is not None
     return field
 
@@ -32,24 +32,24 @@ def test_three_small_layers_against_a_large_one() -> None:
 
 def test_strides_multiply() -> None:
     """A pooling 2/2 doubles the step, a 3x3 after it then sees 2 + 2x2 = 6 pixels, from one before the first."""
-    pooled = geometry.slid(Field(), window=2, stride=2, before=0)
-    assert pooled == Field(0, 2, 2)
-    assert geometry.slid(pooled, window=3, stride=1, before=1) == Field(-2, 4, 2)
-    assert geometry.slid(pooled, window=3, stride=1, before=1, dilation=2) == Field(-2, 8, 2)
+    pooled = geometry.windowed(ReceptiveField(), window=2, stride=2, before=0)
+    assert pooled == ReceptiveField(0, 2, 2)
+    assert geometry.windowed(pooled, window=3, stride=1, before=1) == ReceptiveField(-2, 4, 2)
+    assert geometry.windowed(pooled, window=3, stride=1, before=1, dilation=2) == ReceptiveField(-2, 8, 2)
 
 
 def test_padding_and_cropping_move() -> None:
     """A row of zeros in front, then cut off again, changes nothing."""
-    padded = geometry.moved(Field(0, 3, 2), by=-1)
-    assert padded == Field(-2, 1, 2)
-    assert geometry.moved(padded, by=1) == Field(0, 3, 2)
+    padded = geometry.shifted(ReceptiveField(0, 3, 2), by=-1)
+    assert padded == ReceptiveField(-2, 1, 2)
+    assert geometry.shifted(padded, by=1) == ReceptiveField(0, 3, 2)
 
 
 def test_branches_meet() -> None:
     """What two branches see is their hull; a branch that saw everything makes it everything."""
-    assert geometry.together([Field(-1, 2, 2), Field(0, 5, 2)]) == Field(-1, 5, 2)
-    assert geometry.together([Field(-1, 2, 2), None]) is None
-    assert geometry.slid(None, window=3, stride=2, before=0) is None
+    assert geometry.merged([ReceptiveField(-1, 2, 2), ReceptiveField(0, 5, 2)]) == ReceptiveField(-1, 5, 2)
+    assert geometry.merged([ReceptiveField(-1, 2, 2), None]) is None
+    assert geometry.windowed(None, window=3, stride=2, before=0) is None
 
 
 @pytest.mark.parametrize(

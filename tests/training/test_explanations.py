@@ -52,14 +52,18 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def heat(inputs: Recipe, count: int, *, shift: int = 0) -> tuple[str, np.ndarray]:
     """Heat of the first test images, each for its class moved on by `shift`."""
     test = inputs.manifest.split("test")
-    said = (test.labels[:count] + shift) % len(inputs.manifest.classes)
+    classes = (test.labels[:count] + shift) % len(inputs.manifest.classes)
     return explanations.heat(
-        inputs, inputs.network(), paths=tuple(test.paths[:count]), ids=tuple(test.ids[:count]), said=said
+        inputs,
+        inputs.network(),
+        paths=tuple(test.paths[:count]),
+        ids=tuple(test.ids[:count]),
+        classes=classes,
     )
 
 
 def test_heat_of_each_image() -> None:
-    """One map an image, at a layer of the network; another class is found elsewhere."""
+    """One map per image, at a layer of the network; another class is found elsewhere."""
     inputs = recipe.read("plain")
     layer, found = heat(inputs, 5)
     assert layer in {each.name for each in inputs.network().body.layers}

@@ -56,7 +56,7 @@ def prune(*, limit: str | None = None, unused_days: float | None = None) -> str:
         raise InputError(f"say what may stay: --limit 20GB, --unused-days 30, or set {inventory.LIMIT}")
     since = None if unused_days is None else time.time() - unused_days * DAY
     gone = inventory.prune(paths.cache(), limit=size, unused_since=since)
-    left = sum(file.bytes for file in inventory.held(paths.cache()))
+    left = sum(file.bytes for file in inventory.cached_files(paths.cache()))
     return f"deleted {len(gone)} files, {_size(sum(file.bytes for file in gone))}; {_size(left)} are left"
 
 
@@ -75,7 +75,7 @@ def verify() -> str:
                 [*lines, f"{len(broken)} files were damaged; what they held is computed again when needed"]
             )
         )
-    whole = inventory.held(paths.cache())
+    whole = inventory.cached_files(paths.cache())
     return f"{len(whole)} files, {_size(sum(file.bytes for file in whole))}: every one matches its hash"
 
 

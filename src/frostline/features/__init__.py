@@ -1,1 +1,1 @@
-"""Images stream through a decoder into full batches, through a network, into rows."""
+"""Features: images stream through a decoder and a trunk into cached rows, on this machine or a Ray cluster."""

@@ -1,4 +1,4 @@
-"""A trunk as the engine calls it: by Keras; in bfloat16 by OpenVINO, on processors that multiply it themselves.
+"""A trunk as an executor calls it: by Keras; in bfloat16 by OpenVINO, on processors that multiply it themselves.
 
 There OpenVINO is the faster one, and it runs scoring too. The two round in other places, so that their features are
 kept apart: who computed them is part of the key.
@@ -100,7 +100,7 @@ class Exported:
     def __init__(
         self, content: bytes, device: str, precision: str, dtype: str, *, parallel: bool = False
     ) -> None:
-        self._how = (content, device, precision, dtype)
+        self._arguments = (content, device, precision, dtype)
         self._pool = pool.load(content, device, precision, parallel=parallel)
         self._pool.names = (FEATURES,)
 
@@ -118,10 +118,10 @@ class Exported:
         """(N, H, W, 3) uint8 to `rows` in the trunk's own precision."""
         import ml_dtypes  # noqa: F401  # NumPy knows bfloat16 by it
 
-        return {"rows": self._pool.run(batch)[FEATURES].astype(self._how[-1])}
+        return {"rows": self._pool.run(batch)[FEATURES].astype(self._arguments[-1])}
 
     def __reduce__(self) -> tuple[Any, tuple[bytes, str, str, str]]:
-        return Exported, self._how
+        return Exported, self._arguments
 
 
 def exported(
@@ -131,24 +131,26 @@ def exported(
 
     UnfitError where it cannot be converted, or the device leaves out one of its layers.
     """
-    found = _tried(trunk, folder, device, precision, parallel)
-    if isinstance(found, str):
-        raise UnfitError(found)
-    return found
+    result = _try_export(trunk, folder, device, precision, parallel)
+    if isinstance(result, str):
+        raise UnfitError(result)
+    return result
 
 
 @lru_cache(maxsize=4)
-def _tried(trunk: Any, folder: Path | None, device: str, precision: str, parallel: bool) -> Exported | str:
+def _try_export(
+    trunk: Any, folder: Path | None, device: str, precision: str, parallel: bool
+) -> Exported | str:
     """The exported trunk, or why there is none; a line says which, once."""
     try:
         content = _converted(trunk, folder)
-        found = Exported(content, device, precision, str(trunk.output.dtype), parallel=parallel)
+        result = Exported(content, device, precision, str(trunk.output.dtype), parallel=parallel)
     except Exception as error:  # the converter's have no base
         reason = engine.reason(error)
         note(f"note: {device} cannot run this trunk ({reason}); Keras does")
         return reason
-    note(f"trunk: on {device} in {precision}{found.proof}")
-    return found
+    note(f"trunk: on {device} in {precision}{result.proof}")
+    return result
 
 
 def _converted(trunk: Any, folder: Path | None) -> bytes:

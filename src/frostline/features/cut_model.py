@@ -1,4 +1,4 @@
-"""Splitting a network at its freeze point: trunk below (frozen), tail and head above (trained)."""
+"""Cutting a network at its freeze point: trunk below (frozen), tail and head above (trained)."""
 
 import math
 import re
@@ -49,13 +49,13 @@ def nearest_cuts(body: Any, wrong: Any) -> list[str]:
     """Up to three layers at which `body` can be cut, nearest first to the layer `wrong`."""
     index = body.layers.index(wrong)
     near = sorted(range(1, len(body.layers)), key=lambda other: abs(other - index))
-    found: list[str] = []
+    cuts: list[str] = []
     for other in near:
         if _is_cut(body, body.layers[other]):
-            found.append(body.layers[other].name)
-        if len(found) == 3:
+            cuts.append(body.layers[other].name)
+        if len(cuts) == 3:
             break
-    return found
+    return cuts
 
 
 def block_ends(body: Any, *, most: int) -> list[str]:

@@ -55,7 +55,7 @@ class Executor(Protocol):
     """Items to blocks of at most `batch_size` rows, in order, each item exactly once.
 
     Full batches of one shape reach the network, the last one padded with zeros. An executor that
-    sends work elsewhere pickles `decode` and `network`.
+    sends work to other processes pickles `decode` and `network`.
     """
 
     def __call__(

@@ -1,6 +1,6 @@
 """Images to rows through the cache: decoded pixels, or what the trunk makes of them.
 
-Both are one loop over the engine; only what is not stored yet is read, decoded and computed.
+Both are one loop over an executor; only what is not stored yet is read, decoded and computed.
 """
 
 import contextlib
@@ -89,7 +89,7 @@ def features(
 
     `key` says what the trunk is (backbone, weights checksum, cut, ...): equal keys must mean equal
     functions. Rows of 16-bit floats are read as the equal float32. With a view, of that rendering of each image.
-    `executor` does the work: the local engine, or another one that gives the same rows.
+    `executor` does the work: the local one, or another that gives the same rows.
     """
     shape, dtype = tuple(trunk.output.shape[1:]), str(trunk.output.dtype)
     for backend in backends.available(trunk, parallel=True):
@@ -150,13 +150,13 @@ def _rows(  # noqa: PLR0913  # what a pass over images has
             ]
             size = getattr(network, "batch_size", BATCH)
             blocks = executor(items, decode=decode, network=network, batch_size=size)
-            for some, rows in _computed(blocks, ids):
-                append(some, rows)
-                advance(len(some))
-    found = store.rows(row_ids)
+            for block_ids, block_rows in _computed(blocks, ids):
+                append(block_ids, block_rows)
+                advance(len(block_ids))
+    rows = store.rows(row_ids)
     if todo and (warning := inventory.keep_limit(of.cache or paths.cache(), since=STARTED)):
         note(f"note: {warning}")
-    return found
+    return rows
 
 
 def _computed(

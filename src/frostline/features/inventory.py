@@ -22,7 +22,7 @@ UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 
 
 @dataclass(frozen=True)
-class Held:
+class CachedFile:
     """One file: its kind (`features`, `pixels`, ...), its key's folder, bytes, last use (epoch seconds)."""
 
     path: Path
@@ -45,28 +45,28 @@ class Entry:
     used: float
 
 
-def held(cache: Path) -> list[Held]:
+def cached_files(cache: Path) -> list[CachedFile]:
     """Every file that counts, least recently used first; notes of keys and half-written files do not."""
-    found = [_held(cache, path) for path in cache.rglob("*") if _counts(path)]
+    found = [_cached_file(cache, path) for path in cache.rglob("*") if _counts(path)]
     return sorted((each for each in found if each), key=lambda each: (each.used, str(each.path)))
 
 
 def entries(cache: Path) -> list[Entry]:
     """What lies in the cache by key, the largest first."""
-    by_key: dict[tuple[str, str], list[Held]] = {}
-    for each in held(cache):
+    by_key: dict[tuple[str, str], list[CachedFile]] = {}
+    for each in cached_files(cache):
         by_key.setdefault((each.kind, each.key), []).append(each)
     found = [_entry(cache, kind, key, some) for (kind, key), some in by_key.items()]
     return sorted(found, key=lambda entry: (-entry.bytes, entry.kind, entry.key))
 
 
-def prune(cache: Path, *, limit: int | None = None, unused_since: float | None = None) -> list[Held]:
+def prune(cache: Path, *, limit: int | None = None, unused_since: float | None = None) -> list[CachedFile]:
     """Delete files until at most `limit` bytes are left, and those last used before a time; what went.
 
     The least recently used go first. Rows that a running process has mapped stay readable to it.
     """
     _sweep(cache)
-    everything = held(cache)
+    everything = cached_files(cache)
     left = sum(each.bytes for each in everything)
     gone = []
     for each in everything:
@@ -81,9 +81,9 @@ def prune(cache: Path, *, limit: int | None = None, unused_since: float | None =
     return gone
 
 
-def damaged(cache: Path) -> Iterator[Held]:
+def damaged(cache: Path) -> Iterator[CachedFile]:
     """Files of rows whose bytes are not those that their name was made of; the whole cache is read."""
-    for each in held(cache):
+    for each in cached_files(cache):
         if each.path.suffix == ".arrow":
             with contextlib.suppress(FileNotFoundError):  # pruned meanwhile
                 if arrow.name(each.path.read_bytes()) != each.path.name:
@@ -99,7 +99,7 @@ def keep_limit(cache: Path, *, since: float) -> str:
     limit = size_limit()
     if limit is None:
         return ""
-    spared = sum(each.bytes for each in held(cache) if each.used >= since)
+    spared = sum(each.bytes for each in cached_files(cache) if each.used >= since)
     prune(cache, limit=max(limit, spared))
     if spared <= limit:
         return ""
@@ -125,17 +125,17 @@ def _counts(path: Path) -> bool:
     return not path.name.startswith(".") and path.name != "key.json" and path.is_file()
 
 
-def _held(cache: Path, path: Path) -> Held | None:
+def _cached_file(cache: Path, path: Path) -> CachedFile | None:
     inside = path.relative_to(cache).parts
     try:
         status = path.stat()
     except FileNotFoundError:
         return None
     key = inside[1] if len(inside) > 1 else ""
-    return Held(path, kind=inside[0], key=key, bytes=status.st_size, used=status.st_mtime)
+    return CachedFile(path, kind=inside[0], key=key, bytes=status.st_size, used=status.st_mtime)
 
 
-def _entry(cache: Path, kind: str, key: str, some: list[Held]) -> Entry:
+def _entry(cache: Path, kind: str, key: str, some: list[CachedFile]) -> Entry:
     counts = [_rows(each.path) for each in some if each.path.suffix == ".arrow"]
     return Entry(
         kind=kind,

@@ -1,4 +1,4 @@
-"""The engine on one machine: decoding in threads overlaps the network, memory stays bounded.
+"""The executor of one machine: decoding in threads overlaps the network, memory stays bounded.
 
 Feature extraction and scoring are both this: every item exactly once, in order, whatever the batch
 size and the number of threads.
@@ -152,6 +152,6 @@ def _rows(name: str, value: np.ndarray, filled: dict[int, np.ndarray], batch: li
     if len(value) < len(batch):
         raise ValueError(f"the network gave {len(value)} rows of {name} for {len(batch)} images")
     rows = np.zeros((len(batch), *value.shape[1:]), value.dtype)
-    kept = list(filled)
-    rows[kept] = value[kept]
+    readable = list(filled)
+    rows[readable] = value[readable]
     return rows

@@ -111,7 +111,7 @@ def pull(_: dict[str, Any], feed: Any) -> Iterator[dict[str, Any]]:
 
 
 class Worker:
-    """The local engine on one chunk after another, with a network that stays open between them."""
+    """The local executor on one chunk after another, with a network that stays open between them."""
 
     def __init__(self, *, work: Any, batch_size: int, workers: int, driver: str) -> None:
         """`work` is where decoder, network and measure lie in Ray's store; `driver` what the driver has

@@ -111,7 +111,7 @@ def import_ray() -> Any:
 
 
 def _init(ray: Any, address: str | None, folder: str | None) -> None:
-    """ray.init, with what cannot be reached told in one line."""
+    """ray.init; one line says what cannot be reached."""
     if address:
         _require_answer(address)
         own: dict[str, Any] = {}

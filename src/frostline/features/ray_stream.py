@@ -46,7 +46,7 @@ def stream(  # noqa: PLR0913  # as the local one, and where
     `readers` threads more than processors decode. `on_block` is called with each block's actor and number of rows.
     At most (AHEAD * pool.size + 1) * CHUNK * batch_size items are listed ahead of what was emitted.
 
-    Errors are those of the local engine; FrostlineError also where the cluster fails.
+    Errors are those of the local executor; FrostlineError also where the cluster fails.
     """
     ray = ray_cluster.import_ray()
     feed = ray.remote(num_cpus=0)(ray_actors.Feed).remote(AHEAD * pool.size)

@@ -73,10 +73,10 @@ def gradcam(
     images = tf.constant(pixels, tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(images)  # else nothing is recorded where all weights are frozen
-        seen, pooled = both(images, training=False)
+        maps, pooled = both(images, training=False)
         score = tf.reduce_sum(_scores(network.head(pooled, training=False), classes))
-    slopes = tape.gradient(score, seen)
-    heat = np.maximum((seen * tf.reduce_mean(slopes, (1, 2), keepdims=True)).numpy().sum(-1), 0)
+    slopes = tape.gradient(score, maps)
+    heat = np.maximum((maps * tf.reduce_mean(slopes, (1, 2), keepdims=True)).numpy().sum(-1), 0)
     top = heat.max((1, 2), keepdims=True)
     return np.asarray(np.divide(heat, top, out=np.zeros_like(heat), where=top > 0), np.float32)
 

@@ -44,10 +44,10 @@ def depthwise(model: Any) -> Any:
         return isinstance(layer, k.layers.Conv2D) and layer.groups == layer.filters > 1
 
     def rewritten(layer: Any) -> Any:
-        said = layer.get_config()
+        config = layer.get_config()
         if not single(layer):
-            return type(layer).from_config(said)
-        kept = (
+            return type(layer).from_config(config)
+        options = (
             "name",
             "trainable",
             "dtype",
@@ -58,7 +58,7 @@ def depthwise(model: Any) -> Any:
             "activation",
             "use_bias",
         )
-        return k.layers.DepthwiseConv2D(**{key: said[key] for key in kept})
+        return k.layers.DepthwiseConv2D(**{key: config[key] for key in options})
 
     if not any(single(layer) for layer in model.layers):
         return model
@@ -113,8 +113,8 @@ def class_names(path: Path | None) -> list[str]:
     if path is None:
         return _names_of_keras()
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        return [str(said[str(place)][1]) for place in range(CLASSES)]
+        index = json.loads(path.read_text(encoding="utf-8"))
+        return [str(index[str(place)][1]) for place in range(CLASSES)]
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}; name a class index file") from None
     except (ValueError, KeyError, IndexError, TypeError):

@@ -9,7 +9,7 @@ from math import prod
 
 
 @dataclass(frozen=True)
-class Field:
+class ReceptiveField:
     """The pixels along one side that a map's positions depend on.
 
     Position i sees pixels `start + i * step` up to and without `stop + i * step`; what lies outside
@@ -26,7 +26,9 @@ class Field:
         return self.stop - self.start
 
 
-def slid(field: Field | None, *, window: int, stride: int, before: int, dilation: int = 1) -> Field | None:
+def windowed(
+    field: ReceptiveField | None, *, window: int, stride: int, before: int, dilation: int = 1
+) -> ReceptiveField | None:
     """The field behind a window that moves by `stride` over a map with `before` padding in front.
 
     None is the whole image, and stays it.
@@ -35,22 +37,22 @@ def slid(field: Field | None, *, window: int, stride: int, before: int, dilation
         return None
     start = field.start - before * field.step
     stop = field.stop + ((window - 1) * dilation - before) * field.step
-    return Field(start, stop, field.step * stride)
+    return ReceptiveField(start, stop, field.step * stride)
 
 
-def moved(field: Field | None, *, by: int) -> Field | None:
+def shifted(field: ReceptiveField | None, *, by: int) -> ReceptiveField | None:
     """The field of a map that begins `by` positions later (cropped) or, below 0, earlier (padded)."""
-    return slid(field, window=1, stride=1, before=-by)
+    return windowed(field, window=1, stride=1, before=-by)
 
 
-def together(fields: Sequence[Field | None]) -> Field | None:
+def merged(fields: Sequence[ReceptiveField | None]) -> ReceptiveField | None:
     """The hull of what several maps see that become one; with a whole image among them, all of it."""
     known = [field for field in fields if field is not None]
     if len(known) < len(fields):
         return None
     steps = {field.step for field in known}
     assert len(steps) == 1, "maps of different scales do not meet in one layer"
-    return Field(min(each.start for each in known), max(each.stop for each in known), steps.pop())
+    return ReceptiveField(min(each.start for each in known), max(each.stop for each in known), steps.pop())
 
 
 def same_padding(side: int, *, window: int, stride: int, dilation: int = 1) -> int:

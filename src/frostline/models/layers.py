@@ -6,9 +6,9 @@ from math import prod
 from typing import Any
 
 from frostline.models import geometry
-from frostline.models.geometry import Field
+from frostline.models.geometry import ReceptiveField
 
-Fields = tuple[Field | None, Field | None]  # height, width; None: the whole image
+Fields = tuple[ReceptiveField | None, ReceptiveField | None]  # height, width; None: the whole image
 POOLINGS = {"MaxPooling2D", "AveragePooling2D", "NormPooling"}
 CONVOLUTIONS = {"Conv2D", "DepthwiseConv2D", "SeparableConv2D"}
 # Operations for each value that comes out; what is not named moves values and computes nothing.
@@ -45,7 +45,7 @@ class Layer:
         return 0 if self.kind in {"Flatten", "Reshape", "Dropout"} else prod(self.shape)
 
 
-PIXELS: Fields = (Field(), Field())
+PIXELS: Fields = (ReceptiveField(), ReceptiveField())
 IMAGE: Fields = (None, None)
 
 
@@ -134,25 +134,27 @@ def _fields(operation: Any, taken: Sequence[Any], below: Sequence[Fields]) -> Fi
 
 
 def _side(
-    operation: Any, kind: str, axis: int, taken: Sequence[Any], below: list[Field | None]
-) -> Field | None:
+    operation: Any, kind: str, axis: int, taken: Sequence[Any], below: list[ReceptiveField | None]
+) -> ReceptiveField | None:
     if kind in CONVOLUTIONS | POOLINGS:
-        return _slid(operation, kind, axis, side=taken[0].shape[1 + axis], below=below[0])
+        return _windowed(operation, kind, axis, side=taken[0].shape[1 + axis], below=below[0])
     if kind == "ZeroPadding2D":
-        return geometry.moved(below[0], by=-operation.padding[axis][0])
+        return geometry.shifted(below[0], by=-operation.padding[axis][0])
     if kind == "Cropping2D":
-        return geometry.moved(below[0], by=operation.cropping[axis][0])
-    return geometry.together(below)
+        return geometry.shifted(below[0], by=operation.cropping[axis][0])
+    return geometry.merged(below)
 
 
-def _slid(operation: Any, kind: str, axis: int, *, side: int, below: Field | None) -> Field | None:
+def _windowed(
+    operation: Any, kind: str, axis: int, *, side: int, below: ReceptiveField | None
+) -> ReceptiveField | None:
     window = (operation.kernel_size if kind in CONVOLUTIONS else operation.pool_size)[axis]
     stride = operation.strides[axis]
     dilation = operation.dilation_rate[axis] if kind in CONVOLUTIONS else 1
     before = 0
     if operation.padding == "same":
         before = geometry.same_padding(side, window=window, stride=stride, dilation=dilation)
-    return geometry.slid(below, window=window, stride=stride, before=before, dilation=dilation)
+    return geometry.windowed(below, window=window, stride=stride, before=before, dilation=dilation)
 
 
 def _operations(operation: Any, taken: list[tuple[int, ...]], shape: tuple[int, ...]) -> int:

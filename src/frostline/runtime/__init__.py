@@ -1,1 +1,1 @@
-"""ONNX models: the contract they carry, and sessions that keep it."""
+"""ONNX models: the contract they carry, engines that run them, and sessions that keep the contract."""

@@ -1,4 +1,4 @@
-"""The proof that an exported model says what the trained network said, made before it gets its name."""
+"""The proof that an exported model gives the trained network's probabilities, made before it gets its name."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -50,9 +50,9 @@ def prove(
     line runs on every row of `features` (None where nothing was frozen), against `probs`.
     """
     session = sessions.open_session(model, device="cpu")
-    seen = _batches(lambda rows: session.run(rows)["probs"], pixels, ODD_BATCH)
+    batched = _batches(lambda rows: session.run(rows)["probs"], pixels, ODD_BATCH)
     alone = _batches(lambda rows: session.run(rows)["probs"], pixels[:SINGLES], 1)
-    whole = max(_difference(seen, pixel_probs), _difference(alone, pixel_probs[: len(alone)]))
+    whole = max(_difference(batched, pixel_probs), _difference(alone, pixel_probs[: len(alone)]))
     above = 0.0
     if features is not None:
         upper = pool.on_cpu(conversion.upper(model))

@@ -10,8 +10,11 @@ from typing import Any
 from frostline.runtime.contract import FEATURES, INPUT, PROBS
 
 
-def form(model: Any, *, metadata: dict[str, str], taken: str = INPUT) -> bytes:
-    """The canonical bytes of an ONNX model with one input, called `taken`, and the outputs `probs` and `features`."""
+def form(model: Any, *, metadata: dict[str, str], input_name: str = INPUT) -> bytes:
+    """The canonical bytes of an ONNX model with one input, to be called `input_name`.
+
+    Its outputs are `probs`, `features` or both.
+    """
     import onnx
 
     graph = model.graph
@@ -20,14 +23,14 @@ def form(model: Any, *, metadata: dict[str, str], taken: str = INPUT) -> bytes:
     _drop_duplicates(graph)
     _merge_equal(graph)
     order = [node for _, node in _order(graph)]
-    names = _names(graph, order, taken)
+    names = _names(graph, order, input_name)
     nodes = [_renamed(node, names, number) for number, node in enumerate(order)]
     used = (tensor for tensor in graph.initializer if tensor.name in names)
     initializers = sorted((_renamed_tensor(tensor, names) for tensor in used), key=lambda each: each.name)
     out = onnx.helper.make_graph(
         nodes,
         "frostline",
-        [_value(graph.input[0], taken)],
+        [_value(graph.input[0], input_name)],
         [
             _value(each, name)
             for name in (PROBS, FEATURES)
@@ -85,8 +88,8 @@ def _order(graph: Any) -> list[tuple[str, Any]]:
     """Signatures and nodes sorted topologically; among those ready, by what they compute and from what."""
     import heapq
 
-    said = {graph.input[0].name: INPUT, "": ""}
-    said |= {tensor.name: _content(tensor) for tensor in graph.initializer}
+    signatures = {graph.input[0].name: INPUT, "": ""}
+    signatures |= {tensor.name: _content(tensor) for tensor in graph.initializer}
     producers = {name: index for index, node in enumerate(graph.node) for name in node.output}
     users: dict[int, list[int]] = {}
     waiting = {}
@@ -99,8 +102,10 @@ def _order(graph: Any) -> list[tuple[str, Any]]:
     order = []
 
     def push(index: int) -> None:
-        signature = _signature(graph.node[index], said)
-        said.update({name: f"{signature}/{place}" for place, name in enumerate(graph.node[index].output)})
+        signature = _signature(graph.node[index], signatures)
+        signatures.update(
+            {name: f"{signature}/{place}" for place, name in enumerate(graph.node[index].output)}
+        )
         heapq.heappush(ready, (signature, index))
 
     for index, count in waiting.items():
@@ -116,17 +121,17 @@ def _order(graph: Any) -> list[tuple[str, Any]]:
     return order
 
 
-def _signature(node: Any, said: dict[str, str]) -> str:
+def _signature(node: Any, signatures: dict[str, str]) -> str:
     """What a node computes from what: its operator, attributes and inputs' own signatures."""
     attributes = sorted(bytes(each.SerializeToString(deterministic=True)) for each in node.attribute)
-    parts = [node.op_type.encode(), *attributes, *(said[name].encode() for name in node.input)]
+    parts = [node.op_type.encode(), *attributes, *(signatures[name].encode() for name in node.input)]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
-def _names(graph: Any, order: list[Any], taken: str) -> dict[str, str]:
+def _names(graph: Any, order: list[Any], input_name: str) -> dict[str, str]:
     """New names: the contract's for input and outputs, numbers for all others in order of use."""
     outputs = {each.name: each.name.split(":")[0] for each in graph.output}
-    names = {graph.input[0].name: taken, "": ""}
+    names = {graph.input[0].name: input_name, "": ""}
     names |= {name: _output_name(name, shown) for name, shown in outputs.items()}
     weights = {tensor.name for tensor in graph.initializer}
     for number, node in enumerate(order):

@@ -15,7 +15,7 @@ OPSET = 17  # the newest that tf2onnx writes is 18; 17 is read by every ONNX Run
 Function = Callable[[Any], Any]
 
 
-def convert(  # noqa: PLR0913  # two functions, their pixels, and what is said of them
+def convert(  # noqa: PLR0913  # two functions, their pixels, and their metadata
     below: Function | None,
     above: Function,
     *,
@@ -51,15 +51,17 @@ def trunk(below: Function, *, shape: tuple[int, ...]) -> bytes:
     return canonical.form(model, metadata={})
 
 
-def _graph(function: Function, taken: str, given: str, *, shape: tuple[int, ...], dtype: str) -> Any:
+def _graph(
+    function: Function, input_name: str, output_name: str, *, shape: tuple[int, ...], dtype: str
+) -> Any:
     """An ONNX model of a function of one tensor (N, *shape)."""
     import tensorflow as tf
     import tf2onnx
 
     def named(tensor: Any) -> dict[str, Any]:
-        return {given: tf.identity(function(tensor))}  # an identity: the output is never the input itself
+        return {output_name: tf.identity(function(tensor))}  # identity: the output is never the input itself
 
-    signature = [tf.TensorSpec((None, *shape), dtype, name=taken)]
+    signature = [tf.TensorSpec((None, *shape), dtype, name=input_name)]
     traced = tf.function(named, autograph=False)
     with without_copies():
         model, _ = tf2onnx.convert.from_function(
@@ -107,9 +109,9 @@ def _keep_constants(model: Any, traced: Any) -> None:
     from onnx import numpy_helper
 
     captured = {inside.name: outside for outside, inside in traced.graph.captures}
-    for taken in [each for each in model.graph.input if each.name in captured]:
-        model.graph.input.remove(taken)
-        model.graph.initializer.append(numpy_helper.from_array(captured[taken.name].numpy(), taken.name))
+    for tensor in [each for each in model.graph.input if each.name in captured]:
+        model.graph.input.remove(tensor)
+        model.graph.initializer.append(numpy_helper.from_array(captured[tensor.name].numpy(), tensor.name))
 
 
 def _keep_zeros(model: Any) -> None:
@@ -136,13 +138,13 @@ def lower(model: bytes) -> bytes:
     return _cut(model, INPUT, FEATURES)
 
 
-def _cut(model: bytes, taken: str, given: str) -> bytes:
+def _cut(model: bytes, input_name: str, output_name: str) -> bytes:
     import onnx
     from onnx.utils import Extractor
 
     with _quiet():
         inferred = onnx.shape_inference.infer_shapes(onnx.load_from_string(model))
-        part = Extractor(inferred).extract_model([taken], [given])
+        part = Extractor(inferred).extract_model([input_name], [output_name])
     return bytes(part.SerializeToString())
 
 

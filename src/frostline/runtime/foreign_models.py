@@ -51,16 +51,16 @@ class Foreign:
 
     def check(self, model: RuntimePool) -> None:
         """InputError where the file and the model do not fit."""
-        taken = {each.name: each for each in model.inputs}
-        given = list(model.outputs)
-        if list(taken) != [self.input]:
-            raise InputError(f"the contract names the input {self.input!r}, the model has {list(taken)}")
-        if taken[self.input].dtype != "float32":
-            raise InputError(f"its input is {taken[self.input].dtype}; only float32 inputs can be described")
+        inputs = {each.name: each for each in model.inputs}
+        outputs = list(model.outputs)
+        if list(inputs) != [self.input]:
+            raise InputError(f"the contract names the input {self.input!r}, the model has {list(inputs)}")
+        if inputs[self.input].dtype != "float32":
+            raise InputError(f"its input is {inputs[self.input].dtype}; only float32 inputs can be described")
         for name in filter(None, (self.output, self.features)):
-            if name not in given:
-                raise InputError(f"the contract names the output {name!r}, the model has {given}")
-        self._check_shape(list(taken[self.input].shape))
+            if name not in outputs:
+                raise InputError(f"the contract names the output {name!r}, the model has {outputs}")
+        self._check_shape(list(inputs[self.input].shape))
 
     def _check_shape(self, shape: list[Any]) -> None:
         height, width = self.contract.height, self.contract.width
@@ -78,13 +78,13 @@ class Foreign:
         values = (scaled - np.array(self.mean, np.float32)) / np.array(self.std, np.float32)
         return np.ascontiguousarray(values.transpose(0, 3, 1, 2) if self.layout == "NCHW" else values)
 
-    def finish(self, given: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def finish(self, outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The model's outputs → `probs` (N, C) float32, and `features` where asked for."""
-        raw = given[self.output].astype(np.float32)
-        found = {PROBS: _ACTIVATE[self.activation](raw.reshape(len(raw), -1))}
-        if self.features in given:
-            found[FEATURES] = given[str(self.features)]
-        return found
+        raw = outputs[self.output].astype(np.float32)
+        result = {PROBS: _ACTIVATE[self.activation](raw.reshape(len(raw), -1))}
+        if self.features in outputs:
+            result[FEATURES] = outputs[str(self.features)]
+        return result
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
@@ -126,7 +126,7 @@ def read(path: Path) -> Foreign:
 
 
 def _foreign(values: dict[str, Any], *, name: str, text: str) -> Foreign:
-    image, taken, given = values["image"], values["input"], values["output"]
+    image, source, target = values["image"], values["input"], values["output"]
     contract = Contract(
         classes=tuple(values["classes"]),
         height=image["height"],
@@ -142,15 +142,15 @@ def _foreign(values: dict[str, Any], *, name: str, text: str) -> Foreign:
     )
     return Foreign(
         contract=contract,
-        input=taken["name"],
-        layout=taken["layout"],
-        channels=taken["channels"],
-        scale=float(taken["scale"]),
-        mean=tuple(map(float, taken["mean"])),  # type: ignore[arg-type]  # three, checked
-        std=tuple(map(float, taken["std"])),  # type: ignore[arg-type]
-        output=given["name"],
-        activation=given["activation"],
-        features=given["features"],
+        input=source["name"],
+        layout=source["layout"],
+        channels=source["channels"],
+        scale=float(source["scale"]),
+        mean=tuple(map(float, source["mean"])),  # type: ignore[arg-type]  # three, checked
+        std=tuple(map(float, source["std"])),  # type: ignore[arg-type]
+        output=target["name"],
+        activation=target["activation"],
+        features=target["features"],
         text=text,
     )
 

@@ -40,7 +40,9 @@ def make(model: bytes) -> tuple[bytes, bytes]:
     )
     of = _json(part="head", model=sha256(model), trunk=sha256(trunk))
     head = canonical.form(
-        onnx.load_from_string(conversion.upper(model)), metadata={KEY: whole[KEY], PART: of}, taken=FEATURES
+        onnx.load_from_string(conversion.upper(model)),
+        metadata={KEY: whole[KEY], PART: of},
+        input_name=FEATURES,
     )
     return trunk, head
 
@@ -82,13 +84,13 @@ def difference(model: bytes, trunk: bytes, head: bytes, pixels: npt.NDArray[np.u
         some = pixels[at : at + _BATCH]
         parts = above(below(some)[FEATURES])[PROBS]
         differences.append(np.abs(parts.astype(np.float64) - whole(some)[PROBS]).max())
-    found = float(np.max(differences))  # which keeps a NaN
-    if not found <= TOLERANCE:
+    largest = float(np.max(differences))  # which keeps a NaN
+    if not largest <= TOLERANCE:
         raise FrostlineError(
-            f"trunk and head disagree with the whole model: a probability differs by {found:.2g}, allowed is "
+            f"trunk and head disagree with the whole model: a probability differs by {largest:.2g}, allowed is "
             f"{TOLERANCE:g}; no model was written, please report this"
         )
-    return found
+    return largest
 
 
 @dataclass(frozen=True)

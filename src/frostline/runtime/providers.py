@@ -92,7 +92,7 @@ def gpus() -> int:
 def chain(device: str, *, precision: str, gpu: int = 0, graph: bool = False, cache: Path) -> list[Any]:
     """The providers to ask for with their options, best first: what one does not take goes to the next.
 
-    OpenVINO is a plugin and no name in this list (`openvino.add`). `graph` asks for a CUDA graph,
+    OpenVINO is a plugin and no name in this list. `graph` asks for a CUDA graph,
     `cache` is the folder of TensorRT's engines.
     """
     gpu_chain: list[Any] = [(CUDA, cuda_options(gpu, graph=graph)), CPU]

@@ -62,7 +62,7 @@ def compared(exact: npt.NDArray[Any], variant: npt.NDArray[Any], labels: npt.NDA
 def make(precision: str, model: bytes, *, calibration: Callable[[], Iterator[Pixels]]) -> bytes:
     """A model's bytes in `float16` or `int8`; `calibration` gives batches of training images, uint8."""
     made = _float16(model) if precision == "float16" else _int8(model, calibration)
-    return _marked(made, precision, of=model)
+    return _labelled(made, precision, of=model)
 
 
 def _float16(model: bytes) -> Any:
@@ -137,7 +137,7 @@ def _reader(batches: Iterator[Pixels]) -> Any:
     return Reader()
 
 
-def _marked(made: Any, precision: str, *, of: bytes) -> bytes:
+def _labelled(made: Any, precision: str, *, of: bytes) -> bytes:
     """The bytes, with what the model says of itself and the name of what it is a variant of."""
     import onnx
 

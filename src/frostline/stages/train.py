@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from frostline import files, paths
-from frostline.evaluation import explanations, history, predictions
+from frostline.evaluation import explanations as report
+from frostline.evaluation import history, predictions
 from frostline.features import backends, ray_stream
 from frostline.features.cut_model import CutModel
 from frostline.models.network import Network, remarks
 from frostline.pipeline import code_digest
 from frostline.progress import note, say
-from frostline.training import assemble, cross_validation, loop, phases, recipe
-from frostline.training import explanations as seeing
+from frostline.training import assemble, cross_validation, explanations, loop, phases, recipe
 from frostline.training.checkpoint import Checkpoint
 from frostline.training.recipe import Recipe
 
@@ -110,7 +110,7 @@ def _write(
     )
     predicted = _predict(inputs, last)
     predictions.write(predicted, folder / "predictions.parquet")
-    explanations.write(_explained(inputs, network, predicted.split("test")), folder / "explanations.npz")
+    report.write(_explained(inputs, network, predicted.split("test")), folder / "explanations.npz")
     if (probs := _unseen(inputs, last, predicted)) is not None:
         predictions.write(dataclasses.replace(predicted, probs=probs), folder / "out_of_fold.parquet")
     files.write_json(folder / "record.json", record)
@@ -130,12 +130,12 @@ def _predict(inputs: Recipe, last: CutModel) -> predictions.Predictions:
     )
 
 
-def _explained(inputs: Recipe, network: Network, test: predictions.Predictions) -> explanations.Explanations:
+def _explained(inputs: Recipe, network: Network, test: predictions.Predictions) -> report.Explanations:
     """What the report shows of the network: heat on its most confident errors and least confident images, and views."""
     rows = np.unique(np.concatenate([test.most_confident_errors(HEATED), test.least_confident(HEATED)]))
     some = test.take(rows)
-    layer, heat = seeing.heat(inputs, network, paths=some.paths, ids=some.ids, said=some.predicted)
-    return explanations.Explanations(layer, some.paths if layer else (), heat, seeing.views(inputs))
+    layer, heat = explanations.heat(inputs, network, paths=some.paths, ids=some.ids, classes=some.predicted)
+    return report.Explanations(layer, some.paths if layer else (), heat, explanations.views(inputs))
 
 
 def _unseen(inputs: Recipe, last: CutModel, predicted: predictions.Predictions) -> Any:

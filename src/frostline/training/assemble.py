@@ -1,4 +1,4 @@
-"""Trunk, tail and head joined again: the classifier as one function from pixels to probabilities."""
+"""Trunk, tail and head assembled again: the classifier as one function from pixels to probabilities."""
 
 import itertools
 import warnings
@@ -15,21 +15,21 @@ from frostline.models.network import Network
 
 
 def cut_phases(network: Network, classifier: Classifier) -> dict[str, CutModel]:
-    """Each phase's split, in order. The last one trains most: what is above its cut is what was trained.
+    """A network cut for each phase, in order. The last one trains most: what is above its cut is what was trained.
 
     Raises InputError where a later phase freezes layers that an earlier one trained: their features
     would no longer be those of the pretrained network.
     """
-    found = {name: cut(network, phase.freeze) for name, phase in classifier.phases.items()}
+    cuts = {name: cut(network, phase.freeze) for name, phase in classifier.phases.items()}
     order = {layer.name: place for place, layer in enumerate(network.body.layers)}
-    depths = [order[each.cut] if each.cut else -1 for each in found.values()]
-    for (before, after), name in zip(itertools.pairwise(depths), list(found)[1:], strict=True):
+    depths = [order[each.cut] if each.cut else -1 for each in cuts.values()]
+    for (before, after), name in zip(itertools.pairwise(depths), list(cuts)[1:], strict=True):
         if after > before:
             raise InputError(
                 f"phases.{name}.freeze: '{classifier.phases[name].freeze}' freezes layers that the phase before "
                 "trains; later phases may only freeze less"
             )
-    return found
+    return cuts
 
 
 Function = Callable[[Any], Any]

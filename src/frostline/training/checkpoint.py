@@ -39,19 +39,19 @@ class Checkpoint:
     @property
     def path(self) -> Path:
         """Its place in the cache."""
-        return paths.cache() / "checkpoints" / self.key[:32] / "standing.npz"
+        return paths.cache() / "checkpoints" / self.key[:32] / "state.npz"
 
     def due(self) -> bool:
         """Whether the last one was written long enough ago."""
         return time.monotonic() - self.written >= SECONDS
 
-    def write(self, standing: TrainingState) -> None:
+    def write(self, state: TrainingState) -> None:
         """Replace the one before, in one step."""
-        said = json.dumps([[phase, asdict(epoch)] for phase, epoch in standing.epochs])
-        arrays = {f"variable{number}": each for number, each in enumerate(standing.variables)}
-        arrays |= {f"fit{number}": each for number, each in enumerate(standing.fit)}
+        epochs = json.dumps([[phase, asdict(epoch)] for phase, epoch in state.epochs])
+        arrays = {f"variable{number}": each for number, each in enumerate(state.variables)}
+        arrays |= {f"fit{number}": each for number, each in enumerate(state.fit)}
         content = io.BytesIO()
-        np.savez(content, epochs=np.array(said), **arrays)  # type: ignore[arg-type]
+        np.savez(content, epochs=np.array(epochs), **arrays)  # type: ignore[arg-type]
         sealed = content.getvalue()
         with files.writing(self.path) as temporary:
             temporary.write_bytes(bytes.fromhex(files.sha256(sealed)) + sealed)
@@ -67,9 +67,9 @@ class Checkpoint:
                 arrays = dict(found)
         except (OSError, ValueError, zipfile.BadZipFile):
             return None
-        said = json.loads(str(arrays.pop("epochs")))
+        epochs = json.loads(str(arrays.pop("epochs")))
         return TrainingState(
-            epochs=[(phase, Epoch(**epoch)) for phase, epoch in said],
+            epochs=[(phase, Epoch(**epoch)) for phase, epoch in epochs],
             variables=_numbered(arrays, "variable"),
             fit=_numbered(arrays, "fit"),
         )

@@ -1,4 +1,4 @@
-"""What a plain classifier on frozen features says of images that it never saw: the ground for doubting labels."""
+"""Out-of-fold probabilities of a plain classifier on frozen features: what label issues are found by."""
 
 import warnings
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ def out_of_fold(
     """(N, C) probabilities of every image by a logistic regression that was fitted without it.
 
     `rows` are vectors of features, one part after the other; `ids` the images' contents, which decide
-    the folds. None where it cannot be told: too many images, or a class with fewer images than folds.
+    the folds. None where there are none: too many images, or a class with fewer images than folds.
     """
     counts = np.bincount(labels, minlength=classes)
     if len(labels) > MOST or counts.min() < FOLDS:

@@ -1,4 +1,4 @@
-"""A look at a network just trained, for its report: where it looked, and what it was shown."""
+"""Explanations of a network just trained, for its report: Grad-CAM heat, and the renderings it was trained on."""
 
 from dataclasses import replace
 
@@ -21,9 +21,9 @@ def heat(
     *,
     paths: tuple[str, ...],
     ids: tuple[str, ...],
-    said: npt.NDArray[np.int64],
+    classes: npt.NDArray[np.int64],
 ) -> tuple[str, npt.NDArray[np.uint8]]:
-    """Grad-CAM of some test images for the classes `said` (N,): the layer, and heat (N, h, w) uint8, 255 hottest.
+    """Grad-CAM of some test images for `classes` (N,): the layer, and heat (N, h, w) uint8, 255 hottest.
 
     ("", (0, 1, 1)) for a network without maps.
     """
@@ -34,11 +34,11 @@ def heat(
     if not (layer and paths):
         return "", np.zeros((0, 1, 1), np.uint8)
     rows = pixels(replace(inputs.images("test"), paths=paths, ids=ids))
-    found = [
-        activation_maps.gradcam(network, rows[at : at + BATCH], classes=said[at : at + BATCH], name=layer)
+    maps = [
+        activation_maps.gradcam(network, rows[at : at + BATCH], classes=classes[at : at + BATCH], name=layer)
         for at in range(0, len(paths), BATCH)
     ]
-    return layer, np.round(np.concatenate(found) * 255).astype(np.uint8)
+    return layer, np.round(np.concatenate(maps) * 255).astype(np.uint8)
 
 
 def views(inputs: Recipe) -> npt.NDArray[np.uint8]:

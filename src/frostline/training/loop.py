@@ -70,7 +70,7 @@ class Fit:
             held = self._held_out(measure)
             epoch = Epoch(*(float(each) for each in (*shown, *held)))
             self.done += 1
-            self._best.look(epoch, self.model)
+            self._best.update(epoch, self.model)
             yield epoch
         self._best.restore(self.model)
 
@@ -98,9 +98,9 @@ class Fit:
         weights = steps.class_weights(labels, self.training, classes=classes)[labels]
         sums, step = np.zeros(2), 0
         for rows, part in steps.chunks(self.train.epoch_rows(number), order, batch, model=self.model):
-            taken = -(-len(part) // batch)
-            sums += train(rows, labels[part], weights[part], batch, rates[step : step + taken]).numpy()
-            step += taken
+            count = -(-len(part) // batch)
+            sums += train(rows, labels[part], weights[part], batch, rates[step : step + count]).numpy()
+            step += count
         return sums / len(order)
 
     def _held_out(self, measure: steps.Steps) -> npt.NDArray[np.float64]:
@@ -125,7 +125,7 @@ class _Best:
     def over(self) -> bool:
         return self.rule is not None and self.waited >= self.rule.patience
 
-    def look(self, epoch: Epoch, model: Any) -> None:
+    def update(self, epoch: Epoch, model: Any) -> None:
         if self.rule is None:
             return
         figure = epoch.val_loss if self.rule.measure == "loss" else -epoch.val_accuracy

@@ -86,10 +86,10 @@ class Recipe:
 def read_weights(name: str, *, root: Path = Path()) -> dict[str, Any]:
     """What the weights stage of the project at `root` says of an entry: name, backbone, source and sha256."""
     path, made_by = root / paths.weights(name) / "source.json", f"dvc repro weights@{name}"
-    said = files.read_json(path, made_by=made_by)
-    if not isinstance(said, dict) or not {"name", "backbone", "source", "sha256"} <= said.keys():
+    source = files.read_json(path, made_by=made_by)
+    if not isinstance(source, dict) or not {"name", "backbone", "source", "sha256"} <= source.keys():
         raise FrostlineError(f"{path} is damaged; run `{made_by}` again")
-    return said
+    return source
 
 
 def read(
