@@ -39,14 +39,14 @@ def test_a_network_travels_closed() -> None:
     assert there.content == b""
 
 
-def test_who_did_how_much() -> None:
+def test_who_did_how_much(capsys: pytest.CaptureFixture[str]) -> None:
     """Each actor is named once, when it opened its network; the summary names the busiest eight."""
-    lines: list[str] = []
-    work = RayWorkers(Cluster("head:6379", (Node(10, 0),)), ActorPool(10, 1, 0), lines.append)
+    work = RayWorkers(Cluster("head:6379", (Node(10, 0),)), ActorPool(10, 1, 0))
     about = (("used", "CPUExecutionProvider"), ("precision", "float32"))
     for process in range(10):
         for _ in range(2):
             work._count(Actor(process, "there", about), process + 1)
+    lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 10
     assert lines[0] == "process 0 on there runs on CPUExecutionProvider in float32"
     assert work.text().startswith("10 Ray actors (process 9 on there: 20 images; ")
@@ -57,7 +57,7 @@ def test_who_did_how_much() -> None:
 
 def test_this_process_alone() -> None:
     """The local engine joins nothing."""
-    with ray.join(OPTIONS, print) as others:
+    with ray.join(OPTIONS) as others:
         assert others is None
 
 

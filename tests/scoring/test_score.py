@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import frostline
+from frostline import progress
 from frostline.commands import score as command
 from frostline.errors import FrostlineError, InputError
 from helpers.images import encoded, folder
@@ -30,8 +31,10 @@ def test_the_command_s_own_file(
 ) -> None:
     """The same bytes and counts; rows read back whole; nothing on any stream."""
     root = folder(tmp_path / "photos", PHOTOS)
+    reporter = progress.report_to(progress.SILENT)  # as it is in Python that is not the command line's
     job = frostline.score(root, model=network, out=tmp_path / f"api.{ending}", features=True, **QUICK)
     assert capfd.readouterr() == ("", "")
+    progress.report_to(reporter)
     command.run([str(root)], model=str(network), out=tmp_path / f"cli.{ending}", features=True, **QUICK)
     assert (tmp_path / f"api.{ending}").read_bytes() == (tmp_path / f"cli.{ending}").read_bytes()
     assert job.values == json.loads((tmp_path / f"api.{ending}.job.json").read_text())

@@ -143,10 +143,10 @@ def score(batch: NewImages, params: Params, *, model: str, device: str, ray_addr
     limits = params.drift.model_dump()
     try:
         scoring.run(
-            [f"@{batch.listed}"], model=model, out=batch.out, tell=say, resume=True, device=device, drift=True,
+            [f"@{batch.listed}"], model=model, out=batch.out, resume=True, device=device, drift=True,
             limits=limits, **engine,
         )  # fmt: skip
-    except LimitError as error:  # every row is there; the flow tells
+    except LimitError as error:  # every row is there; the flow ends in the state Drift
         say(str(error))
     return output_paths.job_file(batch.out)
 

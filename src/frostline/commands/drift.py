@@ -8,7 +8,6 @@ import pyarrow as pa
 from frostline import files, paths
 from frostline.errors import InputError
 from frostline.files import printable
-from frostline.progress import say
 from frostline.runtime.providers import VARIANTS
 from frostline.runtime.sessions import open_session, variant
 from frostline.scoring import drift_report, lookup, models
@@ -41,7 +40,7 @@ def run(scores: Path, *, model: str, limit: float | None = None) -> None:
     if values is None:
         raise InputError(f"{printable(scores)}: not one image in it was scored")
     drift_report.put_into_job(values, scores)
-    drift_report.report(values, scores, say)
+    drift_report.report(values, scores)
 
 
 def limits(one: float | None) -> Limits:
@@ -51,9 +50,11 @@ def limits(one: float | None) -> Limits:
     try:
         params = paths.find_root(Path.cwd()) / paths.PARAMS
     except InputError:
+        params = paths.PARAMS
+    if not params.is_file():
         raise InputError(
             f"there is no {paths.PARAMS} here to say how much drift is too much; name one limit, such as 0.25"
-        ) from None
+        )
     from frostline import config  # only here: a scorer has none
 
     return config.load(params).drift.model_dump()

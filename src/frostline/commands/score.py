@@ -31,7 +31,7 @@ def run(source: Sequence[str], *, model: str, out: Path | None = None, **options
         _say_classes(source, model=model, **options)
         return
     limits = drift.limits(options.get("drift_limit")) if options.get("drift") else None
-    score(source, model=model, out=out, tell=say, bar=True, limits=limits, **options)
+    score(source, model=model, out=out, limits=limits, **options)
 
 
 def _say_classes(

@@ -1,7 +1,7 @@
 """A score job's images compared with those that its model was tested on: files, lines, the alarm."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +14,7 @@ from frostline import files
 from frostline.errors import FrostlineError, LimitError
 from frostline.evaluation import drift_page
 from frostline.files import printable
+from frostline.progress import say
 from frostline.runtime.sessions import Session
 from frostline.scoring import drift_baseline, output_paths
 from frostline.scoring.drift import Drift, Limits, Shift, Tally, count
@@ -129,19 +130,19 @@ def put_into_job(measured: Mapping[str, Any], out: Path) -> None:
         files.write_json(job, {**before, "drift": dict(measured)})
 
 
-def report(measured: Mapping[str, Any] | None, out: Path, tell: Callable[[str], None]) -> None:
-    """Tell one line per index and where the page lies; LimitError where an index is above its limit."""
+def report(measured: Mapping[str, Any] | None, out: Path) -> None:
+    """Say one line per index and where the page lies; LimitError where an index is above its limit."""
     if measured is None:
-        tell(NO_BASELINE)
+        say(NO_BASELINE)
         return
     for each in measured["indices"].values():
-        tell(f"{each['title']}: {_text(each)}")
+        say(f"{each['title']}: {_text(each)}")
     page = printable(output_paths.drift_page(out))
     where = f"drift {measured['score']:.3f} of {measured['images']} images: see {page}"
     if measured["alarm"]:
         above = [name for name, each in measured["indices"].items() if each["above_limit"]]
         raise LimitError(f"{', '.join(above)} above the limit; {where}")
-    tell(where)
+    say(where)
 
 
 def _text(index: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from frostline.features import ray_cluster, ray_stream
 from frostline.features.executor import Block, Decode, Item, Measure
 from frostline.features.ray_actors import Actor
 from frostline.features.ray_cluster import ActorPool, Cluster
+from frostline.progress import note
 from frostline.runtime.contract import FEATURES
 from frostline.runtime.foreign_models import Foreign
 from frostline.runtime.sessions import Session, open_session
@@ -72,7 +73,6 @@ class RayWorkers:
 
     cluster: Cluster
     pool: ActorPool
-    tell: Callable[[str], None]
     finished: Counter[tuple[int, str]] = field(default_factory=Counter)  # by process and machine
     about: dict[tuple[int, str], dict[str, str]] = field(default_factory=dict)
 
@@ -102,7 +102,7 @@ class RayWorkers:
         self.finished[who] += rows
         if actor.about and who not in self.about:
             self.about[who] = about = dict(actor.about)
-            self.tell(f"{_named(*who)} runs on {about['used']} in {about['precision']}")
+            note(f"{_named(*who)} runs on {about['used']} in {about['precision']}")
 
     @property
     def where(self) -> str:
@@ -131,7 +131,7 @@ class RayWorkers:
 
 
 @contextlib.contextmanager
-def join(options: Options, tell: Callable[[str], None]) -> Iterator[RayWorkers | None]:
+def join(options: Options) -> Iterator[RayWorkers | None]:
     """The cluster that the options name, for as long as the block lasts; None where they name this process."""
     if options.engine == "local":
         yield None
@@ -140,7 +140,7 @@ def join(options: Options, tell: Callable[[str], None]) -> Iterator[RayWorkers |
         pool = joined.pool(threads=options.threads or 1, gpu=options.device in _GPU)
         if options.device in {"cuda", "tensorrt"} and not pool.gpus:
             raise FrostlineError(f"--device {options.device}: the Ray cluster has no GPU; use --device auto")
-        yield RayWorkers(joined, pool, tell)
+        yield RayWorkers(joined, pool)
 
 
 def _lazy_session(plan: Plan, batch_size: int, *, threads: int | None) -> LazySession:

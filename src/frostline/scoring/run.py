@@ -1,13 +1,14 @@
 """One score job from its options to its files: what `frostline score` does, and `frostline.score` in Python.
 
-Nothing here prints or reads params.yaml: what a person may want to read goes to `tell`, line by line.
+Nothing here prints or reads params.yaml: what a person may want to read goes to
+`frostline.progress`, which is silent until somebody listens.
 """
 
 import contextlib
 import functools
 import os
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from frostline import files, images, memory
 from frostline.features.executor import Block, Decode, Item, Measure
 from frostline.features.local import stream
 from frostline.files import printable
-from frostline.progress import progress
+from frostline.progress import progress, say
 from frostline.runtime import foreign_models
 from frostline.runtime.parts import Head
 from frostline.runtime.sessions import Session
@@ -45,8 +46,6 @@ from frostline.scoring.plan import Options, Plan
 from frostline.scoring.ray import RayWorkers
 from frostline.scoring.tuning import Batch
 
-Tell = Callable[[str], None]
-
 
 class Stopwatch:
     """Seconds by what they were spent on."""
@@ -66,8 +65,6 @@ def run(  # noqa: PLR0913  # what a job is asked
     *,
     model: str,
     out: Path,
-    tell: Tell,
-    bar: bool = False,
     resume: bool = False,
     contract: Path | None = None,
     limits: Limits | None = None,
@@ -77,7 +74,7 @@ def run(  # noqa: PLR0913  # what a job is asked
 
     `source` are the words that `sources.open_images` takes, `model` is a file, an exported classifier's
     name or `models:/NAME@alias`; `contract` is the description of a model that frostline did not export;
-    `options` are the fields of `Options`; `bar` shows progress on a terminal. Unreadable images become
+    `options` are the fields of `Options`. Unreadable images become
     rows with an error. `resume` goes on with an interrupted job. With the option `drift` the images are
     compared with the model's test images: LimitError above one of `limits`, once all is written.
     InputError for anything wrong in what was given, before work begins;
@@ -95,18 +92,18 @@ def run(  # noqa: PLR0913  # what a job is asked
         items = plan.images_of(opened)
         planned = plan.make(opened, path, out=out, options=asked, foreign=foreign)
         if planned.head is None and asked.engine == "local":
-            tell(_where(planned.session))
+            say(_where(planned.session))
         if resume and job.finished(planned):
             journal.sweep_finished(out)  # of one that was killed in its last moment
-            tell(f"{printable(out)} is complete; without --resume it is scored anew")
+            say(f"{printable(out)} is complete; without --resume it is scored anew")
         else:
             comparison = drift_report.comparison(planned, limits or {}, model=model) if asked.drift else None
-            done = _Work(planned, watch, comparison, tell, bar).run(items, resume=resume)
+            done = _Work(planned, watch, comparison).run(items, resume=resume)
             for line in job.lines(done):
-                tell(line)
+                say(line)
     values: dict[str, Any] = files.read_json(output_paths.job_file(out), made_by="frostline score")
     if asked.drift:
-        drift_report.report(values.get("drift"), out, tell)
+        drift_report.report(values.get("drift"), out)
     return values
 
 
@@ -117,8 +114,6 @@ class _Work:
     plan: Plan
     watch: Stopwatch
     comparison: Comparison | None
-    tell: Tell
-    bar: bool
 
     def run(self, items: Iterator[Item], *, resume: bool) -> Job:
         """Score what has no row yet, merge, write the job file."""
@@ -126,7 +121,7 @@ class _Work:
         # Source, model and output have been looked at before a cluster is joined or started.
         with (
             journal.open_journal(out, planned.identity, resume=resume) as shards,
-            ray.join(options, self.tell) as workers,
+            ray.join(options) as workers,
         ):
             self.watch.lap("open")
             cache = self._feature_cache(planned.head) if planned.head else None
@@ -136,7 +131,7 @@ class _Work:
             left = shards.without_rows(items)
             self.watch.lap("skip")
             size = batch.size if batch else 0
-            score(planned, left, shards, cache=cache, batch_size=size, workers=workers, bar=self.bar)
+            score(planned, left, shards, cache=cache, batch_size=size, workers=workers)
             self.watch.lap("score")
             tables = self.comparison.counted(shards.tables()) if self.comparison else shards.tables()
             merged = writers.merge(tables, out, rows.schema(features=options.features, drift=options.drift))
@@ -161,7 +156,7 @@ class _Work:
         remote_gpus = workers is not None and workers.pool.gpus > 0
         batch = tuning.batch(session, self.plan.options.batch_size, remote_gpus=remote_gpus)
         if text := batch.text(streams=session.streams):
-            self.tell(text)
+            say(text)
         return batch
 
     def _feature_cache(self, head: Head) -> FeatureCache:
@@ -169,11 +164,11 @@ class _Work:
 
         def open_trunk() -> tuple[Session, int]:
             session = plan.open_trunk_of(self.plan, head)
-            self.tell(_where(session))
+            say(_where(session))
             return session, self._batch(session).size
 
         cache = open_cache(head, open_trunk)
-        self.tell(cache.text())
+        say(cache.text())
         return cache
 
 
@@ -191,12 +186,11 @@ def score(  # noqa: PLR0913  # what a pass over images has
     cache: FeatureCache | None = None,
     batch_size: int,
     workers: RayWorkers | None = None,
-    bar: bool = False,
 ) -> None:
     """One row for each of the items, in order, into the shards.
 
     Images go in batches through the whole network, here or on a cluster's `workers`, or, with a `cache` of
-    features, through the head. `bar` shows progress on a terminal.
+    features, through the head.
     """
     options, session = planned.options, planned.session
     scorer = rows.Scorer(
@@ -208,8 +202,7 @@ def score(  # noqa: PLR0913  # what a pass over images has
         drift=options.drift,
     )
     blocks = _blocks(planned, items, cache, batch_size, workers)
-    total = planned.source.count if bar else 0
-    with contextlib.closing(blocks), progress(total, "score", summary=False) as advance:
+    with contextlib.closing(blocks), progress(planned.source.count, "score", summary=False) as advance:
         advance(shards.done)
         for block in blocks:
             shards.add(

@@ -111,7 +111,7 @@ def score(
         return _held(words, model, **options)
     if (contract := options.pop("contract", None)) is not None:
         options["contract"] = Path(contract)
-    values = jobs.run(words, model=os.fspath(model), out=Path(out), tell=lambda _: None, **options)
+    values = jobs.run(words, model=os.fspath(model), out=Path(out), **options)
     return ScoreJob(Path(out), values)
 
 
