@@ -20,6 +20,7 @@ from frostline import cli
 from frostline.cli import app
 from frostline.errors import FrostlineError, InputError
 from frostline.pipeline import code_digest, code_file
+from frostline.scoring import plan
 from helpers.commands import leaves
 
 ROOT = Path(__file__).parents[1]
@@ -97,8 +98,7 @@ def test_examples_name_what_params_has(name: str) -> None:
 
 
 def test_other_examples_name_what_is_there() -> None:
-    """The recipe of `use` and the model of `score` exist in a fresh project."""
-    assert (ROOT / example("use")[1]).is_file()
+    """The model of `score` exists in a fresh project."""
     model = example("score")[example("score").index("--model") + 1]
     assert model in yaml.safe_load((ROOT / "params.yaml").read_text())["classifiers"]
 
@@ -124,12 +124,6 @@ def test_an_old_name_says_the_new_one(
     assert capsys.readouterr() == ("", f"frostline: it is now: frostline {app.MOVED[name]}\n")
     words = app.MOVED[name].split()
     assert {words[0], " ".join(words[:2])} & set(COMMANDS)
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_is_in_the_guide(name: str) -> None:
-    """A table may list the stages without the program's name."""
-    assert re.search(rf"frostline {name}\b|`{name}`", (ROOT / "docs/guide.md").read_text())
 
 
 def test_without_arguments_the_help() -> None:
@@ -159,7 +153,7 @@ def test_version() -> None:
         ),
         (["compare", "me"], 2, "name two classifiers"),
         (["evaluate", "--fast", "x"], 2, "No such option"),
-        (["train", "digits-vg19"], 2, "frostline: no classifier named 'digits-vg19'"),
+        (["net", "describe", "digits-vg19"], 2, "frostline: no classifier named 'digits-vg19'"),
         (["score", "data", "--model", "none.onnx", "--out", "s.csv"], 2, "frostline: "),
     ],
 )
@@ -198,7 +192,7 @@ def test_what_was_asked_wrongly(arguments: list[str], code: int, message: str) -
         (
             ModuleNotFoundError("No module named 'mlflow'", name="mlflow.tracking"),
             1,
-            "frostline: sync needs mlflow, which is not installed; install the pipeline: "
+            "frostline: registry sync needs mlflow, which is not installed; install the pipeline: "
             "pip install 'frostline[train]'\n",
         ),
     ],
@@ -227,7 +221,7 @@ def test_our_own_mistakes_are_not_hidden(monkeypatch: pytest.MonkeyPatch, error:
         (["data", "sample", "--out", "digits.zip"], "sklearn"),
         (["train", "digits-vgg19"], "ruamel"),
         (["weights", "vgg19-random"], "pydantic"),
-        (["use", "recipes/intel.yaml", "--data", "data"], "pydantic"),
+        (["data", "add", "data"], "pydantic"),
     ],
 )
 def test_a_missing_package_is_an_instruction(tmp_path: Path, arguments: list[str], package: str) -> None:
@@ -245,7 +239,7 @@ def test_a_missing_package_is_an_instruction(tmp_path: Path, arguments: list[str
         [FROSTLINE, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT / "src")])},
     )  # fmt: skip
-    name = "sample" if arguments[0] == "data" else arguments[0]
+    name = " ".join(arguments[:2]) if arguments[0] == "data" else arguments[0]
     assert done.stderr == (
         f"frostline: {name} needs {package}, which is not installed; install the pipeline: "
         "pip install 'frostline[train]'\n"
@@ -283,6 +277,33 @@ def test_outside_a_project(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_in_a_subfolder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Commands work in the project's root; paths that were given are meant where they were typed."""
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    here = tmp_path / "photos/new"
+    here.mkdir(parents=True)
+    monkeypatch.chdir(here)
+    assert run(monkeypatch, "data", "sample", "--out", "mine.zip") == 0
+    assert capsys.readouterr().out == f"Wrote {here / 'mine.zip'}: 1797 images in 10 classes\n"
+    monkeypatch.chdir(here)
+    assert run(monkeypatch, "data", "sample") == 0
+    monkeypatch.chdir(here)
+    assert run(monkeypatch, "registry", "trace", "none.csv") == 2
+    assert str(here / "none.csv") in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.rglob("*.zip")) == ["digits.zip", "mine.zip"]
+    assert (tmp_path / "data/digits.zip").is_file()
+
+
+def test_defaults_are_those_of_the_functions() -> None:
+    """Help shows the default that the Python function has; the command line has none of its own."""
+    assert f"[default: {plan.Options().top_k}; 1<=x<=1000]" in " ".join(
+        call("score", "--help").stdout.split()
+    )
+    assert "[default: data/digits.zip]" in call("data", "sample", "--help").stdout
+
+
 def test_letters_that_stdout_cannot_show(tmp_path: Path) -> None:
     """Where stdout takes ASCII alone, or a name is no text, letters are escaped; nothing fails for it."""
     done = call("data", "sample", "--out", str(tmp_path / "ö☃.zip"), PYTHONIOENCODING="ascii")
@@ -296,8 +317,9 @@ def test_letters_that_stdout_cannot_show(tmp_path: Path) -> None:
 @pytest.mark.parametrize("closed", ["2>&-", ">&-", "<&- >&- 2>&-"])
 def test_closed_streams(tmp_path: Path, closed: str) -> None:
     """Started by something that closed its streams, the work is done, and what is said goes nowhere."""
-    for name in ("dvc.yaml", "params.yaml", "requirements"):
+    for name in ("dvc.yaml", "params.yaml"):
         (tmp_path / name).symlink_to(ROOT / name)
+    code_file.write(code_file.installed(), {}, tmp_path / "code.yaml")
     script = f"{FROSTLINE} data sample {closed} && {FROSTLINE} preprocess digits {closed}"
     done = subprocess.run(script, cwd=tmp_path, shell=True, capture_output=True, check=False)
     assert done.returncode == 0

@@ -1,8 +1,13 @@
-"""Errors of other libraries in one line of ours."""
+"""Errors of other libraries in one line of ours; commands that messages name, pasted into a shell."""
+
+import subprocess
+from pathlib import Path
 
 import pytest
 
-from frostline.errors import first_line
+from frostline.commands import trace
+from frostline.errors import first_line, shell_command
+from frostline.pipeline.provenance import Origin
 
 
 @pytest.mark.parametrize(
@@ -18,3 +23,53 @@ from frostline.errors import first_line
 def test_one_line_of_any_message(message: str, line: str) -> None:
     """The first line that says anything, ready for the middle of a sentence; the type where none does."""
     assert first_line(ValueError(message)) == line
+
+
+HOSTILE = (
+    "my pics",
+    "it's",
+    'a "b"',
+    "$HOME;rm -r x",
+    "`id`",
+    "line\nbreak",
+    "-rf",
+    "~",
+    "*",
+    "é☃",
+    "tab\there",
+)
+
+
+def arguments(line: str) -> list[str]:
+    """What bash makes of a command's words."""
+    done = subprocess.run(["bash", "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True)
+    return done.stdout.decode("utf-8", "surrogateescape").split("\0")[:-1]
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, "not utf-8: \udcff", "back\\slash", "'\n'"])
+def test_a_shell_reads_what_was_meant(name: str) -> None:
+    """Every word comes back as it was, whatever is in it."""
+    assert arguments(shell_command("rm", "-r", name, Path("data") / name)) == [
+        "rm",
+        "-r",
+        name,
+        f"data/{name}",
+    ]
+
+
+def test_simple_words_stay_as_they_are() -> None:
+    """Nobody needs quotes around what a shell leaves alone."""
+    assert shell_command("dvc", "repro", "train@digits-vgg19") == "dvc repro train@digits-vgg19"
+
+
+def test_commands_of_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a project and with images whose names hold spaces and quotes, each command names them whole."""
+    root = tmp_path / "it's my project"
+    root.mkdir()
+    monkeypatch.chdir(root)
+    raw = 'data/my "pics"'
+    origin = Origin(path=raw, stage="preprocess@pets", commit="a" * 40, stages={})
+    lines = [line.split("  ")[-1].strip() for line in trace._commands(origin, raw)][1:]
+    words = [arguments(line.removeprefix("images  ")) for line in lines[1:3]]
+    assert words[0] == ["dvc", "get", ".", raw, "--rev", "a" * 7, "--out", 'my "pics"-aaaaaaa']
+    assert words[1] == ["git", "worktree", "add", "../it's my project-aaaaaaa", "a" * 7]

@@ -1,11 +1,31 @@
 """What a user must be told: errors as one line (what, where, what to do), and what random weights are good for."""
 
+import os
+import shlex
+
 RANDOM_WEIGHTS = "random weights: smoke test only"
 
 
 def weights_note(source: str) -> str:
     """What must stand beside every number of a network whose weights are from `source`; "" for trained ones."""
     return RANDOM_WEIGHTS if source == "random" else ""
+
+
+def shell_command(*words: str | os.PathLike[str]) -> str:
+    """A command line to be pasted into a shell, whatever the names in it hold: spaces, quotes, line breaks."""
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str | os.PathLike[str]) -> str:
+    """A word as bash and zsh read it; what does not print, or is no UTF-8, by its bytes."""
+    text = os.fspath(word)
+    if text.isprintable():
+        return shlex.quote(text)
+    shown = (
+        chr(byte) if 32 <= byte < 127 and byte not in b"'\\\\" else f"\\x{byte:02x}"
+        for byte in os.fsencode(text)
+    )
+    return f"$'{''.join(shown)}'"
 
 
 class FrostlineError(Exception):

@@ -1,7 +1,9 @@
 """`frostline doctor`: a line for each thing looked at, an honest exit."""
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from frostline.commands import doctor
 from frostline.errors import FrostlineError
 from frostline.pipeline import code_file
-from helpers.images import encoded, folder
+from helpers.images import folder
 
 ROOT = Path(__file__).parents[2]
 
@@ -20,7 +22,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("params.yaml", "dvc.yaml"):
         shutil.copy(ROOT / name, tmp_path / name)
     code_file.write(code_file.installed(), {}, tmp_path / "code.yaml")
-    folder(tmp_path / "data", {"a/1.png": encoded(1)})
+    folder(tmp_path / "data", {"digits.zip": b"photos"})
     monkeypatch.chdir(tmp_path)
     for name in ("MLFLOW_TRACKING_URI", "PREFECT_API_URL"):
         monkeypatch.delenv(name, raising=False)
@@ -52,6 +54,18 @@ def no_data(project: Path) -> None:
     shutil.rmtree(project / "data")
 
 
+def known_data(project: Path) -> None:
+    no_data(project)
+    (project / "data.dvc").write_text("outs: []\n")
+
+
+def no_weights(project: Path) -> None:
+    params = project / "params.yaml"
+    text = params.read_text()
+    params.write_text(text.replace("{backbone: vgg19, source: random}", "{backbone: vgg19, source: mine.h5}"))
+    assert params.read_text() != text
+
+
 def bad_params(project: Path) -> None:
     (project / "params.yaml").write_text("sed: 7\n")
 
@@ -63,7 +77,9 @@ def other_code(project: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "what", "advice"),
     [
-        (no_data, "data", "FIX data/ is empty; `dvc pull data.dvc` brings the sample"),
+        (no_data, "data", "FIX data/digits.zip (dataset digits) missing; put or link them there"),
+        (known_data, "data", "FIX data/digits.zip (dataset digits) missing; `dvc pull data.dvc` brings"),
+        (no_weights, "weights", "FIX pretrained/mine.h5 (weights vgg19-random) missing; put or link"),
         (bad_params, "params.yaml", "FIX params.yaml: sed: unknown key; did you mean 'seed'?"),
         (other_code, "code.yaml", "FIX differs from what is installed: weights (not locked yet)"),
     ],
@@ -73,7 +89,7 @@ def test_what_is_broken(
 ) -> None:
     """The line says what to do, everything else is still looked at, and the exit is not 0."""
     spoil(project)  # type: ignore[operator]
-    with pytest.raises(FrostlineError, match=f"to be mended: {what}"):
+    with pytest.raises(FrostlineError, match=f"to be fixed: {what}"):
         doctor.run()
     found = lines(capsys)
     assert found[what].startswith(advice)
@@ -86,7 +102,7 @@ def test_an_unreachable_server(
     """A closed port is named."""
     assert project.is_dir()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    with pytest.raises(FrostlineError, match="to be mended: MLflow"):
+    with pytest.raises(FrostlineError, match="to be fixed: MLflow"):
         doctor.run()
     assert "127.0.0.1:9" in lines(capsys)["MLflow"]
 
@@ -97,7 +113,7 @@ def test_prefect_does_not_answer(
     """An API that is named must be there; the line says what starts it."""
     assert project.is_dir()
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
-    with pytest.raises(FrostlineError, match="to be mended: Prefect"):
+    with pytest.raises(FrostlineError, match="to be fixed: Prefect"):
         doctor.run()
     assert "start it: make serve" in lines(capsys)["Prefect"]
 
@@ -126,3 +142,33 @@ def test_who_commits(
     settings.write_text("[user]\n\tname = Ada\n\temail = ada@example.org\n")
     doctor.run()
     assert lines(capsys)["git identity"] == "ok Ada <ada@example.org>"
+
+
+def test_outside_a_project(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is broken there: what scoring needs is looked at, and how a project begins is said."""
+    monkeypatch.chdir(tmp_path)
+    doctor.run()
+    found = lines(capsys)
+    assert found["project"].startswith(f"note none in {tmp_path}; ")
+    assert "frostline init" in found["project"]
+    assert {"install", "disk", "cache", "cuda"} <= found.keys()
+    assert not {"params.yaml", "git"} & found.keys()
+
+
+def test_in_a_base_install(project: Path) -> None:
+    """What is not installed is named with what installs it, and no check ends the others."""
+    absent = ("ruamel", "pydantic", "dvc", "mlflow", "tensorflow")
+    (project / "sitecustomize.py").write_text(f"import sys\nsys.modules |= dict.fromkeys({absent!r})\n")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(project), str(ROOT / "src")])}
+    (project / "data/photos").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "frostline.cli", "doctor"],
+        cwd=project / "data/photos", env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "Traceback" not in done.stderr
+    assert "for scoring alone: tensorflow, dvc, mlflow missing" in done.stdout
+    assert f"ok   project: {project}\n" in done.stdout  # in a subfolder too
+    assert "note params.yaml: not looked at, " in done.stdout
+    assert "pip install 'frostline[train]'" in done.stdout

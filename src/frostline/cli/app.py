@@ -179,7 +179,7 @@ on_cluster = click.option(
 
 def stage(name: str, /, *args: Any, **kwargs: Any) -> None:
     """Run what DVC tracks the outputs of: only by the code and packages that code.yaml names."""
-    with _packages(name):
+    with _packages():
         import_module("frostline.pipeline.code_file").require(name)
         given = {option: value for option, value in kwargs.items() if value is not None}
         _print(import_module(f"frostline.stages.{name}").run(*args, **given))
@@ -190,7 +190,7 @@ def run(name: str, /, *args: Any, work: Any = "run", **kwargs: Any) -> None:
 
     An option that was not given is not passed on: the function's own default holds.
     """
-    with _packages(name):
+    with _packages():
         function = getattr(import_module(f"frostline.commands.{name}"), work)
         given = {option: value for option, value in kwargs.items() if value is not None}
         _print(function(*args, **given))
@@ -203,7 +203,7 @@ def _print(lines: str | list[str] | None) -> None:
 
 
 @contextmanager
-def _packages(name: str) -> Iterator[None]:
+def _packages() -> Iterator[None]:
     """A package that a command misses is an instruction: the base install only scores."""
     try:
         yield
@@ -211,6 +211,7 @@ def _packages(name: str) -> Iterator[None]:
         missing = (error.name or "").split(".")[0]
         if missing == "frostline":
             raise
+        command = click.get_current_context().command_path.partition(" ")[2]
         raise FrostlineError(
-            f"{name} needs {missing}, which is not installed; install the pipeline: pip install 'frostline[train]'"
+            f"{command} needs {missing}, which is not installed; install the pipeline: pip install 'frostline[train]'"
         ) from None

@@ -7,7 +7,7 @@ from typing import Any
 
 from frostline import arrow, files, tracking
 from frostline.datasets.source import open_source
-from frostline.errors import FrostlineError, InputError
+from frostline.errors import FrostlineError, InputError, shell_command
 from frostline.images import ImageError
 from frostline.pipeline import provenance
 from frostline.pipeline.provenance import Origin
@@ -178,9 +178,14 @@ def _commands(origin: Origin, raw: str) -> Iterator[str]:
         return
     short, entry = origin.commit[:7], origin.entry
     yield "bring back:"
-    yield f"  the files   dvc get . {origin.path} --rev {short} --out {Path(origin.path).name}-{short}"
+    yield f"  the files   {_get(origin.path, short)}"
     if raw:
-        yield f"  the images  dvc get . {raw} --rev {short} --out {Path(raw).name}-{short}"
-    yield f"  the code    git worktree add ../{Path.cwd().name}-{short} {short}"
+        yield f"  the images  {_get(raw, short)}"
+    yield f"  the code    {shell_command('git', 'worktree', 'add', f'../{Path.cwd().name}-{short}', short)}"
     again = f"export@{entry}" if f"export@{entry}" in origin.stages else origin.stage
-    yield f"  made anew   there: make setup && source .venv/bin/activate && dvc pull data.dvc && dvc repro {again}"
+    yield f"  made anew   there, with its requirements installed: {shell_command('dvc', 'repro', '--pull', again)}"
+
+
+def _get(path: str, commit: str) -> str:
+    """DVC's command for one path as it was, beside what is here."""
+    return shell_command("dvc", "get", ".", path, "--rev", commit, "--out", f"{Path(path).name}-{commit}")
