@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from frostline.automation.credential import authorization
-from frostline.automation.interrupted_runs import WHY, connect, end_cut_off
+from frostline.automation.interrupted_runs import WHY, connect, end_interrupted
 
 LOGIN = "frostline:a-login-of-these-tests"
 
@@ -76,7 +76,7 @@ def api(request: pytest.FixtureRequest) -> Iterator[tuple[str, list[tuple[str, s
 def test_what_was_cut_off_ends(api: tuple[str, list[tuple[str, str, str]]]) -> None:
     """A night and its part in the same process; what another pool's worker does for it may go on."""
     url, ended = api
-    assert end_cut_off(connect(url, LOGIN), "frostline") == ["calm-owl"]
+    assert end_interrupted(connect(url, LOGIN), "frostline") == ["calm-owl"]
     assert ended == [("2", "CRASHED", WHY), ("1", "CRASHED", WHY)]
 
 
@@ -84,5 +84,5 @@ def test_what_was_cut_off_ends(api: tuple[str, list[tuple[str, str, str]]]) -> N
 def test_nothing_was_cut_off(api: tuple[str, list[tuple[str, str, str]]]) -> None:
     """The ordinary start."""
     url, ended = api
-    assert end_cut_off(connect(url, LOGIN), "frostline") == []
+    assert end_interrupted(connect(url, LOGIN), "frostline") == []
     assert ended == []

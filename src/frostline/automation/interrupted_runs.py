@@ -15,7 +15,7 @@ from frostline.automation.credential import authorization
 
 SECONDS = 60.0  # an answer of a server that has just come up
 UNFINISHED = ("PENDING", "RUNNING", "CANCELLING")
-WHY = "cut off: the servers were stopped while it ran; the next run goes on where it ended"
+WHY = "interrupted: the servers were stopped while it ran; the next run goes on where it ended"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def _answer(request: Request) -> Any:
         return json.load(answer)
 
 
-def end_cut_off(api: Api, pool: str) -> list[str]:
+def end_interrupted(api: Api, pool: str) -> list[str]:
     """Mark the unfinished runs of a pool, and their parts in the same process, as crashed; their names.
 
     For whoever knows that no worker of the pool is at work: a run that nobody carries on any more holds the

@@ -23,9 +23,9 @@ def notify(block: str, *, subject: str, body: str) -> str:
             sender.notify(body, subject=subject)
     except Exception as error:  # whatever a block of whatever kind raises
         problem = first_line(error) if isinstance(error, ValueError) else type(error).__name__
-        said = f"no message could be sent through {block}: {problem}"
-        say(said)
-        return said
+        line = f"no message could be sent through {block}: {problem}"
+        say(line)
+        return line
     return ""
 
 

@@ -2,9 +2,10 @@
 
 import logging
 import os
+import secrets
 
 from frostline import progress
-from frostline.automation.own import close_own_server
+from frostline.automation.credential import NAME
 from frostline.errors import FrostlineError
 
 LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
@@ -29,6 +30,27 @@ def _print(line: str) -> None:
     print(line)
 
 
+def close_own_server() -> None:
+    """Let a server that Prefect would start for this run alone take this run's login and no foreign pages.
+
+    As Prefect starts it, any page and any user of this machine may speak to it. Where an API is named, by the
+    environment or a profile, nothing changes.
+    """
+    from prefect.context import refresh_global_settings_context
+    from prefect.settings import PREFECT_API_URL
+
+    if PREFECT_API_URL.value():
+        return
+    login = f"{NAME}:{secrets.token_urlsafe(32)}"
+    os.environ |= {
+        "PREFECT_API_AUTH_STRING": login,
+        "PREFECT_SERVER_API_AUTH_STRING": login,
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": "http://127.0.0.1",  # which is no page of it: its port differs
+        "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
+    }
+    refresh_global_settings_context()
+
+
 def sentences() -> None:
     """From now on an error that says in a sentence what to do stands in Prefect's logs without its traceback.
 
@@ -44,7 +66,7 @@ def sentences() -> None:
 def _plain(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, FrostlineError):
-        said = record.getMessage()
-        record.msg = said if repr(error) in said or str(error) in said else f"{said}: {error}"
+        text = record.getMessage()
+        record.msg = text if repr(error) in text or str(error) in text else f"{text}: {error}"
         record.args, record.exc_info, record.exc_text = (), None, None
     return True

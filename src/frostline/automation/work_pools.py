@@ -5,7 +5,7 @@ from typing import Any
 from frostline.errors import FrostlineError, InputError
 
 
-def elsewhere(flow: str, pool: str, parameters: dict[str, Any]) -> str:
+def run_in_pool(flow: str, pool: str, parameters: dict[str, Any]) -> str:
     """Run the deployment `flow/pool` as a part of this run and wait for its end; what it said.
 
     The deployment is made in the clone on the other machine, whose folder it remembers. InputError where
@@ -19,14 +19,14 @@ def elsewhere(flow: str, pool: str, parameters: dict[str, Any]) -> str:
     make = f"in the clone there: prefect deploy flows/{flow}.py:{flow} --name {pool} --pool {pool}"
     with get_client(sync_client=True) as client:
         try:
-            found = client.read_deployment_by_name(name)
+            deployment = client.read_deployment_by_name(name)
         except ObjectNotFound:
             raise InputError(f"there is no deployment {name}; {make}") from None
-    if found.work_pool_name != pool:
-        raise InputError(f"the deployment {name} belongs to the pool {found.work_pool_name}; {make}")
+    if deployment.work_pool_name != pool:
+        raise InputError(f"the deployment {name} belongs to the pool {deployment.work_pool_name}; {make}")
     run: Any = run_deployment(name, parameters=parameters)
     state = run.state
     if state is None or not state.is_completed():
-        said = f"{state.name}: {state.message}" if state else "no state"
-        raise FrostlineError(f"{name} did not end well on the other worker ({said}); see run {run.name}")
+        ended = f"{state.name}: {state.message}" if state else "no state"
+        raise FrostlineError(f"{name} did not end well on the other worker ({ended}); see run {run.name}")
     return f"{name}, run {run.name}: {state.message or state.name}"

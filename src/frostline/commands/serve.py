@@ -16,6 +16,7 @@ from frostline import tracking
 from frostline.automation import credential, interrupted_runs, processes, servers
 from frostline.automation.processes import Service
 from frostline.errors import FrostlineError, InputError
+from frostline.progress import say
 
 LOGS = Path(".frostline/logs")
 POOL = "frostline"
@@ -39,11 +40,11 @@ def run(*, api_port: int, mlflow_port: int, mlflow_only: bool = False) -> None:
         if not mlflow_only:
             up["prefect"] = _start(stack, servers.prefect(port=api_port, login=login), shared)
             _set_up(shared)
-            _end_cut_off(shared["PREFECT_API_URL"], login)
+            _end_interrupted(shared["PREFECT_API_URL"], login)
             up["worker"] = _start(stack, servers.worker(pool=POOL), shared)
-        _say(shared, mlflow_only=mlflow_only)
+        _say_where(shared, mlflow_only=mlflow_only)
         _watch(up)
-    print("all stopped")
+    say("all stopped")
 
 
 def _start(
@@ -51,14 +52,14 @@ def _start(
 ) -> "subprocess.Popen[bytes]":
     """A service that ends with the stack."""
     if service.health:
-        print(f"starting {service.name} …", flush=True)
+        say(f"starting {service.name} …")
     return stack.enter_context(processes.running(service, environment=shared, logs=LOGS))
 
 
-def _end_cut_off(url: str, login: str) -> None:
-    """No worker of ours is at work yet: what Prefect has at work was cut off."""
-    for name in interrupted_runs.end_cut_off(interrupted_runs.connect(url, login), POOL):
-        print(f"run {name} had been cut off when all was stopped, and is marked as crashed")
+def _end_interrupted(url: str, login: str) -> None:
+    """No worker of ours is at work yet: what Prefect has at work was interrupted."""
+    for name in interrupted_runs.end_interrupted(interrupted_runs.connect(url, login), POOL):
+        say(f"run {name} was interrupted when the servers were stopped; it is marked as crashed")
 
 
 def _require_free(port: int) -> None:
@@ -92,20 +93,20 @@ def _set_up(shared: Mapping[str, str]) -> None:
             )
 
 
-def _say(shared: Mapping[str, str], *, mlflow_only: bool) -> None:
+def _say_where(shared: Mapping[str, str], *, mlflow_only: bool) -> None:
     """Where to look, and how to get in; the login itself is shown to nobody who looks over a shoulder."""
     for name, address in servers.pages(shared).items():
         if name == "MLflow" or not mlflow_only:
-            print(f"{name}: {address}")
+            say(f"{name}: {address}")
     show = f"cat {shlex.quote(_from_here(credential.file(servers.home())))}"
-    print(f"login: the line that `{show}` shows; MLflow takes it as the password of any name")
-    print(f"logs: {LOGS}/*.log")
+    say(f"login: the line that `{show}` shows; MLflow takes it as the password of any name")
+    say(f"logs: {LOGS}/*.log")
     if not mlflow_only:
-        print(
+        say(
             f"in another shell: export PREFECT_API_URL={shared['PREFECT_API_URL']}"
             f' PREFECT_API_AUTH_STRING="$({show})"'
         )
-    print("ready; Ctrl-C stops all of it", flush=True)
+    say("ready; Ctrl-C stops all of it")
 
 
 def _from_here(path: Path) -> str:

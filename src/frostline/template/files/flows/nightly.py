@@ -37,7 +37,7 @@ def nightly(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks f
         "because": "; ".join(why), "author": author, "set_aside": set_aside, "push_results": push_results,
         "push_to": push_to, "notify": notify, "at_once": at_once,
     }  # fmt: skip
-    return automation.done(automation.elsewhere("training", pool, how) if pool else training(**how))
+    return automation.done(automation.run_in_pool("training", pool, how) if pool else training(**how))
 
 
 if __name__ == "__main__":
