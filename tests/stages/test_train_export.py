@@ -296,19 +296,21 @@ def test_the_model_carries_how_its_test_images_were(name: str) -> None:
     )
     kept = drift_baseline.from_json(session.metadata[drift_baseline.KEY])
     tested = said(name).split("test")
-    told, probs, embedding = [], [], []
+    measured, probs, embedding = [], [], []
     with open_source(Path("data/shapes.zip")) as source:
         for path in tested.paths:
             content = source.read(path)
             pixels = images.decode(content, height=32, width=40, resize=session.contract.resize)
-            told.append(drift_stats.look(content, pixels))
+            measured.append(drift_stats.image_stats(content, pixels))
             outputs = session.run(pixels[None])
             probs.append(outputs["probs"][0])
             embedding.append(outputs.get("features"))
     found = kept.count(
         drift_stats.sample(
             probs=np.stack(probs),
-            looks={key: np.array([each[key] for each in told], np.float32) for key in drift_stats.LOOKS},
+            stats={
+                key: np.array([one[key] for one in measured], np.float32) for key in drift_stats.IMAGE_STATS
+            },
             embedding=None if name == "cnn" else drift_stats.project(np.concatenate(embedding)),
         )
     )
@@ -316,7 +318,7 @@ def test_the_model_carries_how_its_test_images_were(name: str) -> None:
     assert (
         found.keys()
         == kept.histograms.keys()
-        == drift_baseline.QUESTIONS.keys() - ({"embedding"} if name == "cnn" else set())
+        == drift_baseline.INDICES.keys() - ({"embedding"} if name == "cnn" else set())
     )
     for question, some in found.items():
         for counts, histogram in zip(some, kept.histograms[question], strict=True):
