@@ -1,5 +1,6 @@
 # make demo   the whole pipeline on the sample, in a project of its own: demo/
 # make serve  MLflow, Prefect and a worker on this machine, with the schedules of prefect.yaml, until Ctrl-C
+# make docs   the documentation as a site, in site/
 # make test   the checks that every change must pass
 # make        this list
 
@@ -11,7 +12,7 @@ READY := $(VENV)/.ready
 # Stages call `frostline`, so the environment must be on the path.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup demo serve test test-slow lint format lock clean
+.PHONY: help setup demo docs serve test test-slow lint format lock clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -31,6 +32,11 @@ demo: $(READY)
 	@echo; cat demo/reports/comparison/comparison.txt
 	@echo; echo "look: demo/plots/digits-vgg19/*.png, demo/reports/comparison/report.html, demo/scores.parquet"
 	@echo "next: source $(BIN)/activate, then your own photos: frostline init NAME --data PHOTOS"
+
+# Without the network; a link that leads nowhere ends it.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir site
+	@echo "look: mkdocs serve, or any web server on site/"
 
 serve: $(READY)
 	@exec frostline serve
@@ -56,4 +62,4 @@ lock: $(READY)
 	@requirements/lock
 
 clean:
-	rm -rf $(VENV) demo .frostline artifacts metrics plots reports
+	rm -rf $(VENV) demo site .frostline artifacts metrics plots reports

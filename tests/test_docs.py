@@ -10,29 +10,37 @@ from functools import cache
 from pathlib import Path
 
 import click
-import networkx
 import pytest
 import yaml
 
 from frostline.cli import STAGES, cli
+from frostline.config.schema import BACKBONES, OPTIMIZERS
 from frostline.datasets import manifest
 from frostline.evaluation import history
 from frostline.scoring import rows
+from helpers import schema
 from helpers.commands import leaves
-from test_architecture import ARROWS, COMMON
+from test_architecture import ROOMS, TOOLS
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])
-GUIDE, HOUSE, DECISIONS = (ROOT / "docs" / f"{name}.md" for name in ("guide", "architecture", "decisions"))
+DOCS = ROOT / "docs"
+SITE = sorted(DOCS.rglob("*.md"))
+PAGES = [*(ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING")), *SITE]
+HOUSE, DECISIONS = DOCS / "architecture.md", DOCS / "decisions.md"
+FILES, PARAMS, SCORE = (
+    DOCS / f"{name}.md" for name in ("reference/files", "reference/params", "how-to/score")
+)
 
 # Folders and files whose names in the text must be those of the tree. What the pipeline writes is not in it.
 TRACKED = re.compile(
-    r"(?:\.ci|benchmarks|docs|flows|pretrained|recipes|requirements|src|tests)(?:/[\w.@-]*)+"
-    r"|(?:CHANGELOG|README)\.md|LICENSE|Makefile|pyproject\.toml|params\.yaml|dvc\.(?:yaml|lock)|data\.dvc"
+    r"(?:\.ci|benchmarks|docs|flows|pretrained|requirements|src|tests)(?:/[\w.@-]*)+"
+    r"|(?:CHANGELOG|CONTRIBUTING|README)\.md|LICENSE|Makefile|pyproject\.toml|(?:code|dvc|mkdocs|params)\.yaml"
+    r"|dvc\.lock|data\.dvc"
 )
 WRITTEN = re.compile(r"(artifacts|metrics|plots|reports)/[\w./@-]*")
 GROUPS = {name for name, command in cli.commands.items() if isinstance(command, click.Group)}
 HOSTS = {"127.0.0.1", "keepachangelog.com", "semver.org"}
+ID = lambda page: str(page.relative_to(ROOT))  # noqa: E731  # a test's name
 MACHINE = re.compile(r"(?<![\w~.])/(?:work|tmp|root|home|Users|mnt|opt)\b")
 
 
@@ -113,7 +121,7 @@ def table(text: str, heading: str) -> list[list[str]]:
     return found
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=ID)
 @pytest.mark.parametrize("program", ["frostline", "dvc"])
 def test_commands_parse(page: Path, program: str) -> None:
     """Every command line names a command that exists, with options that exist, and lacks none."""
@@ -150,14 +158,13 @@ def test_which_lines_are_commands() -> None:
     assert commands(text, "dvc") == [["push"], ["pull", "x"]]
 
 
-def test_guide_has_commands() -> None:
+def test_pages_have_commands() -> None:
     """The parser of pages finds what is there: without commands the checks above would say nothing."""
-    text = GUIDE.read_text()
-    assert len(commands(text, "frostline")) > 10
-    assert len(commands(text, "dvc")) > 20
+    for program, least in (("frostline", 60), ("dvc", 30)):
+        assert sum(len(commands(page.read_text(), program)) for page in SITE) > least
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=ID)
 def test_overrides_name_keys(page: Path) -> None:
     """What `-S` sets in an example is a key of params.yaml."""
     for arguments in commands(page.read_text(), "dvc"):
@@ -169,7 +176,7 @@ def test_overrides_name_keys(page: Path) -> None:
                     here = here[step]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=ID)
 def test_make_targets_exist(page: Path) -> None:
     """Every `make TARGET` is a target of the Makefile."""
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.M))
@@ -179,7 +186,7 @@ def test_make_targets_exist(page: Path) -> None:
     assert named <= targets
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=ID)
 def test_inline_commands_exist(page: Path) -> None:
     """`frostline NAME` in a sentence names a command, or is a placeholder."""
     named = [code.split()[1:3] for code in inline(page.read_text()) if re.match(r"frostline [a-z]", code)]
@@ -188,7 +195,7 @@ def test_inline_commands_exist(page: Path) -> None:
     assert {" ".join(words) for words in named if words[0] in GROUPS and words[1:]} <= known
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=ID)
 def test_links_lead_somewhere(page: Path) -> None:
     """Relative links lead to files of the tree, anchors to headings."""
     for target in re.findall(r"\]\(([^)\s]+)\)", prose(page.read_text())):
@@ -207,7 +214,7 @@ def anchors(text: str) -> set[str]:
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=ID)
 def test_paths_exist(page: Path) -> None:
     """What looks like a path of the repository is one; a path of an output lies where a stage writes."""
     roots = {"artifacts/weights", "artifacts/datasets", "artifacts/classifiers", "artifacts/models"}
@@ -219,7 +226,7 @@ def test_paths_exist(page: Path) -> None:
             assert match[1] != "artifacts" or "/".join(parts[:2]) in roots, code
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=ID)
 def test_no_foreign_addresses(page: Path) -> None:
     """No download addresses, and no paths of the machine a page was written on."""
     text = page.read_text()
@@ -227,50 +234,80 @@ def test_no_foreign_addresses(page: Path) -> None:
     assert MACHINE.findall(text) == []
 
 
-def test_guide_has_every_command() -> None:
-    """Every command and every stage is in the guide."""
-    text = GUIDE.read_text()
-    assert {name for name in leaves() if f"frostline {name}" not in text} == set()
-    assert {name for name in STAGES if not re.search(rf"\| `{name}[@`]", text)} == set()
+@pytest.mark.parametrize("name", leaves())
+def test_every_command_is_explained(name: str) -> None:
+    """A page that a person wrote names each command; the reference, made of its help, says the rest."""
+    assert any(re.search(rf"frostline {name}\b", page.read_text()) for page in SITE), name
 
 
-def test_guide_contents() -> None:
-    """The list at the top is the list of headings."""
-    text = GUIDE.read_text()
-    listed = re.findall(r"^- \[(.*)\]\(#", text, re.M)
-    assert listed == re.findall(r"^## (.*)$", prose(text), re.M)
+def test_every_stage_says_what_it_writes() -> None:
+    """The reference's table of stages is that of the graph, in order."""
+    names = [
+        re.findall(r"\w+", cells[0])[0]
+        for cells in table((DOCS / "reference/commands.md").read_text(), "| stage |")
+    ]
+    assert tuple(names) == STAGES
 
 
-def test_backbones_in_guide() -> None:
-    """The guide lists the backbones that params.yaml takes."""
-    from frostline.config import BACKBONES
-
-    (line,) = re.findall(r"^Backbones: (.*)\.$", GUIDE.read_text(), re.M)
+@pytest.mark.parametrize("page", [PARAMS, DOCS / "how-to/pretrained-weights.md"], ids=ID)
+def test_backbones_are_listed(page: Path) -> None:
+    """Those that params.yaml takes, in their order."""
+    (line,) = re.findall(r"^Backbones: (.*)\.$", page.read_text(), re.M)
     assert tuple(line.split(", ")) == BACKBONES
 
 
+@pytest.mark.parametrize("page", [PARAMS, DOCS / "how-to/networks.md"], ids=ID)
+def test_optimizers_are_listed(page: Path) -> None:
+    """Those that params.yaml takes, in their order."""
+    (line,) = re.findall(r"^(?:Optimizers|`optimizer`): (.*?)[.;] ", page.read_text(), re.M)
+    assert tuple(line.split(", ")) == OPTIMIZERS
+
+
+def params_rows() -> dict[str, list[str]]:
+    """Every row of the params reference by its full key: what it may be, what init writes, the meaning."""
+    rows = {}
+    for section in re.split(r"^## ", PARAMS.read_text(), flags=re.M)[1:]:
+        name = section.splitlines()[0]
+        for key, *cells in table(section, "| key |"):
+            rows[name if name == key.strip("`") else f"{name}.{key.strip('`')}"] = [
+                each.strip(" |") for each in cells
+            ]
+    return rows
+
+
+def test_every_key_of_params_is_in_the_reference() -> None:
+    """With the values that the schema takes, in the schema's order, and a meaning."""
+    rows, known = params_rows(), schema.keys()
+    assert {key: cells[0] for key, cells in rows.items()} == known
+    assert [key for key, cells in rows.items() if len(cells) != 3 or not cells[2].endswith(".")] == []
+
+
+@pytest.mark.parametrize("key", schema.keys())
+def test_what_init_writes_is_in_the_reference(key: str) -> None:
+    """The one value that it writes for photos and weights of every kind, all it chooses from, or `fitted`."""
+    shown, values = params_rows()[key][1], schema.written().get(key, set())
+    if not values or (len(values) > 1 and shown == "fitted"):
+        assert shown in {"nothing", "fitted"}
+        assert bool(values) == (shown == "fitted")
+    else:
+        assert {each.strip("`") for each in shown.split(" or ")} == {each.strip('"') for each in values}
+
+
 def test_architecture_table() -> None:
-    """The table of rooms is the table of arrows that the tests hold."""
-    found = {}
-    for name, _, may in table(HOUSE.read_text(), "| room |"):
-        found[name.strip("`")] = {each for each in may.strip("| ").split(", ") if each}
-    assert found == {name: set(below) for name, below in ARROWS.items()}
-
-
-def test_architecture_common_rooms() -> None:
-    """The sentence about rooms that everybody may use names them all."""
-    (sentence,) = re.findall(r"Every room may also use (.*)\.", HOUSE.read_text())
-    assert set(re.findall(r"`(\w+)`", sentence)) == COMMON - {"__init__"}
+    """The table of rooms is that of the house, from top to bottom."""
+    assert tuple(cells[0].strip("`") for cells in table(HOUSE.read_text(), "| room |")) == ROOMS
 
 
 def test_architecture_picture() -> None:
-    """The picture has the arrows of the table, but for those that follow from others."""
-    (_, lines), *_ = fences(HOUSE.read_text())
-    drawn = [re.fullmatch(r" *(\w+) --> (\w+)", line) for line in lines[1:]]
-    table_ = networkx.DiGraph([(a, b) for a, below in ARROWS.items() for b in below if b in ARROWS])
-    wanted = set(networkx.transitive_reduction(table_).edges)
-    assert {(each[1], each[2]) for each in drawn if each} == wanted
-    assert all(drawn)
+    """Read line by line, the picture names the rooms from top to bottom."""
+    (picture,) = (lines for _, lines in fences(HOUSE.read_text()) if lines[0].startswith(ROOMS[0]))
+    assert tuple(name for line in picture for name in re.split(r"\s{3,}", line[:33].strip())) == ROOMS
+
+
+def test_architecture_tools() -> None:
+    """The sentence about what every room may use names all of it."""
+    (sentence,) = re.findall(r"Every room may also use (.*), which use no room", HOUSE.read_text())
+    assert set(re.findall(r"`(\w+)`", sentence)) == TOOLS - {"__init__"}
 
 
 @pytest.mark.parametrize(
@@ -280,7 +317,7 @@ def test_architecture_picture() -> None:
 def test_columns_of_files(file: str, columns: list[str]) -> None:
     """The columns of stage outputs are those that the code writes, in order."""
     (line,) = [
-        line for line in HOUSE.read_text().splitlines() if line.startswith("| ") and f"| `{file}`" in line
+        line for line in FILES.read_text().splitlines() if line.startswith("| ") and f"| `{file}`" in line
     ]
     text = re.sub(r"\(.*?\)", "", line.split("|")[3].split(";")[0])
     words = [word.strip() for word in text.split(":")[-1].split(",")]
@@ -288,12 +325,12 @@ def test_columns_of_files(file: str, columns: list[str]) -> None:
 
 
 def test_columns_of_scores() -> None:
-    """Guide and architecture name the columns of scores in their order."""
-    first = [cells[0] for cells in table(GUIDE.read_text(), "| column |")]
+    """The pages about scoring and about files name the columns of scores in their order."""
+    first = [cells[0] for cells in table(SCORE.read_text(), "| column |")]
     assert [name for cell in first for name in re.findall(r"`(\w+)`", cell)] == rows.schema(
         features=True, drift=True
     ).names
-    (line,) = re.findall(r"writes a row a file: (.*)\.", HOUSE.read_text())
+    (line,) = re.findall(r"writes a row per file: (.*)\.$", FILES.read_text(), re.M)
     assert re.sub(r" \(.*?\)", "", line).split(", ") == rows.schema(features=True, drift=True).names
 
 
@@ -326,7 +363,7 @@ def messages() -> str:
 
 def test_troubleshooting_quotes_the_code() -> None:
     """Every message of the table is one that the code can say, piece by piece."""
-    quoted = [cells[0] for cells in table(GUIDE.read_text(), "| message |")]
+    quoted = [cells[0] for cells in table((DOCS / "how-to/troubleshooting.md").read_text(), "| message |")]
     own = [cell.strip("`") for cell in quoted if "(DVC)" not in cell and "Prefect" not in cell]
     assert len(own) > 15
     pieces = [piece.strip(" ;:,'()") for message in own for piece in message.split("…")]

@@ -74,7 +74,9 @@ def written() -> dict[str, set[str]]:
         Photos({"a": 9000, "b": 8000, "c": 7000}, {"train": 20000, "test": 4000}, 80, 0),
     ):
         for weights in (PretrainedFile("mobilenet"), PretrainedFile("vgg19"), None):
-            text = recipe.recipe(f"p{photos.total}", photos, path=f"data/p{photos.total}", weights=weights, cnn=False)
+            text = recipe.recipe(
+                f"p{photos.total}", photos, path=f"data/p{photos.total}", weights=weights, cnn=False
+            )
             for path, value in _flat(config.plain(text), ""):
                 found.setdefault(path, set()).add(json.dumps(value))
     return found
@@ -85,6 +87,10 @@ def _flat(node: Any, path: str) -> Iterator[tuple[str, Any]]:
     yield path, "a section" if isinstance(node, dict) else node
     if not isinstance(node, dict):
         return
-    named = path in {"weights", "datasets", "classifiers"} or path.rpartition(".")[2] in {"phases", "blocks", "dense"}
+    named = path in {"weights", "datasets", "classifiers"} or path.rpartition(".")[2] in {
+        "phases",
+        "blocks",
+        "dense",
+    }
     for key, value in node.items():
         yield from _flat(value, f"{path}.{'NAME' if named else key}".removeprefix("."))
