@@ -160,7 +160,7 @@ def test_which_lines_are_commands() -> None:
 
 def test_pages_have_commands() -> None:
     """The parser of pages finds what is there: without commands the checks above would say nothing."""
-    for program, least in (("frostline", 60), ("dvc", 30)):
+    for program, least in (("frostline", 60), ("dvc", 25)):
         assert sum(len(commands(page.read_text(), program)) for page in SITE) > least
 
 
@@ -219,11 +219,11 @@ def test_paths_exist(page: Path) -> None:
     """What looks like a path of the repository is one; a path of an output lies where a stage writes."""
     roots = {"artifacts/weights", "artifacts/datasets", "artifacts/classifiers", "artifacts/models"}
     for code in inline(page.read_text()):
-        if TRACKED.fullmatch(code) and "SOURCE" not in code:
+        if TRACKED.fullmatch(code) and not re.search(r"SOURCE|ROOM", code):
             assert (ROOT / code).exists(), code
         elif match := WRITTEN.fullmatch(code):
             parts = code.rstrip("/").split("/")
-            assert match[1] != "artifacts" or "/".join(parts[:2]) in roots, code
+            assert match[1] != "artifacts" or parts[1:] == [] or "/".join(parts[:2]) in roots, code
 
 
 @pytest.mark.parametrize("page", PAGES, ids=ID)
