@@ -142,11 +142,11 @@ def test_the_file_is_kept_beside_the_features(
     content = kept.read_bytes()
     with monkeypatch.context() as patched:
         patched.setattr(conversion, "trunk", lambda *_, **__: pytest.fail("converted again"))
-        backends._tried.cache_clear()
+        backends._try_export.cache_clear()
         features(of, trunk=net, key={})
     kept.write_bytes(content[:-1])
     assert exported(net, kept.parent, **HERE) is exported(net, kept.parent, **HERE)
-    backends._tried.cache_clear()
+    backends._try_export.cache_clear()
     exported(net, kept.parent, **HERE)
     assert kept.read_bytes() == content
 
