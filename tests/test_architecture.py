@@ -16,8 +16,8 @@ PACKAGE = ROOT / "src" / "frostline"
 
 # The house from top to bottom: a room may import itself and whatever stands below it.
 ROOMS = (
-    "cli", "commands", "automation", "template", "stages", "scoring", "tracking", "training", "evaluation", "features",
-    "runtime", "models", "datasets", "pipeline", "config", "images",
+    "cli", "commands", "automation", "template", "stages", "project", "scoring", "tracking", "training", "evaluation",
+    "features", "runtime", "models", "datasets", "pipeline", "config", "images",
 )  # fmt: skip
 # What every room may use, and what uses no room.
 TOOLS = {"arrow", "errors", "files", "memory", "pages", "paths", "progress", "store", "table", "__init__"}
@@ -43,6 +43,10 @@ NO_ARITHMETIC = {
     "fsspec", "google", "ml_dtypes", "onnxruntime_ep_openvino", "pydantic", "pydantic_core", "ray", "rich", "ruamel",
     "threadpoolctl",
 }  # fmt: skip
+
+
+# A class of scikit-learn's has its base at its module's top; only a public name of the package leads there.
+SUBCLASSES = {"training/transformer.py"}
 
 
 def room(path: Path) -> str:
@@ -139,6 +143,8 @@ def test_nothing_imports_what_is_for_flows_only() -> None:
 )
 def test_no_heavy_import_at_the_top(path: Path) -> None:
     """Heavy libraries are imported by the functions that use them."""
+    if path.relative_to(PACKAGE).as_posix() in SUBCLASSES:
+        return
     top = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
     names = {alias.name for node in top if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module or "" for node in top if isinstance(node, ast.ImportFrom)}
@@ -152,7 +158,11 @@ def test_parquet_is_read_in_one_place() -> None:
 
 def test_importing_every_room_does_nothing() -> None:
     """No heavy library, logging set-up or folder comes from importing all of the package."""
-    light = [path for path in files() if path != FLOWS_ONLY]
+    light = [
+        path
+        for path in files()
+        if path != FLOWS_ONLY and path.relative_to(PACKAGE).as_posix() not in SUBCLASSES
+    ]
     modules = [".".join(path.relative_to(ROOT / "src").with_suffix("").parts) for path in light]
     code = (
         "import importlib, logging, os, sys\n"

@@ -9,26 +9,36 @@ from importlib import import_module
 # Where each name lives. Texts, not imports: what a stage's code is does not depend on this list.
 _HOMES = {
     "Explanation": "scoring.explanation",
+    "Features": "training.features",
     "FrostlineError": "errors",
+    "FrozenFeatures": "training.transformer",
     "InputError": "errors",
     "Model": "scoring.model",
+    "Project": "project",
     "ScoreJob": "scoring.score",
     "Scores": "scoring.scores",
     "Table": "table",
+    "extract_features": "training.features",
     "open_model": "scoring.model",
+    "open_project": "project",
     "score": "scoring.score",
 }
 
 __all__ = [
     "Explanation",
+    "Features",
     "FrostlineError",
+    "FrozenFeatures",
     "InputError",
     "Model",
+    "Project",
     "ScoreJob",
     "Scores",
     "Table",
     "__version__",
+    "extract_features",
     "open_model",
+    "open_project",
     "score",
 ]
 

@@ -16,8 +16,8 @@ from frostline import errors
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "frostline"
 NAMES = {
-    "Explanation", "FrostlineError", "InputError", "Model", "ScoreJob", "Scores", "Table", "__version__",
-    "open_model", "score",
+    "Explanation", "Features", "FrostlineError", "FrozenFeatures", "InputError", "Model", "Project", "ScoreJob",
+    "Scores", "Table", "__version__", "extract_features", "open_model", "open_project", "score",
 }  # fmt: skip
 FREE = (
     "numpy",
@@ -151,6 +151,8 @@ def test_types_are_seen(tmp_path: Path) -> None:
         "reveal_type(model.predict(['a.jpg']))\n"
         "reveal_type(frostline.score('photos', model='m.onnx'))\n"
         "reveal_type(frostline.score('photos', model='m.onnx', out='s.csv', resume=True))\n"
+        "reveal_type(frostline.extract_features('photos', classifier='x'))\n"
+        "reveal_type(frostline.open_project().model('x', batch_size=1).embed('photos'))\n"
         "reveal_type(frostline.__version__)\n"
         "frostline.open_model('m.onnx', device='gpu')\n"
         "frostline.nothing\n"
@@ -160,7 +162,8 @@ def test_types_are_seen(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False, cwd=ROOT, env={"MYPYPATH": "src"},
     )  # fmt: skip
     said = [line for line in done.stdout.splitlines() if "program.py" in line]
-    revealed = [line.split('"')[1].rpartition(".")[2] for line in said if "Revealed" in line]
-    assert revealed == ["Scores", "Scores", "ScoreJob", "str"], done.stdout
+    revealed = [line.split('"')[1] for line in said if "Revealed" in line]
+    wanted = ["Scores", "Scores", "ScoreJob", "Features", "_32Bit", "str"]
+    assert [name in each for name, each in zip(wanted, revealed, strict=True)] == [True] * 6, done.stdout
     wrong = [line for line in said if "error" in line]
     assert ["arg-type" in wrong[0], "attr-defined" in wrong[1]] == [True, True], done.stdout

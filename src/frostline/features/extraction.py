@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from frostline import files, images, paths
 from frostline.config import Augmentation, Image
-from frostline.datasets.source import ImageSource, open_source
+from frostline.datasets.source import open_source
 from frostline.errors import FrostlineError
 from frostline.features import backends, inventory
 from frostline.features.executor import Block, Decode, Executor, Item, Network
@@ -33,8 +33,8 @@ STARTED = time.time()  # what this process has used since then is not pruned by 
 class Images:
     """Some images of a dataset: the folder or archive, paths in it, contents' ids, how to decode.
 
-    `root` is opened only when something has to be read. `cache` is where rows are kept, None: with
-    the project around the current folder.
+    `root` is opened only when something has to be read, and not at all where `read` gives a path's bytes. `cache`
+    is where rows are kept, None: with the project around the current folder.
     """
 
     root: Path
@@ -42,6 +42,7 @@ class Images:
     ids: Sequence[str]
     rule: Image
     cache: Path | None = None
+    read: Callable[[str], bytes] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -77,19 +78,21 @@ def _as_they_are(batch: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.uint8
     return {"rows": batch}
 
 
-def features(
+def features(  # noqa: PLR0913  # what a pass over images has
     of: Images,
     *,
     trunk: Any,
     key: dict[str, Any],
     view: View | None = None,
     executor: Executor = stream,
+    unreadable: dict[str, str] | None = None,
 ) -> Rows:
     """What a trunk (a Keras model from pixels) makes of images, in the order of `of`; rows of its dtype.
 
     `key` says what the trunk is (backbone, weights checksum, cut, ...): equal keys must mean equal
     functions. Rows of 16-bit floats are read as the equal float32. With a view, of that rendering of each image.
-    `executor` does the work: the local one, or another that gives the same rows.
+    `executor` does the work: the local one, or another that gives the same rows. An image that cannot be read is
+    an error; where `unreadable` is given, its id and the reason go there, and it has no row.
     """
     shape, dtype = tuple(trunk.output.shape[1:]), str(trunk.output.dtype)
     for backend in backends.available(trunk, parallel=True):
@@ -98,7 +101,7 @@ def features(
         with contextlib.suppress(backends.UnfitError):
             return _rows(
                 of, store=store, begin=partial(backend.open, store.folder), decode=_decode(of, view),
-                row_ids=_row_ids(of, view), executor=executor,
+                row_ids=_row_ids(of, view), executor=executor, unreadable=unreadable,
             )  # fmt: skip
     raise RuntimeError("Keras runs every trunk")
 
@@ -133,6 +136,7 @@ def _rows(  # noqa: PLR0913  # what a pass over images has
     decode: Decode,
     row_ids: Sequence[str],
     executor: Executor,
+    unreadable: dict[str, str] | None = None,
 ) -> Rows:
     place = {each: index for index, each in reversed(list(enumerate(row_ids)))}
     todo = [place[each] for each in store.missing(row_ids)]
@@ -140,40 +144,56 @@ def _rows(  # noqa: PLR0913  # what a pass over images has
         network = begin()
         ids = [row_ids[index] for index in todo]
         with (
-            open_source(of.root) as source,
+            _reading(of) as read,
             store.appending() as append,
             progress(len(todo), store.folder.parent.name) as advance,
         ):
             items = [
-                Item(of.paths[index], partial(_read, source, of.paths[index], of.ids[index]))
-                for index in todo
+                Item(of.paths[index], partial(_read, read, of.paths[index], of.ids[index])) for index in todo
             ]
             size = getattr(network, "batch_size", BATCH)
             blocks = executor(items, decode=decode, network=network, batch_size=size)
-            for block_ids, block_rows in _computed(blocks, ids):
+            for block_ids, block_rows in _computed(blocks, ids, unreadable):
                 append(block_ids, block_rows)
                 advance(len(block_ids))
-    rows = store.rows(row_ids)
+    rows = store.rows([each for each in row_ids if each not in unreadable] if unreadable else row_ids)
     if todo and (warning := inventory.keep_limit(of.cache or paths.cache(), since=STARTED)):
         note(f"note: {warning}")
     return rows
 
 
 def _computed(
-    blocks: Iterator[Block], ids: Sequence[str]
+    blocks: Iterator[Block], ids: Sequence[str], unreadable: dict[str, str] | None
 ) -> Iterator[tuple[Sequence[str], npt.NDArray[Any]]]:
     for block in blocks:
-        for name, error in zip(block.names, block.errors, strict=True):
-            if error:
-                raise FrostlineError(
-                    f"{name}: {error}, though preprocess could read it; run `dvc repro` again"
-                )
-        yield ids[block.start : block.start + len(block.names)], block.outputs["rows"]
+        some = ids[block.start : block.start + len(block.names)]
+        wrong = {place: error for place, error in enumerate(block.errors) if error}
+        if not wrong:
+            yield some, block.outputs["rows"]
+            continue
+        if unreadable is None:
+            place, error = next(iter(wrong.items()))
+            raise FrostlineError(
+                f"{block.names[place]}: {error}, though preprocess could read it; run `dvc repro` again"
+            )
+        unreadable.update({some[place]: error for place, error in wrong.items()})
+        if good := [place for place in range(len(some)) if place not in wrong]:
+            yield [some[place] for place in good], block.outputs["rows"][good]
 
 
-def _read(source: ImageSource, path: str, digest: str) -> bytes:
+@contextlib.contextmanager
+def _reading(of: Images) -> Iterator[Callable[[str], bytes]]:
+    """How a path's bytes are read."""
+    if of.read is not None:
+        yield of.read
+        return
+    with open_source(of.root) as source:
+        yield source.read
+
+
+def _read(read: Callable[[str], bytes], path: str, digest: str) -> bytes:
     """The bytes of one image, proven to be those that the manifest speaks of."""
-    content = source.read(path)
+    content = read(path)
     if files.sha256(content) != digest:
         raise FrostlineError(f"{path} has changed since preprocess; run `dvc repro` again")
     return content

@@ -1,0 +1,40 @@
+"""Frozen layers are named without contradiction, and wrongly named ones are refused before anything is built."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from frostline.errors import InputError
+from frostline.training.features import extract_features
+from helpers.images import encoded, folder
+
+
+@pytest.mark.parametrize(
+    ("layers", "named"),
+    [
+        ({}, "classifier"),
+        ({"classifier": "x", "size": 32, "pooling": "max"}, "size, pooling"),
+        ({"backbone": "mobilnet"}, "mobilenet"),
+        ({"backbone": "mobilenet", "weights": "none.h5"}, r"none\.h5"),
+        ({"backbone": "mobilenet", "weights": "random", "size": 4}, "height"),
+        ({"backbone": "mobilenet", "weights": "random", "pooling": "sum"}, "pooling"),
+        ({"backbone": "mobilenet", "weights": "random", "size": 32, "end_at": "block9"}, "block9"),
+        ({"classifier": "x", "project": "nowhere"}, "nowhere"),
+    ],
+)
+def test_what_is_named_wrongly(
+    layers: dict[str, Any], named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """InputError that names it."""
+    monkeypatch.chdir(folder(tmp_path, {"photos/a.png": encoded(1)}))
+    monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(InputError, match=named):
+        extract_features("photos", **layers)
+
+
+def test_no_images(tmp_path: Path) -> None:
+    """An empty folder is an error, an empty list an empty result is not asked for."""
+    folder(tmp_path, {"photos/readme.txt": b"nothing"})
+    with pytest.raises(InputError, match="no images"):
+        extract_features(tmp_path / "photos", backbone="mobilenet", weights="random", size=32)
