@@ -1,0 +1,108 @@
+"""Recipes fit photos and weights, and every one of them is a valid params.yaml."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from frostline import config
+from frostline.config.backbones import TABLE
+from frostline.evaluation.paired_tests import judge
+from frostline.template import recipe
+from frostline.template.photos import Photos
+from frostline.template.weights import PretrainedFile
+
+MOBILENET = PretrainedFile("mobilenet", Path("m.weights.h5"))
+
+
+def some(
+    count: int = 150, *, classes: int = 5, side: int = 240, splits: dict[str, int] | None = None
+) -> Photos:
+    """Photos, `count` in each class."""
+    names = {f"class {number}": count for number in range(classes)}
+    return Photos(names, splits or {"": count * classes}, side, 0)
+
+
+def parsed(photos: Photos, weights: PretrainedFile | None = MOBILENET, *, cnn: bool = False) -> config.Params:
+    """The params of a recipe."""
+    return config.parse(
+        config.plain(recipe.recipe("flowers", photos, path="data/flowers", weights=weights, cnn=cnn))
+    )
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.integers(3, 40_000),
+    st.integers(2, 400),
+    st.integers(1, 6000),
+    st.sampled_from([None, *TABLE]),
+    st.booleans(),
+)
+def test_always_valid(count: int, classes: int, side: int, backbone: str | None, cnn: bool) -> None:
+    """Any number of photos and classes, any size, any backbone: the schema takes it."""
+    weights = PretrainedFile(backbone) if backbone else None
+    found = parsed(some(count, classes=classes, side=side), weights, cnn=cnn)
+    assert set(found.classifiers) == ({f"flowers-{backbone}"} if backbone else set()) | (
+        {"flowers-cnn"} if cnn or not backbone else set()
+    )
+
+
+def test_a_reason_beside_each_choice() -> None:
+    """Size, splits, head, epochs, margin and what is given stand in comments with their numbers."""
+    text = recipe.recipe("flowers", some(), path="data/flowers", weights=MOBILENET, cnn=True)
+    comments = " ".join(re.findall(r"#.*", text))
+    for words in ("750 photos in 5 classes", "240 pixels", "a softmax over 5 classes", "525 training photos",
+                  "112 test images", "83% chance", "no splits"):  # fmt: skip
+        assert words in comments
+
+
+@pytest.mark.parametrize(("side", "size"), [(50, 96), (100, 128), (112, 224), (150, 224), (4000, 224)])
+def test_input_size(side: int, size: int) -> None:
+    """The backbone's own, unless the photos are far smaller."""
+    entry = parsed(some(side=side)).classifiers["flowers-mobilenet"]
+    assert (entry.image.size.height, entry.image.size.width) == (size, size)
+
+
+@pytest.mark.parametrize(("count", "epochs"), [(5, 100), (150, 91), (400, 34), (4000, 10)])
+def test_epochs(count: int, epochs: int) -> None:
+    """About as many steps whatever the number of photos."""
+    assert parsed(some(count)).classifiers["flowers-mobilenet"].phases["head"].epochs == epochs
+
+
+def test_few_photos_and_no_weights() -> None:
+    """A network from scratch is shown altered views; many photos need none."""
+    assert parsed(some(100), None).classifiers["flowers-cnn"].augmentation is not None
+    assert parsed(some(4000), None).classifiers["flowers-cnn"].augmentation is None
+
+
+@pytest.mark.parametrize("images", [30, 107, 220, 600, 1000, 5000])
+def test_margin_can_be_passed(images: int) -> None:
+    """Counted in 400 drawn pairs of equally good models: about as often as promised, and no smaller margin would do."""
+    margin, chance = recipe.margin(images)
+    rng = np.random.default_rng(images)
+    both, only = rng.random((400, images)) < 0.9, rng.random((400, images))
+    challenger = (both | (only < recipe.DISCORDANT / 2)) & (only <= 1 - recipe.DISCORDANT / 2)
+    other = (both & (only >= recipe.DISCORDANT / 2)) | (only > 1 - recipe.DISCORDANT / 2)
+    passed = np.mean([
+        judge(*pair, margin=margin, level=recipe.LEVEL).passed for pair in zip(challenger, other, strict=True)
+    ])  # fmt: skip
+    assert abs(passed - chance) < 0.09
+    assert chance >= recipe.POWER or margin == recipe.MARGINS[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Flowers 2024", "flowers-2024"),
+        ("Äpfel & Birnen", "apfel-birnen"),
+        ("写真", "photos"),
+        ("-x-", "x"),
+        ("a" * 99, "a" * 40),
+    ],
+)
+def test_slug(name: str, slug: str) -> None:
+    """Any folder's name becomes one that files, DVC and MLflow take."""
+    assert recipe.slug(name) == slug
