@@ -21,7 +21,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def python() -> Iterator[str]:
     """A directive of mkdocstrings for each public name."""
-    for name in frostline.__all__:
+    for name in sorted(frostline.__all__, key=lambda name: (name[0].isupper(), name)):  # functions first
         if home := frostline._HOMES.get(name):
             yield f"::: frostline.{home}.{name}\n"
 
@@ -43,11 +43,13 @@ def _command(command: click.Command, words: str) -> Iterator[str]:
     usage = " ".join([words, *command.collect_usage_pieces(context)])
     yield f"```\n{usage}\n```\n"
     yield f"{_text(command.help or '')}\n"
-    records = [record for option in command.params if (record := option.get_help_record(context))]
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    records = [record for option in options if (record := option.get_help_record(context))]
     if records:
         yield "| option | |\n|:--|:--|"
         yield from (f"| `{names}` | {_cell(text)} |" for names, text in records)
         yield ""
+    yield "For example:\n"
     yield f"```\n{_text(command.epilog or '').removeprefix('Example: ')}\n```\n"
 
 

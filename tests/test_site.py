@@ -172,5 +172,5 @@ def test_search(browser: Any, address: str, width: int) -> None:
         page.locator("input.md-search__input").click()
         page.locator("input.md-search__input").press_sequentially("early_stopping")
         page.locator(".md-search-result__link").first.click()
-        page.wait_for_url("**/*h=early*")
+        page.wait_for_url("**/*?h=*")
         assert "early_stopping" in page.locator("article").inner_text()
