@@ -7,7 +7,8 @@ from string import Template
 from frostline import __version__, files
 
 FILES = Path(__file__).parent / "files"
-NAMES = {"gitignore": ".gitignore", "dvcignore": ".dvcignore"}  # git would obey the first where it lies here
+# git and DVC would obey these where they lie here.
+NAMES = {"gitignore": ".gitignore", "dvcignore": ".dvcignore", "pipeline.yaml": "dvc.yaml"}
 RECIPES = "recipes"
 # Written once, then the user's own.
 GIVEN_AWAY = (".gitignore", "README.md", "pretrained/imagenet", "pretrained/random", "pretrained/scratch")
