@@ -1,20 +1,16 @@
 """`frostline score`: any images through an exported model, into one row per file; photos alone, onto the screen."""
 
-import contextlib
-import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from frostline import images
 from frostline.commands import drift
 from frostline.datasets.listing import EXTENSIONS
 from frostline.errors import FrostlineError, InputError
-from frostline.features.local import stream
 from frostline.files import printable
 from frostline.progress import say
-from frostline.runtime import foreign_models
-from frostline.scoring import models, plan, rows, sources
+from frostline.scoring import sources
+from frostline.scoring.model import Device, Precision, open_model
 from frostline.scoring.plan import Options
 from frostline.scoring.run import run as score
 
@@ -42,16 +38,20 @@ def _say_classes(
     _require_images(source)
     if resume or asked.engine != "local" or any(getattr(asked, name) for name in NEED_OUT):
         raise InputError("without --out the top classes are printed; these options need rows, so name --out")
-    foreign = foreign_models.read(contract) if contract else None
-    broken = 0
-    with contextlib.closing(sources.open_images(source)) as opened:
-        path = models.resolve(model)
-        planned = plan.make(opened, path, out=Path(), options=asked, foreign=foreign)
-        for row in _rows(planned):
-            say(_classes(row))
-            broken += row["status"] == "error"
-    if note := planned.session.contract.note:
-        say(note)
+    opened = open_model(
+        model,
+        device=cast(Device, asked.device),
+        precision=cast(Precision, asked.precision),
+        batch_size=asked.batch_size or 1,
+        threads=asked.threads,
+        contract=contract,
+    )
+    scores = opened.score(sources.open_images(source), top_k=asked.top_k, min_confidence=asked.min_confidence)
+    for row in scores.arrow.to_pylist():
+        say(_classes(row))
+    if scores.note:
+        say(scores.note)
+    broken = len(scores.errors)
     if broken:
         raise FrostlineError(f"{broken} of {len(source)} images could not be read; name image files")
 
@@ -62,15 +62,6 @@ def _require_images(source: Sequence[str]) -> None:
             raise InputError(
                 f"{printable(word)} is not an image file: say where its rows go, such as --out scores.parquet"
             )
-
-
-def _rows(planned: plan.Plan) -> Iterator[dict[str, Any]]:
-    session, options = planned.session, planned.options
-    wanted = session.contract
-    decode = functools.partial(images.decode, height=wanted.height, width=wanted.width, resize=wanted.resize)
-    scorer = rows.Scorer(wanted.classes, options.top_k, session.sha256, options.min_confidence)
-    for block in stream(planned.source.items(), decode=decode, network=session.run, batch_size=1):
-        yield from scorer.table(block).to_pylist()
 
 
 def _classes(row: dict[str, Any]) -> str:
