@@ -74,9 +74,9 @@ def run(  # noqa: PLR0913  # what a job is asked
 
     `source` are the words that `sources.open_images` takes, `model` is a file, an exported classifier's
     name or `models:/NAME@alias`; `contract` is the description of a model that frostline did not export;
-    `options` are the fields of `Options`. Unreadable images become
-    rows with an error. `resume` goes on with an interrupted job. With the option `drift` the images are
-    compared with the model's test images: LimitError above one of `limits`, once all is written.
+    `options` are the fields of `Options`. Unreadable images become rows with an error. `resume` goes on with
+    an interrupted job. With the option `drift` the images are compared with the model's test images:
+    LimitError above one of `limits`, once all is written.
     InputError for anything wrong in what was given, before work begins;
     FrostlineError when not one image could be scored.
     """
