@@ -296,10 +296,15 @@ def test_nothing_readable_is_no_row(root: Path, photos: Path) -> None:
 
 def test_the_notebook_of_the_docs_runs(root: Path, photos: Path, tmp_path: Path) -> None:
     """Its blocks in their order, on this project: at the end there is a decision about each new photo."""
-    shutil.copytree(photos / CLASSES[0], tmp_path / "photos/new", ignore=shutil.ignore_patterns("bad.png"))
+    shutil.copytree(photos / CLASSES[0], tmp_path / "new", ignore=shutil.ignore_patterns("bad.png"))
     blocks = re.findall(r"^```python\n(.*?)^```$", NOTEBOOK.read_text(), re.M | re.S)
     assert len(blocks) > 5
-    here = {'"scenes-mobilenet"': repr(NAME), '"scenes"': repr(str(root)), "photos/scenes": str(photos)}
+    here = {
+        '"scenes-mobilenet"': repr(NAME),
+        '"scenes"': repr(str(root)),
+        "photos/scenes": str(photos),
+        "photos/new": "new",
+    }
     names: dict[str, Any] = {}
     for number, block in enumerate(blocks):
         for name, value in here.items():
