@@ -31,7 +31,7 @@ def test_an_old_models_commit_reproduces_it_bit_for_bit(tmp_path: Path) -> None:
     kept = {what: Path(shutil.copy(path, tmp_path / f"old{path.suffix}")) for what, path in kept.items()}
     scores = tmp_path / "scores.parquet"
     call("frostline", "score", "data/shapes", "--model", "cnn", "--out", scores, "--device", "cpu", cwd=root)
-    call("frostline", "sync", cwd=root)
+    call("frostline", "registry", "sync", cwd=root)
 
     write_params(root, changed(TINY, {"classifiers.cnn.phases.all.learning_rate": 0.003}))
     call("dvc", "repro", "export@cnn", "evaluate@cnn", cwd=root)
@@ -39,7 +39,7 @@ def test_an_old_models_commit_reproduces_it_bit_for_bit(tmp_path: Path) -> None:
     assert files.sha256_file(model) != old
 
     row = pq.read_table(scores).to_pylist()[5]
-    said = call("frostline", "trace", scores, "--path", row["path"], cwd=root).stdout
+    said = call("frostline", "registry", "trace", scores, "--path", row["path"], cwd=root).stdout
     manifest = pq.read_table(root / "artifacts/datasets/shapes/manifest.parquet").to_pylist()
     image = next(each for each in manifest if each["path"] == row["path"])
     assert f"model    {old}" in said
@@ -50,11 +50,11 @@ def test_an_old_models_commit_reproduces_it_bit_for_bit(tmp_path: Path) -> None:
     assert re.search(rf"^dataset  shapes: data/shapes, DVC [0-9a-f]{{32}}\.dir, digest {digest}$", said, re.M)
 
     for what, path in kept.items():
-        told = call("frostline", "trace", path, cwd=root).stdout
+        told = call("frostline", "registry", "trace", path, cwd=root).stdout
         assert f"commit   {first.stdout.strip()}  " in told, what
         assert f"model    {old}" in told, what
         assert f"digest {digest}" in told, what
-    assert f"model    {old}" in call("frostline", "trace", f"{scores}.job.json", cwd=root).stdout
+    assert f"model    {old}" in call("frostline", "registry", "trace", f"{scores}.job.json", cwd=root).stdout
 
     got = re.search(r"^  the files   (dvc get .*)$", said, re.M)
     assert got
@@ -78,15 +78,15 @@ def test_a_file_of_no_stage_is_told_so(tmp_path: Path) -> None:
     call("git", "add", "--all", cwd=tmp_path)
     call(*GIT, "commit", "--quiet", "--message", "start", cwd=tmp_path)
     (tmp_path / "other.json").write_text("{}")
-    done = call("frostline", "trace", "other.json", cwd=tmp_path, check=False)
+    done = call("frostline", "registry", "trace", "other.json", cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert "no dvc.lock of this repository's history holds other.json; fetch" in done.stderr
     call("dvc", "repro", cwd=tmp_path)
     assert (
         "commit dvc.lock, so that it stays findable"
-        in call("frostline", "trace", "out.json", cwd=tmp_path).stdout
+        in call("frostline", "registry", "trace", "out.json", cwd=tmp_path).stdout
     )
     commit = call("git", "rev-parse", "HEAD", cwd=committed(tmp_path, "Made")).stdout.strip()
-    said = call("frostline", "trace", "out.json", cwd=tmp_path).stdout
+    said = call("frostline", "registry", "trace", "out.json", cwd=tmp_path).stdout
     assert f"commit   {commit}" in said
     assert f"dvc get . out.json --rev {commit[:7]}" in said

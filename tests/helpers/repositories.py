@@ -36,24 +36,24 @@ def committed(message: str) -> None:
 
 
 @functools.cache
-def _template(*, reproduced: bool) -> Path:
+def _template(*, reproduced: bool, below: str) -> Path:
     """One repository to copy from: DVC's commands take seconds."""
     root = Path(tempfile.mkdtemp()) / "project"
     if reproduced:
-        shutil.copytree(_template(reproduced=False), root)
+        shutil.copytree(_template(reproduced=False, below=below), root)
     else:
-        root.mkdir()
-    with contextlib.chdir(root):
+        (root / below).mkdir(parents=True)
+        subprocess.run(["git", "init", "--quiet", "--initial-branch", "main", str(root)], check=True)
+    with contextlib.chdir(root / below):
         if reproduced:
             dvc("repro", "--quiet")
         else:
-            _fill(root)
+            _fill(root / below, ["--subdir"] if below else [])
     return root
 
 
-def _fill(root: Path) -> None:
-    git("init", "--quiet", "--initial-branch", "main")
-    dvc("init", "--quiet")
+def _fill(root: Path, options: list[str]) -> None:
+    dvc("init", "--quiet", *options)
     (root / "data").mkdir()
     (root / "data/one").write_text("one\n")
     dvc("add", "--quiet", "data")
@@ -62,11 +62,14 @@ def _fill(root: Path) -> None:
     committed("start")
 
 
-def repository(root: Path, monkeypatch: pytest.MonkeyPatch, *, reproduced: bool = False) -> Path:
+def repository(
+    root: Path, monkeypatch: pytest.MonkeyPatch, *, reproduced: bool = False, below: str = ""
+) -> Path:
     """A git and DVC repository as current folder: a data folder and three stages in a row.
 
-    `reproduced`: the stages have run, and dvc.lock is not in git yet.
+    `reproduced`: the stages have run, and dvc.lock is not in git yet. `below`: the project is this folder of a
+    bigger git repository.
     """
-    shutil.copytree(_template(reproduced=reproduced), root)
-    monkeypatch.chdir(root)
-    return root
+    shutil.copytree(_template(reproduced=reproduced, below=below), root)
+    monkeypatch.chdir(root / below)
+    return root / below

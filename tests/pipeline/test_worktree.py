@@ -21,7 +21,7 @@ def test_changes(project: Path) -> None:
     (project / "new").write_text("x")
     assert worktree.changes() == []
     (project / "dvc.yaml").write_text(PIPELINE + "# more\n")
-    assert [line[3:] for line in worktree.changes()] == ["dvc.yaml"]
+    assert worktree.changes() == ["dvc.yaml"]
 
 
 @pytest.mark.parametrize(("named", "found"), [("  remote: sample\n", True), ("", False)])

@@ -9,7 +9,7 @@ from frostline import arrow, files, tracking
 from frostline.datasets.source import open_source
 from frostline.errors import FrostlineError, InputError, shell_command
 from frostline.images import ImageError
-from frostline.pipeline import provenance
+from frostline.pipeline import provenance, worktree
 from frostline.pipeline.provenance import Origin
 from frostline.progress import say
 from frostline.scoring import lookup, output_paths
@@ -181,11 +181,16 @@ def _commands(origin: Origin, raw: str) -> Iterator[str]:
     yield f"  the files   {_get(origin.path, short)}"
     if raw:
         yield f"  the images  {_get(raw, short)}"
-    yield f"  the code    {shell_command('git', 'worktree', 'add', f'../{Path.cwd().name}-{short}', short)}"
+    place = worktree.place()
+    repository = (Path.cwd(), *Path.cwd().parents)[len(place.parts)]
+    beside = Path(*[".."] * len(place.parts), "..", f"{repository.name}-{short}")
+    yield f"  the code    {shell_command('git', 'worktree', 'add', beside, short)}"
     again = f"export@{entry}" if f"export@{entry}" in origin.stages else origin.stage
-    yield f"  made anew   there, with its requirements installed: {shell_command('dvc', 'repro', '--pull', again)}"
+    there = f"there in {place}" if place.parts else "there"
+    yield f"  made anew   {there}, with its requirements installed: {shell_command('dvc', 'repro', '--pull', again)}"
 
 
 def _get(path: str, commit: str) -> str:
-    """DVC's command for one path as it was, beside what is here."""
-    return shell_command("dvc", "get", ".", path, "--rev", commit, "--out", f"{Path(path).name}-{commit}")
+    """DVC's command for one path as it was, beside what is here; it takes paths of the whole git repository."""
+    whole, out = worktree.place() / path, f"{Path(path).name}-{commit}"
+    return shell_command("dvc", "get", ".", whole, "--rev", commit, "--out", out)

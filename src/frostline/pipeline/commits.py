@@ -53,7 +53,7 @@ class Author:
 
 def own_changes() -> list[str]:
     """Tracked files that somebody changed and did not commit: all but those that DVC writes."""
-    return [line[3:] for line in changes() if not (line[3:] in WRITTEN or line.endswith(TRACKS))]
+    return [name for name in changes() if not (name in WRITTEN or name.endswith(TRACKS))]
 
 
 def committer() -> str:
@@ -88,8 +88,8 @@ def record(message: str, *, author: Author, day: date) -> Record | None:
     without its tag gets it then.
     """
     # A file that `dvc add` made and nobody committed too: without it no other clone finds the weights.
-    tracking = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "--", f"*{TRACKS}")
-    written = [name for name in (*WRITTEN, *dict.fromkeys(tracking.splitlines())) if Path(name).is_file()]
+    tracking = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", f"*{TRACKS}")
+    written = [name for name in (*WRITTEN, *dict.fromkeys(tracking.split("\0"))) if Path(name).is_file()]
     tag = f"{TAG}{day.isoformat()}-{files.sha256_file(Path('dvc.lock'))[:8]}"
     run("git", "add", "--", *written)
     if run("git", "diff", "--cached", "--name-only", "--", *written):

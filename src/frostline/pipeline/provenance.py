@@ -90,7 +90,7 @@ def subject(commit: str) -> str:
 def _locks() -> Iterator[tuple[str, Stages]]:
     """Every dvc.lock of any branch, tag and experiment, the oldest first, then the working tree's."""
     for commit in run("git", "log", "--all", "--reverse", "--format=%H", "--", str(dvc_lock.LOCK)).split():
-        yield commit, dvc_lock.parse(run("git", "show", f"{commit}:{dvc_lock.LOCK}", check=False))
+        yield commit, dvc_lock.parse(run("git", "show", f"{commit}:./{dvc_lock.LOCK}", check=False))
     if dvc_lock.LOCK.is_file():
         yield "", dvc_lock.parse(dvc_lock.LOCK.read_text(encoding="utf-8"))
 

@@ -4,6 +4,7 @@ import warnings
 from pathlib import Path
 
 from frostline.errors import FrostlineError, InputError, first_line
+from frostline.pipeline import worktree
 from frostline.pipeline.processes import run
 
 
@@ -17,7 +18,7 @@ def content(path: Path, *, revision: str) -> bytes:
         from dvc.api import read
 
     try:
-        return bytes(read(path.as_posix(), rev=revision, mode="rb"))
+        return bytes(read((worktree.place() / path).as_posix(), rev=revision, mode="rb"))
     except Exception as error:  # what the libraries of remotes raise shares no base
         raise FrostlineError(
             f"{path} at {revision}: {first_line(error)}; `git log` and `dvc exp list` name revisions, "

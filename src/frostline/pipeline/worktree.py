@@ -11,8 +11,23 @@ DATA = Path("data.dvc")
 
 
 def changes() -> list[str]:
-    """Tracked files that differ from the last commit, as git prints them; FrostlineError without git."""
-    return [line for line in run("git", "status", "--porcelain", "--untracked-files=no").splitlines() if line]
+    """Tracked files of the project that differ from the last commit, as paths in it; FrostlineError without git.
+
+    Others may change the rest of a bigger repository that the project is a folder of.
+    """
+    # Paths are the repository's own, and only between NULs are they never quoted.
+    status = run("git", "status", "--porcelain", "-z", "--no-renames", "--untracked-files=no", "--", ".")
+    prefix = _prefix()
+    return [entry[3:].removeprefix(prefix) for entry in status.split("\0") if entry]
+
+
+def place() -> Path:
+    """The project's folder in its git repository: `.` where it is the whole of it."""
+    return Path(_prefix())
+
+
+def _prefix() -> str:
+    return run("git", "rev-parse", "--show-prefix").rstrip("\n")
 
 
 def forget_sample_remote(path: Path = DATA) -> bool:

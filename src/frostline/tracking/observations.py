@@ -108,11 +108,14 @@ def _keep(key: str, found: Observed) -> None:
 
 
 def commit(folder: Path) -> Commit | None:
-    """The commit checked out at `folder`; None without git, a repository or a first commit."""
+    """The commit checked out at `folder`, and whether anything in the folder differs from it.
+
+    None without git, a repository or a first commit.
+    """
     sha = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD")
     if not sha:
         return None
-    return Commit(sha=sha, dirty=_git(folder, "status", "--porcelain") != "")
+    return Commit(sha=sha, dirty=_git(folder, "status", "--porcelain", "--", ".") != "")
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
