@@ -77,6 +77,28 @@ def test_it_scores(python: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+def test_it_predicts_in_python(python: Path, tmp_path: Path) -> None:
+    """The Python interface of a scorer; what needs more says what to install."""
+    folder(tmp_path / "photos", {"a.png": encoded(1), "bad.jpg": b"<html>"})
+    (tmp_path / "tiny.onnx").write_bytes(model(features=True))
+    program = (
+        "import frostline\n"
+        "with frostline.open_model('tiny.onnx', batch_size=2) as model:\n"
+        "    print(model.predict('photos')['status'].to_pylist(), model.embed(['photos/a.png']).shape)\n"
+        "    print(model.explain('photos/a.png', cells=2).method)\n"
+        "table = frostline.Table(None).to_pandas\n"
+        "for ask in (lambda: frostline.FrozenFeatures, lambda: frostline.open_project, table):\n"
+        "    try: ask()\n"
+        "    except frostline.FrostlineError as error: print(error)\n"
+    )
+    lines = call(python, "-c", program, cwd=tmp_path).splitlines()
+    assert lines[:2] == ["['ok', 'error'] (1, 3)", "occlusion"]
+    assert [line.rpartition("pip install ")[2] for line in lines[2:4]] == ["'frostline[train]'"] * 2
+    assert "pip install pandas" in lines[4]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_registry_model_names_the_extra(python: Path, tmp_path: Path) -> None:
     """What the base install cannot do is one line that says how to."""
     folder(tmp_path / "photos", {"a.png": encoded(1)})

@@ -1,10 +1,8 @@
 """An exported model in Python: the same answers as `frostline score`, for paths, arrays and folders."""
 
 import contextlib
-import functools
 import os
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -13,17 +11,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from frostline import images as decoder
 from frostline import memory
 from frostline.errors import FrostlineError, InputError
 from frostline.features.executor import Block
-from frostline.features.local import stream
 from frostline.files import printable
+from frostline.images import ImageError
 from frostline.runtime import foreign_models
 from frostline.runtime.contract import FEATURES, to_values
 from frostline.runtime.foreign_models import Foreign
 from frostline.runtime.sessions import Session, open_session
-from frostline.scoring import explanation, given, models, plan, rows, tuning
+from frostline.scoring import explanation, given, models, rows
+from frostline.scoring.batches import Batches
 from frostline.scoring.explanation import CELLS, Explanation
 from frostline.scoring.given import Image, Images
 from frostline.scoring.plan import Options
@@ -79,47 +77,45 @@ class Model:
         self, session: Session, *, path: Path, batch_size: int | None = None, foreign: Foreign | None = None
     ) -> None:
         self.path = path
-        self._session: Session | None = session
-        self._embedding: Session | None = None
-        self._foreign = foreign
-        self._batch_size = batch_size
-        self._batch_sizes: dict[tuple[str, ...], int] = {}  # by what a session gives
+        self._predicting: Batches | None = Batches(session, batch_size)
+        self._embedding: Batches | None = None
+        self._batch_size, self._foreign = batch_size, foreign
         self._lock = threading.Lock()
 
     @property
     def classes(self) -> tuple[str, ...]:
         """The names of the classes, in the order of the probabilities."""
-        return self._open.contract.classes
+        return self._session.contract.classes
 
     @property
     def image_size(self) -> tuple[int, int]:
         """Height and width in pixels of what the network sees."""
-        return self._open.contract.height, self._open.contract.width
+        return self._session.contract.height, self._session.contract.width
 
     @property
     def metadata(self) -> dict[str, Any]:
         """What the model says of itself: classes, image, resize, backbone, weights, classifier, recipe, dataset, …"""
-        return to_values(self._open.contract)
+        return to_values(self._session.contract)
 
     @property
     def sha256(self) -> str:
         """The hash that its rows carry: of the model file's bytes."""
-        return self._open.sha256
+        return self._session.sha256
 
     @property
     def device(self) -> str:
         """Where it runs: `cpu`, `cuda:0`, …"""
-        return self._open.device
+        return self._session.device
 
     @property
     def precision(self) -> str:
         """What it computes in: float32, bfloat16, float16 or int8."""
-        return self._open.precision
+        return self._session.precision
 
     @property
     def note(self) -> str:
         """What must stand beside every number of this model; "" for trained weights."""
-        return self._open.contract.note
+        return self._session.contract.note
 
     def predict(self, images: Images, *, top_k: int = 5, min_confidence: float = 0.0) -> Scores:
         """One row per image, in order: those of `frostline score` for the same files, bit for bit.
@@ -133,10 +129,10 @@ class Model:
 
     def score(self, source: Source, *, top_k: int, min_confidence: float) -> Scores:
         """As `predict`, of a source that is open; it is closed then."""
-        session = self._open
-        scorer = Scorer(session.contract.classes, top_k, session.sha256, min_confidence)
+        batches = self._open
+        scorer = Scorer(self.classes, top_k, self.sha256, min_confidence)
         empty = rows.schema(features=False).empty_table()
-        tables = [scorer.table(block) for block in self._blocks(source, session)]
+        tables = [scorer.table(block) for block in batches.blocks(source)]
         return Scores(pa.concat_tables([empty, *tables]), classes=self.classes, note=self.note)
 
     def embed(
@@ -148,8 +144,8 @@ class Model:
         first call loads the model a second time. An image that cannot be read is an InputError, or with
         `unreadable="nan"` a row of NaN. InputError for a model of which nothing is frozen.
         """
-        session = self._features()
-        blocks = [_embedded(block, unreadable) for block in self._blocks(given.open_given(images), session)]
+        found = self._features().blocks(given.open_given(images))
+        blocks = [_embedded(block, unreadable) for block in found]
         width = max((rows.shape[1] for rows in blocks), default=0)
         # A block without one readable image knows no width.
         whole = [rows if rows.shape[1] else np.full((len(rows), width), np.nan) for rows in blocks]
@@ -175,7 +171,7 @@ class Model:
             raise InputError(f"method {method!r}: use auto, gradcam or occlusion")
         number = explanation.class_number(label, self.classes)
         pixels = self.decode(image)
-        trained = explanation.project_of(self.path, self._open.contract) if method != "occlusion" else None
+        trained = explanation.project_of(self.path, self._session.contract) if method != "occlusion" else None
         if trained is None and method == "gradcam":
             raise InputError(
                 f"{printable(self.path)} does not lie in its project, or TensorFlow is not installed; use "
@@ -195,15 +191,14 @@ class Model:
             if len(items) != 1:
                 raise InputError(f"{len(items)} images where one is wanted")
             try:
-                pixels: npt.NDArray[np.uint8] = self._decode(items[0].read())
-                return pixels
-            except (decoder.ImageError, OSError) as error:
+                return self._open.decode(items[0].read())
+            except (ImageError, OSError) as error:
                 reason = getattr(error, "strerror", None) or str(error)
                 raise InputError(f"{items[0].name}: {reason}; give another image") from None
 
     def close(self) -> None:
         """Let go of the model; it is of no use then."""
-        self._session = self._embedding = None
+        self._predicting = self._embedding = None
 
     def __enter__(self) -> "Model":
         return self
@@ -214,7 +209,7 @@ class Model:
         self.close()
 
     def __repr__(self) -> str:
-        if self._session is None:
+        if self._predicting is None:
             return f"Model({printable(self.path)}, closed)"
         note = f"; {self.note}" if self.note else ""
         height, width = self.image_size
@@ -224,18 +219,22 @@ class Model:
         )
 
     @property
-    def _open(self) -> Session:
-        if self._session is None:
+    def _open(self) -> Batches:
+        if self._predicting is None:
             raise FrostlineError(f"{printable(self.path)} has been closed; open it again")
-        return self._session
+        return self._predicting
 
-    def _features(self) -> Session:
+    @property
+    def _session(self) -> Session:
+        return self._open.session
+
+    def _features(self) -> Batches:
         """The model once more, giving features."""
-        session = self._open
+        session = self._session
         with self._lock:
             if self._embedding is None:
                 try:
-                    self._embedding = open_session(
+                    again = open_session(
                         session.content, device=session.asked, precision=session.precision,
                         threads=session.threads, features=True, parallel=True, foreign=self._foreign,
                     )  # fmt: skip
@@ -244,35 +243,8 @@ class Model:
                         f"{printable(self.path)} has no features: nothing of this network is frozen; use a "
                         "classifier on a pretrained backbone"
                     ) from None
+                self._embedding = Batches(again, self._batch_size)
             return self._embedding
-
-    def _size(self, session: Session) -> int:
-        """How many images a session takes at once, settled when the first ones come."""
-        with self._lock:
-            if session.outputs not in self._batch_sizes:
-                self._batch_sizes[session.outputs] = tuning.batch(session, self._batch_size).size
-            return self._batch_sizes[session.outputs]
-
-    def _blocks(self, source: Source, session: Session) -> Iterator[Block]:
-        with contextlib.closing(source):
-            none_is_wrong = not isinstance(source, given.SeveralInputs)
-            blocks = stream(
-                plan.images_of(source) if none_is_wrong else source.items(),
-                decode=self._decode,
-                network=session.run,
-                batch_size=self._size(session),
-                workers=len(os.sched_getaffinity(0)) + source.readers,
-                streams=session.streams,
-            )
-            with contextlib.closing(blocks):
-                yield from blocks
-
-    @functools.cached_property
-    def _decode(self) -> Any:
-        wanted = self._open.contract
-        return functools.partial(
-            decoder.decode, height=wanted.height, width=wanted.width, resize=wanted.resize
-        )
 
     def _probs(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """(N, height, width, 3) uint8 → (N, C) probabilities."""
