@@ -20,7 +20,19 @@ ROOMS = (
     "features", "runtime", "models", "datasets", "pipeline", "config", "images",
 )  # fmt: skip
 # What every room may use, and what uses no room.
-TOOLS = {"arrow", "errors", "files", "memory", "pages", "paths", "progress", "store", "table", "__init__"}
+TOOLS = {
+    "arrow",
+    "errors",
+    "files",
+    "memory",
+    "pages",
+    "paths",
+    "progress",
+    "store",
+    "system",
+    "table",
+    "__init__",
+}
 HEAVY = (
     "tensorflow",
     "keras",

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frostline import store as stores
+from frostline import system
 from frostline.files import sha256
 from frostline.store import Store
 
@@ -280,8 +281,8 @@ def test_rows_larger_than_memory_are_let_go(tmp_path: Path, monkeypatch: pytest.
     for start in range(0, len(ids), 8):
         wide.append(ids[start : start + 8], np.ones((8, 2**18), np.float32))
     rows = Store(tmp_path, shape=(2**18,), dtype="float32").rows(ids)
-    before, most = stores._held(), 0
+    before, most = system.resident_file_bytes(), 0
     for number in np.random.default_rng(3).permutation(len(ids)):
         assert rows[[number]].sum() == 2**18
-        most = max(most, stores._held() - before)
+        most = max(most, system.resident_file_bytes() - before)
     assert most < 2**25

@@ -6,7 +6,6 @@ only costs computing them again, and what a process has mapped stays readable to
 """
 
 import mmap
-import resource
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from frostline import files
+from frostline import files, system
 
 
 def read_parquet(source: Path | bytes, columns: list[str] | None = None) -> pa.Table:
@@ -37,7 +36,7 @@ class ArrowFile:
 
     def give_back(self) -> None:
         """Let go of its pages, which stay in the system's cache."""
-        self.memory.madvise(mmap.MADV_DONTNEED)
+        system.give_back(self.memory)
 
 
 class ArrowFolder:
@@ -72,7 +71,7 @@ class ArrowFolder:
     def _map(self, source: Path, *, path: Path | None = None) -> ArrowFile | None:
         try:
             with source.open("rb") as opened:
-                _allow_open_files(len(self.files))
+                system.allow_open_files(len(self.files))
                 memory = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
             reader = pa.ipc.open_file(pa.BufferReader(pa.py_buffer(memory)))
             rows = reader.get_batch(0)
@@ -90,13 +89,6 @@ def folder_of(kind: str, key: dict[str, Any], *, cache: Path) -> Path:
     if not (folder / "key.json").exists():
         files.write_json(folder / "key.json", key)
     return folder
-
-
-def _allow_open_files(mapped: int) -> None:
-    """A mapped file stays open, and the usual 1,024 are soon used up: raise the limit as far as it goes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if mapped > soft // 2 and soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def name(content: Any) -> str:

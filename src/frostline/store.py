@@ -1,7 +1,6 @@
 """Arrays by content id on disk: rows of one shape and dtype in a folder of Arrow files, read as NumPy arrays."""
 
 import contextlib
-import mmap
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,17 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from frostline import arrow
+from frostline import arrow, system
 from frostline.arrow import ArrowFile, ArrowFolder
 
 ID_BYTES = 32
 FILE_BYTES = 32 * 2**20  # rows gathered for one file: what a kill can cost
 RESIDENT_BYTES = 128 * 2**20  # mapped pages that a process holds on to before it gives them back
-
-
-def _held() -> int:
-    """Bytes of files that this process has mapped and resident (Linux: proc_pid_statm(5), `shared`)."""
-    return int(Path("/proc/self/statm").read_bytes().split()[2]) * mmap.PAGESIZE
 
 
 @dataclass
@@ -34,7 +28,7 @@ class Shards:
     dtype: str
     files: list[ArrowFile] = field(default_factory=list)
     rows: list[npt.NDArray[Any]] = field(default_factory=list)
-    held: int = field(default_factory=_held)
+    held: int = field(default_factory=system.resident_file_bytes)
 
     def read(self, places: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """Rows at (n, 2) places (shard, row in it), copied out; 16-bit floats come as the equal float32."""
@@ -53,10 +47,10 @@ class Shards:
 
         What it holds is asked of the system: around a touched page it maps up to megabytes more.
         """
-        if _held() - self.held >= RESIDENT_BYTES:
+        if system.resident_file_bytes() - self.held >= RESIDENT_BYTES:
             for file in self.files:
                 file.give_back()
-            self.held = _held()
+            self.held = system.resident_file_bytes()
 
 
 @dataclass(frozen=True)

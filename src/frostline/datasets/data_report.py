@@ -1,6 +1,5 @@
 """The data report: one page that holds all it shows, the same bytes for the same dataset."""
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from frostline import pages
+from frostline import pages, system
 from frostline.datasets.findings import KINDS, Finding
 from frostline.datasets.layout import SPLITS
 from frostline.datasets.manifest import Manifest
@@ -66,7 +65,7 @@ def render(report: Report, source: ImageSource) -> str:
 
 def _pictures(source: ImageSource, names: Iterable[str]) -> dict[str, str]:
     """Name → a small JPEG as a data address, "" where there is none to be had."""
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(system.processors()) as pool:
         return dict(zip(names, pool.map(partial(_picture, source), names), strict=True))
 
 

@@ -8,7 +8,6 @@ then costs a row and not the run.
 import hashlib
 import itertools
 import multiprocessing
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -20,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from frostline import memory
+from frostline import memory, system
 from frostline.datasets.image_stats import ImageStats, end_with_parent, stats_of_all
 from frostline.datasets.source import ImageSource
 from frostline.datasets.splits import Rows
@@ -103,7 +102,7 @@ def _examined(
     source: ImageSource, names: Sequence[str], cache: StatsCache, *, measure: bool
 ) -> Iterator[_Read]:
     """Every image read, in order; what the cache does not know is decoded and added."""
-    workers = len(os.sched_getaffinity(0))
+    workers = system.processors()
     waiting: deque[tuple[list[_Read], Future[list[ImageStats]]]] = deque()
     asked: set[bytes] = set()  # what the cache does not know yet, so that copies of it are decoded once
     with _Pool(workers if len(names) >= _WORTH_A_POOL else 0) as pool:

@@ -5,7 +5,6 @@ size and the number of threads.
 """
 
 import itertools
-import os
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from frostline import system
 from frostline.features.executor import Block, Decode, Item, Measure, Network
 from frostline.images import ImageError
 
@@ -50,7 +50,7 @@ def stream(  # noqa: PLR0913  # the five sizes and functions that a pass over im
     An ImageError or OSError of one item becomes its error; any other exception ends the stream.
     Closing the generator stops the threads. ValueError for a size below 1.
     """
-    threads = workers if workers is not None else len(os.sched_getaffinity(0))
+    threads = workers if workers is not None else system.processors()
     streams = streams if streams is not None else getattr(network, "streams", 1)
     if min(batch_size, threads, streams) < 1:
         raise ValueError(

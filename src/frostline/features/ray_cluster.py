@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from frostline import system
 from frostline.errors import FrostlineError, InputError, first_line
 
 STORE_BYTES = 200 * 2**20  # of Ray's object store on this machine; rows and chunks are small
@@ -117,7 +118,7 @@ def _init(ray: Any, address: str | None, folder: str | None) -> None:
         own: dict[str, Any] = {}
     else:
         own = {"include_dashboard": False, "object_store_memory": STORE_BYTES, "_temp_dir": folder}
-        own["num_cpus"] = len(os.sched_getaffinity(0))
+        own["num_cpus"] = system.processors()
     try:
         ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **own)
     except Exception as error:  # ConnectionError, RuntimeError, ValueError, gRPC's own

@@ -1,10 +1,10 @@
 """OpenVINO's plugin for ONNX Runtime (extra `cpu`): a faster CPU, in bfloat16 and int8 where it has them."""
 
 import functools
-import os
 from pathlib import Path
 from typing import Any
 
+from frostline import system
 from frostline.errors import first_line
 
 NAME = "OpenVINOExecutionProvider"
@@ -52,7 +52,7 @@ def streams(threads: int | None = None) -> int:
     Up to four have a run each: within a run they would wait for the slowest after every layer, and decoders or other
     work always hold one up. More of them share, four or more to a run, for the sake of memory.
     """
-    count = threads or len(os.sched_getaffinity(0))
+    count = threads or system.processors()
     return count if count <= 4 else max(4, count // 4)
 
 

@@ -1,14 +1,13 @@
 """Images through an open session in batches of one size, from any thread."""
 
 import contextlib
-import os
 import threading
 from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from frostline import images
+from frostline import images, system
 from frostline.features.executor import Block
 from frostline.features.local import stream
 from frostline.runtime.sessions import Session
@@ -42,7 +41,7 @@ class Batches:
                 decode=self.decode,
                 network=self.session.run,
                 batch_size=self._size(),
-                workers=len(os.sched_getaffinity(0)) + source.readers,
+                workers=system.processors() + source.readers,
                 streams=self.session.streams,
             )
             with contextlib.closing(blocks):

@@ -1,12 +1,12 @@
 """What a score job did: the JSON beside its output, and the lines that a person reads."""
 
-import os
 import platform
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from frostline import system
 from frostline.errors import FrostlineError
 from frostline.files import digest, printable, read_json, sha256_file
 from frostline.runtime.contract import to_values
@@ -143,7 +143,7 @@ def host() -> dict[str, Any]:
     return {
         "name": platform.node(),
         "system": platform.platform(),
-        "processors": len(os.sched_getaffinity(0)),
+        "processors": system.processors(),
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in PACKAGES},
     }

@@ -6,7 +6,6 @@ stands under its name with its job file beside it, the folder is moved aside in 
 """
 
 import contextlib
-import fcntl
 import glob
 import json
 import os
@@ -20,6 +19,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
+from frostline import system
 from frostline.errors import FrostlineError, InputError
 from frostline.features.executor import Item
 from frostline.files import printable, write_json, writing
@@ -163,16 +163,14 @@ def _take(folder: Path) -> IO[str]:
             file = (folder / _LOCK).open("a+")
         except FileNotFoundError:
             continue
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not system.lock(file):
             file.seek(0)
             holder = file.read().strip() or "unknown"
             file.close()
             raise FrostlineError(
                 f"another job (process {holder}) is writing into {printable(folder)}; wait for it, or name "
                 "another --out"
-            ) from None
+            )
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat((folder / _LOCK).stat(), os.fstat(file.fileno())):
                 file.truncate(0)

@@ -6,7 +6,6 @@ Nothing here prints or reads params.yaml: what a person may want to read goes to
 
 import contextlib
 import functools
-import os
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from frostline import files, images, memory
+from frostline import files, images, memory, system
 from frostline.features.executor import Block, Decode, Item, Measure
 from frostline.features.local import stream
 from frostline.files import printable
@@ -221,7 +220,7 @@ def _blocks(
 ) -> Generator[Block, None, None]:
     """What the network makes of the items, wherever it runs."""
     decode, measure = _decoder(planned), _measure(planned)
-    threads = len(os.sched_getaffinity(0)) + planned.source.readers  # that read and decode
+    threads = system.processors() + planned.source.readers  # that read and decode
     if workers:
         return workers.blocks(planned, items, decode=decode, measure=measure, batch_size=batch_size)
     if cache:

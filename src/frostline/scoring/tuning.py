@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from frostline import files
+from frostline import files, system
 from frostline.runtime.openvino import processor
 from frostline.runtime.sessions import Session
 
@@ -90,7 +90,7 @@ def _key(session: Session) -> dict[str, Any]:
 
     return {
         "processor": processor(),
-        "processors": len(os.sched_getaffinity(0)),
+        "processors": system.processors(),
         "onnxruntime": metadata.version("onnxruntime-gpu"),
         "model": session.sha256,
         "device": session.device,

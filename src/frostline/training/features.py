@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from frostline import files, memory
+from frostline import files, memory, system
 from frostline.datasets import labels
 from frostline.datasets.archives import check_size
 from frostline.datasets.source import ImageSource, open_source
@@ -112,7 +112,7 @@ def rows_of(
     names: Sequence[str], read: Callable[[str], bytes], frozen: Frozen, cache: Path
 ) -> tuple[npt.NDArray[np.float32], dict[str, str]]:
     """(N, D) features of the readable images, in the order of their names, and name → reason of the others."""
-    with ThreadPoolExecutor(2 * len(os.sched_getaffinity(0))) as threads:
+    with ThreadPoolExecutor(2 * system.processors()) as threads:
         found = dict(zip(names, threads.map(partial(_hashed, read), names), strict=True))
     unreadable = {name: value for name, (value, good) in found.items() if not good}
     ids = {name: value for name, (value, good) in found.items() if good}

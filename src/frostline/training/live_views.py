@@ -1,6 +1,5 @@
 """Rows that are made when they are asked for: renderings that are shown once and never kept."""
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from frostline import system
 from frostline.config import Augmentation
 from frostline.features.executor import Network
 from frostline.models import augmentation
@@ -36,7 +36,7 @@ class Live:
         """Rows by index array or slice: rendered by all processors, then forwarded in full batches."""
         places = np.arange(len(self))[chosen]
         plain = self.pixels[places]
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        with ThreadPoolExecutor(system.processors()) as pool:
             rendered = np.stack(list(pool.map(self._render, plain, places)))
         return rendered if self.network is None else self._forward(rendered)
 

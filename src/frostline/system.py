@@ -1,0 +1,55 @@
+"""What operating systems do differently. Measured on Linux; elsewhere the nearest that there is."""
+
+import mmap
+import os
+from pathlib import Path
+from typing import IO, Any
+
+try:
+    import fcntl
+    import resource
+except ImportError:  # Windows
+    fcntl = resource = None  # type: ignore[assignment]
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def lock(file: IO[Any]) -> bool:
+    """Lock an open file for this process until it is closed or the process dies; False where another holds it."""
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    except OSError:
+        return False
+    return True
+
+
+def allow_open_files(mapped: int) -> None:
+    """A mapped file stays open, and the usual 1,024 are soon used up: raise the limit as far as it goes."""
+    if resource is None:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if mapped > soft // 2 and soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def resident_file_bytes() -> int:
+    """Bytes of files that this process has mapped and resident (proc_pid_statm(5), `shared`); 0 where none tells."""
+    try:
+        return int(Path("/proc/self/statm").read_bytes().split()[2]) * mmap.PAGESIZE
+    except OSError:
+        return 0
+
+
+def give_back(memory: mmap.mmap) -> None:
+    """Let go of a mapped file's pages, which stay in the system's cache."""
+    if hasattr(memory, "madvise"):
+        memory.madvise(mmap.MADV_DONTNEED)

@@ -1,0 +1,50 @@
+"""What operating systems do differently: here, and with what another lacks taken away."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from frostline import system
+
+
+def test_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that this process may use; elsewhere those of the machine."""
+    assert system.processors() == len(os.sched_getaffinity(0))
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert system.processors() == os.cpu_count()
+
+
+def test_a_lock_is_one_process(tmp_path: Path) -> None:
+    """Another process gets it once the first is gone, however it went."""
+    path = tmp_path / "lock"
+    code = (
+        "import sys, time; from frostline import system\n"
+        "file = open(sys.argv[1], 'a+'); print(system.lock(file), flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "True\n"
+        with path.open("a+") as file:
+            assert not system.lock(file)
+        first.kill()
+        first.wait()
+        with path.open("a+") as file:
+            assert system.lock(file)
+
+
+def test_nothing_of_one_system_alone_at_import(tmp_path: Path) -> None:
+    """The scorer can be imported where there is neither fcntl nor resource."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nsys.modules['fcntl'] = sys.modules['resource'] = None\n"
+    )
+    code = (
+        "import frostline; frostline.score, frostline.open_model; from frostline.scoring import journal, run"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
