@@ -1,8 +1,10 @@
-"""What MkDocs asks for while it builds: the reference of commands and of the Python interface, from the code itself."""
+"""What MkDocs asks for while it builds: references made of the code itself, and the notebook as a page."""
 
 import inspect
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,10 +15,33 @@ from frostline.cli import cli
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """A page's text with the placeholders filled in."""
-    for placeholder, made in (("<!-- commands -->", commands), ("<!-- python -->", python)):
-        if placeholder in markdown:
-            markdown = markdown.replace(placeholder, "\n".join(made()))
+    made: dict[str, Callable[[], Iterator[str]]] = {
+        "commands": commands,
+        "python": python,
+        "notebook": notebook,
+    }
+    for name, texts in made.items():
+        if (placeholder := f"<!-- {name} -->") in markdown:
+            markdown = markdown.replace(placeholder, "\n".join(texts()))
     return markdown
+
+
+def notebook() -> Iterator[str]:
+    """The cells of notebook.ipynb but for its title; what goes to a shell is a block of its own."""
+    cells = json.loads((Path(__file__).parent / "notebook.ipynb").read_text(encoding="utf-8"))["cells"]
+    for cell in cells:
+        text = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            yield re.sub(r"^# .*\n", "", text) + "\n"
+            continue
+        lines = text.splitlines()
+        shell = [line.removeprefix("!") for line in lines if line.startswith("!")]
+        code = [line for line in lines if not line.startswith("!")]
+        yield from (
+            f"```{kind}\n{chr(10).join(part)}\n```\n"
+            for kind, part in (("", shell), ("python", code))
+            if part
+        )
 
 
 def python() -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import json
 import re
 import shlex
 import warnings
@@ -147,6 +148,15 @@ def test_the_command_check_can_fail(program: str, line: str, told: str) -> None:
     said = problem(program, line.split())
     assert told in said
     assert bool(told) == bool(said)
+
+
+def test_commands_of_the_notebook_parse() -> None:
+    """What its cells give to a shell is in it as on a page."""
+    cells = json.loads((DOCS / "notebook.ipynb").read_text())["cells"]
+    lines = [line for cell in cells for line in "".join(cell["source"]).splitlines() if line.startswith("!")]
+    calls = [shlex.split(line[line.index("frostline") :])[1:] for line in lines if "frostline " in line]
+    assert len(calls) > 1
+    assert [problem("frostline", call) for call in calls] == [""] * len(calls)
 
 
 def test_which_lines_are_commands() -> None:

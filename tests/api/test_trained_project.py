@@ -1,8 +1,6 @@
 """A really trained project in Python: its tables, its model, explanations, and the rows that training took."""
 
 import pickle
-import re
-import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -29,7 +27,6 @@ from helpers.params import CNN, PRETRAINED, WHOLE
 pytestmark = KERAS_COPIES
 CLASSES = ("circle", "square", "étoile")
 NAME = "frozen"
-NOTEBOOK = Path(__file__).parents[2] / "docs/how-to/notebook.md"
 
 
 @pytest.fixture(scope="module")
@@ -292,24 +289,3 @@ def test_nothing_readable_is_no_row(root: Path, photos: Path) -> None:
     broken = [photos / "circle/bad.png", photos / "none.png"]
     found = frostline.extract_features(broken, classifier=NAME, project=root)
     assert (len(found), list(found.unreadable)) == (0, [str(broken[1]), str(broken[0])])
-
-
-def test_the_notebook_of_the_docs_runs(root: Path, photos: Path, tmp_path: Path) -> None:
-    """Its blocks in their order, on this project: at the end there is a decision about each new photo."""
-    shutil.copytree(photos / CLASSES[0], tmp_path / "new", ignore=shutil.ignore_patterns("bad.png"))
-    blocks = re.findall(r"^```python\n(.*?)^```$", NOTEBOOK.read_text(), re.M | re.S)
-    assert len(blocks) > 5
-    here = {
-        '"scenes-mobilenet"': repr(NAME),
-        '"scenes"': repr(str(root)),
-        "photos/scenes": str(photos),
-        "photos/new": "new",
-    }
-    names: dict[str, Any] = {}
-    for number, block in enumerate(blocks):
-        for name, value in here.items():
-            block = block.replace(name, value)  # noqa: PLW2901
-        exec(compile(block, f"{NOTEBOOK.name}, block {number + 1}", "exec"), names)
-    assert len(names["features"]) == 24
-    assert set(names["scores"]["status"].to_pylist()) <= {"ok", "abstained"}
-    assert len(names["scores"]) == 8
