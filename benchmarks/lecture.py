@@ -22,8 +22,9 @@ from pathlib import Path
 
 import yaml
 
+from frostline.template import project as project_files
+
 EPOCHS, BATCH, SIZE = 100, 20, 224
-ROOT = Path(__file__).resolve().parent.parent
 NAME = "cats-dogs-vgg19"
 
 
@@ -102,27 +103,28 @@ def keras_run(photos: Path, precision: str, steps: int, counts: dict[str, int]) 
 
 
 def frostline_run(photos: Path, precision: str) -> dict[str, float]:
-    """Seconds of each command in a fresh clone with the shipped recipe; weights drawn at random."""
+    """Seconds of each command in a new project with the lecture's recipe; weights drawn at random."""
     with tempfile.TemporaryDirectory() as folder:
-        clone = Path(folder) / "project"
-        subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
+        project = Path(folder) / "project"
         environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
-        def command(*words: str) -> float:
+        def command(*words: str, cwd: Path = project) -> float:
             started = time.perf_counter()
             done = subprocess.run(
-                ["frostline", *words], cwd=clone, env=environment, capture_output=True, text=True, check=False
+                ["frostline", *words], cwd=cwd, env=environment, capture_output=True, text=True, check=False
             )
             if done.returncode:
                 sys.exit(f"frostline {' '.join(words)}: {done.stderr}")
             sys.stderr.writelines(f"    {line}\n" for line in done.stderr.splitlines()[-3:])
             return time.perf_counter() - started
 
-        command("use", "recipes/cats_dogs.yaml", "--data", str(photos.resolve()))
-        params = yaml.safe_load((clone / "params.yaml").read_text())
+        command(
+            "init", "project", "--recipe", "cats_dogs", "--data", str(photos.resolve()), cwd=project.parent
+        )
+        params = yaml.safe_load((project / "params.yaml").read_text())
         params["weights"]["vgg19-imagenet"]["source"] = "random"
         params["classifiers"][NAME]["precision"] = precision
-        (clone / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+        (project / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
         command("weights", "vgg19-imagenet")
         return {"preprocess": command("preprocess", "cats-dogs"), "train": command("train", NAME)}
 
@@ -133,7 +135,7 @@ def run(photos: Path, precision: str, steps: int) -> None:
     counts = {split: images[split] for split in ("train", "validation")}  # what fit passes, in every epoch
     ours = frostline_run(photos, precision)
     whole = ours["preprocess"] + ours["train"]
-    shipped = yaml.safe_load((ROOT / "recipes/cats_dogs.yaml").read_text())["classifiers"][NAME]
+    shipped = yaml.safe_load(project_files.recipe("cats_dogs"))["classifiers"][NAME]
     forwards = (
         EPOCHS * sum(counts.values()),
         shipped["augmentation"]["views"] * images["train"] + images["validation"] + images["test"],
