@@ -101,7 +101,7 @@ def test_slack(monkeypatch: pytest.MonkeyPatch, slack: list[tuple[str, dict[str,
 
 
 def test_mail(monkeypatch: pytest.MonkeyPatch, mail: tuple[int, list[bytes]]) -> None:
-    """The same block takes the address of a mail server, as the guide says."""
+    """The same block takes the address of a mail server, as the docs say."""
     port, got = mail
     url = f"mailto://127.0.0.1:{port}?from=night@example.org&to=me@example.org&mode=insecure&format=text"
     assert told(monkeypatch, url) == ""

@@ -128,7 +128,7 @@ def test_uncommitted_changes(project: Path, capsys: pytest.CaptureFixture[str]) 
 def test_who_commits(
     project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A machine on which `git commit` would ask who you are is told before the guide's first commit."""
+    """A machine on which `git commit` would ask who you are is told before the first commit."""
     for name in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL", "EMAIL"):
         monkeypatch.delenv(name, raising=False)
     settings = project / "nobody"

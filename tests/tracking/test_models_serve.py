@@ -1,4 +1,4 @@
-"""`mlflow models serve` as the guide has it: a real server, a real request, the rows of `frostline score`."""
+"""`mlflow models serve` as the docs have it: a real server, a real request, the rows of `frostline score`."""
 
 import base64
 import contextlib

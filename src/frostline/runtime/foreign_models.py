@@ -114,7 +114,7 @@ def read(path: Path) -> Foreign:
         raise InputError(f"--contract {printable(path)}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):
         raise InputError(
-            f"--contract {printable(path)}: it is not JSON; see the guide for an example"
+            f"--contract {printable(path)}: it is not JSON; the page Score images of the documentation has an example"
         ) from None
     try:
         _check(values, _FIELDS, "")
