@@ -11,11 +11,20 @@ data = group(
 )
 
 
+def _weights(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """A weights file as `Given`; `imagenet` and `none` are no files."""
+    return value if value in (None, "imagenet", "none") else str(Given().convert(value, param, ctx))
+
+
 @command("frostline data add ~/photos/birds", of=data)
 @click.argument("photos", type=Given())
 @click.option("--name", help="The dataset's name; else that of the folder.")
 @click.option(
-    "--weights", "pretrained", metavar="FILE|imagenet", help="Pretrained weights, instead of this project's."
+    "--weights",
+    "pretrained",
+    callback=_weights,
+    metavar="FILE|imagenet|none",
+    help="Pretrained weights, instead of this project's.",
 )
 def add(photos: Path, **options: str | None) -> None:
     """Add PHOTOS to this project: a dataset of their own, and a classifier on it."""

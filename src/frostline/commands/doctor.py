@@ -185,7 +185,7 @@ def _committer() -> Diagnosis:
     from frostline.pipeline import commits
 
     who = commits.committer()
-    advice = '`git commit` would refuse: git config --global user.name "YOU"; git config --global user.email "YOU@HOST"'
+    advice = f"`git commit` would refuse: {commits.INTRODUCE}"
     return Diagnosis("git identity", "" if who else advice, who, needed=False)
 
 

@@ -1,17 +1,17 @@
 """`frostline init`: a folder of photos becomes a project under git and DVC, with a recipe that fits them."""
 
 import contextlib
+import re
 import secrets
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from frostline import config, files
 from frostline.commands import lock, sample
-from frostline.errors import FrostlineError, InputError
+from frostline.errors import FrostlineError, InputError, shell_command
 from frostline.files import printable
-from frostline.pipeline import processes
+from frostline.pipeline import commits, processes
 from frostline.progress import note
 from frostline.template import photos, project, recipe, weights
 from frostline.template.photos import Photos
@@ -48,6 +48,10 @@ def run(  # noqa: PLR0913  # what a person may choose
     _require_free(folder)
     if (data is None) != from_sample:
         raise InputError("name your photos: --data FOLDER, or --sample to try it with handwritten digits")
+    if (template or from_sample) and (pretrained or compare_cnn):
+        raise InputError(
+            "a recipe names its weights and networks itself: leave out --weights and --compare-cnn"
+        )
     if data is None:
         plan = InitPlan(project.recipe("sample"), {})
     elif template is not None:
@@ -60,14 +64,14 @@ def run(  # noqa: PLR0913  # what a person may choose
         if from_sample:
             sample.run(root / DIGITS)
         commit = _write(root, folder.absolute().name, plan)
-    return [*_said(folder, plan), *commit, *_next(folder, plan)]
+    return [*_said(folder, plan, asked=pretrained), *commit, *_leftovers(folder), *_next(folder, plan)]
 
 
 def _require_free(folder: Path) -> None:
     if (folder / "dvc.yaml").is_file():
         raise InputError(
             f"{printable(folder)} is a project already; to add photos to it: "
-            f"cd {shlex.quote(str(folder))} && frostline data add PHOTOS"
+            f"{shell_command('cd', folder)} && frostline data add PHOTOS"
         )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{printable(folder)} exists and is not empty; choose another name")
@@ -151,21 +155,31 @@ def _enclosing(folder: Path) -> str:
 
 
 def _commit(name: str) -> list[str]:
+    """What is to do where git does not commit: without a name and an address, or a key, or for its hooks."""
     processes.run("git", "add", "--all")
-    if not processes.run("git", "var", "GIT_COMMITTER_IDENT", check=False).strip():
-        return [
-            "git: nothing is committed, for git does not know who you are: git config --global user.name NAME"
-        ]
-    processes.run("git", "commit", "--quiet", "--message", f"{name}: made by frostline init")
+    if not commits.committer():
+        return [f"git: nothing is committed, for git does not know who you are: {commits.INTRODUCE}"]
+    try:
+        processes.run("git", "commit", "--quiet", "--message", f"{name}: made by frostline init")
+    except FrostlineError as error:
+        return [f"git: nothing is committed: {error}"]
     return []
 
 
-def _said(folder: Path, plan: InitPlan) -> list[str]:
+def _leftovers(folder: Path) -> list[str]:
+    """What an earlier `init` of this name left beside, when it was killed."""
+    folder = folder.absolute()
+    mine = re.compile(rf"\.[0-9a-f]{{8}}\.{re.escape(folder.name)}")
+    found = [path for path in folder.parent.iterdir() if mine.fullmatch(path.name)]
+    return [f"left by an init that was killed: {shell_command('rm', '-r', *found)}"] if found else []
+
+
+def _said(folder: Path, plan: InitPlan, *, asked: str | None) -> list[str]:
     lines = []
     if plan.photos:
         lines.append(_photos(plan.photos))
         if plan.photos.other:
-            lines.append(f"left out: {plan.photos.other} files that are no images")
+            lines.append(f"left out, being no images: {plan.photos.other} files")
     settings = config.parse(config.plain(plan.params))
     for name, entry in settings.classifiers.items():
         source = settings.weights[entry.weights]
@@ -176,9 +190,10 @@ def _said(folder: Path, plan: InitPlan) -> list[str]:
         )
         lines.append(f"classifier {name}: {kind}")
     if plan.photos and not any(entry.backbone for entry in settings.weights.values()):
+        why = "as asked" if asked else "none are at hand and there is no internet"
         lines.append(
-            "no pretrained weights are at hand and there is no internet: a network from scratch needs more photos and "
-            "time; with a weights file: --weights FILE"
+            f"no pretrained weights ({why}): a network from scratch needs more photos and time; "
+            "with a weights file: --weights FILE"
         )
     return [*lines, f"Wrote {printable(folder)}: every choice is in params.yaml, with its reason"]
 
@@ -197,7 +212,7 @@ def _next(folder: Path, plan: InitPlan) -> list[str]:
     name = lock.scored(plan.params)
     return [
         "next:",
-        f"  cd {shlex.quote(str(folder))}",
+        f"  {shell_command('cd', folder)}",
         "  dvc repro",
         f"  frostline score PHOTOS --model {name} --out scores.csv",
     ]

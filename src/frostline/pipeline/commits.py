@@ -16,6 +16,7 @@ from frostline.pipeline.worktree import changes
 WRITTEN = ("dvc.lock", ".gitignore")
 TRACKS = ".dvc"
 TAG = "retraining-"
+INTRODUCE = 'git config --global user.name "YOU"; git config --global user.email "YOU@HOST"'
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The state of the project's tree and the remotes it names."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -21,6 +22,12 @@ def changes() -> list[str]:
     return [entry[3:].removeprefix(prefix) for entry in status.split("\0") if entry]
 
 
+def committed(names: Iterable[str]) -> bool:
+    """Whether the last commit has all of these files of the project as they are here; FrostlineError without git."""
+    tracked = run("git", "ls-files", "-z", "--", *names).split("\0")
+    return set(names) <= set(tracked) - set(changes())
+
+
 def place() -> Path:
     """The project's folder in its git repository: `.` where it is the whole of it."""
     return Path(_prefix())
@@ -35,6 +42,8 @@ def forget_sample_remote(path: Path = DATA) -> bool:
 
     That remote lies inside the repository: whoever pushes their own photos must not push them into git.
     """
+    if not path.is_file():
+        return False
     yaml = YAML()
     content = yaml.load(path.read_text(encoding="utf-8"))
     named = [out for out in content["outs"] if out.pop("remote", None)]

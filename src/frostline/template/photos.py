@@ -2,8 +2,9 @@
 
 import os
 import shutil
+import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -49,10 +50,7 @@ def look(path: Path) -> Photos:
         raise InputError(
             f"{printable(path)} does not exist; name the folder or archive that holds your photos"
         )
-    other: list[str] = []
-    if path.is_dir():
-        for _ in walk_images(path, other=other.append):
-            pass
+    other = _other(path) if path.is_dir() else 0
     with open_source(path) as source:
         placed = labels.read(source, path)
         classes = Counter(image.label for image in placed)
@@ -63,8 +61,28 @@ def look(path: Path) -> Photos:
             f"{printable(path)}: only one class, {next(iter(classes))!r}; a classifier needs two or more: "
             "put the photos of each class into a folder of its own"
         )
+    _require_distinct(classes, path)
     ordered = {name: splits[name] for name in (*SPLITS, "") if splits[name]}
-    return Photos(dict(sorted(classes.items())), ordered, side, len(other))
+    return Photos(dict(sorted(classes.items())), ordered, side, other)
+
+
+def _other(folder: Path) -> int:
+    """How many files of a folder are neither images nor its table of labels."""
+    names: list[str] = []
+    for _ in walk_images(folder, other=names.append):
+        pass
+    return sum(name not in labels.TABLES for name in names)
+
+
+def _require_distinct(classes: Iterable[str], path: Path) -> None:
+    """InputError for two classes that read the same: an accented letter is one character, or a letter and an accent."""
+    seen: dict[str, str] = {}
+    for name in classes:
+        if (twin := seen.setdefault(unicodedata.normalize("NFC", name), name)) != name:
+            raise InputError(
+                f"{printable(path)}: two classes read the same, {twin!a} and {name!a}: "
+                "one name in two Unicode forms; put their photos into one folder, or rename one"
+            )
 
 
 def _side(source: ImageSource) -> int:

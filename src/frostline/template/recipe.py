@@ -1,8 +1,10 @@
 """The params.yaml of a new project: values that fit the photos and the weights at hand, each with its reason."""
 
+import json
 import re
 import unicodedata
-from collections.abc import Iterator
+
+from ruamel.yaml import YAML
 
 from frostline.config.backbones import TABLE
 from frostline.config.schema import Audit
@@ -27,7 +29,18 @@ ENDS = {
 def slug(name: str) -> str:
     """A name as params.yaml, files, DVC's stages and MLflow's models all allow it."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9_]+", "-", plain.lower()).strip("-_")[:40] or "photos"
+    found = re.sub(r"[^a-z0-9_]+", "-", plain.lower()).strip("-_")[:40] or "photos"
+    return found if _is_text(found) else f"photos-{found}"  # `2024` and `null` are no names to YAML
+
+
+def _is_text(plain: str) -> bool:
+    return isinstance(YAML(typ="safe", pure=True).load(plain), str)
+
+
+def _scalar(text: str) -> str:
+    """A text as YAML takes it anywhere: in quotes, unless it is a plain word."""
+    plain = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", text) and _is_text(text)
+    return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 def margin(images: int) -> tuple[float, float]:
@@ -61,7 +74,8 @@ def weights_entries(weights: PretrainedFile | None, *, cnn: bool) -> str:
     """Entries below `weights:`."""
     lines = []
     if weights:
-        lines.append(f"  {weights.backbone}: {{backbone: {weights.backbone}, source: {weights.source}}}")
+        source = _scalar(weights.source)
+        lines.append(f"  {weights.name}: {{backbone: {weights.backbone}, source: {source}}}")
     if cnn or not weights:
         lines.append("  scratch: {backbone: null, source: scratch}")
     return "\n".join(lines) + "\n"
@@ -115,8 +129,8 @@ def _frozen(name: str, photos: Photos, weights: PretrainedFile) -> str:
     epochs = max(10, min(100, round(STEPS * BATCH / max(train, 1))))
     head = "one sigmoid unit" if len(photos.classes) == 2 else f"a softmax over {len(photos.classes)} classes"
     return FROZEN.format(
-        name=name, backbone=weights.backbone, side=side, why=why, end=end, reason=reason, epochs=epochs,
-        steps=round(epochs * train / BATCH), train=train, head=head, batch=BATCH,
+        name=name, backbone=weights.backbone, weights=weights.name, side=side, why=why, end=end,
+        reason=reason, epochs=epochs, steps=round(epochs * train / BATCH), train=train, head=head, batch=BATCH,
     )  # fmt: skip
 
 
@@ -153,12 +167,6 @@ def promotion(photos: Photos) -> str:
     return PROMOTION.format(margin=fitting, images=images, chance=round(100 * chance), level=LEVEL)
 
 
-def names(text: str) -> Iterator[str]:
-    """The classifiers that a params.yaml's text names, in order."""
-    below = text.partition("\nclassifiers:\n")[2]
-    yield from re.findall(r"^  ([a-z0-9][a-z0-9_-]*):$", below.partition("\npromotion:")[0], re.M)
-
-
 AUGMENTED = 4000  # training photos below which a network from scratch learns from altered ones too
 
 HEAD = """\
@@ -184,7 +192,7 @@ FROZEN = """\
   # A frozen {backbone}, computed once per image and cached; above it, {head}.
   {name}-{backbone}:
     dataset: {name}
-    weights: {backbone}
+    weights: {weights}
     # {why}.
     image: {{size: {{height: {side}, width: {side}}}, resize: squash, transform: backbone}}
     network:

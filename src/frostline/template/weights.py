@@ -1,9 +1,10 @@
 """Pretrained weights at hand: a file that is given, what Keras has downloaded, what it can download."""
 
+import itertools
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from frostline.config import Weights
@@ -20,15 +21,24 @@ KERAS_FILE = "mobilenet_1_0_224_tf_no_top.h5"
 
 @dataclass(frozen=True)
 class PretrainedFile:
-    """A backbone of the table with where its weights come from: `imagenet`, or a file (else None)."""
+    """A backbone of the table with where its weights come from: `imagenet`, or a file (else None).
+
+    `entry`: what params.yaml calls them, "" for the backbone's own name.
+    """
 
     backbone: str
     file: Path | None = None
+    entry: str = ""
 
     @property
     def source(self) -> str:
         """As params.yaml names it."""
         return self.file.name if self.file else "imagenet"
+
+    @property
+    def name(self) -> str:
+        """The name of their entry in params.yaml."""
+        return self.entry or self.backbone
 
 
 def find(given: str | None) -> PretrainedFile | None:
@@ -90,9 +100,18 @@ def _reachable() -> bool:
 
 def named(entries: Mapping[str, Weights]) -> PretrainedFile | None:
     """The backbone that a project uses already, the first that is no smoke test; None where there is none."""
-    for entry in entries.values():
+    for name, entry in entries.items():
         if entry.backbone and entry.source not in ("random", "scratch"):
-            return PretrainedFile(
-                entry.backbone, None if entry.source == "imagenet" else PRETRAINED / entry.source
-            )
+            file = None if entry.source == "imagenet" else PRETRAINED / entry.source
+            return PretrainedFile(entry.backbone, file, name)
     return None
+
+
+def among(entries: Mapping[str, Weights], weights: PretrainedFile) -> PretrainedFile:
+    """The same weights, by the name of the entry that has them already, or by one that no other weights have."""
+    for name, entry in entries.items():
+        if (entry.backbone, entry.source) == (weights.backbone, weights.source):
+            return replace(weights, entry=name)
+    numbered = (f"{weights.backbone}-{number}" for number in itertools.count(2))
+    free = (name for name in itertools.chain([weights.backbone], numbered) if name not in entries)
+    return replace(weights, entry=next(free))
