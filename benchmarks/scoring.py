@@ -226,7 +226,7 @@ def bound(folder: Path, photos: Path, network: str) -> float:
     from functools import partial
 
     from frostline import images
-    from frostline.features.local import stream
+    from frostline.features.local_stream import stream
     from frostline.runtime.sessions import open_session
     from frostline.scoring import sources
 

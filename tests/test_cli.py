@@ -53,7 +53,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     def run_(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr(importlib.import_module("frostline.commands.sync"), "run", run_)
+    monkeypatch.setattr(importlib.import_module("frostline.commands.registry"), "sync", run_)
 
 
 @pytest.mark.parametrize("name", [None, *COMMANDS])

@@ -16,7 +16,7 @@ _HOMES = {
     "Model": "scoring.model",
     "Project": "project",
     "ScoreJob": "scoring.score",
-    "Scores": "scoring.scores",
+    "Scores": "scoring.score_table",
     "Table": "table",
     "extract_features": "training.features",
     "open_model": "scoring.model",

@@ -8,7 +8,7 @@ from frostline.scoring.model import Model as Model
 from frostline.scoring.model import open_model as open_model
 from frostline.scoring.score import ScoreJob as ScoreJob
 from frostline.scoring.score import score as score
-from frostline.scoring.scores import Scores as Scores
+from frostline.scoring.score_table import Scores as Scores
 from frostline.table import Table as Table
 from frostline.training.features import Features as Features
 from frostline.training.features import extract_features as extract_features

@@ -13,7 +13,7 @@ from frostline import config, paths
 from frostline.config import Params
 from frostline.datasets import manifest as manifests
 from frostline.errors import FrostlineError
-from frostline.evaluation import history, predictions, reports
+from frostline.evaluation import history, predictions, stage_outputs
 from frostline.files import printable
 from frostline.scoring.model import Model, open_model
 from frostline.scoring.score import OpenOptions
@@ -121,7 +121,9 @@ class Project:
     def _figures(self, classifier: str) -> list[dict[str, Any]]:
         self._require(classifier)
         made_by = f"dvc repro evaluate@{classifier}"
-        read = reports.read(self.root / paths.metrics(classifier), keys=reports.METRICS, made_by=made_by)
+        read = stage_outputs.read(
+            self.root / paths.metrics(classifier), keys=stage_outputs.METRICS, made_by=made_by
+        )
         about = {"classifier": classifier, "dataset": read["dataset"]}
         splits = [split for split in predictions.SPLITS if split in read]
         return [

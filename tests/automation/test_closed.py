@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from frostline.automation import api, interrupted_runs, processes, servers
+from frostline.automation import api, interrupted_runs, servers, supervisor
 from frostline.automation.credential import authorization
 from frostline.tracking import reachable
 from helpers.nights import served, wait
@@ -46,7 +46,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
         servers.prefect(port=ports["api_port"], login=LOGIN),
     )
     with ExitStack() as stack, ThreadPoolExecutor() as pool:
-        begun = [processes.running(each, environment=shared, logs=folder) for each in services]
+        begun = [supervisor.running(each, environment=shared, logs=folder) for each in services]
         for each in pool.map(lambda one: (one.__enter__(), one)[1], begun):
             stack.push(each)
         yield Up(shared["PREFECT_API_URL"], shared["MLFLOW_TRACKING_URI"], shared, folder)

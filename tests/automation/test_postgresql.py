@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from frostline.automation import processes, servers
+from frostline.automation import servers, supervisor
 from frostline.tracking import publish, reachable
 from helpers.outputs import write
 from helpers.servers import free_port, gathered, project, seen
@@ -80,7 +80,7 @@ def test_prefect(cluster: str, tmp_path: Path) -> None:
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"postgresql+asyncpg://{cluster}/prefect",
     }
     code = "from prefect import flow\n@flow\ndef kept(): return 1\nprint(kept())"
-    with processes.running(servers.prefect(port=port, login=LOGIN), environment=environment, logs=tmp_path):
+    with supervisor.running(servers.prefect(port=port, login=LOGIN), environment=environment, logs=tmp_path):
         done = subprocess.run(
             [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True,
             check=False, cwd=tmp_path,

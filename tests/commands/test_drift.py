@@ -11,7 +11,7 @@ import yaml
 
 from frostline.commands import drift, score
 from frostline.errors import InputError, LimitError
-from frostline.scoring import drift_baseline, drift_report, lookup
+from frostline.scoring import drift_baseline, drift_report, score_reader
 from helpers.drift import photos, with_baseline
 from helpers.models import CLASSES, model
 from helpers.params import WHOLE, changed
@@ -100,7 +100,7 @@ def test_the_command_reads_what_score_wrote(
     place: Path, ending: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The same figures in every format; without the columns of --drift only answers and confidence are compared."""
-    monkeypatch.setattr(lookup, "ROWS", 40)  # several tables
+    monkeypatch.setattr(score_reader, "ROWS", 40)  # several tables
     new = photos(place / "new", 100, seed=2)
     (new / "bad.png").write_bytes(b"<html>")
     before = scored(new, f"scores{ending}")

@@ -19,7 +19,7 @@ from frostline.files import sha256, sha256_file
 from frostline.runtime import providers
 from frostline.runtime.contract import WeightsSource, to_values
 from frostline.runtime.sessions import Session, open_session
-from frostline.scoring import job, plan, sources
+from frostline.scoring import job_record, plan, sources
 from frostline.scoring.rows import SCHEMA
 from frostline.scoring.writers import FORMATS, ScoreCounts
 from helpers.foreign_models import VALUES as FOREIGN
@@ -380,7 +380,7 @@ def test_many_labels_are_cut() -> None:
     tally = ScoreCounts()
     tally.labels.update({f"label {number}": 20 - number for number in range(13)})
     tally.labels["line\nbreak"] = 50
-    lines = job.labels(tally)
+    lines = job_record.labels(tally)
     assert [line.split() for line in lines[:2]] == [["50", "'line\\nbreak'"], ["20", "label", "0"]]
     assert len(lines) == 11
     assert lines[-1].strip() == "and 4 more labels"

@@ -15,7 +15,7 @@ import pytest
 
 from frostline.config import Augmentation, parse
 from frostline.errors import FrostlineError, InputError
-from frostline.features import cut_model, extraction, local, ray_cluster, ray_stream
+from frostline.features import cut_model, extraction, local_stream, ray_cluster, ray_stream
 from frostline.features.backends import Forward
 from frostline.features.executor import Block, Item
 from frostline.features.extraction import Images, View
@@ -163,7 +163,7 @@ def test_the_same_rows_by_two_actors(items: list[Item]) -> None:
 
     pool = ActorPool(2, 1, 0)
     found = rows(ray_stream.stream(items, **work(0.02), pool=pool, on_block=count))
-    assert found == rows(local.stream(items, **work()))
+    assert found == rows(local_stream.stream(items, **work()))
     assert len(seen) == 2
     assert os.getpid() not in seen
     assert sum(seen.values()) == COUNT
@@ -184,7 +184,7 @@ def test_a_killed_actor_loses_nothing(items: list[Item]) -> None:
             os.kill(actor.process, signal.SIGKILL)
 
     found = rows(ray_stream.stream(items, **work(0.05), pool=ActorPool(2, 1, 0), on_block=kill))
-    assert found == rows(local.stream(items, **work()))
+    assert found == rows(local_stream.stream(items, **work()))
     assert len(seen - killed) >= 1
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from frostline.automation import interrupted_runs, processes, servers
+from frostline.automation import interrupted_runs, servers, supervisor
 from frostline.automation.credential import authorization
 from helpers.nights import PATIENCE, api, outside, served, wait
 from helpers.projects import BIN
@@ -44,10 +44,10 @@ def test_mlflow_killed_and_started_again(tmp_path: Path) -> None:
     ports = {"api_port": free_port(), "mlflow_port": free_port()}
     shared = {**servers.environment(**ports, login=LOGIN), "PREFECT_HOME": str(tmp_path / "prefect")}
     mlflow = servers.mlflow(store=sqlite(tmp_path), files=tmp_path / "files", port=ports["mlflow_port"])
-    with processes.running(
+    with supervisor.running(
         servers.prefect(port=ports["api_port"], login=LOGIN), environment=shared, logs=tmp_path
     ):
-        with processes.running(mlflow, environment=shared, logs=tmp_path) as started:
+        with supervisor.running(mlflow, environment=shared, logs=tmp_path) as started:
             for each in [*psutil.Process(started.pid).children(recursive=True), psutil.Process(started.pid)]:
                 each.kill()
         flow = subprocess.Popen(
@@ -64,7 +64,7 @@ def test_mlflow_killed_and_started_again(tmp_path: Path) -> None:
             ],
             why="sync to be tried again",
         )
-        with processes.running(mlflow, environment=shared, logs=tmp_path):
+        with supervisor.running(mlflow, environment=shared, logs=tmp_path):
             said, _ = flow.communicate(timeout=PATIENCE)
             assert flow.returncode == 0, said
             registered = api(

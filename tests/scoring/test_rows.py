@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frostline.features.local import Block
+from frostline.features.local_stream import Block
 from frostline.scoring.rows import NOT_FINITE, SCHEMA, Scorer
 
 MODEL = "5" * 64

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frostline.errors import FrostlineError, InputError
-from frostline.features.local import Block
+from frostline.features.local_stream import Block
 from frostline.scoring import writers
 from frostline.scoring.rows import SCHEMA, Scorer
 

@@ -2,11 +2,18 @@
 
 from frostline.automation.api import address, reachable, require
 from frostline.automation.artifacts import show_scores, show_table, show_text, show_training
-from frostline.automation.concurrency import alone, drop_missed
+from frostline.automation.flow_runs import (
+    alone,
+    done,
+    drop_missed,
+    main,
+    nothing_more,
+    nothing_to_do,
+    run_in_pool,
+    scored,
+)
 from frostline.automation.notifications import notify, on_trouble
 from frostline.automation.settings import configure
-from frostline.automation.states import done, main, nothing_more, nothing_to_do, scored
-from frostline.automation.work_pools import run_in_pool
 
 __all__ = [
     "address", "alone", "configure", "done", "drop_missed", "main", "nothing_more", "nothing_to_do",

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from frostline.automation.processes import Service
+from frostline.automation.supervisor import Service
 
 HOST = "127.0.0.1"
 PROGRAMS = Path(sys.executable).parent

@@ -16,15 +16,15 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import exponential_backoff
 
 from frostline import tracking
-from frostline.automation import artifacts, decision, gate, messages, notifications, settings
+from frostline.automation import artifacts, gate, messages, notifications, retraining_due, settings
 from frostline.automation.inbox import NewImages
 from frostline.config import Params
 from frostline.errors import InputError, LimitError
 from frostline.pipeline import commits, processes, remotes, stages
 from frostline.pipeline.commits import Author, Record
 from frostline.progress import say
+from frostline.scoring import job_runner as scoring
 from frostline.scoring import output_paths
-from frostline.scoring import run as scoring
 from frostline.tracking import sync as mlflow
 
 settings.configure()
@@ -158,8 +158,8 @@ def reasons(
     ages = {} if champion_days is None else {
         name: tracking.champion_days(name, uri=tracking.store()) for name in params.classifiers
     }  # fmt: skip
-    facts = decision.Facts(stale=stages.stale(), champion_days=ages, drift=now)
-    why = decision.reasons(facts, decision.Thresholds(champion_days, drift))
+    facts = retraining_due.Facts(stale=stages.stale(), champion_days=ages, drift=now)
+    why = retraining_due.reasons(facts, retraining_due.Thresholds(champion_days, drift))
     if why:
         say("\n".join(["retraining, because", *why]))
         artifacts.show_text("reasons", messages.reasons(why))

@@ -12,7 +12,7 @@ registry = group("registry", "MLflow: runs and versions, champions, where a file
 @command("frostline registry sync", of=registry)
 def sync() -> None:
     """Bring MLflow up to date with the stage outputs: runs, pictures, models; as often as you like."""
-    run("sync")
+    run("registry", work="sync")
 
 
 @command("frostline registry promote digits-vgg19 --dry-run", of=registry)
@@ -20,7 +20,7 @@ def sync() -> None:
 @click.option("--dry-run", is_flag=True, help="Decide and say why, change nothing.")
 def promote(classifier: str, dry_run: bool) -> None:
     """Make CLASSIFIER's challenger champion if it is proven not worse; else say which check failed."""
-    run("promote", classifier, dry_run=dry_run)
+    run("registry", classifier, work="promote", dry_run=dry_run)
 
 
 @command("frostline registry rollback digits-vgg19 --dry-run", of=registry)
@@ -28,7 +28,7 @@ def promote(classifier: str, dry_run: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Say what would happen, change nothing.")
 def rollback(classifier: str, dry_run: bool) -> None:
     """Make the champion of CLASSIFIER before this one champion again; this one is withdrawn."""
-    run("promote", classifier, work="roll_back", dry_run=dry_run)
+    run("registry", classifier, work="roll_back", dry_run=dry_run)
 
 
 @command("frostline registry trace artifacts/models/digits-vgg19/model.onnx", of=registry)

@@ -10,7 +10,7 @@ from frostline.errors import InputError
 from frostline.files import printable
 from frostline.runtime.providers import VARIANTS
 from frostline.runtime.sessions import open_session, variant
-from frostline.scoring import drift_report, lookup, models
+from frostline.scoring import drift_report, model_path, score_reader
 from frostline.scoring.drift import Limits, Tally
 from frostline.scoring.drift_baseline import INDICES
 from frostline.scoring.drift_report import Comparison
@@ -28,7 +28,7 @@ def run(scores: Path, *, model: str, limit: float | None = None) -> None:
     """
     drift_report.require_packages()
     wanted = limits(limit)
-    path = models.resolve(model)
+    path = model_path.resolve(model)
     session = open_session(path, device="cpu")
     baseline = drift_report.baseline_of(session)
     if baseline is None:
@@ -62,7 +62,7 @@ def limits(one: float | None) -> Limits:
 
 def _tables(scores: Path, model: str, hashes: set[str]) -> Iterator[pa.Table]:
     """Some rows after another of what is compared."""
-    for table in lookup.tables(scores, COLUMNS, needed=("probs", "model")):
+    for table in score_reader.tables(scores, COLUMNS, needed=("probs", "model")):
         scored = table.filter(table["probs"].is_valid())
         if strange := set(scored["model"].to_pylist()) - hashes:
             raise InputError(

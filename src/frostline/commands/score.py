@@ -10,15 +10,15 @@ from frostline.errors import FrostlineError, InputError
 from frostline.files import printable
 from frostline.progress import say
 from frostline.scoring import sources
+from frostline.scoring.job_runner import run as score
 from frostline.scoring.model import Device, Precision, open_model
 from frostline.scoring.plan import Options
-from frostline.scoring.run import run as score
 
 NEED_OUT = ("features", "keep_features", "drift")
 
 
 def run(source: Sequence[str], *, model: str, out: Path | None = None, **options: Any) -> None:
-    """Score `source` into `out` and say a summary; arguments and errors are those of `scoring.run`.
+    """Score `source` into `out` and say a summary; arguments and errors are those of `job_runner.run`.
 
     With `drift` the limits are `drift_limit`, else those of params.yaml. Without `out` the words of `source` are
     image files, whose top classes are said; FrostlineError where one of them cannot be read.

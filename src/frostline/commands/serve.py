@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from frostline import tracking
-from frostline.automation import credential, interrupted_runs, processes, servers
-from frostline.automation.processes import Service
+from frostline.automation import credential, interrupted_runs, servers, supervisor
+from frostline.automation.supervisor import Service
 from frostline.errors import FrostlineError, InputError
 from frostline.progress import say
 
@@ -35,7 +35,7 @@ def run(*, api_port: int, mlflow_port: int, mlflow_only: bool = False) -> None:
         _require_free(port)
     login = credential.credential(servers.home())
     shared = servers.environment(api_port=api_port, mlflow_port=mlflow_port, login=login)
-    with processes.until_stopped(), contextlib.ExitStack() as stack:
+    with supervisor.until_stopped(), contextlib.ExitStack() as stack:
         up = {"mlflow": _start(stack, _mlflow(mlflow_port), shared)}
         if not mlflow_only:
             up["prefect"] = _start(stack, servers.prefect(port=api_port, login=login), shared)
@@ -53,7 +53,7 @@ def _start(
     """A service that ends with the stack."""
     if service.health:
         say(f"starting {service.name} …")
-    return stack.enter_context(processes.running(service, environment=shared, logs=LOGS))
+    return stack.enter_context(supervisor.running(service, environment=shared, logs=LOGS))
 
 
 def _end_interrupted(url: str, login: str) -> None:

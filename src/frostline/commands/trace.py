@@ -12,7 +12,7 @@ from frostline.images import ImageError
 from frostline.pipeline import provenance, worktree
 from frostline.pipeline.provenance import Origin
 from frostline.progress import say
-from frostline.scoring import lookup, output_paths
+from frostline.scoring import output_paths, score_reader
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def _trail(file: Path, path: str | None) -> Trail:
         raise InputError(
             f"{files.printable(file)}: no such file; name scores, a model.onnx, metrics or a report"
         )
-    if path is not None or file.suffix in lookup.ENDINGS:
+    if path is not None or file.suffix in score_reader.ENDINGS:
         if held := None if path is not None else provenance.holding(file):
             return _output(file, held)  # a stage's own table, such as predictions.parquet
         return _scores(file, path)
@@ -80,8 +80,8 @@ def _output(file: Path, origin: Origin) -> Trail:
 
 def _scores(file: Path, path: str | None) -> Trail:
     if path is None:
-        return Trail(f"{file}: scores", lookup.models(file))
-    row = lookup.find(file, path)
+        return Trail(f"{file}: scores", score_reader.models(file))
+    row = score_reader.find(file, path)
     said = f"{row['label']} ({float(row['prob']):.4f})" if row["status"] == "ok" else f"error: {row['error']}"
     return Trail(f"{file}: {path}: {said}", [str(row["model"])], row=row)
 

@@ -1,6 +1,6 @@
 """What every executor takes and gives: items to read, a decoder and a network, blocks of rows.
 
-`local.stream` is the executor of one machine. Another one (a cluster) takes the same arguments and gives
+`local_stream.stream` is the executor of one machine. Another one (a cluster) takes the same arguments and gives
 the same blocks in the same order; only speed may differ.
 """
 

@@ -20,7 +20,7 @@ from frostline.datasets.source import open_source
 from frostline.errors import FrostlineError
 from frostline.features import backends, inventory
 from frostline.features.executor import Block, Decode, Executor, Item, Network
-from frostline.features.local import stream
+from frostline.features.local_stream import stream
 from frostline.models import augmentation
 from frostline.progress import note, progress
 from frostline.store import Rows, Store, open_store

@@ -15,7 +15,7 @@ import frostline
 from frostline import files
 from frostline.errors import FrostlineError
 from frostline.features.executor import Block
-from frostline.features.local import stream
+from frostline.features.local_stream import stream
 from frostline.images import DECODE_VERSION
 
 # Of the one-row tables that Ray Data moves: a pickled chunk, or what became of a piece of it.

@@ -1,7 +1,7 @@
 """The executor on a Ray cluster: chunks of items stream to actors, and each runs the local executor on them.
 
 Ray Data moves the chunks, holds the actors, keeps the order and starts an actor anew that died; what an
-actor does with a chunk is `local.stream`, so a row is the same wherever it was made.
+actor does with a chunk is `local_stream.stream`, so a row is the same wherever it was made.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from frostline.errors import FrostlineError, InputError, first_line
-from frostline.features import local, ray_actors, ray_cluster
+from frostline.features import local_stream, ray_actors, ray_cluster
 from frostline.features.executor import Block, Decode, Executor, Item, Measure, Network
 from frostline.features.ray_actors import Actor
 from frostline.features.ray_cluster import ActorPool
@@ -39,7 +39,7 @@ def stream(  # noqa: PLR0913  # as the local one, and where
     measure: Measure | None = None,
     on_block: OnBlock | None = None,
 ) -> Generator[Block, None, None]:
-    """As `local.stream`, on the actors of the cluster that was joined: the same blocks in the same order.
+    """As `local_stream.stream`, on the actors of the cluster that was joined: the same blocks in the same order.
 
     `decode`, `network`, `measure` and items are pickled; each actor unpickles all but the items once. A network that
     opens at its first call opens once in each actor; its attribute `about`, a dict of texts, is handed on.
@@ -154,7 +154,7 @@ def open_executor(engine: str, address: str | None) -> Iterator[Executor]:
     if engine == "local":
         if address:
             raise InputError(f"--ray-address {address}: only with --engine ray")
-        yield local.stream
+        yield local_stream.stream
         return
     with ray_cluster.join(address) as cluster:
         pool = cluster.pool(gpu=True)

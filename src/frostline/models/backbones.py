@@ -1,6 +1,7 @@
-"""Keras Applications' networks from the table of backbones, with the transform inside."""
+"""Keras Applications' networks from the table of backbones, with the transform inside, and their weights."""
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from frostline.models.keras_backend import keras
 from frostline.models.transform import transform_layer
 
 CLASSES = 1000  # of ImageNet
+NAMED_SOURCES = ("imagenet", "random")  # of weights, that are no files
 
 
 def build(name: str, *, height: int = 224, width: int = 224, transform: Transform | None = None) -> Any:
@@ -100,7 +102,13 @@ def whole(name: str, *, weights: Path | None) -> Any:
         inner = _downloaded(name, constructor)
     else:
         inner = constructor(weights=None)
-        _fill(inner, weights, name)
+        _load(
+            inner,
+            weights,
+            holds=f"weights of {name} with its classification layers",
+            absent=f"name a weights file of {name} with its classification layers",
+            unfit=f"save those of keras.applications.{row.constructor}()",
+        )
     pixels = k.Input((row.side, row.side, 3), name="pixels")
     return k.Model(pixels, inner(transform_layer(row.transform)(pixels)), name=name)
 
@@ -147,15 +155,36 @@ def _downloaded(name: str, constructor: Any) -> Any:
         ) from None
 
 
-def _fill(model: Any, weights: Path, name: str) -> None:
-    if not weights.is_file():
-        raise InputError(
-            f"{weights} is missing; name a weights file of {name} with its classification layers"
-        )
+def save_weights(backbone: str, source: str | Path, *, seed: int, to: Path) -> None:
+    """Write the weights of a backbone without its classification layers to `to` (`.weights.h5`).
+
+    `source`: a weights file, `imagenet` (downloaded by Keras) or `random` (drawn with `seed`). The same source
+    gives the same bytes. InputError saying what to do where it is missing or does not fit.
+    """
+    keras(seed=seed)
+    if source == "imagenet":
+        model = imagenet(backbone)
+    else:
+        model = build(backbone)
+        if source != "random":
+            _load(
+                model,
+                Path(source),
+                holds=f"weights of {backbone} without its classification layers",
+                absent="put or link the weights file there, or name another source",
+                unfit="name the right backbone or file",
+            )
+    model.save_weights(to)
+
+
+def _load(model: Any, path: Path, *, holds: str, absent: str, unfit: str) -> None:
+    """Fill a model from a file; InputError with what to do where it is absent, or holds something else."""
+    if not path.is_file():
+        raise InputError(f"{path} is missing; {absent}")
     try:
-        model.load_weights(weights)
+        with warnings.catch_warnings():
+            # Keras only warns where a part of the file is missing, and leaves those layers as drawn.
+            warnings.filterwarnings("error", category=UserWarning)
+            model.load_weights(path)
     except Exception as error:  # whatever h5py and Keras find wrong with a file
-        raise InputError(
-            f"{weights} does not hold weights of {name} with its classification layers ({first_line(error)}); "
-            f"save those of keras.applications.{TABLE[name].constructor}()"
-        ) from None
+        raise InputError(f"{path} does not hold {holds} ({first_line(error)}); {unfit}") from None

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from frostline import files
+from frostline import files, pages
 from frostline.errors import FrostlineError, LimitError
-from frostline.evaluation import drift_page
 from frostline.files import printable
 from frostline.progress import say
 from frostline.runtime.sessions import Session
@@ -22,6 +21,7 @@ from frostline.scoring.drift_baseline import INDICES, Baseline
 from frostline.scoring.plan import Plan
 
 NO_BASELINE = "drift is not measured: the model has no baseline of its test images; export it again"
+FULL = 0.5  # of all images: the whole width of a bar on the page
 
 
 def require_packages() -> None:
@@ -60,7 +60,7 @@ class Comparison:
             return None
         measured = values(self.tally.drift(self.limits), classes=classes)
         files.write_json(output_paths.drift_file(self.out), measured)
-        html = drift_page.page(measured, scores=printable(self.out), model=self.model)
+        html = page(measured, scores=printable(self.out), model=self.model)
         files.write_text(output_paths.drift_page(self.out), html)
         return measured
 
@@ -120,6 +120,22 @@ def _shares(counts: tuple[int, ...]) -> list[float]:
     return [each / max(1, sum(counts)) for each in counts]
 
 
+def page(measured: Mapping[str, Any], *, scores: str, model: str) -> str:
+    """The HTML of a job file's `drift`, for scores of a model."""
+    indices = sorted(measured["indices"].values(), key=lambda index: -index["psi"])
+    shares = [share[of] for index in indices for share in index["shares"] for of in ("baseline", "job")]
+    return pages.render(
+        "frostline.scoring",
+        "drift.html.j2",
+        marks={"drift": f"{measured['score']:g}"},
+        drift=measured,
+        indices=indices,
+        scores=scores,
+        model=model,
+        full=max([FULL, *shares]),
+    )
+
+
 def put_into_job(measured: Mapping[str, Any], out: Path) -> None:
     """The values into the job file, if there is one."""
     job = output_paths.job_file(out)
@@ -137,8 +153,8 @@ def report(measured: Mapping[str, Any] | None, out: Path) -> None:
         return
     for each in measured["indices"].values():
         say(f"{each['title']}: {_text(each)}")
-    page = printable(output_paths.drift_page(out))
-    where = f"drift {measured['score']:.3f} of {measured['images']} images: see {page}"
+    html = printable(output_paths.drift_page(out))
+    where = f"drift {measured['score']:.3f} of {measured['images']} images: see {html}"
     if measured["alarm"]:
         above = [name for name, each in measured["indices"].items() if each["above_limit"]]
         raise LimitError(f"{', '.join(above)} above the limit; {where}")

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from frostline import paths, store
 from frostline.features.executor import Block, Decode, Item
-from frostline.features.local import stream
+from frostline.features.local_stream import stream
 from frostline.files import printable, sha256
 from frostline.images import ImageError
 from frostline.runtime.contract import FEATURES, PROBS

@@ -20,13 +20,12 @@ from frostline.runtime import foreign_models
 from frostline.runtime.contract import FEATURES, to_values
 from frostline.runtime.foreign_models import Foreign
 from frostline.runtime.sessions import Session, open_session
-from frostline.scoring import explanation, given, models, rows
-from frostline.scoring.batches import Batches
+from frostline.scoring import explanation, model_path, python_inputs, rows
 from frostline.scoring.explanation import CELLS, Explanation
-from frostline.scoring.given import Image, Images
 from frostline.scoring.plan import Options
+from frostline.scoring.python_inputs import Batches, Image, Images
 from frostline.scoring.rows import Scorer
-from frostline.scoring.scores import Scores
+from frostline.scoring.score_table import Scores
 from frostline.scoring.sources import Source
 
 Device = Literal["auto", "cpu", "openvino", "cuda", "tensorrt"]
@@ -55,7 +54,7 @@ def open_model(  # noqa: PLR0913  # the options of the command
     """
     memory.spare_pandas()
     Options(device=device, precision=precision, batch_size=batch_size, threads=threads)
-    path = models.resolve(os.fspath(model))
+    path = model_path.resolve(os.fspath(model))
     described = foreign_models.read(Path(contract)) if contract is not None else None
     session = open_session(
         path, device=device, precision=precision, threads=threads, parallel=True, foreign=described
@@ -125,7 +124,7 @@ class Model:
         takes, and for a folder without any.
         """
         Options(top_k=top_k, min_confidence=min_confidence)
-        return self.score(given.open_given(images), top_k=top_k, min_confidence=min_confidence)
+        return self.score(python_inputs.open_given(images), top_k=top_k, min_confidence=min_confidence)
 
     def score(self, source: Source, *, top_k: int, min_confidence: float) -> Scores:
         """As `predict`, of a source that is open; it is closed then."""
@@ -144,7 +143,7 @@ class Model:
         first call loads the model a second time. An image that cannot be read is an InputError, or with
         `unreadable="nan"` a row of NaN. InputError for a model of which nothing is frozen.
         """
-        found = self._features().blocks(given.open_given(images))
+        found = self._features().blocks(python_inputs.open_given(images))
         blocks = [_embedded(block, unreadable) for block in found]
         width = max((rows.shape[1] for rows in blocks), default=0)
         # A block without one readable image knows no width.
@@ -186,7 +185,7 @@ class Model:
 
     def decode(self, image: Image) -> npt.NDArray[np.uint8]:
         """What the network sees of an image: (height, width, 3) uint8 RGB; InputError where it cannot be read."""
-        with contextlib.closing(given.open_given(image)) as source:
+        with contextlib.closing(python_inputs.open_given(image)) as source:
             items = list(source.items())
             if len(items) != 1:
                 raise InputError(f"{len(items)} images where one is wanted")

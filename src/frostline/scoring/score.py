@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from frostline.errors import InputError
-from frostline.scoring import lookup, sources
-from frostline.scoring import run as jobs
+from frostline.scoring import job_runner as jobs
+from frostline.scoring import score_reader, sources
 from frostline.scoring.model import Device, Location, Precision, open_model
 from frostline.scoring.plan import Options
 from frostline.scoring.rows import schema
-from frostline.scoring.scores import Scores
+from frostline.scoring.score_table import Scores
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,9 @@ class ScoreJob:
         """All rows, read from the file when first asked for."""
         contract, options = self.values["model"]["contract"], self.values["options"]
         wanted = schema(features=options["features"], drift=options["drift"])
-        tables = [_with_nulls(table) for table in lookup.tables(self.out, wanted.names, needed=("path",))]
+        tables = [
+            _with_nulls(table) for table in score_reader.tables(self.out, wanted.names, needed=("path",))
+        ]
         whole = pa.concat_tables(tables) if tables else wanted.empty_table()
         return Scores(whole, classes=contract["classes"], note=self.values["note"])
 

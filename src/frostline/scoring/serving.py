@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from frostline import images
-from frostline.features.local import Item, stream
+from frostline.features.local_stream import Item, stream
 from frostline.images import ImageError
 from frostline.runtime.sessions import Session, open_session
 from frostline.scoring.rows import Scorer

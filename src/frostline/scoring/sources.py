@@ -14,8 +14,8 @@ from frostline.datasets.listing import EXTENSIONS
 from frostline.errors import InputError
 from frostline.features.executor import Item
 from frostline.files import printable
-from frostline.scoring import local, remote
-from frostline.scoring.local import Local
+from frostline.scoring import local_sources, remote_sources
+from frostline.scoring.local_sources import Local
 
 
 class Source(Protocol):
@@ -57,13 +57,13 @@ def open_images(words: Sequence[str]) -> Source:
 def _open(word: str) -> Source:
     if word == "-":
         return Listed(sys.stdin.buffer, where="standard input")
-    if remote.is_address(word):
-        return remote.open_remote(word)
+    if remote_sources.is_address(word):
+        return remote_sources.open_remote(word)
     path = Path(word)
     if word.startswith("@") and not path.exists():
         return _list(Path(word[1:]))
-    if not path.exists() and remote.is_pattern(word):
-        return local.Glob(word)
+    if not path.exists() and remote_sources.is_pattern(word):
+        return local_sources.Glob(word)
     return _existing(path)
 
 
@@ -80,15 +80,17 @@ def _existing(path: Path) -> Source:
     if not path.exists():
         raise InputError(f"no such file or folder: {printable(path)}; name a folder, an archive or an image")
     if path.is_dir():
-        return local.Folder(path)
+        return local_sources.Folder(path)
     if path.is_file() and path.suffix.lower() in EXTENSIONS:
-        return local.Single(path)
-    return local.Archive(path)
+        return local_sources.Single(path)
+    return local_sources.Archive(path)
 
 
 def _single(name: str) -> Item:
     """One line of a list as an item: an address or a path."""
-    return remote.item(name) if remote.is_address(name) else local.item(name, Path(name))
+    return (
+        remote_sources.item(name) if remote_sources.is_address(name) else local_sources.item(name, Path(name))
+    )
 
 
 class Listed(Local):

@@ -5,7 +5,7 @@ from typing import Any
 
 from frostline import config, files, paths
 from frostline.errors import FrostlineError
-from frostline.evaluation import comparison_report, predictions, reports, style
+from frostline.evaluation import comparison_report, predictions, stage_outputs, style
 from frostline.evaluation.comparison import Candidate, compare
 from frostline.evaluation.metrics import DECIMALS
 
@@ -31,8 +31,8 @@ def run() -> str:
 def _candidate(name: str) -> Candidate:
     """One classifier's files, checked to speak of the same training."""
     made_by, folder = f"dvc repro evaluate@{name}", paths.classifier(name)
-    metrics = reports.read(paths.metrics(name), keys=reports.METRICS, made_by=made_by)
-    record = reports.read(folder / "record.json", keys=reports.RECORD, made_by=made_by)
+    metrics = stage_outputs.read(paths.metrics(name), keys=stage_outputs.METRICS, made_by=made_by)
+    record = stage_outputs.read(folder / "record.json", keys=stage_outputs.RECORD, made_by=made_by)
     test = predictions.read(folder / "predictions.parquet", made_by=made_by).split("test")
     stated = (metrics["dataset_digest"], metrics["test"]["images"], metrics["test"]["accuracy"])
     right = round(float(test.right.mean()), DECIMALS) if len(test) else None
@@ -48,5 +48,5 @@ def _model(name: str, record: Mapping[str, Any]) -> str:
     path, made_by = paths.model(name) / "agreement.json", f"dvc repro export@{name}"
     if not path.is_file():
         return ""
-    proof = reports.read(path, keys=("model",), made_by=made_by)
+    proof = stage_outputs.read(path, keys=("model",), made_by=made_by)
     return str(proof["model"]) if proof.get("key") == record.get("key") else ""

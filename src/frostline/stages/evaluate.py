@@ -18,9 +18,9 @@ from frostline.evaluation import (
     label_issues,
     metrics,
     predictions,
-    reports,
     results,
     slices,
+    stage_outputs,
 )
 from frostline.evaluation.explanations import Explanations
 from frostline.evaluation.metrics import Metrics
@@ -35,7 +35,9 @@ def run(name: str) -> str:
     """
     made_by = f"dvc repro train@{name}"
     folder = paths.classifier(name)
-    record = reports.read(folder / "record.json", keys=(*reports.RECORD, "recipe.image"), made_by=made_by)
+    record = stage_outputs.read(
+        folder / "record.json", keys=(*stage_outputs.RECORD, "recipe.image"), made_by=made_by
+    )
     every = predictions.read(folder / "predictions.parquet", made_by=made_by)
     manifest = manifests.read(paths.dataset(record["dataset"]) / "manifest.parquet")
     problem = _mismatch(every, record=record, manifest=manifest)

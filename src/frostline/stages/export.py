@@ -11,7 +11,7 @@ import numpy as np
 import frostline
 from frostline import files, images, paths
 from frostline.errors import FrostlineError
-from frostline.evaluation import predictions, reports
+from frostline.evaluation import predictions, stage_outputs
 from frostline.evaluation.predictions import Predictions
 from frostline.features import extraction
 from frostline.features.cut_model import CutModel
@@ -33,7 +33,7 @@ def run(name: str) -> str:
     the variants that its params name."""
     inputs = recipe.read(name)
     record = paths.classifier(name) / "record.json"
-    key = reports.read(record, keys=("key",), made_by=f"dvc repro train@{name}")["key"]
+    key = stage_outputs.read(record, keys=("key",), made_by=f"dvc repro train@{name}")["key"]
     _, last = recipe.load_trained(
         inputs.changed(precision="float32")
     )  # the weights are float32 at every precision

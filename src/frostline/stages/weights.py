@@ -3,7 +3,7 @@
 from frostline import config, files, paths
 from frostline.config import Weights
 from frostline.errors import weights_note
-from frostline.models import pretrained
+from frostline.models import backbones
 
 
 def run(name: str) -> str:
@@ -14,8 +14,10 @@ def run(name: str) -> str:
     source = {"name": name, "backbone": entry.backbone, "source": entry.source, "sha256": None}
     if entry.backbone is not None:
         with files.writing(folder / paths.BACKBONE) as temporary:
-            source_of = entry.source if entry.source in pretrained.GIVEN else paths.PRETRAINED / entry.source
-            pretrained.save(entry.backbone, source_of, seed=settings.seed, to=temporary)
+            source_of = (
+                entry.source if entry.source in backbones.NAMED_SOURCES else paths.PRETRAINED / entry.source
+            )
+            backbones.save_weights(entry.backbone, source_of, seed=settings.seed, to=temporary)
         source["sha256"] = files.sha256_file(folder / paths.BACKBONE)
     files.write_json(folder / "source.json", source)
     return f"{name}: {_described(entry)}"

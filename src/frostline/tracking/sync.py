@@ -7,12 +7,12 @@ from typing import Any
 
 from frostline import files, paths, tracking
 from frostline.errors import FrostlineError
-from frostline.evaluation import history, reports
+from frostline.evaluation import history, stage_outputs
 from frostline.pipeline import dvc_lock
 from frostline.progress import say
 from frostline.tracking import Commit, Outputs, Published
 
-RECORD = (*reports.RECORD, "key", "classifier", "recipe")
+RECORD = (*stage_outputs.RECORD, "key", "classifier", "recipe")
 # In the order in which they run.
 STAGES = ("train", "evaluate", "export")
 
@@ -58,7 +58,7 @@ def gather(name: str) -> Outputs | None:
     if record is None or not (folder / "history.csv").is_file():
         return None
     rows = _rows(folder / "history.csv", made_by=f"dvc repro train@{name}")
-    figures = _json(metrics, keys=reports.METRICS, made_by=f"dvc repro evaluate@{name}")
+    figures = _json(metrics, keys=stage_outputs.METRICS, made_by=f"dvc repro evaluate@{name}")
     classes = paths.plots(name) / "classes.csv"
     figures = _of_training(figures, record) if classes.is_file() else None
     agreed = _of_training(_json(agreement, keys=("model",), made_by=f"dvc repro export@{name}"), record)
@@ -104,7 +104,7 @@ def _of_training(result: dict[str, Any] | None, record: Mapping[str, Any]) -> di
 
 
 def _json(path: Path, *, keys: Iterable[str], made_by: str) -> dict[str, Any] | None:
-    return reports.read(path, keys=keys, made_by=made_by) if path.is_file() else None
+    return stage_outputs.read(path, keys=keys, made_by=made_by) if path.is_file() else None
 
 
 def _rows(path: Path, *, made_by: str) -> list[dict[str, float]]:

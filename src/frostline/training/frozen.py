@@ -14,7 +14,7 @@ from frostline.config.backbones import TABLE
 from frostline.config.checks import nearest
 from frostline.errors import InputError, weights_note
 from frostline.features import cut_model
-from frostline.models import network, pretrained
+from frostline.models import backbones, network
 from frostline.training import assemble, recipe
 
 RESIZES = ("squash", "crop", "pad")
@@ -134,12 +134,12 @@ def _own_weights(layers: Layers, backbone: str) -> tuple[dict[str, Any], Path]:
     if backbone not in TABLE:
         raise InputError(f"no backbone '{backbone}'{nearest(backbone, TABLE)}")
     source = layers.weights or "imagenet"
-    content = source if source in pretrained.GIVEN else _hash(Path(source))
+    content = source if source in backbones.NAMED_SOURCES else _hash(Path(source))
     file = layers.cache / "weights" / files.digest([backbone, content])[:32] / paths.BACKBONE
     if not file.is_file():
         with files.writing(file) as temporary:
-            pretrained.save(
-                backbone, source if source in pretrained.GIVEN else Path(source), seed=0, to=temporary
+            backbones.save_weights(
+                backbone, source if source in backbones.NAMED_SOURCES else Path(source), seed=0, to=temporary
             )
     return {"backbone": backbone, "source": source, "sha256": files.sha256_file(file)}, file
 

@@ -13,7 +13,7 @@ from frostline.features import backends
 from frostline.features.cut_model import CutModel
 from frostline.features.executor import Executor
 from frostline.features.extraction import Images, View, features, pixels
-from frostline.features.local import stream
+from frostline.features.local_stream import stream
 from frostline.models import network
 from frostline.models.keras_backend import keras, strategy
 from frostline.models.network import Network

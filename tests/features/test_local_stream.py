@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frostline.errors import FrostlineError
-from frostline.features.local import Block, Item, stream
+from frostline.features.local_stream import Block, Item, stream
 from frostline.images import ImageError
 
 HEIGHT, WIDTH = 2, 3

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from frostline.automation import api, artifacts, processes
-from frostline.automation.processes import Service
+from frostline.automation import api, artifacts, supervisor
+from frostline.automation.supervisor import Service
 from frostline.errors import FrostlineError
 from helpers.servers import free_port
 
@@ -33,7 +33,7 @@ def test_a_service_answers_and_ends(tmp_path: Path) -> None:
     """Inside the block it answers, after it the port is free."""
     port = free_port()
     service = Service("web", [sys.executable, "-c", WEB, str(port)], f"http://127.0.0.1:{port}/")
-    with processes.running(service, environment={}, logs=tmp_path) as process:
+    with supervisor.running(service, environment={}, logs=tmp_path) as process:
         assert process.poll() is None
     assert process.poll() is not None
     with socket.socket() as probe:
@@ -45,7 +45,7 @@ def test_a_service_that_ends_at_once(tmp_path: Path) -> None:
     service = Service("bad", [sys.executable, "-c", "raise SystemExit('why')"], "http://127.0.0.1:9/")
     with (
         pytest.raises(FrostlineError, match=r"bad ended at once; see .*bad\.log"),
-        processes.running(service, environment={}, logs=tmp_path),
+        supervisor.running(service, environment={}, logs=tmp_path),
     ):
         pass
     assert "why" in (tmp_path / "bad.log").read_text()
@@ -58,9 +58,9 @@ def test_a_port_that_another_program_took(tmp_path: Path) -> None:
     impostor = Service("impostor", [sys.executable, "-c", WEB, str(port)], address)
     late = Service("late", [sys.executable, "-c", "import time; time.sleep(600)"], address)
     with (
-        processes.running(impostor, environment={}, logs=tmp_path),
+        supervisor.running(impostor, environment={}, logs=tmp_path),
         pytest.raises(FrostlineError, match=r"another program has taken the port of late; see .*late\.log"),
-        processes.running(late, environment={}, logs=tmp_path),
+        supervisor.running(late, environment={}, logs=tmp_path),
     ):
         pass
 
@@ -71,7 +71,7 @@ def test_a_secret_goes_by_the_environment(tmp_path: Path) -> None:
     service = Service("said", [sys.executable, "-c", code], "http://127.0.0.1:9/", {"SAID": "its own"})
     with (
         pytest.raises(FrostlineError, match="said ended at once"),
-        processes.running(service, environment={"SAID": "shared"}, logs=tmp_path),
+        supervisor.running(service, environment={"SAID": "shared"}, logs=tmp_path),
     ):
         pass
     assert (tmp_path / "said.log").read_text() == "its own\n"
@@ -80,7 +80,7 @@ def test_a_secret_goes_by_the_environment(tmp_path: Path) -> None:
 def test_no_orphans(tmp_path: Path) -> None:
     """A grandchild in its own session that ignores SIGTERM is gone too."""
     service = Service("parent", [sys.executable, "-c", PARENT])
-    with processes.running(service, environment={}, logs=tmp_path) as process:
+    with supervisor.running(service, environment={}, logs=tmp_path) as process:
         until = time.monotonic() + 60
         while "up" not in (tmp_path / "parent.log").read_text() and time.monotonic() < until:
             time.sleep(0.1)
@@ -93,7 +93,7 @@ def test_stopping_is_no_error() -> None:
     """SIGTERM leaves the block, and the former handlers are back."""
     before = signal.getsignal(signal.SIGTERM)
     left = []
-    with processes.until_stopped():
+    with supervisor.until_stopped():
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
         time.sleep(60)
         left.append("not reached")

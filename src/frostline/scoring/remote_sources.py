@@ -10,7 +10,7 @@ from frostline.datasets.listing import in_order, is_image
 from frostline.errors import FrostlineError, InputError, first_line
 from frostline.features.executor import Item
 from frostline.images import ImageError
-from frostline.scoring.local import Local
+from frostline.scoring.local_sources import Local
 
 READERS = 16  # requests under way: what waits for a network costs no processor
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)

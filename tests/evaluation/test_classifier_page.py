@@ -2,7 +2,7 @@
 
 import pytest
 
-from frostline.evaluation.overfitting import sentences
+from frostline.evaluation.classifier_page import overfitting_sentences
 from frostline.evaluation.statistics import Estimate, proportion
 
 
@@ -26,13 +26,13 @@ def share(percent: float, images: int = 1000) -> Estimate:
 )  # fmt: skip
 def test_sentences(train: float, validation: float, test: float, learned: str, fair: str) -> None:
     """Overfitting first, then whether validation was fair."""
-    first, second = sentences(share(train), share(validation), share(test))
+    first, second = overfitting_sentences(share(train), share(validation), share(test))
     assert learned in first
     assert fair in second
 
 
 def test_ten_images_prove_nothing() -> None:
     """The same gap is not significant on few images."""
-    first, second = sentences(share(90, 10), share(80, 10), share(70, 10))
+    first, second = overfitting_sentences(share(90, 10), share(80, 10), share(70, 10))
     assert first.startswith("No significant overfitting: train − validation = 10.0 points (95%: −")
     assert second.startswith("Validation and test do not differ significantly")

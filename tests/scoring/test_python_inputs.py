@@ -8,20 +8,20 @@ import pytest
 
 from frostline import images
 from frostline.errors import InputError
-from frostline.scoring import given
+from frostline.scoring import python_inputs
 from helpers.images import archive, encoded, folder, pixels
 
 
 def named(source: Any) -> list[str]:
     """The names of what was given, in order."""
-    return [item.name for item in given.open_given(source).items()]
+    return [item.name for item in python_inputs.open_given(source).items()]
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 300), (37, 53), (224, 3)])
 def test_an_array_is_decoded_to_itself(height: int, width: int) -> None:
     """The file that an array becomes holds exactly its pixels, odd shapes and views of memory too."""
     wanted = pixels(3, height=2 * height, width=width)[::2]
-    content = given.as_file(wanted)
+    content = python_inputs.as_file(wanted)
     assert (images.decode(content, height=height, width=width, resize="squash") == wanted).all()
 
 
@@ -43,7 +43,7 @@ def test_arrays_and_bytes_are_named_by_their_number() -> None:
     assert named(one) == ["0"]
     assert named(np.stack([one, one])) == ["0", "1"]
     assert named([one, pixels(2, height=9), encoded(3)]) == ["0", "1", "2"]
-    [item] = given.open_given(encoded(5)).items()
+    [item] = python_inputs.open_given(encoded(5)).items()
     assert item.read() == encoded(5)
     assert named([]) == []
 
@@ -73,10 +73,10 @@ GREY, FLOATS = np.zeros((8, 9), np.uint8), np.zeros((8, 9, 3), np.float32)
 def test_what_is_no_image_is_refused(wrong: Any) -> None:
     """Grey, transparent and float arrays name the rule; no guess is made at ranges or backgrounds."""
     with pytest.raises(InputError):
-        given.open_given(wrong)
+        python_inputs.open_given(wrong)
 
 
 def test_standard_input_is_not_for_python() -> None:
     """A dash would wait for a terminal."""
     with pytest.raises(InputError, match="list of paths"):
-        given.open_given("-")
+        python_inputs.open_given("-")

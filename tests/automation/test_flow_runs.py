@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from frostline.automation.concurrency import alone
+from frostline.automation.flow_runs import alone
 from frostline.pipeline.processes import BusyError
 
 

@@ -12,10 +12,10 @@ from frostline.errors import FrostlineError
 from frostline.features.ray_actors import Actor
 from frostline.features.ray_cluster import ActorPool, Cluster, Node
 from frostline.runtime.sessions import open_session
-from frostline.scoring import ray
-from frostline.scoring.local import Folder
+from frostline.scoring import ray_workers
+from frostline.scoring.local_sources import Folder
 from frostline.scoring.plan import Options
-from frostline.scoring.ray import LazySession, RayWorkers
+from frostline.scoring.ray_workers import LazySession, RayWorkers
 from helpers.images import archive, encoded, folder
 from helpers.models import model
 
@@ -57,7 +57,7 @@ def test_who_did_how_much(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_this_process_alone() -> None:
     """The local engine joins nothing."""
-    with ray.join(OPTIONS) as others:
+    with ray_workers.join(OPTIONS) as others:
         assert others is None
 
 

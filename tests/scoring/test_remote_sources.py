@@ -8,7 +8,7 @@ import pytest
 
 from frostline.errors import FrostlineError, InputError
 from frostline.images import ImageError
-from frostline.scoring import remote, sources
+from frostline.scoring import remote_sources, sources
 from helpers.images import encoded
 
 FILES = {
@@ -37,14 +37,14 @@ def bucket() -> Iterator[str]:
             "FSSPEC_S3_ENDPOINT_URL": f"http://{host}:{port}",
         }.items():
             patch.setenv(name, value)
-        remote._system.cache_clear()
-        system = remote._system("s3")
+        remote_sources._system.cache_clear()
+        system = remote_sources._system("s3")
         system.mkdir("here")
         for name, content in FILES.items():
             system.pipe_file(f"here/{name}", content)
         yield "s3://here"
     server.stop()
-    remote._system.cache_clear()
+    remote_sources._system.cache_clear()
 
 
 def names(word: str) -> list[str]:
@@ -70,9 +70,9 @@ def test_a_change_shows_in_the_mark(bucket: str) -> None:
     """The listing's checksum."""
     address = f"{bucket}/photos/b"
     [before] = sources.open_images([address]).items()
-    remote._system("s3").pipe_file("here/photos/b/one.png", encoded(9))
+    remote_sources._system("s3").pipe_file("here/photos/b/one.png", encoded(9))
     [after] = sources.open_images([address]).items()
-    remote._system("s3").pipe_file("here/photos/b/one.png", FILES["photos/b/one.png"])
+    remote_sources._system("s3").pipe_file("here/photos/b/one.png", FILES["photos/b/one.png"])
     [again] = sources.open_images([address]).items()
     assert before.fingerprint() == again.fingerprint() != after.fingerprint()
 
@@ -102,7 +102,7 @@ def test_a_server_that_is_gone_ends_the_job(bucket: str, monkeypatch: pytest.Mon
     def gone(*_: object) -> None:
         raise ConnectionError("Connection refused\nmore")
 
-    system = remote._system("s3")
+    system = remote_sources._system("s3")
     monkeypatch.setattr(system, "cat_file", gone)
     with pytest.raises(FrostlineError, match="cannot be reached: Connection refused; check address"):
         item.read()
@@ -115,8 +115,8 @@ def test_a_driver_that_is_missing_names_the_extra(monkeypatch: pytest.MonkeyPatc
     def absent(*_: object, **__: object) -> None:
         raise ImportError("Install s3fs to access S3")
 
-    remote._system.cache_clear()
+    remote_sources._system.cache_clear()
     monkeypatch.setattr(fsspec, "filesystem", absent)
     with pytest.raises(FrostlineError, match=r"pip install 'frostline\[s3\]'"):
         sources.open_images(["s3://here/photos"])
-    remote._system.cache_clear()
+    remote_sources._system.cache_clear()

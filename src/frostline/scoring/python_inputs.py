@@ -1,7 +1,9 @@
-"""Images as Python code has them: paths, arrays of pixels, bytes of files, alone or several of them."""
+"""Images as Python code has them (paths, arrays of pixels, bytes of files), and how they go through a session."""
 
+import contextlib
 import functools
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,12 +11,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from frostline import images, system
 from frostline.datasets.archives import check_size
 from frostline.errors import InputError
-from frostline.features.executor import Item
+from frostline.features.executor import Block, Item
+from frostline.features.local_stream import stream
 from frostline.files import printable
-from frostline.scoring import local, remote, sources
-from frostline.scoring.local import Local
+from frostline.runtime.sessions import Session
+from frostline.scoring import local_sources, plan, remote_sources, sources, tuning
+from frostline.scoring.local_sources import Local
 from frostline.scoring.sources import Source
 
 Pixels = npt.NDArray[np.uint8]
@@ -80,11 +85,11 @@ class SeveralInputs(Local):
         raise InputError(f"image {number} is {type(image).__name__}; {_RULE}")
 
     def _path(self, word: str) -> Callable[[], Iterator[Item]]:
-        if remote.is_address(word):
-            return functools.partial(iter, [remote.item(word)])
+        if remote_sources.is_address(word):
+            return functools.partial(iter, [remote_sources.item(word)])
         path = Path(word)
         if not (path.is_dir() or (path.is_file() and word.lower().endswith(_MANY))):
-            return functools.partial(iter, [local.item(printable(word), path)])
+            return functools.partial(iter, [local_sources.item(printable(word), path)])
         source = sources.open_images([word])
         self._opened.append(source)
         return sources.Several([source]).items
@@ -109,3 +114,43 @@ def as_file(pixels: Pixels) -> bytes:
     """
     height, width, _ = pixels.shape
     return b"P6 %d %d 255\n" % (width, height) + np.ascontiguousarray(pixels).tobytes()
+
+
+class Batches:
+    """A session with its batch size: the one given, else the one that `frostline score` measures."""
+
+    def __init__(self, session: Session, batch_size: int | None) -> None:
+        self.session = session
+        self._given = batch_size
+        self._settled: int | None = None
+        self._lock = threading.Lock()
+
+    def decode(self, content: bytes) -> npt.NDArray[np.uint8]:
+        """A file's bytes as the network sees the image: (height, width, 3) uint8; ImageError for no image."""
+        wanted = self.session.contract
+        return images.decode(content, height=wanted.height, width=wanted.width, resize=wanted.resize)
+
+    def blocks(self, source: Source) -> Iterator[Block]:
+        """What the network makes of a source's images, in order; the source is closed then.
+
+        InputError for a source without images, unless they were listed one by one.
+        """
+        with contextlib.closing(source):
+            listed = isinstance(source, SeveralInputs)
+            blocks = stream(
+                source.items() if listed else plan.images_of(source),
+                decode=self.decode,
+                network=self.session.run,
+                batch_size=self._size(),
+                workers=system.processors() + source.readers,
+                streams=self.session.streams,
+            )
+            with contextlib.closing(blocks):
+                yield from blocks
+
+    def _size(self) -> int:
+        """Settled once, when the first images come: measuring takes seconds."""
+        with self._lock:
+            if self._settled is None:
+                self._settled = tuning.batch(self.session, self._given).size
+            return self._settled

@@ -2,7 +2,7 @@
 
 import pytest
 
-from frostline.automation.decision import Facts, Thresholds, reasons
+from frostline.automation.retraining_due import Facts, Thresholds, reasons
 
 ALL = Thresholds(champion_days=30, drift=0.2)
 

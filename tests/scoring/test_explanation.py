@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from frostline.scoring.occlusion import hidden, occlusion
+from frostline.scoring.explanation import occluded, occlusion
 
 
 def bright(place: tuple[slice, slice], steep: float) -> object:
@@ -21,7 +21,7 @@ def bright(place: tuple[slice, slice], steep: float) -> object:
 def test_every_cell_is_hidden_once_with_its_neighbours() -> None:
     """Only those cells change, to the mean colour, on sides that the grid does not divide."""
     pixels = np.arange(10 * 7 * 3, dtype=np.uint8).reshape(10, 7, 3)
-    covered = hidden(pixels, 3)
+    covered = occluded(pixels, 3)
     assert covered.shape == (9, 10, 7, 3)
     changed = (covered != pixels).any(-1)
     assert changed[4].all(), "the middle cell's neighbours are all there are"

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from frostline.errors import InputError
-from frostline.scoring import lookup
+from frostline.scoring import score_reader
 
 ROWS = [
     {"path": "a.png", "status": "ok", "error": None, "label": "cat", "prob": 0.75, "model": "1" * 64},
@@ -23,7 +23,7 @@ ROWS = [
 ]
 
 
-@pytest.fixture(params=lookup.ENDINGS)
+@pytest.fixture(params=score_reader.ENDINGS)
 def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The rows above in one of the formats."""
     path = tmp_path / f"scores{request.param}"
@@ -39,26 +39,26 @@ def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def test_find(file: Path) -> None:
     """Whatever the format."""
-    row = lookup.find(file, "a.png")
+    row = score_reader.find(file, "a.png")
     assert (row["label"], float(row["prob"]), row["model"]) == ("cat", 0.75, "1" * 64)
-    assert lookup.find(file, "b, c.png")["error"] == "empty file"
+    assert score_reader.find(file, "b, c.png")["error"] == "empty file"
     with pytest.raises(InputError, match=r"has no row for 'd\.png'"):
-        lookup.find(file, "d.png")
+        score_reader.find(file, "d.png")
 
 
 def test_models(file: Path) -> None:
     """A file put together from two jobs names two."""
-    assert lookup.models(file) == ["1" * 64, "2" * 64]
+    assert score_reader.models(file) == ["1" * 64, "2" * 64]
 
 
-@pytest.mark.parametrize("ending", lookup.ENDINGS)
+@pytest.mark.parametrize("ending", score_reader.ENDINGS)
 @pytest.mark.parametrize("content", [b"path,other\n1,2\n", b'{"path": "a"}\nb\n', b"\xff\x00", b"[1]\n[2]\n"])
 def test_other_files(content: bytes, ending: str, tmp_path: Path) -> None:
     """One line that says what a score file is."""
     path = tmp_path / f"scores{ending}"
     path.write_bytes(content)
     with pytest.raises(InputError, match="is no score file"):
-        lookup.models(path)
+        score_reader.models(path)
 
 
 def test_long_rows(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_long_rows(tmp_path: Path) -> None:
     path = tmp_path / "scores.csv"
     long = json.dumps([0.1] * 40_000)
     path.write_text(f'path,status,error,label,prob,model,features\na.png,ok,,cat,0.75,{"1" * 64},"{long}"\n')
-    assert lookup.find(path, "a.png")["label"] == "cat"
-    [table] = lookup.tables(path, ["features", "height"], needed=[])
+    assert score_reader.find(path, "a.png")["label"] == "cat"
+    [table] = score_reader.tables(path, ["features", "height"], needed=[])
     assert table.column_names == ["features"]
     assert len(table["features"][0]) == 40_000

@@ -14,7 +14,7 @@ from frostline.runtime.sessions import Session
 from frostline.scoring import output_paths
 from frostline.scoring.feature_cache import FeatureCache
 from frostline.scoring.plan import Plan, skipped_files
-from frostline.scoring.ray import RayWorkers
+from frostline.scoring.ray_workers import RayWorkers
 from frostline.scoring.tuning import Batch
 from frostline.scoring.writers import Merged, ScoreCounts
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from frostline.runtime import conversion
-from frostline.runtime.tf2onnx_patches import CATCH, without_copies
+from frostline.runtime.conversion import CATCH, without_copies
 
 WEIGHTS = np.random.default_rng(3).random((12, 4), np.float32)
 

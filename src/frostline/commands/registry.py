@@ -1,11 +1,17 @@
-"""`frostline registry promote` and `rollback`: the challenger becomes champion if it has earned it."""
+"""`frostline registry sync`, `promote` and `rollback`: runs brought up to date, and who is champion."""
 
 from frostline import config, tracking
 from frostline.automation import gate
 from frostline.errors import FrostlineError
+from frostline.tracking import sync as stage_outputs
 
 
-def run(name: str, *, dry_run: bool = False) -> str:
+def sync() -> None:
+    """Bring MLflow up to date for every classifier and every sweep; the errors of `tracking.sync.run`."""
+    stage_outputs.run(list(config.load().classifiers))
+
+
+def promote(name: str, *, dry_run: bool = False) -> str:
     """Decide about a registered model's challenger, say why, record it and move the alias.
 
     `dry_run` decides and changes nothing. FrostlineError when the challenger is refused, InputError when there

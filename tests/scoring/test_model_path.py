@@ -8,7 +8,7 @@ import pytest
 from frostline import tracking
 from frostline.errors import FrostlineError, InputError
 from frostline.runtime import parts
-from frostline.scoring import models
+from frostline.scoring import model_path
 from helpers.models import model
 
 
@@ -29,14 +29,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_file_is_taken_as_it_is(project: Path) -> None:
     """Relative or absolute, with any suffix; before a classifier of the same name."""
     (project / "inner/digits-cnn").write_bytes(b"mine")
-    assert models.resolve("digits-cnn").read_bytes() == b"mine"
+    assert model_path.resolve("digits-cnn").read_bytes() == b"mine"
     absolute = project / "artifacts/models/digits-vgg19/model.onnx"
-    assert models.resolve(str(absolute)) == absolute
+    assert model_path.resolve(str(absolute)) == absolute
 
 
 def test_a_classifier_s_name_is_found_from_a_subfolder(project: Path) -> None:
     """Below the project's root, wherever in it we stand."""
-    assert models.resolve("digits-vgg19") == project / "artifacts/models/digits-vgg19/model.onnx"
+    assert model_path.resolve("digits-vgg19") == project / "artifacts/models/digits-vgg19/model.onnx"
 
 
 @pytest.mark.usefixtures("project")
@@ -58,7 +58,7 @@ def test_a_classifier_s_name_is_found_from_a_subfolder(project: Path) -> None:
 def test_unknown_models(model: str, message: str) -> None:
     """One line with the nearest names there are."""
     with pytest.raises(InputError, match=message) as caught:
-        models.resolve(model)
+        model_path.resolve(model)
     assert "\n" not in str(caught.value)
 
 
@@ -67,14 +67,14 @@ def test_nothing_exported_yet(project: Path) -> None:
     for file in project.glob("artifacts/models/*/model.onnx"):
         file.unlink()
     with pytest.raises(InputError, match="none is exported yet: run `dvc repro`"):
-        models.resolve("digits-cnn")
+        model_path.resolve("digits-cnn")
 
 
 def test_outside_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A scorer's machine needs no project, but then names mean nothing."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="no model file digits-cnn, and no project here"):
-        models.resolve("digits-cnn")
+        model_path.resolve("digits-cnn")
 
 
 def test_the_registry_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +86,7 @@ def test_the_registry_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
         return Path("fetched.onnx")
 
     monkeypatch.setattr(tracking, "download_model", download)
-    assert models.resolve("models:/digits@champion") == Path("fetched.onnx")
+    assert model_path.resolve("models:/digits@champion") == Path("fetched.onnx")
     assert asked == ["models:/digits@champion"]
 
 
@@ -95,22 +95,22 @@ def test_a_registered_model_is_cut_once(tmp_path: Path, monkeypatch: pytest.Monk
     whole = model(features=True)
     (tmp_path / "model.onnx").write_bytes(whole)
     monkeypatch.setattr(tracking, "download_model", lambda _: tmp_path / "model.onnx")
-    assert not (models.resolve("models:/tiny@champion").parent / "head.onnx").exists()
-    models.resolve("models:/tiny@champion", parts=True)
+    assert not (model_path.resolve("models:/tiny@champion").parent / "head.onnx").exists()
+    model_path.resolve("models:/tiny@champion", parts=True)
     assert [(tmp_path / name).read_bytes() for name in ("trunk.onnx", "head.onnx")] == list(parts.make(whole))
     monkeypatch.setattr(parts, "make", lambda _: pytest.fail("cut again"))
-    models.resolve("models:/tiny@champion", parts=True)
+    model_path.resolve("models:/tiny@champion", parts=True)
 
 
 def test_a_registered_model_without_a_trunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is cut; what is missing is told by who wants it, and a scorer without onnx hears of the extra."""
     (tmp_path / "model.onnx").write_bytes(model())
     monkeypatch.setattr(tracking, "download_model", lambda _: tmp_path / "model.onnx")
-    models.resolve("models:/tiny@champion", parts=True)
+    model_path.resolve("models:/tiny@champion", parts=True)
     assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]
     monkeypatch.setattr(parts, "find_spec", lambda _: None)
     with pytest.raises(FrostlineError, match=r"pip install 'frostline\[registry\]'"):
-        models.resolve("models:/tiny@champion", parts=True)
+        model_path.resolve("models:/tiny@champion", parts=True)
 
 
 def test_without_mlflow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -121,4 +121,4 @@ def test_without_mlflow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "mlflow", None)
     with pytest.raises(FrostlineError, match=r"needs the package mlflow: install .*frostline\[registry\]"):
-        models.resolve("models:/digits@champion")
+        model_path.resolve("models:/digits@champion")

@@ -7,7 +7,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from frostline import tracking
-from frostline.commands import promote
+from frostline.commands import registry
 from frostline.config import load
 from frostline.errors import FrostlineError, InputError
 from frostline.tracking.session import session
@@ -49,7 +49,7 @@ def aliases() -> dict[str, str]:
 
 def decide(*, dry_run: bool = False) -> str:
     """The command's last line."""
-    return promote.run("tiny", dry_run=dry_run)
+    return registry.promote("tiny", dry_run=dry_run)
 
 
 def test_first_better_worse_and_back(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,11 +80,11 @@ def test_first_better_worse_and_back(root: Path, capsys: pytest.CaptureFixture[s
     assert caught.value.exit_code == 1
     assert aliases() == {"champion": "2", "challenger": "3"}
 
-    said = promote.roll_back("tiny")
+    said = registry.roll_back("tiny")
     assert said == "rolled back: version 1 is champion again; version 2 is withdrawn"
     assert aliases() == {"champion": "1", "challenger": "3"}
     with pytest.raises(InputError, match="no other champion to go back to"):
-        promote.roll_back("tiny")
+        registry.roll_back("tiny")
     now = tracking.standing("tiny", uri=tracking.store())
     assert [(each.action, each.version, each.before) for each in now.decisions] == [
         ("promoted", 1, None), ("promoted", 2, 1), ("refused", 3, 2), ("rolled back", 2, 2),
@@ -98,7 +98,7 @@ def test_a_withdrawn_version_does_not_come_back_by_itself(root: Path) -> None:
     for key, wrong in (("a", 4), ("b", 3)):
         arrive(root, wrong=wrong, key=key)
         decide()
-    promote.roll_back("tiny")
+    registry.roll_back("tiny")
     (root / "plots/tiny/more.png").write_bytes(b"png")  # so that sync has something to bring
     tracking.publish(gathered(), uri=tracking.store())
     assert aliases() == {"champion": "1"}
@@ -118,7 +118,7 @@ def test_dry_run_changes_nothing(root: Path) -> None:
     limits(root, megabytes=1e-6)
     with pytest.raises(FrostlineError, match=r"size: 0\.0 MB, allowed 1e-06"):
         decide(dry_run=True)
-    assert promote.roll_back("tiny", dry_run=True) == "would roll back: nothing to go back to"
+    assert registry.roll_back("tiny", dry_run=True) == "would roll back: nothing to go back to"
     assert (aliases(), tracking.standing("tiny", uri=tracking.store())) == before
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from frostline import files, images, memory, system
 from frostline.features.executor import Block, Decode, Item, Measure
-from frostline.features.local import stream
+from frostline.features.local_stream import stream
 from frostline.files import printable
 from frostline.progress import progress, say
 from frostline.runtime import foreign_models
@@ -25,12 +25,12 @@ from frostline.runtime.sessions import Session
 from frostline.scoring import (
     drift_report,
     drift_stats,
-    job,
+    job_record,
     journal,
-    models,
+    model_path,
     output_paths,
     plan,
-    ray,
+    ray_workers,
     rows,
     sources,
     tuning,
@@ -39,10 +39,10 @@ from frostline.scoring import (
 from frostline.scoring.drift import Limits
 from frostline.scoring.drift_report import Comparison
 from frostline.scoring.feature_cache import FeatureCache, open_cache
-from frostline.scoring.job import Job
+from frostline.scoring.job_record import Job
 from frostline.scoring.journal import Journal
 from frostline.scoring.plan import Options, Plan
-from frostline.scoring.ray import RayWorkers
+from frostline.scoring.ray_workers import RayWorkers
 from frostline.scoring.tuning import Batch
 
 
@@ -87,18 +87,18 @@ def run(  # noqa: PLR0913  # what a job is asked
     foreign = foreign_models.read(contract) if contract else None
     with contextlib.closing(sources.open_images(source)) as opened:
         watch = Stopwatch()
-        path = models.resolve(model, parts=asked.keep_features)
+        path = model_path.resolve(model, parts=asked.keep_features)
         items = plan.images_of(opened)
         planned = plan.make(opened, path, out=out, options=asked, foreign=foreign)
         if planned.head is None and asked.engine == "local":
             say(_where(planned.session))
-        if resume and job.finished(planned):
+        if resume and job_record.finished(planned):
             journal.sweep_finished(out)  # of one that was killed in its last moment
             say(f"{printable(out)} is complete; without --resume it is scored anew")
         else:
             comparison = drift_report.comparison(planned, limits or {}, model=model) if asked.drift else None
             done = _Work(planned, watch, comparison).run(items, resume=resume)
-            for line in job.lines(done):
+            for line in job_record.lines(done):
                 say(line)
     values: dict[str, Any] = files.read_json(output_paths.job_file(out), made_by="frostline score")
     if asked.drift:
@@ -120,7 +120,7 @@ class _Work:
         # Source, model and output have been looked at before a cluster is joined or started.
         with (
             journal.open_journal(out, planned.identity, resume=resume) as shards,
-            ray.join(options) as workers,
+            ray_workers.join(options) as workers,
         ):
             self.watch.lap("open")
             cache = self._feature_cache(planned.head) if planned.head else None
