@@ -1,0 +1,46 @@
+"""The repository's root is the project that `frostline init --sample` makes, and up to date."""
+
+from pathlib import Path
+
+import pytest
+
+from frostline.commands import init, lock
+from frostline.pipeline import processes
+from helpers.projects import ROOT
+
+SAME = ("params.yaml", "dvc.yaml", "prefect.yaml", ".dvcignore", "flows", "pretrained")
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project of the sample, without the work of DVC."""
+    project = tmp_path_factory.mktemp("sample") / "digits"
+    real = processes.run
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processes, "run", lambda *a, **k: "" if a[0] == "dvc" else real(*a, **k))
+        init.run(project, from_sample=True)
+    return project
+
+
+def contents(root: Path, name: str) -> dict[str, bytes]:
+    """A file, or the files of a folder, by path."""
+    found = [root / name, *(root / name).rglob("*")]
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in found
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_same_bytes(sample: Path, name: str) -> None:
+    """What the template writes for the sample is what stands here."""
+    here = contents(ROOT, name)
+    assert here == contents(sample, name)
+    assert here
+
+
+def test_code_is_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """code.yaml names the code that is here: `frostline lock` mends it."""
+    monkeypatch.chdir(ROOT)
+    assert lock.run(check=True) == ["code.yaml is up to date"]
