@@ -106,7 +106,7 @@ def whole(name: str, *, weights: Path | None) -> Any:
             inner,
             weights,
             holds=f"weights of {name} with its classification layers",
-            absent=f"name a weights file of {name} with its classification layers",
+            absent=f"is missing; name a weights file of {name} with its classification layers",
             unfit=f"save those of keras.applications.{row.constructor}()",
         )
     pixels = k.Input((row.side, row.side, 3), name="pixels")
@@ -171,7 +171,7 @@ def save_weights(backbone: str, source: str | Path, *, seed: int, to: Path) -> N
                 model,
                 Path(source),
                 holds=f"weights of {backbone} without its classification layers",
-                absent="put or link the weights file there, or name another source",
+                absent="is missing; put or link the weights file there, or name another source",
                 unfit="name the right backbone or file",
             )
     model.save_weights(to)
@@ -180,7 +180,7 @@ def save_weights(backbone: str, source: str | Path, *, seed: int, to: Path) -> N
 def _load(model: Any, path: Path, *, holds: str, absent: str, unfit: str) -> None:
     """Fill a model from a file; InputError with what to do where it is absent, or holds something else."""
     if not path.is_file():
-        raise InputError(f"{path} is missing; {absent}")
+        raise InputError(f"{path} {absent}")
     try:
         with warnings.catch_warnings():
             # Keras only warns where a part of the file is missing, and leaves those layers as drawn.
