@@ -107,7 +107,7 @@ def test_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
     api.require()
     monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{free_port()}/api")
     with pytest.raises(
-        FrostlineError, match=r"does not answer \(.*Connection refused\); start it: make serve"
+        FrostlineError, match=r"does not answer \(.*Connection refused\); start it: frostline serve"
     ):
         api.require()
 

@@ -46,7 +46,7 @@ def test_all_well(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert found["code.yaml"] == "ok names the code and packages that are installed"
     assert found["MLflow"].startswith("ok frostline serve --mlflow-only")
     assert found["DVC remote"].startswith("note no default remote; to share data and models")
-    assert found["Prefect"] == "note no API is named; for schedules: make serve"
+    assert found["Prefect"] == "note no API is named; for schedules: frostline serve"
     assert found["git"] == "ok nothing uncommitted but what DVC writes"
 
 
@@ -115,7 +115,7 @@ def test_prefect_does_not_answer(
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     with pytest.raises(FrostlineError, match="to be fixed: Prefect"):
         doctor.run()
-    assert "start it: make serve" in lines(capsys)["Prefect"]
+    assert "start it: frostline serve" in lines(capsys)["Prefect"]
 
 
 def test_uncommitted_changes(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

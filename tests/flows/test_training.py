@@ -51,7 +51,7 @@ def test_an_api_that_does_not_answer(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[-1].startswith(
         "frostline: Prefect's API http://127.0.0.1:9/api does not answer"
     )
-    assert "make serve" in done.stderr
+    assert "frostline serve" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -29,7 +29,7 @@ def reachable() -> str:
         problem = f"answers {error.code} {error.reason}"
     except (OSError, ValueError) as error:
         problem = f"does not answer ({getattr(error, 'reason', None) or error})"
-    return f"Prefect's API {url} {problem}; start it: make serve (or set {VARIABLE} to another)"
+    return f"Prefect's API {url} {problem}; start it: frostline serve (or set {VARIABLE} to another)"
 
 
 def _lets_in(url: str) -> bool:

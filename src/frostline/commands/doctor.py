@@ -167,7 +167,7 @@ def _prefect() -> Diagnosis:
     from frostline import automation
 
     if not (address := automation.address()):
-        return Diagnosis("Prefect", "no API is named; for schedules: make serve", needed=False)
+        return Diagnosis("Prefect", "no API is named; for schedules: frostline serve", needed=False)
     return Diagnosis("Prefect", automation.reachable(), address)
 
 
