@@ -364,3 +364,18 @@ def test_preprocess_reads_what_init_saw(here: Path, layout: str) -> None:
     manifest = pq.read_table("flowers/artifacts/datasets/flowers/manifest.parquet")
     assert set(manifest["label"].to_pylist()) == set(ODD_NAMES if layout == "odd" else FEW)
     assert YAML(typ="safe").load(Path("flowers/dvc.lock"))["stages"]["preprocess@flowers"]
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_a_person_is_asked(quick: Path, *, answer: bool) -> None:
+    """They see what was found; after a no there is nothing, and what they saw is not said twice."""
+    shown: list[str] = []
+
+    def agree(findings: str) -> bool:
+        shown.append(findings)
+        return answer
+
+    lines = init.run(Path("p"), data=folder(quick / "x", classes(FEW)), pretrained="none", agree=agree)
+    assert "12 photos in 2 classes" in shown[0]
+    assert (quick / "p").exists() == answer
+    assert not [line for line in lines if "12 photos" in line]

@@ -1,5 +1,6 @@
 """Commands about the project as a whole: its recipe, its state, its servers."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,18 @@ from frostline.cli.app import command, run
 @click.option(
     "--sample", "from_sample", is_flag=True, help="Handwritten digits instead of photos, to try it."
 )
-def init(name: Path, **options: Any) -> None:
+@click.option("--yes", is_flag=True, help="Do not ask on a terminal whether to go on.")
+def init(name: Path, yes: bool, **options: Any) -> None:
     """Make the project NAME from your photos: a recipe that fits them, under git and DVC.
 
     The photos: one folder per class, with or without split folders, or a table of labels; an archive of them.
     """
-    run("init", name, **options)
+    run("init", name, agree=_asked if sys.stdin.isatty() and not yes else None, **options)
+
+
+def _asked(findings: str) -> bool:
+    """Whether a person at the terminal wants what was found."""
+    return click.confirm(f"{findings}\nMake the project so?", default=True)
 
 
 @command("frostline lock")

@@ -3,7 +3,7 @@
 import contextlib
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,8 +38,11 @@ def run(  # noqa: PLR0913  # what a person may choose
     pretrained: str | None = None,
     template: str | None = None,
     compare_cnn: bool = False,
+    agree: Callable[[str], bool] | None = None,
 ) -> list[str]:
     """Make the project `folder` from the photos at `data`, or from the sample; what was done, and what is next.
+
+    `agree` shows a person what will be made, who may say no: then nothing is.
 
     `pretrained`: imagenet, none or a weights file. `template`: the name of a recipe that comes with frostline, or a
     params.yaml. Nothing stands under the project's name until all of it does. InputError for photos that are no
@@ -58,13 +61,17 @@ def run(  # noqa: PLR0913  # what a person may choose
         plan = _by_template(template, data)
     else:
         plan = _by_facts(folder.absolute().name, data, weights.find(pretrained), cnn=compare_cnn)
+    findings = _findings(plan, asked=pretrained)
+    if agree and not agree("\n".join(findings)):
+        return ["nothing was made"]
     with _building(folder) as root:
         for place, source in plan.links.items():
             photos.link(source.absolute(), root / place)
         if from_sample:
             sample.run(root / DIGITS)
         commit = _write(root, folder.absolute().name, plan)
-    return [*_said(folder, plan, asked=pretrained), *commit, *_leftovers(folder), *_next(folder, plan)]
+    wrote = f"Wrote {printable(folder)}: every choice is in params.yaml, with its reason"
+    return [*([] if agree else findings), wrote, *commit, *_leftovers(folder), *_next(folder, plan)]
 
 
 def _require_free(folder: Path) -> None:
@@ -174,7 +181,8 @@ def _leftovers(folder: Path) -> list[str]:
     return [f"left by an init that was killed: {shell_command('rm', '-r', *found)}"] if found else []
 
 
-def _said(folder: Path, plan: InitPlan, *, asked: str | None) -> list[str]:
+def _findings(plan: InitPlan, *, asked: str | None) -> list[str]:
+    """What was seen and chosen, a line each."""
     lines = []
     if plan.photos:
         lines.append(_photos(plan.photos))
@@ -195,7 +203,7 @@ def _said(folder: Path, plan: InitPlan, *, asked: str | None) -> list[str]:
             f"no pretrained weights ({why}): a network from scratch needs more photos and time; "
             "with a weights file: --weights FILE"
         )
-    return [*lines, f"Wrote {printable(folder)}: every choice is in params.yaml, with its reason"]
+    return lines
 
 
 def _photos(facts: Photos) -> str:
