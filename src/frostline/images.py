@@ -123,8 +123,8 @@ def probe(content: bytes) -> tuple[int, int]:
 
     Raises ImageError exactly where `decode` does.
     """
-    seen = overview(content)
-    return seen.height, seen.width
+    decoded = overview(content)
+    return decoded.height, decoded.width
 
 
 def size(content: bytes) -> tuple[int, int]:
@@ -221,7 +221,7 @@ def _orientation(image: Image.Image) -> int:
 def _damage(error: Exception, kind: str) -> str:
     """A reason that is the same on every run: library messages may hold addresses and versions."""
     text = str(error).lower()
-    if isinstance(error, EOFError) or any(mark in text for mark in _TRUNCATED):
+    if isinstance(error, EOFError) or any(phrase in text for phrase in _TRUNCATED):
         return f"truncated {kind}"
     return f"damaged {kind}"
 

@@ -87,7 +87,7 @@ class Store:
     def missing(self, ids: Iterable[str]) -> list[str]:
         """Those of `ids` that are not stored, each once, in order."""
         self._refresh()
-        return [each for each in dict.fromkeys(ids) if each not in self._places]
+        return [id_ for id_ in dict.fromkeys(ids) if id_ not in self._places]
 
     def append(self, ids: Sequence[str], rows: npt.NDArray[Any]) -> None:
         """Store rows (n, *shape); they are on disk, whole, when this returns."""
@@ -129,7 +129,7 @@ class Store:
     def rows(self, ids: Sequence[str]) -> Rows:
         """The rows of `ids` in their order, memory-mapped; KeyError for an id that is not stored."""
         self._refresh()
-        places = np.array([self._places[each] for each in ids], dtype=np.int64).reshape(-1, 2)
+        places = np.array([self._places[id_] for id_ in ids], dtype=np.int64).reshape(-1, 2)
         for shard in np.unique(places[:, 0]):
             with contextlib.suppress(OSError):  # deleted meanwhile, or not ours to touch
                 os.utime(self._shards.files[shard].path)  # so that what was used last is pruned last
@@ -154,8 +154,8 @@ class Store:
         flat = np.frombuffer(column.buffers()[1], dtype=self._stored, count=count)
         self._shards.rows.append(flat.reshape(len(column), *self.shape))
         self._shards.files.append(file)
-        for row, each in enumerate(file.rows.column("id").to_pylist()):
-            self._places.setdefault(each.hex(), (shard, row))
+        for row, id_ in enumerate(file.rows.column("id").to_pylist()):
+            self._places.setdefault(id_.hex(), (shard, row))
 
 
 def open_store(kind: str, key: dict[str, Any], *, shape: tuple[int, ...], dtype: str, cache: Path) -> Store:

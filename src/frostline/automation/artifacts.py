@@ -32,10 +32,8 @@ def _pages(evaluated: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Each classifier's run in MLflow."""
     uri = tracking.store()
     return {
-        each["classifier"]: tracking.page(
-            each["classifier"], dataset=each["dataset"], key=each["key"], uri=uri
-        )
-        for each in evaluated
+        row["classifier"]: tracking.page(row["classifier"], dataset=row["dataset"], key=row["key"], uri=uri)
+        for row in evaluated
     }
 
 
@@ -116,18 +114,18 @@ def drift(job: Path) -> float | None:
 def indices(job: Path) -> list[dict[str, Any]]:
     """A score job's indices of drift as rows of a table."""
     return [
-        {"index": each["title"], "PSI": each["psi"], "limit": each["limit"], "p-value": each["p_value"],
-         "above the limit": "yes" if each["above_limit"] else "no"}
-        for each in _drift(job).get("indices", {}).values()
+        {"index": index["title"], "PSI": index["psi"], "limit": index["limit"], "p-value": index["p_value"],
+         "above the limit": "yes" if index["above_limit"] else "no"}
+        for index in _drift(job).get("indices", {}).values()
     ]  # fmt: skip
 
 
 def above_limits(job: Path) -> str:
     """Which indices of a score job are above their limits, in one line; "" for none."""
     return "; ".join(
-        f"{each['title']}: PSI {each['psi']:.3f} is above {each['limit']:g}"
-        for each in _drift(job).get("indices", {}).values()
-        if each["above_limit"]
+        f"{index['title']}: PSI {index['psi']:.3f} is above {index['limit']:g}"
+        for index in _drift(job).get("indices", {}).values()
+        if index["above_limit"]
     )
 
 

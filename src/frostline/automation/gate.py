@@ -92,8 +92,8 @@ def _evidence(name: str, version: Version, *, uri: str, folder: Path) -> Evidenc
     session = open_session(path, device="cpu")
     predicted = predictions.read(logged["predictions.parquet"], made_by=f"dvc repro train@{name}")
     proofs = {
-        each: files.read_json(logged[each], made_by="frostline registry sync") if each in logged else None
-        for each in FILES[1:]
+        file: files.read_json(logged[file], made_by="frostline registry sync") if file in logged else None
+        for file in FILES[1:]
     }
     return Evidence(
         number=version.number,

@@ -70,15 +70,15 @@ def _values(scope: Message, name: bytes) -> list[str]:
 def _knows(scope: Message, login: str) -> bool:
     """Whether a request has the login; whoever pastes the whole of it as a password may use any name."""
     given = _values(scope, b"authorization")
-    scheme, _, told = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    scheme, _, encoded = given[0].partition(" ") if len(given) == 1 else ("", "", "")
     if scheme.lower() != "basic":
         return False
     try:
-        said = b64decode(told.strip(), validate=True)
+        presented = b64decode(encoded.strip(), validate=True)
     except ValueError:
         return False
-    whole = hmac.compare_digest(said, login.encode())
-    return hmac.compare_digest(said.partition(b":")[2], login.encode()) or whole
+    whole = hmac.compare_digest(presented, login.encode())
+    return hmac.compare_digest(presented.partition(b":")[2], login.encode()) or whole
 
 
 async def _refuse(refused: Refusal, scope: Message, send: Send) -> None:

@@ -48,11 +48,11 @@ def recall(path: Path) -> Seen:
     return dict(zip(paths, zip(sizes, times, strict=True), strict=True))
 
 
-def remember(path: Path, seen: Seen) -> None:
+def remember(path: Path, images: Seen) -> None:
     """Write down what has been scored; only after it has been, so that a kill loses none."""
-    sizes, times = ([stamp[part] for stamp in seen.values()] for part in (0, 1))
+    sizes, times = ([stamp[part] for stamp in images.values()] for part in (0, 1))
     with files.writing(path) as temporary:
-        pq.write_table(pa.table([list(seen), sizes, times], schema=SCHEMA), temporary)
+        pq.write_table(pa.table([list(images), sizes, times], schema=SCHEMA), temporary)
 
 
 def new(now: Seen, before: Seen) -> list[str]:
@@ -90,9 +90,9 @@ def batch(folder: str | Path, *, out: str | Path) -> NewImages | None:
     names = new(now, recall(memory))
     if not names:
         return None
-    name = files.digest({each: now[each] for each in names})[:12]
+    name = files.digest({path: now[path] for path in names})[:12]
     listed = memory.with_name(f"{name}.txt")
-    files.write_text(listed, "".join(f"{(folder / each).absolute()}\n" for each in names))
+    files.write_text(listed, "".join(f"{(folder / path).absolute()}\n" for path in names))
     return NewImages(len(names), listed, Path(out) / f"{name}.parquet", now, memory)
 
 

@@ -62,5 +62,5 @@ def _parts(api: Api, whole: list[str], at_work: dict[str, Any]) -> list[dict[str
     """Flows that ran within these; one that has a deployment is another worker's, and may be at work."""
     if not whole:
         return []
-    found = api.ask("flow_runs/filter", flow_runs={**at_work, "parent_flow_run_id": {"any_": whole}})
-    return [run for run in found if run["deployment_id"] is None]
+    runs = api.ask("flow_runs/filter", flow_runs={**at_work, "parent_flow_run_id": {"any_": whole}})
+    return [run for run in runs if run["deployment_id"] is None]

@@ -15,34 +15,34 @@ def stages(outcomes: Iterable[Outcome]) -> Rows:
     """A row a step: what happened, how long it took, what it wrote."""
     return [
         {
-            "stage": each.step,
-            "result": each.result,
-            "seconds": round(each.seconds, 1),
-            "outputs": ", ".join(each.outputs),
+            "stage": outcome.step,
+            "result": outcome.result,
+            "seconds": round(outcome.seconds, 1),
+            "outputs": ", ".join(outcome.outputs),
         }
-        for each in outcomes
+        for outcome in outcomes
     ]
 
 
 def reasons(why: Iterable[str]) -> str:
     """Markdown: why a retraining begins, an entry a reason; long paths may break at each slash."""
-    told = [each.replace("/", "/\u200b") for each in why]
-    return "\n".join(["Retraining, because", "", *(f"- {each}" for each in told)])
+    breakable = [reason.replace("/", "/\u200b") for reason in why]
+    return "\n".join(["Retraining, because", "", *(f"- {reason}" for reason in breakable)])
 
 
 def results(metrics: Iterable[Mapping[str, Any]]) -> Rows:
     """A row a classifier, from what `evaluate` wrote, best first."""
-    ranked = sorted(metrics, key=lambda each: -each["test"]["accuracy"])
+    ranked = sorted(metrics, key=lambda row: -row["test"]["accuracy"])
     return [
         {
-            "classifier": each["classifier"],
-            "dataset": each["dataset"],
-            "test accuracy": f"{each['test']['accuracy']:.1%}",
-            "95% interval": f"{each['test']['accuracy_low']:.1%} to {each['test']['accuracy_high']:.1%}",
-            "images": each["test"]["images"],
-            "note": each.get("note", ""),
+            "classifier": row["classifier"],
+            "dataset": row["dataset"],
+            "test accuracy": f"{row['test']['accuracy']:.1%}",
+            "95% interval": f"{row['test']['accuracy_low']:.1%} to {row['test']['accuracy_high']:.1%}",
+            "images": row["test"]["images"],
+            "note": row.get("note", ""),
         }
-        for each in ranked
+        for row in ranked
     ]
 
 
@@ -53,7 +53,7 @@ def picture(path: Path) -> str:
 
 def counts(outcomes: Iterable[Outcome]) -> str:
     """`7 ran, 2 skipped`."""
-    results = [each.result for each in outcomes]
+    results = [outcome.result for outcome in outcomes]
     return ", ".join(f"{results.count(kind)} {kind}" for kind in dict.fromkeys(sorted(results)))
 
 
@@ -75,20 +75,24 @@ def ruling(verdict: Verdict) -> str:
 def checks(verdict: Verdict) -> Rows:
     """A row a check of the gate, with the figures that decided it; one row where nothing could be checked."""
     rows = [
-        {"check": each.name, "passed": "yes" if each.passed else "NO", "figures": each.figures}
-        for each in verdict.checks
+        {"check": check.name, "passed": "yes" if check.passed else "NO", "figures": check.figures}
+        for check in verdict.checks
     ]
     return rows or [{"check": verdict.result, "passed": "", "figures": verdict.why}]
 
 
 def closing(outcomes: Iterable[Outcome], verdicts: Iterable[Verdict], *, tag: str) -> str:
     """How a retraining ended, in one line: stages, champions, and where it is in git."""
-    said = [f"{each.classifier}: version {each.version} {each.result}" for each in verdicts if each.version]
-    return "; ".join([counts(outcomes), *said, f"recorded as {tag}" if tag else "nothing to record"])
+    rulings = [
+        f"{verdict.classifier}: version {verdict.version} {verdict.result}"
+        for verdict in verdicts
+        if verdict.version
+    ]
+    return "; ".join([counts(outcomes), *rulings, f"recorded as {tag}" if tag else "nothing to record"])
 
 
 def notice(verdicts: Sequence[Verdict], rows: Rows, *, tag: str) -> str:
     """A message after a retraining."""
-    lines = [ruling(each) for each in verdicts]
+    lines = [ruling(verdict) for verdict in verdicts]
     lines += [f"{row['classifier']}: {row['test accuracy']} ({row['95% interval']})" for row in rows]
     return "\n".join([*lines, *([f"in git as {tag}"] if tag else [])])

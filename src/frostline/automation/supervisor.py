@@ -87,9 +87,13 @@ def _listens(process: "subprocess.Popen[bytes]", port: int | None) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess):
         whole = psutil.Process(process.pid)
         found = [
-            each for one in (whole, *whole.children(recursive=True)) for each in one.net_connections("inet")
+            connection
+            for one in (whole, *whole.children(recursive=True))
+            for connection in one.net_connections("inet")
         ]
-        return any(each.status == psutil.CONN_LISTEN and each.laddr.port == port for each in found)
+        return any(
+            connection.status == psutil.CONN_LISTEN and connection.laddr.port == port for connection in found
+        )
     return False
 
 
@@ -105,14 +109,14 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
         process.send_signal(signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(STOP_SECONDS)
-    left = [each for each in family if each.is_running()]
-    for each in left:
+    left = [child for child in family if child.is_running()]
+    for child in left:
         with contextlib.suppress(psutil.NoSuchProcess):
-            each.terminate()
+            child.terminate()
     _, stubborn = psutil.wait_procs(left, timeout=10)
-    for each in [*stubborn, *([psutil.Process(process.pid)] if process.poll() is None else [])]:
+    for survivor in [*stubborn, *([psutil.Process(process.pid)] if process.poll() is None else [])]:
         with contextlib.suppress(psutil.NoSuchProcess):
-            each.kill()
+            survivor.kill()
     psutil.wait_procs(stubborn, timeout=10)
     process.wait()
 

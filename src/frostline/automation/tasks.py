@@ -76,9 +76,9 @@ def bring_up_to_date(*, at_once: int, hours: float) -> list[stages.Outcome]:
     with threads as runner, _ending_stages():
         for wave in stages.waves(stages.steps()):
             begun = [runner.submit(reproduce, {"step": step, **how}) for step in wave]
-            for each in begun:
-                each.wait()
-            done += [each.result() for each in begun]
+            for future in begun:
+                future.wait()
+            done += [future.result() for future in begun]
     return done
 
 

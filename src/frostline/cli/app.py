@@ -76,9 +76,9 @@ def cli() -> None:
 
 def group(name: str, summary: str) -> click.Group:
     """A group of commands about one subject."""
-    found = Group(name, help=summary, context_settings=SETTINGS)
-    cli.add_command(found)
-    return found
+    subgroup = Group(name, help=summary, context_settings=SETTINGS)
+    cli.add_command(subgroup)
+    return subgroup
 
 
 def command(
@@ -134,7 +134,7 @@ def _defaults(source: str) -> dict[str, Any]:
         given = [*found.args.args, *found.args.kwonlyargs]
         missing = len(found.args.args) - len(found.args.defaults)
         values = [None] * missing + [*found.args.defaults, *found.args.kw_defaults]
-        pairs = [(each.arg, value) for each, value in zip(given, values, strict=True)]
+        pairs = [(argument.arg, value) for argument, value in zip(given, values, strict=True)]
     else:
         fields = [node for node in getattr(found, "body", []) if isinstance(node, ast.AnnAssign)]
         pairs = [(ast.unparse(node.target), node.value) for node in fields]

@@ -67,8 +67,8 @@ def verify() -> str:
         file.path.unlink(missing_ok=True)
     if broken:
         lines = [
-            f"damaged, deleted: {each.kind} {each.key[:8]} {each.path.name}, {_size(each.bytes)}"
-            for each in broken
+            f"damaged, deleted: {file.kind} {file.key[:8]} {file.path.name}, {_size(file.bytes)}"
+            for file in broken
         ]
         raise FrostlineError(
             "\n".join(

@@ -23,10 +23,10 @@ def run(old: str, new: str = "", *, dataset: str | None = None, as_json: bool = 
     name = dataset or _only(list(datasets))
     config.entry(datasets, name, what="dataset")
     before, after = (_manifest(name, revision) for revision in (old, new))
-    found = changes.between(before, after)
+    differences = changes.between(before, after)
     if as_json:
-        return files.canonical_json(_document(name, (old, new), (before, after), found)).rstrip("\n")
-    return "\n".join(_lines(name, (old, new), (before, after), found))
+        return files.canonical_json(_document(name, (old, new), (before, after), differences)).rstrip("\n")
+    return "\n".join(_lines(name, (old, new), (before, after), differences))
 
 
 def _only(names: Sequence[str]) -> str:
@@ -50,22 +50,25 @@ def _manifest(name: str, revision: str) -> Manifest:
 
 
 def _lines(
-    name: str, revisions: tuple[str, str], sides: tuple[Manifest, Manifest], found: Sequence[ImageChange]
+    name: str,
+    revisions: tuple[str, str],
+    sides: tuple[Manifest, Manifest],
+    differences: Sequence[ImageChange],
 ) -> Iterator[str]:
     """One line that sums up, then a table of what changed."""
-    counts = {kind: count for kind, count in changes.counted(found).items() if count}
+    counts = {kind: count for kind, count in changes.counted(differences).items() if count}
     words = ", ".join(f"{count:,} {kind}" for kind, count in counts.items()) or "no image changed"
     before, after = (side.table.num_rows for side in sides)
     yield f"{name}, {revisions[0]} → {revisions[1] or 'workspace'}: {words} ({before:,} → {after:,} images)"
-    if found:
-        yield from _table(found)
+    if differences:
+        yield from _table(differences)
 
 
-def _table(found: Sequence[ImageChange]) -> Iterator[str]:
+def _table(differences: Sequence[ImageChange]) -> Iterator[str]:
     shown: list[tuple[str, ...]] = [("what", "image", "class", "split")]
     more = {}
     for kind in KINDS:
-        of = [change for change in found if change.kinds[0] == kind]
+        of = [change for change in differences if change.kinds[0] == kind]
         shown += [_row(change) for change in of[:_SHOWN]]
         if len(of) > _SHOWN:
             more[kind] = len(of) - _SHOWN
@@ -95,13 +98,16 @@ def _split(state: State) -> str:
 
 
 def _document(
-    name: str, revisions: tuple[str, str], sides: tuple[Manifest, Manifest], found: Sequence[ImageChange]
+    name: str,
+    revisions: tuple[str, str],
+    sides: tuple[Manifest, Manifest],
+    differences: Sequence[ImageChange],
 ) -> Mapping[str, Any]:
     before, after = (
         {"revision": revision or None, "images": side.table.num_rows, "digest": side.digest}
         for revision, side in zip(revisions, sides, strict=True)
     )
-    listed = [{**dataclasses.asdict(change), "path": change.path} for change in found]
+    listed = [{**dataclasses.asdict(change), "path": change.path} for change in differences]
     return {
-        "dataset": name, "before": before, "after": after, "counts": changes.counted(found), "changes": listed,
+        "dataset": name, "before": before, "after": after, "counts": changes.counted(differences), "changes": listed,
     }  # fmt: skip

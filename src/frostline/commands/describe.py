@@ -40,13 +40,13 @@ def run(name: str, *, classes: int | None = None, picture: Path | None = None) -
     count = classes or _classes(settings, entry)
     keras(seed=settings.seed)
     net = network.build(entry, backbone=settings.weights[entry.weights].backbone, weights=None, classes=count)
-    found = [*layers.read(net.body), *layers.read(net.head, sees=layers.IMAGE)[1:]]  # without its input
-    phases = _phases(net, entry, found)
-    rows = _rows(found, phases)
+    every_layer = [*layers.read(net.body), *layers.read(net.head, sees=layers.IMAGE)[1:]]  # without its input
+    phases = _phases(net, entry, every_layer)
+    rows = _rows(every_layer, phases)
     lines = [
         network_picture.table(rows),
         f"{count} classes",
-        *_totals(found, phases),
+        *_totals(every_layer, phases),
         *network.remarks(entry),
     ]
     if picture is None:
@@ -74,8 +74,11 @@ def _classes(settings: Params, entry: Classifier) -> int:
 def _phases(net: Network, entry: Classifier, found: list[Layer]) -> list[PhaseCounts]:
     result = []
     for name, parts in assemble.cut_phases(net, entry).items():
-        trains = {id(each) for each in parts.upper.trainable_weights}
-        counts = [sum(prod(each.shape) for each in layer.variables if id(each) in trains) for layer in found]
+        trains = {id(weight) for weight in parts.upper.trainable_weights}
+        counts = [
+            sum(prod(variable.shape) for variable in layer.variables if id(variable) in trains)
+            for layer in found
+        ]
         result.append(PhaseCounts(name, counts))
     return result
 

@@ -33,10 +33,10 @@ def run() -> None:
     Outside a project, and with the base install, it says what works there and what more would take.
     """
     diagnoses = list(_everywhere()) + list(_project())
-    for each in diagnoses:
-        mark = "ok  " if not each.problem else "FIX " if each.needed else "note"
-        say(f"{mark} {each.what}: {each.problem or each.detail}")
-    if broken := [each.what for each in diagnoses if each.problem and each.needed]:
+    for diagnosis in diagnoses:
+        mark = "ok  " if not diagnosis.problem else "FIX " if diagnosis.needed else "note"
+        say(f"{mark} {diagnosis.what}: {diagnosis.problem or diagnosis.detail}")
+    if broken := [diagnosis.what for diagnosis in diagnoses if diagnosis.problem and diagnosis.needed]:
         raise FrostlineError(f"to be fixed: {', '.join(broken)}")
 
 
@@ -88,7 +88,9 @@ def _code() -> Diagnosis:
         stage: code_file.differences(locked.get(stage), section)
         for stage, section in code_file.installed().items()
     }
-    changed = ", ".join(f"{stage} ({', '.join(each)})" for stage, each in changes.items() if each)
+    changed = ", ".join(
+        f"{stage} ({', '.join(differences)})" for stage, differences in changes.items() if differences
+    )
     advice = f"differs from what is installed: {changed}; frostline lock" if changed else ""
     return Diagnosis("code.yaml", advice, "names the code and packages that are installed")
 
@@ -104,7 +106,7 @@ def _weights() -> Diagnosis:
     """Weights from a file need the file."""
     from frostline import config
 
-    sources = {name: each.source for name, each in config.load().weights.items()}
+    sources = {name: entry.source for name, entry in config.load().weights.items()}
     own = {
         name: source for name, source in sources.items() if source not in ("imagenet", "random", "scratch")
     }
@@ -123,7 +125,7 @@ def _data() -> Diagnosis:
     """Each dataset's photos."""
     from frostline import config
 
-    wanted = {name: Path(each.path) for name, each in config.load().datasets.items()}
+    wanted = {name: Path(entry.path) for name, entry in config.load().datasets.items()}
     missing = [f"{path} (dataset {name})" for name, path in wanted.items() if not path.exists()]
     advice = f"{', '.join(missing)} missing; {_fetch(list(wanted.values()))}"
     return Diagnosis("data", advice if missing else "", ", ".join(map(str, wanted.values())))

@@ -30,7 +30,7 @@ def run(name: str, image: Path, *, layers: Sequence[str] = (), out: Path) -> lis
     pixels = _decoded(image, inputs.entry.image)
     network, _ = recipe.load_trained(inputs)
     at = layers[-1] if layers else activation_maps.deepest(network.body)
-    found = activation_maps.activations(
+    maps = activation_maps.activations(
         network, pixels[None], list(layers) or _spread(activation_maps.layers_with_maps(network.body))
     )
     probs = np.asarray(
@@ -40,15 +40,15 @@ def run(name: str, image: Path, *, layers: Sequence[str] = (), out: Path) -> lis
     warm = activation_maps.gradcam(network, np.repeat(pixels[None], len(top), axis=0), classes=top, name=at)
     answers = [f"{inputs.manifest.classes[label]} {probs[label]:.1%}" for label in top]
     note, title = weights_note(inputs.weights["source"]), f"{name}: {image.name}"
-    shown = [Overlay(pixels, each, text, image.name) for each, text in zip(warm, answers, strict=True)]
+    shown = [Overlay(pixels, heat, text, image.name) for heat, text in zip(warm, answers, strict=True)]
     _write(out / "gradcam.png", gallery.overlays(shown, title=title, layer=at, note=note))
     _write(
         out / "maps.png",
-        gallery.maps(pixels, {key: each[0] for key, each in found.items()}, title=title, note=note),
+        gallery.maps(pixels, {key: values[0] for key, values in maps.items()}, title=title, note=note),
     )
     return [
         f"{files.printable(image)}: {', '.join(answers)}" + (f"; {note}" if note else ""),
-        f"Wrote {files.printable(out / 'gradcam.png')} (at {at}) and maps.png ({', '.join(found)})",
+        f"Wrote {files.printable(out / 'gradcam.png')} (at {at}) and maps.png ({', '.join(maps)})",
     ]
 
 

@@ -64,7 +64,7 @@ def run(
             sweep_plan.require_same_dataset(plans)
             outcomes = _seeds(plans, out, watch)
         else:
-            outcomes = [each for plan in plans for each in _values(plan, out, watch)]
+            outcomes = [outcome for plan in plans for outcome in _values(plan, out, watch)]
     return outcomes
 
 
@@ -92,8 +92,8 @@ class _Watch:
         """Time left by the epochs so far; nothing before the first and after the last."""
         if not self.done or self.done >= self.total:
             return ""
-        each = (time.monotonic() - self.start) / self.done
-        return f"; about {duration(each * (self.total - self.done))} left"
+        seconds = (time.monotonic() - self.start) / self.done
+        return f"; about {duration(seconds * (self.total - self.done))} left"
 
 
 def _train(training: SweepTraining, watch: _Watch) -> SweepOutcome:
@@ -122,7 +122,7 @@ def _variant(training: SweepTraining, trial: Trial) -> Variant:
         value=training.value,
         accuracy=study_plots.measured(trial.accuracy, images=len(trial.right)),
         epochs=len(trial.epochs),
-        trainable=sum(int(np.prod(each.shape)) for each in upper.trainable_weights),
+        trainable=sum(int(np.prod(weight.shape)) for weight in upper.trainable_weights),
         feature_bytes=int(np.prod(upper.input_shape[1:])) * value_bytes,
         renderings=training.epochs if views == "live" else min(int(views), training.epochs),
         seconds=trial.seconds,
@@ -148,7 +148,9 @@ def _values(plan: SweepPlan, out: Path, watch: _Watch) -> list[SweepOutcome]:
         table = [*_table(outcomes), "", *_verdict(outcomes)]
         title = f"{plan.classifier}: {_best(outcomes).variant.accuracy.value:.1%} on validation at best"
         note = weights_note(plan.trainings[0].recipe.weights["source"])
-        figure = study_plots.rated([each.variant for each in outcomes], title=title, key=plan.name, note=note)
+        figure = study_plots.rated(
+            [outcome.variant for outcome in outcomes], title=title, key=plan.name, note=note
+        )
         _write(folder, outcomes, table, figure)
     return outcomes
 
@@ -160,11 +162,11 @@ def _seeds(plans: Sequence[SweepPlan], out: Path, watch: _Watch) -> list[SweepOu
     for plan in plans:
         with tracking.studying(_study(plan, (folder / "sweep.png",), varies=SEED)) as children:
             trained = [_train(training, watch) for training in plan.trainings]
-            children += [_child(plan, each) for each in trained]
+            children += [_child(plan, outcome) for outcome in trained]
             outcomes += trained
             bands.append(_band(plan.classifier, trained))
             lines.append(_course(bands[-1]))
-            notes = {weights_note(each.trainings[0].recipe.weights["source"]) for each in plans} - {""}
+            notes = {weights_note(other.trainings[0].recipe.weights["source"]) for other in plans} - {""}
             title = f"{plans[0].trainings[0].recipe.entry.dataset}: validation accuracy by epoch"
             figure = study_plots.bands(bands, title=title, note="; ".join(sorted(notes)))
             table = [*_table(outcomes, names=len(plans) > 1), "", *lines]
@@ -173,7 +175,7 @@ def _seeds(plans: Sequence[SweepPlan], out: Path, watch: _Watch) -> list[SweepOu
 
 
 def _band(name: str, outcomes: Sequence[SweepOutcome]) -> Band:
-    courses = [[epoch.val_accuracy for epoch in each.epochs] for each in outcomes]
+    courses = [[epoch.val_accuracy for epoch in outcome.epochs] for outcome in outcomes]
     shortest = min(map(len, courses))  # early stopping may end some before others
     return Band(name, np.array([course[:shortest] for course in courses]))
 
@@ -190,23 +192,23 @@ def _course(band: Band) -> str:
 
 
 def _best(outcomes: Sequence[SweepOutcome]) -> SweepOutcome:
-    return max(outcomes, key=lambda each: each.variant.accuracy.value)
+    return max(outcomes, key=lambda outcome: outcome.variant.accuracy.value)
 
 
 def _verdict(outcomes: Sequence[SweepOutcome]) -> list[str]:
     """Which value is best; where another is not significantly worse and clearly cheaper, that one."""
     best = _best(outcomes)
     ties = [
-        (each, test.p)
-        for each in outcomes
-        if each is not best and (test := paired_tests.mcnemar(best.right, each.right)).p >= SIGNIFICANT
+        (outcome, test.p)
+        for outcome in outcomes
+        if outcome is not best and (test := paired_tests.mcnemar(best.right, outcome.right)).p >= SIGNIFICANT
     ]
     value = best.variant.value
     lines = [f"most accurate: {value}"]
     if ties:
-        named = ", ".join(f"{each.variant.value} (p-value {p:.2g})" for each, p in ties)
+        named = ", ".join(f"{tie.variant.value} (p-value {p:.2g})" for tie, p in ties)
         lines.append(f"not significantly worse on {len(best.right)} validation images: {named}")
-    cheap = min([best, *(each for each, _ in ties)], key=lambda each: each.variant.seconds)
+    cheap = min([best, *(tie for tie, _ in ties)], key=lambda outcome: outcome.variant.seconds)
     if cheap.variant.seconds < CHEAPER * best.variant.seconds:
         times = f"{duration(cheap.variant.seconds)} instead of {duration(best.variant.seconds)}"
         lines.append(
@@ -218,17 +220,17 @@ def _verdict(outcomes: Sequence[SweepOutcome]) -> list[str]:
 def _table(outcomes: Sequence[SweepOutcome], *, names: bool = False) -> list[str]:
     rows = [
         {
-            "classifier": each.training.recipe.name if names else "",
-            "value": each.variant.value,
-            "accuracy": f"{each.variant.accuracy.value:.1%}",
-            "95% interval": f"{each.variant.accuracy.low:.1%} to {each.variant.accuracy.high:.1%}",
-            "epochs": str(each.variant.epochs),
-            "trainable": f"{each.variant.trainable:,}",
-            "kB per image": f"{each.variant.feature_bytes / 1e3:,.0f}",
-            "renderings": str(each.variant.renderings),
-            "seconds": f"{each.variant.seconds:.1f}",
+            "classifier": outcome.training.recipe.name if names else "",
+            "value": outcome.variant.value,
+            "accuracy": f"{outcome.variant.accuracy.value:.1%}",
+            "95% interval": f"{outcome.variant.accuracy.low:.1%} to {outcome.variant.accuracy.high:.1%}",
+            "epochs": str(outcome.variant.epochs),
+            "trainable": f"{outcome.variant.trainable:,}",
+            "kB per image": f"{outcome.variant.feature_bytes / 1e3:,.0f}",
+            "renderings": str(outcome.variant.renderings),
+            "seconds": f"{outcome.variant.seconds:.1f}",
         }
-        for each in outcomes
+        for outcome in outcomes
     ]
     numbers = frozenset({"accuracy", "epochs", "trainable", "kB per image", "renderings", "seconds"})
     return list(aligned(rows, right=numbers))
@@ -243,14 +245,14 @@ def _write(
     last: bool = True,
 ) -> None:
     """sweep.csv, sweep.json with each training's epochs, sweep.txt and sweep.png; the table is said too."""
-    rows = [each.variant for each in outcomes]
+    rows = [outcome.variant for outcome in outcomes]
     records = [
         {
-            "classifier": each.training.recipe.name,
+            "classifier": outcome.training.recipe.name,
             **row,
-            "course": [dataclasses.asdict(epoch) for epoch in each.epochs],
+            "course": [dataclasses.asdict(epoch) for epoch in outcome.epochs],
         }
-        for each, row in zip(outcomes, tables.records(rows, of=Variant), strict=True)
+        for outcome, row in zip(outcomes, tables.records(rows, of=Variant), strict=True)
     ]
     files.write_text(folder / "sweep.csv", tables.text(rows, of=Variant))
     files.write_json(folder / "sweep.json", records)

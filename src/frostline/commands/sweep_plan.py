@@ -58,8 +58,8 @@ def plan(classifier: str, key: str, values: str | None, *, most: int | None) -> 
     every = sweep.variants(plain, steps, chosen)
     name = ".".join(steps[2:]) or steps[0]
     trainings = tuple(
-        SweepTraining(f"{classifier}, {name} {shown}", shown, recipe.read(classifier, settings=each))
-        for shown, each in zip(map(sweep.shown, chosen), every, strict=True)
+        SweepTraining(f"{classifier}, {name} {shown}", shown, recipe.read(classifier, settings=params))
+        for shown, params in zip(map(sweep.shown, chosen), every, strict=True)
     )
     _require_networks(trainings)
     return SweepPlan(classifier, name, base, trainings)

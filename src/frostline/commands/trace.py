@@ -92,16 +92,16 @@ def _model(sha256: str) -> Iterator[str]:
         return
     yield f"model    {sha256}"
     try:
-        found = tracking.registered(sha256, uri=tracking.store())
+        versions = tracking.registered(sha256, uri=tracking.store())
     except FrostlineError as error:
         yield f"MLflow   {error}"
         return
-    for each in found:
-        aliases = "".join(f" @{alias}" for alias in each.aliases)
-        dirty = " with changes" if each.dirty else ""
-        commit = f", recorded at commit {each.commit[:7]}{dirty}" if each.commit else ""
-        yield f"MLflow   {each.name} version {each.number}{aliases}, run {each.run_id}{commit}"
-    if not found:
+    for version in versions:
+        aliases = "".join(f" @{alias}" for alias in version.aliases)
+        dirty = " with changes" if version.dirty else ""
+        commit = f", recorded at commit {version.commit[:7]}{dirty}" if version.commit else ""
+        yield f"MLflow   {version.name} version {version.number}{aliases}, run {version.run_id}{commit}"
+    if not versions:
         yield "MLflow   has no version with this model; `frostline registry sync` brings it"
 
 
@@ -131,8 +131,8 @@ def _dataset(origin: Origin) -> str:
 def _raw(origin: Origin, dataset: str) -> tuple[str, str]:
     """The raw images' path and DVC's hash of them."""
     deps = origin.stages.get(f"preprocess@{dataset}", {"deps": {}})["deps"]
-    found = [(path, value) for path, value in deps.items() if path.startswith("data/")]
-    return found[0] if found else ("", "unknown")
+    raw_images = [(path, value) for path, value in deps.items() if path.startswith("data/")]
+    return raw_images[0] if raw_images else ("", "unknown")
 
 
 def _image(origin: Origin, dataset: str, path: str, file: Path) -> Iterator[str]:

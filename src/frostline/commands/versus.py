@@ -16,7 +16,7 @@ def run(first: str, second: str, *, revisions: tuple[str, ...] = ()) -> str:
     """
     if first == second:
         raise InputError(f"{first} is compared with itself; name two, or a revision: {first}@HEAD~1")
-    if revisions and (named := [each for each in (first, second) if "@" in each]):
+    if revisions and (named := [name for name in (first, second) if "@" in name]):
         raise InputError(f"{named[0]} names a revision already; leave out --rev, or what follows the @")
     pairs = [(_side(first, revision), _side(second, revision)) for revision in revisions or ("",)]
     return comparison.pairwise(pairs)

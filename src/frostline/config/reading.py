@@ -69,9 +69,9 @@ def _validated(values: Any) -> tuple[Params | None, list[str]]:
         try:
             return Params.model_validate(values), problems
         except ValidationError as error:
-            found = [dict(problem) for problem in error.errors()]
-        problems += [line for problem in found for line in _explain(problem, values)]
-        unknown = [problem for problem in found if problem["type"] == "unknown"]
+            mistakes = [dict(problem) for problem in error.errors()]
+        problems += [line for problem in mistakes for line in _explain(problem, values)]
+        unknown = [problem for problem in mistakes if problem["type"] == "unknown"]
         if not unknown:
             return None, problems
         for problem in unknown:

@@ -75,9 +75,9 @@ def remarks(blocks: dict[str, ConvolutionBlock], size: Size) -> Iterator[str]:
 
 def near(blocks: dict[str, ConvolutionBlock], side: int, *, evenly: bool) -> list[int]:
     """The nearest smaller and larger sides that every window fits; `evenly`: poolings leave nothing over."""
-    smaller = (each for each in range(side - 1, SMALLEST - 1, -1) if _fits(blocks, each, evenly))
-    larger = (each for each in range(side + 1, LARGEST + 1) if _fits(blocks, each, evenly))
-    return [found for found in (next(smaller, None), next(larger, None)) if found is not None]
+    smaller = (other for other in range(side - 1, SMALLEST - 1, -1) if _fits(blocks, other, evenly))
+    larger = (other for other in range(side + 1, LARGEST + 1) if _fits(blocks, other, evenly))
+    return [size for size in (next(smaller, None), next(larger, None)) if size is not None]
 
 
 def _fits(blocks: dict[str, ConvolutionBlock], side: int, evenly: bool) -> bool:

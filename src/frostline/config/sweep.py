@@ -82,15 +82,15 @@ def shown(value: Any) -> str:
 
 def variants(values: Any, key: Key, over: Sequence[Any]) -> list[Params]:
     """The params with each value at `key`; InputError names every value that the schema does not take."""
-    found, problems = [], []
+    params, problems = [], []
     for value in over:
         try:
-            found.append(parse(_changed(values, key, value), source="sweep"))
+            params.append(parse(_changed(values, key, value), source="sweep"))
         except InputError as error:
             problems.append(str(error))
     if problems:
         raise InputError("\n".join(dict.fromkeys(problems)))
-    return found
+    return params
 
 
 def _changed(values: Any, key: Key, value: Any) -> Any:

@@ -76,10 +76,10 @@ def _by_content(manifest: Manifest) -> dict[str, list[State]]:
 def _matched(old: Sequence[State], new: Sequence[State]) -> Iterator[tuple[State | None, State | None]]:
     """Rows of one content in pairs: those of one name, then the others in order; what is over stands alone."""
     same = {state.path: state for state in new}
-    kept = {state.path for state in old if state.path in same}
-    yield from ((state, same[state.path]) for state in old if state.path in kept)
+    both = {state.path for state in old if state.path in same}
+    yield from ((state, same[state.path]) for state in old if state.path in both)
     yield from zip_longest(
-        (state for state in old if state.path not in kept), (state for state in new if state.path not in kept)
+        (state for state in old if state.path not in both), (state for state in new if state.path not in both)
     )
 
 

@@ -91,9 +91,9 @@ def _frames(
     frames: dict[int, list[int]] = {}
     for position in np.flatnonzero(firsts[of] != np.arange(len(of))).tolist():
         first = int(firsts[of[position]])
-        kept = frames.setdefault(first, [first])
-        if not any(alike(frame, position) for frame in kept) and len(kept) < _FRAMES:
-            kept.append(position)
+        different = frames.setdefault(first, [first])
+        if not any(alike(frame, position) for frame in different) and len(different) < _FRAMES:
+            different.append(position)
     return np.sort(firsts), frames
 
 

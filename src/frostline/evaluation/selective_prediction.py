@@ -45,10 +45,10 @@ class Threshold:
 
 def coverage(confidence: np.ndarray, right: np.ndarray, *, threshold: float) -> Coverage:
     """One threshold on N > 0 images: (N,) probabilities of the predicted classes, (N,) bool right."""
-    kept = confidence >= threshold
-    share = proportion(int(kept.sum()), len(confidence))
+    answered = confidence >= threshold
+    share = proportion(int(answered.sum()), len(confidence))
     assert share is not None
-    return Coverage(threshold, share, proportion(int(right[kept].sum()), int(kept.sum())))
+    return Coverage(threshold, share, proportion(int(right[answered].sum()), int(answered.sum())))
 
 
 def curve(confidence: np.ndarray, right: np.ndarray, *, thresholds: Sequence[float]) -> list[Coverage]:

@@ -51,16 +51,16 @@ def thirds(values: np.ndarray, *, names: Sequence[str]) -> list[str]:
 
 
 def _distinct(kinds: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
-    kept: dict[str, Sequence[str]] = {}
-    seen: list[list[int]] = []
+    distinct: dict[str, Sequence[str]] = {}
+    patterns: list[list[int]] = []
     for kind, names in kinds.items():
         grouping = np.unique(np.array(names, dtype=object).astype(str), return_inverse=True)[1]
         first = {group: index for index, group in reversed(list(enumerate(grouping.tolist())))}
         pattern = [first[group] for group in grouping.tolist()]
-        if len(first) > 1 and pattern not in seen:
-            kept[kind] = names
-            seen.append(pattern)
-    return kept
+        if len(first) > 1 and pattern not in patterns:
+            distinct[kind] = names
+            patterns.append(pattern)
+    return distinct
 
 
 def _parts(names: Sequence[str]) -> list[tuple[str, np.ndarray]]:

@@ -90,8 +90,8 @@ def canvas(*, width: float, height: float, title: str, subtitle: str = "", note:
     total = height + 2 * _MARGIN + sum(advance for _, advance, _ in lines)
     figure = Figure(figsize=(width, total))
     top = total - _MARGIN
-    for text, advance, look in lines:
-        figure.text(_MARGIN / width, top / total, text, va="top", ha="left", **look)
+    for text, advance, font in lines:
+        figure.text(_MARGIN / width, top / total, text, va="top", ha="left", **font)
         top -= advance
     body = (0.06 / width, 0.06 / total, 1 - 0.12 / width, (top - 0.12) / total)
     figure.set_layout_engine("constrained", rect=body)
@@ -103,9 +103,9 @@ def _lines(
 ) -> list[tuple[str, float, dict[str, Any]]]:
     """Text broken to the figure's width: each line with the inches it takes and its look."""
     room = int((width - 2 * _MARGIN) * 72 / (size * (0.61 if weight == "bold" else 0.53)))
-    look = {"size": size, "color": color, "weight": weight}
+    font = {"size": size, "color": color, "weight": weight}
     lines = [line for part in text.splitlines() for line in textwrap.wrap(part, room)]
-    return [(line, size * 1.45 / 72, look) for line in lines]
+    return [(line, size * 1.45 / 72, font) for line in lines]
 
 
 @functools.cache

@@ -68,10 +68,10 @@ def block_ends(body: Any, *, most: int) -> list[str]:
     padding = keras().layers.ZeroPadding2D
     blocks: dict[str, str] = {}
     learnt = False  # the transform of the pixels is no block
-    for each in body.layers[1:-1]:
-        learnt = learnt or bool(each.weights)
-        if learnt and not isinstance(each, padding) and _is_cut(body, each):
-            blocks[_block(each.name)] = each.name
+    for candidate in body.layers[1:-1]:
+        learnt = learnt or bool(candidate.weights)
+        if learnt and not isinstance(candidate, padding) and _is_cut(body, candidate):
+            blocks[_block(candidate.name)] = candidate.name
     ends, count = list(blocks.values()), min(most, len(blocks))
     places = {math.ceil((number + 1) * len(ends) / count) - 1 for number in range(count)}
     return [ends[place] for place in sorted(places)]
@@ -99,9 +99,9 @@ def _upper(body: Any, start: Any, head: Any) -> Any:
     k = keras()
     start.name = "cut"  # else Keras numbers it through the process, and the number is in the saved file
     tail = k.Model(start, body.output, name="tail")
-    for each in tail.layers:
-        if isinstance(each, k.layers.BatchNormalization):
-            each.trainable = False
+    for upper_layer in tail.layers:
+        if isinstance(upper_layer, k.layers.BatchNormalization):
+            upper_layer.trainable = False
     # float32 holds the 16-bit types, which the layers of a trunk in less precision cast down again.
     inputs = k.Input(start.shape[1:], dtype="float32", name="upper_input")
     return k.Model(inputs, head(tail(inputs)), name="upper")

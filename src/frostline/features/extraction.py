@@ -112,7 +112,7 @@ def _row_ids(of: Images, view: View | None) -> Sequence[str]:
         return of.ids
     # `views` counts them; it does not change what the n-th looks like.
     how = files.digest([view.augmentation.model_dump(exclude={"views"}), view.number])
-    return [files.sha256(f"{each}:{how}".encode()) for each in of.ids]
+    return [files.sha256(f"{id_}:{how}".encode()) for id_ in of.ids]
 
 
 def _decode(of: Images, view: View | None) -> Callable[[bytes], npt.NDArray[np.uint8]]:
@@ -138,8 +138,8 @@ def _rows(  # noqa: PLR0913  # what a pass over images has
     executor: Executor,
     unreadable: dict[str, str] | None = None,
 ) -> Rows:
-    place = {each: index for index, each in reversed(list(enumerate(row_ids)))}
-    todo = [place[each] for each in store.missing(row_ids)]
+    place = {id_: index for index, id_ in reversed(list(enumerate(row_ids)))}
+    todo = [place[id_] for id_ in store.missing(row_ids)]
     if todo:
         network = begin()
         ids = [row_ids[index] for index in todo]
@@ -156,7 +156,7 @@ def _rows(  # noqa: PLR0913  # what a pass over images has
             for block_ids, block_rows in _computed(blocks, ids, unreadable):
                 append(block_ids, block_rows)
                 advance(len(block_ids))
-    rows = store.rows([each for each in row_ids if each not in unreadable] if unreadable else row_ids)
+    rows = store.rows([id_ for id_ in row_ids if id_ not in unreadable] if unreadable else row_ids)
     if todo and (warning := inventory.keep_limit(of.cache or paths.cache(), since=STARTED)):
         note(f"note: {warning}")
     return rows

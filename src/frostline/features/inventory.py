@@ -47,15 +47,15 @@ class Entry:
 
 def cached_files(cache: Path) -> list[CachedFile]:
     """Every file that counts, least recently used first; notes of keys and half-written files do not."""
-    found = [_cached_file(cache, path) for path in cache.rglob("*") if _counts(path)]
-    return sorted((each for each in found if each), key=lambda each: (each.used, str(each.path)))
+    files = [_cached_file(cache, path) for path in cache.rglob("*") if _counts(path)]
+    return sorted((file for file in files if file), key=lambda file: (file.used, str(file.path)))
 
 
 def entries(cache: Path) -> list[Entry]:
     """What lies in the cache by key, the largest first."""
     by_key: dict[tuple[str, str], list[CachedFile]] = {}
-    for each in cached_files(cache):
-        by_key.setdefault((each.kind, each.key), []).append(each)
+    for file in cached_files(cache):
+        by_key.setdefault((file.kind, file.key), []).append(file)
     found = [_entry(cache, kind, key, some) for (kind, key), some in by_key.items()]
     return sorted(found, key=lambda entry: (-entry.bytes, entry.kind, entry.key))
 
@@ -67,27 +67,27 @@ def prune(cache: Path, *, limit: int | None = None, unused_since: float | None =
     """
     _sweep(cache)
     everything = cached_files(cache)
-    left = sum(each.bytes for each in everything)
+    left = sum(file.bytes for file in everything)
     gone = []
-    for each in everything:
+    for file in everything:
         over = limit is not None and left > limit
-        old = unused_since is not None and each.used < unused_since
+        old = unused_since is not None and file.used < unused_since
         if over or old:
-            each.path.unlink(missing_ok=True)
-            left -= each.bytes
-            gone.append(each)
-    for each in gone:
-        _close(each.path.parent, cache)
+            file.path.unlink(missing_ok=True)
+            left -= file.bytes
+            gone.append(file)
+    for file in gone:
+        _close(file.path.parent, cache)
     return gone
 
 
 def damaged(cache: Path) -> Iterator[CachedFile]:
     """Files of rows whose bytes are not those that their name was made of; the whole cache is read."""
-    for each in cached_files(cache):
-        if each.path.suffix == ".arrow":
+    for file in cached_files(cache):
+        if file.path.suffix == ".arrow":
             with contextlib.suppress(FileNotFoundError):  # pruned meanwhile
-                if arrow.name(each.path.read_bytes()) != each.path.name:
-                    yield each
+                if arrow.name(file.path.read_bytes()) != file.path.name:
+                    yield file
 
 
 def keep_limit(cache: Path, *, since: float) -> str:
@@ -99,7 +99,7 @@ def keep_limit(cache: Path, *, since: float) -> str:
     limit = size_limit()
     if limit is None:
         return ""
-    spared = sum(each.bytes for each in cached_files(cache) if each.used >= since)
+    spared = sum(file.bytes for file in cached_files(cache) if file.used >= since)
     prune(cache, limit=max(limit, spared))
     if spared <= limit:
         return ""
@@ -136,15 +136,15 @@ def _cached_file(cache: Path, path: Path) -> CachedFile | None:
 
 
 def _entry(cache: Path, kind: str, key: str, some: list[CachedFile]) -> Entry:
-    counts = [_rows(each.path) for each in some if each.path.suffix == ".arrow"]
+    counts = [_rows(file.path) for file in some if file.path.suffix == ".arrow"]
     return Entry(
         kind=kind,
         key=key,
         made_of=_made_of(cache / kind / key / "key.json"),
         files=len(some),
         rows=sum(counts) if counts else None,
-        bytes=sum(each.bytes for each in some),
-        used=max(each.used for each in some),
+        bytes=sum(file.bytes for file in some),
+        used=max(file.used for file in some),
     )
 
 
@@ -160,10 +160,10 @@ def _rows(path: Path) -> int:
 
 def _made_of(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        key = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return key if isinstance(key, dict) else {}
 
 
 def _sweep(cache: Path) -> None:

@@ -88,8 +88,8 @@ class Feed:
     async def forget(self, number: int) -> None:
         """The chunks before `number` are finished."""
         async with self._changed:
-            for each in range(self._finished, number):
-                self._chunks.pop(each, None)
+            for finished in range(self._finished, number):
+                self._chunks.pop(finished, None)
             self._finished = max(self._finished, number)
             self._changed.notify_all()
 

@@ -146,5 +146,5 @@ def _require_answer(address: str) -> None:
 
 
 def _nodes(ray: Any) -> tuple[Node, ...]:
-    found = [each["Resources"] for each in ray.nodes() if each["Alive"]]
-    return tuple(Node(each.get("CPU", 0.0), each.get("GPU", 0.0)) for each in found)
+    alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    return tuple(Node(resources.get("CPU", 0.0), resources.get("GPU", 0.0)) for resources in alive)

@@ -21,7 +21,11 @@ FINE = 7  # positions a side that a map of places should have
 def layers_with_maps(body: Any) -> list[str]:
     """Names of the layers whose output is a map (N, h, w, c) that the network itself computed, in order."""
     inputs = {"pixels", "transform"}
-    return [each.name for each in body.layers if len(each.output.shape) == 4 and each.name not in inputs]
+    return [
+        candidate.name
+        for candidate in body.layers
+        if len(candidate.output.shape) == 4 and candidate.name not in inputs
+    ]
 
 
 def deepest(body: Any) -> str:
@@ -56,8 +60,8 @@ def activations(network: Network, pixels: npt.NDArray[np.uint8], names: Sequence
     """Maps (N, h, w, c) of layers, by name, for images (N, H, W, 3) uint8; InputError for a layer without."""
     body = network.body
     outputs = {name: _map_of(body, name).output for name in names}
-    found = keras().Model(body.inputs[0], outputs)(pixels, training=False)
-    return {name: np.asarray(found[name], np.float32) for name in names}
+    outputs_by_name = keras().Model(body.inputs[0], outputs)(pixels, training=False)
+    return {name: np.asarray(outputs_by_name[name], np.float32) for name in names}
 
 
 def gradcam(
@@ -91,7 +95,7 @@ def _scores(logits: Any, classes: npt.NDArray[np.int64]) -> Any:
 
 
 def _map_of(body: Any, name: str) -> Any:
-    found = layer(body, name)
-    if len(found.output.shape) != 4:
+    chosen = layer(body, name)
+    if len(chosen.output.shape) != 4:
         raise InputError(f"layer '{name}' has no map: its output is a vector; choose a layer before it")
-    return found
+    return chosen

@@ -136,13 +136,13 @@ def _names_of_keras() -> list[str]:
     """Keras gives names only for probabilities: of 1,000 rows, each is sure of another class."""
     rows = np.eye(CLASSES, dtype=np.float32)
     try:
-        found = keras().applications.imagenet_utils.decode_predictions(rows, top=1)
+        decoded = keras().applications.imagenet_utils.decode_predictions(rows, top=1)
     except Exception as error:  # Keras wraps every download failure in a bare Exception
         raise InputError(
             f"the names of ImageNet's classes could not be downloaded ({first_line(error)}); connect to the "
             "internet, or give a copy of Keras' imagenet_class_index.json with --classes FILE"
         ) from None
-    return [row[0][1] for row in found]
+    return [row[0][1] for row in decoded]
 
 
 def _downloaded(name: str, constructor: Any) -> Any:

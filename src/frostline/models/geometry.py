@@ -52,7 +52,9 @@ def merged(fields: Sequence[ReceptiveField | None]) -> ReceptiveField | None:
         return None
     steps = {field.step for field in known}
     assert len(steps) == 1, "maps of different scales do not meet in one layer"
-    return ReceptiveField(min(each.start for each in known), max(each.stop for each in known), steps.pop())
+    return ReceptiveField(
+        min(field.start for field in known), max(field.stop for field in known), steps.pop()
+    )
 
 
 def same_padding(side: int, *, window: int, stride: int, dilation: int = 1) -> int:

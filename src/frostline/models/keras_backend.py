@@ -102,9 +102,9 @@ def strategy() -> Any:
     import tensorflow as tf
 
     wanted = os.environ.get(DEVICES, "1")
-    found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    if not wanted.isdecimal() or not 1 <= int(wanted) <= len(found):
-        raise InputError(f"{DEVICES}: {wanted!r} must be a number from 1 to {len(found)}, the devices here")
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if not wanted.isdecimal() or not 1 <= int(wanted) <= len(devices):
+        raise InputError(f"{DEVICES}: {wanted!r} must be a number from 1 to {len(devices)}, the devices here")
     if wanted == "1":
         return tf.distribute.get_strategy()
-    return tf.distribute.MirroredStrategy([device.name for device in found[: int(wanted)]])
+    return tf.distribute.MirroredStrategy([device.name for device in devices[: int(wanted)]])

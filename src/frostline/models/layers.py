@@ -37,7 +37,7 @@ class Layer:
     @property
     def parameters(self) -> int:
         """Numbers that it holds, trained or not."""
-        return sum(prod(each.shape) for each in self.variables)
+        return sum(prod(variable.shape) for variable in self.variables)
 
     @property
     def values(self) -> int:
@@ -54,8 +54,8 @@ def read(model: Any, *, sees: Fields = PIXELS) -> list[Layer]:
 
     `sees`: what the model takes, pixels or what was made of the whole image.
     """
-    found, _ = _walk(model, [sees] * len(model.inputs))
-    return found
+    every_layer, _ = _walk(model, [sees] * len(model.inputs))
+    return every_layer
 
 
 def depth(model: Any) -> int:
@@ -64,37 +64,37 @@ def depth(model: Any) -> int:
 
 
 def _deep(model: Any, inputs: Sequence[int]) -> int:
-    seen = {id(tensor): deep for tensor, deep in zip(model.inputs, inputs, strict=True)}
+    depths = {id(tensor): deep for tensor, deep in zip(model.inputs, inputs, strict=True)}
     for node in _nodes(model):
-        below = [seen[id(tensor)] for tensor in node.arguments.keras_tensors]
+        below = [depths[id(tensor)] for tensor in node.arguments.keras_tensors]
         inner = _inside(node.operation)
         if inner is not None:
             deep = _deep(inner, below)
         elif below:
             deep = max(below) + (type(node.operation).__name__ in CONVOLUTIONS | {"Dense"})
         else:
-            deep = seen[id(node.outputs[0])]
-        seen.update({id(tensor): deep for tensor in node.outputs})
-    return seen[id(model.outputs[0])]
+            deep = depths[id(node.outputs[0])]
+        depths.update({id(tensor): deep for tensor in node.outputs})
+    return depths[id(model.outputs[0])]
 
 
 def _walk(model: Any, inputs: Sequence[Fields], prefix: str = "") -> tuple[list[Layer], Fields]:
     """The layers, and the fields of what the model gives, from the fields of what it takes."""
-    seen = {id(tensor): fields for tensor, fields in zip(model.inputs, inputs, strict=True)}
-    found: list[Layer] = []
+    fields_of = {id(tensor): fields for tensor, fields in zip(model.inputs, inputs, strict=True)}
+    layers_so_far: list[Layer] = []
     for node in _nodes(model):
         operation, taken = node.operation, node.arguments.keras_tensors
-        below = [seen[id(tensor)] for tensor in taken]
+        below = [fields_of[id(tensor)] for tensor in taken]
         inner = _inside(operation)
         if inner is not None:
             layers, fields = _walk(inner, below, f"{prefix}{operation.name}/")
-            found += layers
+            layers_so_far += layers
         else:
-            fields = _fields(operation, taken, below) if taken else seen[id(node.outputs[0])]
+            fields = _fields(operation, taken, below) if taken else fields_of[id(node.outputs[0])]
             if taken or not prefix:  # what a model inside takes is what the layer before it gives
-                found.append(_layer(operation, node, fields, prefix))
-        seen.update({id(tensor): fields for tensor in node.outputs})
-    return found, seen[id(model.outputs[0])]
+                layers_so_far.append(_layer(operation, node, fields, prefix))
+        fields_of.update({id(tensor): fields for tensor in node.outputs})
+    return layers_so_far, fields_of[id(model.outputs[0])]
 
 
 def _nodes(model: Any) -> Iterator[Any]:
@@ -129,7 +129,7 @@ def _fields(operation: Any, taken: Sequence[Any], below: Sequence[Fields]) -> Fi
     kind = type(operation).__name__
     if kind in WHOLE:
         return IMAGE
-    both = [_side(operation, kind, axis, taken, [each[axis] for each in below]) for axis in (0, 1)]
+    both = [_side(operation, kind, axis, taken, [fields[axis] for fields in below]) for axis in (0, 1)]
     return (both[0], both[1])
 
 

@@ -48,8 +48,8 @@ def remarks(classifier: Classifier) -> list[str]:
     """What is allowed and yet worth knowing: poolings of a plain network that leave pixels out."""
     if classifier.network.type != "cnn":
         return []
-    found = shapes.remarks(classifier.network.blocks, classifier.image.size)
-    return [f"network.blocks.{line}" for line in found]
+    lines = shapes.remarks(classifier.network.blocks, classifier.image.size)
+    return [f"network.blocks.{line}" for line in lines]
 
 
 def _backbone(classifier: Classifier, name: str, weights: Path | None) -> Any:
@@ -71,7 +71,7 @@ def layer(model: Any, name: str) -> Any:
     """A layer by name; InputError names the nearest ones."""
     import difflib
 
-    names = [each.name for each in model.layers]
+    names = [candidate.name for candidate in model.layers]
     if name in names:
         return model.get_layer(name)
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.3)

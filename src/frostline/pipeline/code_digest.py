@@ -48,14 +48,14 @@ def closure(module: str) -> list[Path]:
     Imports are read from the source, those inside functions too, those for the type checker alone not;
     folders' `__init__` come along.
     """
-    found: dict[Path, None] = {}
+    reached: dict[Path, None] = {}
     waiting = [module]
     while waiting:
         path = _file(waiting.pop())
-        if path and path not in found:
-            found[path] = None
+        if path and path not in reached:
+            reached[path] = None
             waiting += _names(path)
-    return sorted(found)
+    return sorted(reached)
 
 
 def stage(name: str) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def module(name: str) -> dict[str, Any]:
     reached = closure(name)
     counted = [path for path in reached if _relative(path) not in SILENT]
     trees = {_relative(path): _meaning(path) for path in counted}
-    imported = {each.partition(".")[0] for path in reached for each in _names(path)}
+    imported = {imported_name.partition(".")[0] for path in reached for imported_name in _names(path)}
     return {
         "code": files.digest([trees, _templates(counted)]),
         "packages": {name: _version(name) for name, (top, *_) in ARITHMETIC.items() if top in imported},

@@ -110,8 +110,8 @@ def _trailer(tag: str) -> str:
 
 def _untagged() -> str:
     """The tag that the last commit asks for and does not have; "" if there is none."""
-    said = run("git", "log", "-1", "--format=%(trailers:key=Retraining,valueonly)").strip()
-    return said if said and not run("git", "tag", "--list", said).strip() else ""
+    tag = run("git", "log", "-1", "--format=%(trailers:key=Retraining,valueonly)").strip()
+    return tag if tag and not run("git", "tag", "--list", tag).strip() else ""
 
 
 def share(done: Record, *, remote: str) -> str:

@@ -70,9 +70,9 @@ def follow(*command: str, seconds: float | None = None) -> str:
     return text
 
 
-def _blocked(said: str) -> bool:
+def _blocked(output: str) -> bool:
     """DVC's two locks: one for the project, one for each file that a stage reads or writes."""
-    return "is busy, it is being blocked by" in said or "Unable to acquire lock" in said
+    return "is busy, it is being blocked by" in output or "Unable to acquire lock" in output
 
 
 @contextlib.contextmanager
@@ -111,18 +111,22 @@ def end_left_behind() -> list[str]:
     import psutil
 
     here = str(Path.cwd())
-    found = [each for each in psutil.process_iter() if _marked(each) == here and each.pid != os.getpid()]
-    told = []
-    for each in found:
+    running = [
+        process
+        for process in psutil.process_iter()
+        if _marked(process) == here and process.pid != os.getpid()
+    ]
+    commands = []
+    for process in running:
         with contextlib.suppress(psutil.Error):
-            told.append(" ".join(each.cmdline()))
-            each.terminate()
-    _, stubborn = psutil.wait_procs(found, timeout=GRACE)
-    for each in stubborn:
+            commands.append(" ".join(process.cmdline()))
+            process.terminate()
+    _, stubborn = psutil.wait_procs(running, timeout=GRACE)
+    for process in stubborn:
         with contextlib.suppress(psutil.Error):
-            each.kill()
+            process.kill()
     psutil.wait_procs(stubborn, timeout=GRACE)
-    return told
+    return commands
 
 
 def _marked(process: "psutil.Process") -> str:

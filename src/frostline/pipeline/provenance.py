@@ -49,9 +49,9 @@ class Origin:
         folder = _cache()
         if md5.endswith(".dir"):
             md5 = _listed(folder, md5).get(path.removeprefix(f"{out}/"), "")
-        kept = _kept(folder, md5)
-        if md5 and kept.is_file():
-            return kept.read_bytes()
+        cached = _kept(folder, md5)
+        if md5 and cached.is_file():
+            return cached.read_bytes()
         return content(Path(path), revision=self.commit or "HEAD")
 
 
@@ -69,11 +69,11 @@ def holding(file: Path) -> Origin | None:
 
 def exporting(sha256: str) -> Origin | None:
     """Where the model with this SHA-256 was exported: its proof lies beside it and names it."""
-    seen: set[str] = set()
+    examined: set[str] = set()
     for commit, stages in _locks():
         for stage, path, value in _outs(stages):
-            if stage.startswith("export@") and value not in seen:
-                seen.add(value)
+            if stage.startswith("export@") and value not in examined:
+                examined.add(value)
                 origin = Origin(commit, stage, path, stages)
                 if origin.json(f"{path}/agreement.json").get("model") == sha256:
                     return origin
@@ -111,7 +111,7 @@ def _kept(folder: Path, md5: str) -> Path:
 
 def _listed(folder: Path, md5: str) -> dict[str, str]:
     """The files of a folder output, name to hash; {} where DVC's cache lacks the listing."""
-    kept = _kept(folder, md5)
-    if not kept.is_file():
+    cached = _kept(folder, md5)
+    if not cached.is_file():
         return {}
-    return {entry["relpath"]: str(entry["md5"]) for entry in json.loads(kept.read_text(encoding="utf-8"))}
+    return {entry["relpath"]: str(entry["md5"]) for entry in json.loads(cached.read_text(encoding="utf-8"))}

@@ -55,12 +55,12 @@ def steps() -> list[Step]:
 def waves(ordered: Sequence[Step]) -> list[list[Step]]:
     """Steps in groups: those of one group need nothing of each other, all that they need lies in earlier ones."""
     level: dict[str, int] = {}
-    found: list[list[Step]] = []
+    groups: list[list[Step]] = []
     for step in ordered:
         level[step.name] = 1 + max((level[name] for name in step.after), default=-1)
-        found += [[] for _ in range(level[step.name] + 1 - len(found))]
-        found[level[step.name]].append(step)
-    return found
+        groups += [[] for _ in range(level[step.name] + 1 - len(groups))]
+        groups[level[step.name]].append(step)
+    return groups
 
 
 def stages() -> list[str]:
@@ -76,15 +76,15 @@ def reproduce(step: Step, *, seconds: float | None = None, wait: bool = False) -
     """
     started = time.monotonic()
     patience = ["--wait-for-lock"] if wait else []
-    said = processes.follow("dvc", *patience, "repro", "--single-item", step.name, seconds=seconds)
-    return Outcome(step.name, outcome(said), time.monotonic() - started, step.outputs)
+    output = processes.follow("dvc", *patience, "repro", "--single-item", step.name, seconds=seconds)
+    return Outcome(step.name, outcome(output), time.monotonic() - started, step.outputs)
 
 
-def outcome(said: str) -> str:
+def outcome(output: str) -> str:
     """What `dvc repro` did, read from what it said."""
-    if "Running stage" in said or "Verifying data sources" in said:
+    if "Running stage" in output or "Verifying data sources" in output:
         return RAN
-    return RESTORED if "is cached - skipping run" in said else SKIPPED
+    return RESTORED if "is cached - skipping run" in output else SKIPPED
 
 
 def stale() -> dict[str, list[str]]:
@@ -98,19 +98,19 @@ def stale() -> dict[str, list[str]]:
 
 def _changes(parts: list[object]) -> "list[str]":
     """`[{"changed deps": {"data": "modified"}}, …]` as `data modified`, …"""
-    found = []
+    reasons = []
     for part in parts:
         if isinstance(part, str):  # "changed command", "always changed"
-            found.append(part)
+            reasons.append(part)
         elif isinstance(part, dict):
             for changed in part.values():
-                found += _told(changed)
-    return found
+                reasons += _told(changed)
+    return reasons
 
 
 def _told(changed: object) -> list[str]:
     """`{"data": "modified", "params.yaml": {"seed": "modified"}}` as `data modified`, `params.yaml seed modified`."""
-    told: list[str] = []
+    lines: list[str] = []
     for path, how in changed.items() if isinstance(changed, dict) else []:
-        told += [f"{path} {line}" for line in _told(how)] if isinstance(how, dict) else [f"{path} {how}"]
-    return told
+        lines += [f"{path} {line}" for line in _told(how)] if isinstance(how, dict) else [f"{path} {how}"]
+    return lines

@@ -47,7 +47,7 @@ class Buffers:
         np.copyto(self._host, batch)
         self._input.update_inplace(self._host)
         self._runtime.run_with_iobinding(self._binding)
-        return {name: np.array(each.numpy()) for name, each in self._outputs.items()}
+        return {name: np.array(buffer.numpy()) for name, buffer in self._outputs.items()}
 
 
 def pin(array: np.ndarray) -> bool:

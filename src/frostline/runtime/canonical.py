@@ -19,28 +19,30 @@ def form(model: Any, *, metadata: dict[str, str], input_name: str = INPUT) -> by
 
     graph = model.graph
     if len(graph.input) != 1:  # a captured tensor became an input: see the converter's caller
-        raise RuntimeError(f"the exported graph has inputs {[each.name for each in graph.input]}, not one")
+        raise RuntimeError(f"the exported graph has inputs {[value.name for value in graph.input]}, not one")
     _drop_duplicates(graph)
     _merge_equal(graph)
     order = [node for _, node in _order(graph)]
     names = _names(graph, order, input_name)
     nodes = [_renamed(node, names, number) for number, node in enumerate(order)]
     used = (tensor for tensor in graph.initializer if tensor.name in names)
-    initializers = sorted((_renamed_tensor(tensor, names) for tensor in used), key=lambda each: each.name)
+    initializers = sorted((_renamed_tensor(tensor, names) for tensor in used), key=lambda tensor: tensor.name)
     out = onnx.helper.make_graph(
         nodes,
         "frostline",
         [_value(graph.input[0], input_name)],
         [
-            _value(each, name)
+            _value(output, name)
             for name in (PROBS, FEATURES)
-            for each in graph.output
-            if names[each.name] == name
+            for output in graph.output
+            if names[output.name] == name
         ],
         initializers,
     )
     result = onnx.helper.make_model(
-        out, opset_imports=sorted(model.opset_import, key=lambda each: each.domain), producer_name="frostline"
+        out,
+        opset_imports=sorted(model.opset_import, key=lambda opset: opset.domain),
+        producer_name="frostline",
     )
     result.ir_version = 8  # what opset 17 came with
     onnx.helper.set_model_props(result, metadata)
@@ -62,9 +64,9 @@ def _drop_duplicates(graph: Any) -> None:
     first: dict[str, str] = {}
     instead: dict[str, str] = {}
     for tensor in list(graph.initializer):
-        kept = first.setdefault(_content(tensor), tensor.name)
-        if kept != tensor.name:
-            instead[tensor.name] = kept
+        first_name = first.setdefault(_content(tensor), tensor.name)
+        if first_name != tensor.name:
+            instead[tensor.name] = first_name
             graph.initializer.remove(tensor)
     for node in graph.node:
         node.input[:] = [instead.get(name, name) for name in node.input]
@@ -72,13 +74,13 @@ def _drop_duplicates(graph: Any) -> None:
 
 def _merge_equal(graph: Any) -> None:
     """Keep one node of each computation, an output's if there is one, for the same reason."""
-    shown = {each.name for each in graph.output}
+    shown = {output.name for output in graph.output}
     first: dict[str, Any] = {}
     instead: dict[str, str] = {}
-    for signature, node in sorted(_order(graph), key=lambda each: shown.isdisjoint(each[1].output)):
-        kept = first.setdefault(signature, node)
-        if kept.output != node.output and shown.isdisjoint(node.output):
-            instead.update(zip(node.output, kept.output, strict=True))
+    for signature, node in sorted(_order(graph), key=lambda pair: shown.isdisjoint(pair[1].output)):
+        first_node = first.setdefault(signature, node)
+        if first_node.output != node.output and shown.isdisjoint(node.output):
+            instead.update(zip(node.output, first_node.output, strict=True))
             graph.node.remove(node)
     for node in graph.node:
         node.input[:] = [instead.get(name, name) for name in node.input]
@@ -123,14 +125,16 @@ def _order(graph: Any) -> list[tuple[str, Any]]:
 
 def _signature(node: Any, signatures: dict[str, str]) -> str:
     """What a node computes from what: its operator, attributes and inputs' own signatures."""
-    attributes = sorted(bytes(each.SerializeToString(deterministic=True)) for each in node.attribute)
+    attributes = sorted(
+        bytes(attribute.SerializeToString(deterministic=True)) for attribute in node.attribute
+    )
     parts = [node.op_type.encode(), *attributes, *(signatures[name].encode() for name in node.input)]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
 def _names(graph: Any, order: list[Any], input_name: str) -> dict[str, str]:
     """New names: the contract's for input and outputs, numbers for all others in order of use."""
-    outputs = {each.name: each.name.split(":")[0] for each in graph.output}
+    outputs = {output.name: output.name.split(":")[0] for output in graph.output}
     names = {graph.input[0].name: input_name, "": ""}
     names |= {name: _output_name(name, shown) for name, shown in outputs.items()}
     weights = {tensor.name for tensor in graph.initializer}

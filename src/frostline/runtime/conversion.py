@@ -111,7 +111,7 @@ def _keep_constants(model: Any, traced: Any) -> None:
     from onnx import numpy_helper
 
     captured = {inside.name: outside for outside, inside in traced.graph.captures}
-    for tensor in [each for each in model.graph.input if each.name in captured]:
+    for tensor in [value for value in model.graph.input if value.name in captured]:
         model.graph.input.remove(tensor)
         model.graph.initializer.append(numpy_helper.from_array(captured[tensor.name].numpy(), tensor.name))
 
@@ -125,7 +125,7 @@ def _keep_zeros(model: Any) -> None:
     import onnx
 
     for node in model.graph.node:
-        padding = {"pads", "auto_pad"} & {each.name for each in node.attribute}
+        padding = {"pads", "auto_pad"} & {attribute.name for attribute in node.attribute}
         if node.op_type == "MaxPool" and not padding:
             node.attribute.append(onnx.helper.make_attribute("auto_pad", "VALID"))
 
@@ -186,5 +186,5 @@ def _empty(node: Any) -> Any:
     """A node of the same name and kind, without what an update writes anew: inputs, outputs, attributes."""
     import onnx
 
-    kept = ("name", "op_type", "domain", "doc_string")
-    return onnx.NodeProto(**{field: getattr(node, field) for field in kept if node.HasField(field)})
+    copied = ("name", "op_type", "domain", "doc_string")
+    return onnx.NodeProto(**{field: getattr(node, field) for field in copied if node.HasField(field)})

@@ -51,7 +51,7 @@ class Foreign:
 
     def check(self, model: RuntimePool) -> None:
         """InputError where the file and the model do not fit."""
-        inputs = {each.name: each for each in model.inputs}
+        inputs = {tensor.name: tensor for tensor in model.inputs}
         outputs = list(model.outputs)
         if list(inputs) != [self.input]:
             raise InputError(f"the contract names the input {self.input!r}, the model has {list(inputs)}")

@@ -21,19 +21,19 @@ def devices() -> tuple[Any, ...]:
     import onnxruntime_ep_openvino as plugin
 
     onnxruntime.register_execution_provider_library(NAME, plugin.get_library_path())
-    every = [each for each in onnxruntime.get_ep_devices() if each.ep_name == NAME]
-    return tuple(each for each in every if each.ep_metadata.get("ov_device", "CPU") == "CPU")[:1]
+    every = [device for device in onnxruntime.get_ep_devices() if device.ep_name == NAME]
+    return tuple(device for device in every if device.ep_metadata.get("ov_device", "CPU") == "CPU")[:1]
 
 
 def missing() -> str:
     """What keeps the plugin from running here; "" if nothing."""
     try:
-        found = devices()
+        cpus = devices()
     except ImportError:
         return f"the package {PACKAGE} is not installed"
     except Exception as error:  # ONNX Runtime's exceptions share no base
         return f"its plugin does not load ({first_line(error)})"
-    return "" if found else f"its plugin takes Intel processors only, this one is {processor()}"
+    return "" if cpus else f"its plugin takes Intel processors only, this one is {processor()}"
 
 
 def processor() -> str:

@@ -32,7 +32,7 @@ def make(model: bytes) -> tuple[bytes, bytes]:
     """The trunk and the head of an exported model that has `features`."""
     import onnx
 
-    whole = {each.key: each.value for each in onnx.load_from_string(model).metadata_props}
+    whole = {entry.key: entry.value for entry in onnx.load_from_string(model).metadata_props}
     promised = contract.from_json(whole[KEY])
     pixels = {key: getattr(promised, key) for key in ("decode", "height", "resize", "width")}
     trunk = canonical.form(
@@ -62,7 +62,7 @@ def write_beside(model: Path) -> None:
     import onnx
 
     content = model.read_bytes()
-    if FEATURES not in {each.name for each in onnx.load_from_string(content).graph.output}:
+    if FEATURES not in {output.name for output in onnx.load_from_string(content).graph.output}:
         return
     for name, part in zip((TRUNK, HEAD), make(content), strict=True):
         with writing(model.with_name(name)) as temporary:
@@ -132,8 +132,8 @@ def open_head(model: Path, *, precision: str, threads: int | None = None) -> Hea
     loaded.names = (PROBS,)
     session = sessions.make_session(loaded, promised, sha256=digest)
     shape = tuple(side for side in loaded.inputs[0].shape[1:] if isinstance(side, int))
-    kept = dataclasses.replace(session, precision=precision, why="features are kept")
-    return Head(kept, of["trunk"], shape, model)
+    as_asked = dataclasses.replace(session, precision=precision, why="features are kept")
+    return Head(as_asked, of["trunk"], shape, model)
 
 
 def open_trunk(head: Head, *, device: str, threads: int | None = None) -> Session:

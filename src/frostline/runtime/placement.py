@@ -62,8 +62,8 @@ def _profile(setup: Setup) -> list[dict[str, Any]]:
         shape = [side if isinstance(side, int) else 1 for side in wanted.shape]
         image = np.zeros(shape, np.float32 if "float" in wanted.type else np.uint8)
         runtime.run(None, {wanted.name: image})
-        found: list[dict[str, Any]] = json.loads(Path(runtime.end_profiling()).read_text(encoding="utf-8"))
-    return found
+        events: list[dict[str, Any]] = json.loads(Path(runtime.end_profiling()).read_text(encoding="utf-8"))
+    return events
 
 
 def read(events: list[dict[str, Any]], *, allowed: set[str]) -> Proof:

@@ -20,7 +20,7 @@ _NO_MEMORY = ("out of memory", "failed to allocate", "out_of_memory", "bad_alloc
 
 @dataclass
 class RuntimePool:
-    """A model that is up: one engine for each GPU, one elsewhere, each of which takes `each` runs at once.
+    """A model that is up: one engine for each GPU, one elsewhere, each of which takes `runs_per_engine` at once.
 
     A batch that is more than the memory of a device holds runs in pieces of one shape, `limit` rows each; so does
     every batch where the model takes one size alone. `names` are the outputs asked for, `asked` is the device asked
@@ -35,14 +35,14 @@ class RuntimePool:
     asked: str = ""
     why: str = ""
     threads: int | None = None
-    each: int = 1
+    runs_per_engine: int = 1
     names: tuple[str, ...] = ()
     limit: int | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._free: queue.Queue[Engine] = queue.Queue()
-        for engine in [*self.engines] * self.each:
+        for engine in [*self.engines] * self.runs_per_engine:
             self._free.put(engine)
         self.limit = self._fixed()
 
@@ -61,12 +61,12 @@ class RuntimePool:
         """`cpu`, or the GPUs: `cuda:0`, `cuda:0,1`."""
         if self.device in {"cpu", "openvino"}:
             return "cpu"
-        return "cuda:" + ",".join(str(each) for each in range(len(self.engines)))
+        return "cuda:" + ",".join(str(gpu) for gpu in range(len(self.engines)))
 
     @property
     def streams(self) -> int:
         """How many runs may be under way at once."""
-        return len(self.engines) * self.each
+        return len(self.engines) * self.runs_per_engine
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
@@ -119,7 +119,7 @@ class RuntimePool:
 def out_of_memory(error: BaseException) -> bool:
     """Whether a device's error means that a smaller batch could do."""
     text = str(error).lower()
-    return isinstance(error, MemoryError) or any(mark in text for mark in _NO_MEMORY)
+    return isinstance(error, MemoryError) or any(phrase in text for phrase in _NO_MEMORY)
 
 
 def _pieces(batch: np.ndarray, size: int) -> Iterator[np.ndarray]:
@@ -178,11 +178,13 @@ def _load(content: bytes, device: str, precision: str, *, threads: int | None, p
         shown = placement.prove(Setup(content, device, precision, threads=threads))
         proof, graph = shown.summary(name), device == "cuda" and shown.whole(name)
     count = max(1, providers.gpus()) if device in {"cuda", "tensorrt"} else 1
-    each = openvino.streams(threads) if parallel and device == "openvino" else 1
+    runs = openvino.streams(threads) if parallel and device == "openvino" else 1
     engines = [
-        OnnxEngine(Setup(content, device, precision, gpu, threads, each), graph=graph) for gpu in range(count)
+        OnnxEngine(Setup(content, device, precision, gpu, threads, runs), graph=graph) for gpu in range(count)
     ]
-    return RuntimePool(content, device, precision, engines, proof, asked=device, threads=threads, each=each)
+    return RuntimePool(
+        content, device, precision, engines, proof, asked=device, threads=threads, runs_per_engine=runs
+    )
 
 
 def on_cpu(content: bytes) -> Callable[[np.ndarray], Outputs]:

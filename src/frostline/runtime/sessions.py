@@ -190,8 +190,8 @@ def _contract(model: RuntimePool) -> Contract:
 
 def _check_input(model: RuntimePool, contract: Contract) -> None:
     wanted = [contract.height, contract.width, 3]
-    if [(each.name, each.dtype) for each in model.inputs] != [(INPUT, "uint8")]:
-        has = ", ".join(f"{each.name} of {each.dtype}" for each in model.inputs)
+    if [(tensor.name, tensor.dtype) for tensor in model.inputs] != [(INPUT, "uint8")]:
+        has = ", ".join(f"{tensor.name} of {tensor.dtype}" for tensor in model.inputs)
         raise InputError(f"its input must be `image` of uint8 alone; is {has}; export it again")
     shape = list(model.inputs[0].shape)
     if shape[1:] != wanted or isinstance(shape[0], int):

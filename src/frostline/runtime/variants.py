@@ -113,15 +113,17 @@ def _int8(model: bytes, calibration: Callable[[], Iterator[Pixels]]) -> Any:
 
 def _grouped(node: Any) -> bool:
     """Whether a node is a convolution in groups, as depthwise ones are."""
-    return node.op_type == "Conv" and any(each.name == "group" and each.i > 1 for each in node.attribute)
+    return node.op_type == "Conv" and any(
+        attribute.name == "group" and attribute.i > 1 for attribute in node.attribute
+    )
 
 
 def _named_once(model: Any) -> Any:
     """The model without operator sets that no node uses: the optimizer adds some, one of them twice."""
     used = {"", *(node.domain for node in model.graph.node)}
-    kept = {each.domain: each for each in model.opset_import if each.domain in used}
+    opsets = {opset.domain: opset for opset in model.opset_import if opset.domain in used}
     del model.opset_import[:]
-    model.opset_import.extend(kept[domain] for domain in sorted(kept))
+    model.opset_import.extend(opsets[domain] for domain in sorted(opsets))
     return model
 
 
@@ -141,7 +143,7 @@ def _labelled(made: Any, precision: str, *, of: bytes) -> bytes:
     """The bytes, with what the model says of itself and the name of what it is a variant of."""
     import onnx
 
-    whole = {each.key: each.value for each in onnx.load_from_string(of).metadata_props}
+    whole = {entry.key: entry.value for entry in onnx.load_from_string(of).metadata_props}
     about = json.dumps({"precision": precision, "of": sha256(of)}, sort_keys=True)
     onnx.helper.set_model_props(made, {**whole, VARIANT: about})
     onnx.checker.check_model(made)

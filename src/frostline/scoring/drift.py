@@ -57,12 +57,12 @@ class Drift:
     @property
     def score(self) -> float:
         """The largest PSI that is significant, 0 where none is."""
-        return max((each.psi for each in self.shifts if each.significant), default=0.0)
+        return max((shift.psi for shift in self.shifts if shift.significant), default=0.0)
 
     @property
     def alarm(self) -> bool:
         """Whether any index is above its limit."""
-        return any(each.above_limit for each in self.shifts)
+        return any(shift.above_limit for shift in self.shifts)
 
 
 @dataclass
@@ -119,8 +119,8 @@ def _shift(index: str, before: Sequence[Histogram], after: Sequence[Counts], lim
 
     The correction for several tests: C. Bonferroni (1936); it is conservative where they depend on each other.
     """
-    p_values = [p_value(each.counts, now.tolist()) for each, now in zip(before, after, strict=True)]
-    psis = [psi(each.counts, now.tolist()) for each, now in zip(before, after, strict=True)]
+    p_values = [p_value(histogram.counts, now.tolist()) for histogram, now in zip(before, after, strict=True)]
+    psis = [psi(histogram.counts, now.tolist()) for histogram, now in zip(before, after, strict=True)]
     worst = min(range(len(before)), key=lambda place: (p_values[place], -psis[place]))
     return Shift(
         index=index,

@@ -126,13 +126,13 @@ def _histogram(values: Floats, edges: tuple[float, ...]) -> Histogram:
 
 def _float32s(values: npt.NDArray[Any]) -> tuple[float, ...]:
     """As float32, in the fewest digits that are it."""
-    return tuple(float(str(each)) for each in values.astype(np.float32))
+    return tuple(float(str(value)) for value in values.astype(np.float32))
 
 
 def to_json(baseline: Baseline) -> str:
     """The baseline as its one compact JSON text."""
     histograms = {
-        name: [{"edges": each.edges, "counts": each.counts} for each in some]
+        name: [{"edges": histogram.edges, "counts": histogram.counts} for histogram in some]
         for name, some in baseline.histograms.items()
     }
     values = {
@@ -149,7 +149,9 @@ def from_json(text: str) -> Baseline:
         if values["version"] != VERSION:
             raise ValueError(f"version {values['version']!r} is unknown, this frostline reads {VERSION}")
         histograms = {
-            name: tuple(Histogram(tuple(each["edges"]), tuple(each["counts"])) for each in some)
+            name: tuple(
+                Histogram(tuple(histogram["edges"]), tuple(histogram["counts"])) for histogram in some
+            )
             for name, some in values["histograms"].items()
         }
         return Baseline(values["images"], tuple(values["mean"]), tuple(values["deviation"]), histograms)

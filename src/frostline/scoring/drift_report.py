@@ -79,7 +79,7 @@ def values(drift: Drift, *, classes: Iterable[str]) -> dict[str, Any]:
         "alarm": drift.alarm,
         "images": drift.images,
         "baseline": drift.baseline,
-        "indices": {each.index: _index(each, names) for each in drift.shifts},
+        "indices": {shift.index: _index(shift, names) for shift in drift.shifts},
     }
 
 
@@ -117,7 +117,7 @@ def _next(low: float, high: float) -> bool:
 
 
 def _shares(counts: tuple[int, ...]) -> list[float]:
-    return [each / max(1, sum(counts)) for each in counts]
+    return [number / max(1, sum(counts)) for number in counts]
 
 
 def page(measured: Mapping[str, Any], *, scores: str, model: str) -> str:
@@ -151,12 +151,12 @@ def report(measured: Mapping[str, Any] | None, out: Path) -> None:
     if measured is None:
         say(NO_BASELINE)
         return
-    for each in measured["indices"].values():
-        say(f"{each['title']}: {_text(each)}")
+    for index in measured["indices"].values():
+        say(f"{index['title']}: {_text(index)}")
     html = printable(output_paths.drift_page(out))
     where = f"drift {measured['score']:.3f} of {measured['images']} images: see {html}"
     if measured["alarm"]:
-        above = [name for name, each in measured["indices"].items() if each["above_limit"]]
+        above = [name for name, index in measured["indices"].items() if index["above_limit"]]
         raise LimitError(f"{', '.join(above)} above the limit; {where}")
     say(where)
 

@@ -82,12 +82,12 @@ class FeatureCache:
     def _cached(self, chunk: "Chunk") -> tuple[npt.NDArray[np.float32], list[int]]:
         """The rows of a chunk, (n, *shape), as far as they are cached; the indices of those that are not."""
         rows = np.zeros((len(chunk.items), *self.head.shape), np.float32)
-        missing = {"", *self.features.missing([each for each in chunk.ids if each])}
-        cached = [index for index, each in enumerate(chunk.ids) if each not in missing]
+        missing = {"", *self.features.missing([id_ for id_ in chunk.ids if id_])}
+        cached = [index for index, id_ in enumerate(chunk.ids) if id_ not in missing]
         if cached:
             rows[cached] = self.features.rows([chunk.ids[index] for index in cached])[:]
         self.reused += len(cached)
-        return rows, [index for index, each in enumerate(chunk.ids) if each in missing]
+        return rows, [index for index, id_ in enumerate(chunk.ids) if id_ in missing]
 
     def _computed(
         self, chunk: "Chunk", todo: list[int], decode: Decode, workers: int
@@ -130,7 +130,7 @@ class Chunk:
         self.fingerprints = [item.fingerprint() for item in items]
         self._keys = [_key(item, one) for item, one in zip(items, self.fingerprints, strict=True)]
         self.ids = _known(self._keys, known)
-        self._unknown = [index for index, each in enumerate(self.ids) if not each]
+        self._unknown = [index for index, id_ in enumerate(self.ids) if not id_]
         self._held: dict[int, bytes] = {}
         self._held_bytes = 0
 

@@ -42,7 +42,7 @@ class Journal:
     def add(self, table: pa.Table) -> None:
         """Take rows in order; they are safe on disk after at most SHARD_ROWS or SHARD_SECONDS."""
         self._held.append(table)
-        rows = sum(len(each) for each in self._held)
+        rows = sum(len(held) for held in self._held)
         if rows >= SHARD_ROWS or time.monotonic() - self._since >= SHARD_SECONDS:
             self.flush()
 

@@ -145,7 +145,7 @@ class Glob(Local):
     def items(self) -> Iterator[Item]:
         """Matches in the order of their bytes, named as the pattern found them."""
         matches = glob.iglob(self._pattern, recursive=True)  # noqa: PTH207 - a pattern with folders in it
-        for raw in in_order(each for each in matches if is_image(each) and Path(each).is_file()):
+        for raw in in_order(match for match in matches if is_image(match) and Path(match).is_file()):
             yield item(printable(raw), Path(raw))
 
     def state(self) -> Any:

@@ -143,8 +143,8 @@ class Model:
         first call loads the model a second time. An image that cannot be read is an InputError, or with
         `unreadable="nan"` a row of NaN. InputError for a model of which nothing is frozen.
         """
-        found = self._features().blocks(python_inputs.open_given(images))
-        blocks = [_embedded(block, unreadable) for block in found]
+        computed = self._features().blocks(python_inputs.open_given(images))
+        blocks = [_embedded(block, unreadable) for block in computed]
         width = max((rows.shape[1] for rows in blocks), default=0)
         # A block without one readable image knows no width.
         whole = [rows if rows.shape[1] else np.full((len(rows), width), np.nan) for rows in blocks]

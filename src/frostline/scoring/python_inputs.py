@@ -71,8 +71,8 @@ class SeveralInputs(Local):
 
     def close(self) -> None:
         """Release the archives among them."""
-        for each in self._opened:
-            each.close()
+        for source in self._opened:
+            source.close()
 
     def _made(self, number: int, image: Any) -> Callable[[], Iterator[Item]]:
         if isinstance(image, str | os.PathLike):

@@ -107,7 +107,7 @@ class RayWorkers:
     @property
     def where(self) -> str:
         """The provider of the actors, or several."""
-        return ", ".join(sorted({each["used"] for each in self.about.values()})) or "no network"
+        return ", ".join(sorted({about["used"] for about in self.about.values()})) or "no network"
 
     def text(self) -> str:
         """Which processes did how much, in one line."""

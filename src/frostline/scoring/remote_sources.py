@@ -61,10 +61,10 @@ def open_remote(address: str) -> "Remote":
     if is_pattern(path):
         return Remote(address, system, path)
     try:
-        found = system.exists(path)
+        exists = system.exists(path)
     except Exception as error:  # each driver has its own exceptions
         raise _unreachable(address, error) from error
-    if not found:
+    if not exists:
         raise InputError(f"nothing at {address}; check the address, and the credentials if it is a bucket")
     return Remote(address, system, path)
 

@@ -108,7 +108,7 @@ def score(
     InputError for what was given wrongly, before work begins; FrostlineError when, with `out`, not one image
     could be scored.
     """
-    words = [os.fspath(each) for each in ([source] if isinstance(source, str | os.PathLike) else source)]
+    words = [os.fspath(word) for word in ([source] if isinstance(source, str | os.PathLike) else source)]
     if out is None:
         return _held(words, model, **options)
     if (contract := options.pop("contract", None)) is not None:

@@ -87,27 +87,30 @@ def _parquet_tables(file: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(file) as table:
-        here = [name for name in columns if name in table.schema_arrow.names]
-        for batch in table.iter_batches(ROWS, columns=here):
+        present = [name for name in columns if name in table.schema_arrow.names]
+        for batch in table.iter_batches(ROWS, columns=present):
             yield pa.Table.from_batches([batch])
 
 
 def _text_tables(file: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
     types = schema(features=True, drift=True)
     rows = _READERS[_ending(file)](file, list(columns))
-    while some := list(itertools.islice(rows, ROWS)):
-        here = [types.field(name) for name in columns if name in some[0]]
+    while batch := list(itertools.islice(rows, ROWS)):
+        fields = [types.field(name) for name in columns if name in batch[0]]
         yield pa.table(
-            [pa.array([_value(row[each.name], each.type) for row in some], each.type) for each in here],
-            schema=pa.schema(here),
+            [
+                pa.array([_value(row[field.name], field.type) for row in batch], field.type)
+                for field in fields
+            ],
+            schema=pa.schema(fields),
         )
 
 
-def _value(said: Any, kind: pa.DataType) -> Any:
+def _value(cell: Any, kind: pa.DataType) -> Any:
     """What a cell holds: CSV has texts alone, none for a missing value."""
-    if not isinstance(said, str) or kind == pa.string():
-        return said
-    return json.loads(said) if said else None
+    if not isinstance(cell, str) or kind == pa.string():
+        return cell
+    return json.loads(cell) if cell else None
 
 
 def _jsonl(file: Path, columns: list[str]) -> Iterator[dict[str, Any]]:  # noqa: ARG001  # as the others

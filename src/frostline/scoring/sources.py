@@ -132,8 +132,8 @@ class Several:
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = sources
-        self.where = " ".join(each.where for each in sources)
-        self.readers = max(each.readers for each in sources)
+        self.where = " ".join(source.where for source in sources)
+        self.readers = max(source.readers for source in sources)
 
     def items(self) -> Iterator[Item]:
         """Every item of every source, in the order of the words."""
@@ -144,22 +144,22 @@ class Several:
     @property
     def others(self) -> int | None:
         """Files passed over, where all sources count them."""
-        counts = [each.others for each in self._sources]
+        counts = [source.others for source in self._sources]
         return None if None in counts else sum(filter(None, counts))
 
     def count(self) -> int | None:
         """How many items there are, if all know."""
-        counts = [each.count() for each in self._sources]
+        counts = [source.count() for source in self._sources]
         return None if None in counts else sum(filter(None, counts))
 
     def state(self) -> Any:
         """What each source is."""
-        return [each.state() for each in self._sources]
+        return [source.state() for source in self._sources]
 
     def close(self) -> None:
         """Release all."""
-        for each in self._sources:
-            each.close()
+        for source in self._sources:
+            source.close()
 
 
 def _below(where: str, name: str) -> str:

@@ -43,9 +43,9 @@ class Batch:
         """`autotuned batch size 4, …` as one line; "" where nothing was measured."""
         if self.tuned is None:
             return ""
-        each = f" in each of {streams} streams" if streams > 1 else ""
+        per_stream = f" in each of {streams} streams" if streams > 1 else ""
         when = "measured now" if self.now else "measured earlier"
-        return f"autotuned batch size {self.size}{each}: {self.tuned.rate:g} images/s, network alone ({when})"
+        return f"autotuned batch size {self.size}{per_stream}: {self.tuned.rate:g} images/s, network alone ({when})"
 
 
 def batch(session: Session, batch_size: int | None, *, remote_gpus: bool = False) -> Batch:

@@ -140,8 +140,8 @@ class ScoreCounts:
         self.unreadable += len(bad)
         self.scored += len(table) - len(bad)
         self.abstained += pc.sum(pc.equal(table["status"], "abstained")).as_py() or 0
-        for each in pc.value_counts(table["label"].drop_null()).to_pylist():
-            self.labels[each["values"]] += each["counts"]
+        for label in pc.value_counts(table["label"].drop_null()).to_pylist():
+            self.labels[label["values"]] += label["counts"]
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def reigns(decisions: Sequence[Decision]) -> list[int]:
         if decision.action == "promoted" and line[-1:] != [decision.version]:
             line += [decision.version]
         elif decision.action == "rolled back":
-            line = [each for each in line if each != decision.version]
+            line = [version for version in line if version != decision.version]
     return line
 
 
@@ -120,7 +120,7 @@ def roll_back(name: str, *, uri: str) -> Decision:
 def version_files(version: Version, names: Sequence[str], *, uri: str, folder: Path) -> dict[str, Path]:
     """Files of a version's run, downloaded into `folder`, by name; those it lacks are left out."""
     with session(uri) as client:
-        there = {each.path for each in client.list_artifacts(version.run_id)}
+        there = {file.path for file in client.list_artifacts(version.run_id)}
         folder.mkdir(parents=True, exist_ok=True)
         return {
             name: Path(client.download_artifacts(version.run_id, name, str(folder)))
@@ -141,12 +141,12 @@ def _standing(client: "MlflowClient", name: str) -> Standing:
             f"no registered model {name!r}; run `frostline registry sync` after its export"
         ) from None
     aliases = {alias: int(number) for alias, number in model.aliases.items()}
-    found = client.search_model_versions(f"name = '{name}'")
+    registered = client.search_model_versions(f"name = '{name}'")
     versions = {
         int(v.version): Version(
             int(v.version), str(v.run_id), v.tags.get(MODEL, ""), v.tags.get(WITHDRAWN, "")
         )
-        for v in found
+        for v in registered
     }
     decisions = [
         Decision(**json.loads(value)) for tag, value in sorted(model.tags.items()) if tag.startswith(DECISION)
@@ -159,5 +159,5 @@ def _record(client: "MlflowClient", name: str, decision: Decision) -> None:
     when = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     values = asdict(decision) | {"when": when, "by": user(), "why": decision.why[:REASON_LENGTH]}
     client.set_registered_model_tag(name, f"{DECISION}{when}", json.dumps(values, ensure_ascii=False))
-    said = f"{decision.action} {when}: {decision.why}"[:REASON_LENGTH]
-    client.set_model_version_tag(name, str(decision.version), "frostline.decision", said)
+    summary = f"{decision.action} {when}: {decision.why}"[:REASON_LENGTH]
+    client.set_model_version_tag(name, str(decision.version), "frostline.decision", summary)

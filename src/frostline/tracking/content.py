@@ -51,8 +51,8 @@ class Outputs:
     @property
     def packages(self) -> Mapping[str, str]:
         """Versions of the packages that the result depends on."""
-        found: Mapping[str, str] = self.record.get("packages", {})
-        return found
+        packages: Mapping[str, str] = self.record.get("packages", {})
+        return packages
 
     def digest(self) -> str:
         """Changes whenever anything that a run shows would change, on whatever machine it is asked."""
@@ -133,8 +133,8 @@ def identity(*, key: str, classifier: str, dataset: str) -> dict[str, str]:
 
 def note(outputs: Outputs) -> str:
     """What must be said wherever a number of this run is shown; mostly empty."""
-    said = str((outputs.metrics or {}).get("note", ""))
-    return said or weights_note(outputs.record["weights"]["source"])
+    noted = str((outputs.metrics or {}).get("note", ""))
+    return noted or weights_note(outputs.record["weights"]["source"])
 
 
 def tags(outputs: Outputs) -> dict[str, str]:
@@ -177,19 +177,19 @@ def dataset_profile(outputs: Outputs) -> dict[str, Any]:
 def environment(observed: Observed | None, *, packages: Mapping[str, str]) -> str:
     """A requirements file: every package of the training's environment, or those that its result depends on."""
     if observed:
-        said, pins = "the environment that trained", list(observed.requirements)
+        origin, pins = "the environment that trained", list(observed.requirements)
     else:
-        said = "what the result depends on; the lock in requirements/ of the run's commit has the rest"
+        origin = "what the result depends on; the lock in requirements/ of the run's commit has the rest"
         pins = [f"{name}=={version}" for name, version in packages.items()]
-    return "".join(f"{line}\n" for line in [f"# {said}", *pins])
+    return "".join(f"{line}\n" for line in [f"# {origin}", *pins])
 
 
 def machine_tags(observed: Observed) -> dict[str, str]:
     """What the training ran on; the tag that says that all is there comes last."""
-    found = {f"frostline.{name}": value[:TAG_LENGTH] for name, value in observed.machine.items()}
+    by_tag = {f"frostline.{name}": value[:TAG_LENGTH] for name, value in observed.machine.items()}
     return {
-        **{name: value for name, value in found.items() if name != PYTHON},
-        PYTHON: found.get(PYTHON, "?"),
+        **{name: value for name, value in by_tag.items() if name != PYTHON},
+        PYTHON: by_tag.get(PYTHON, "?"),
     }
 
 

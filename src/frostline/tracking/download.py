@@ -34,10 +34,10 @@ def download_model(uri: str) -> Path:
     with session(store) as client:
         version = _version(client, uri, **match.groupdict())
         sha256 = version.tags.get(MODEL, "")
-        kept = _place(sha256)
-        if sha256 and kept.is_file() and files.sha256_file(kept) == sha256:
-            _use(kept.parent)
-            return kept
+        path = _place(sha256)
+        if sha256 and path.is_file() and files.sha256_file(path) == sha256:
+            _use(path.parent)
+            return path
         return _fetch(store, version, sha256=sha256)
 
 
@@ -75,10 +75,10 @@ def _fetch(store: str, version: "ModelVersion", *, sha256: str) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         registry = os.environ.get("MLFLOW_REGISTRY_URI", store)
         download_artifacts(uri, dst_path=folder, tracking_uri=store, registry_uri=registry)
-        found = sorted(Path(folder).rglob("*.onnx"))
-        if len(found) != 1:
-            raise FrostlineError(f"{uri} holds {len(found)} .onnx files, not one; give the file's own path")
-        content = found[0].read_bytes()
+        models = sorted(Path(folder).rglob("*.onnx"))
+        if len(models) != 1:
+            raise FrostlineError(f"{uri} holds {len(models)} .onnx files, not one; give the file's own path")
+        content = models[0].read_bytes()
     actual = files.sha256(content)
     if sha256 not in {actual, ""}:
         raise FrostlineError(
@@ -92,9 +92,9 @@ def _fetch(store: str, version: "ModelVersion", *, sha256: str) -> Path:
 
 def _use(folder: Path) -> None:
     """Say that a model and its parts were used just now: what was used last is pruned last."""
-    for each in folder.iterdir():
+    for path in folder.iterdir():
         with contextlib.suppress(OSError):  # deleted meanwhile, or not ours to touch
-            os.utime(each)
+            os.utime(path)
 
 
 def _place(sha256: str) -> Path:

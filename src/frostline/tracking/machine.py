@@ -66,18 +66,18 @@ def _gpus() -> dict[str, float]:
         return {}
     asked = [program, f"--query-gpu={','.join(GPU_QUERY)}", "--format=csv,noheader,nounits"]
     try:
-        said = subprocess.run(asked, capture_output=True, text=True, timeout=5, check=True).stdout
-        found: dict[str, float] = {}
-        for line in said.splitlines():
-            index, used, memory, total = (float(each) for each in line.split(","))
-            found |= {
+        table = subprocess.run(asked, capture_output=True, text=True, timeout=5, check=True).stdout
+        load: dict[str, float] = {}
+        for line in table.splitlines():
+            index, used, memory, total = (float(cell) for cell in line.split(","))
+            load |= {
                 f"gpu_{index:g}_utilization_percentage": used,
                 f"gpu_{index:g}_memory_usage_megabytes": memory,
                 f"gpu_{index:g}_memory_usage_percentage": round(100 * memory / total, 1),
             }
     except (OSError, ValueError, ZeroDivisionError, subprocess.SubprocessError):
         return {}
-    return found
+    return load
 
 
 def described() -> dict[str, str]:
@@ -100,5 +100,7 @@ def _processor() -> str:
 
 def requirements() -> list[str]:
     """Every installed package as a pin, by name."""
-    found = {each.name: each.version for each in importlib.metadata.distributions() if each.name}
-    return [f"{name}=={found[name]}" for name in sorted(found, key=str.lower)]
+    versions = {
+        package.name: package.version for package in importlib.metadata.distributions() if package.name
+    }
+    return [f"{name}=={versions[name]}" for name in sorted(versions, key=str.lower)]

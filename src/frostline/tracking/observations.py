@@ -67,12 +67,12 @@ def observing(key: str) -> Iterator[Observed]:
     """
     before = read(key)
     sampler = Sampler(list(before.samples) if before else [])
-    found = Observed(machine.described(), machine.requirements(), commit(Path.cwd()), sampler.samples)
+    observed = Observed(machine.described(), machine.requirements(), commit(Path.cwd()), sampler.samples)
     try:
         with sampler:
-            yield found
+            yield observed
     finally:
-        _keep(key, found)
+        _keep(key, observed)
 
 
 def read(key: str) -> Observed | None:
@@ -92,12 +92,12 @@ def _path(key: str) -> Path:
     return store_uri.folder().parent / "trainings" / f"{key}.json"
 
 
-def _keep(key: str, found: Observed) -> None:
+def _keep(key: str, observed: Observed) -> None:
     values: dict[str, Any] = {
-        "machine": dict(found.machine),
-        "requirements": list(found.requirements),
-        "commit": {"sha": found.commit.sha, "dirty": found.commit.dirty} if found.commit else None,
-        "samples": [[when, dict(figures)] for when, figures in found.samples],
+        "machine": dict(observed.machine),
+        "requirements": list(observed.requirements),
+        "commit": {"sha": observed.commit.sha, "dirty": observed.commit.dirty} if observed.commit else None,
+        "samples": [[when, dict(figures)] for when, figures in observed.samples],
     }
     try:
         files.write_json(_path(key), values)

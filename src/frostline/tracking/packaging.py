@@ -50,9 +50,9 @@ def save(folder: Path, *, model: Path, run_id: str, model_id: str) -> None:
 def requirements() -> list[str]:
     """Pins of what is installed here, for whoever serves the model through MLflow."""
     installed = {
-        each.name.lower(): each.version
-        for each in importlib.metadata.distributions()
-        if each.name.lower() in PACKAGES
+        package.name.lower(): package.version
+        for package in importlib.metadata.distributions()
+        if package.name.lower() in PACKAGES
     }
     return [f"{name}=={version}" for name, version in sorted(installed.items())]
 
@@ -69,7 +69,7 @@ def _load(model: Path, *, made_by: str) -> "ModelProto":
 
 def _contract(loaded: "ModelProto") -> Any:
     """The contract in the file's metadata as plain values."""
-    texts = {each.key: each.value for each in loaded.metadata_props}
+    texts = {entry.key: entry.value for entry in loaded.metadata_props}
     return json.loads(texts["frostline"])
 
 
@@ -109,7 +109,7 @@ def _example(loaded: "ModelProto") -> "pd.DataFrame":
     import pandas as pd
     from PIL import Image
 
-    height, width = (each.dim_value for each in loaded.graph.input[0].type.tensor_type.shape.dim[1:3])
+    height, width = (side.dim_value for side in loaded.graph.input[0].type.tensor_type.shape.dim[1:3])
     ramp = np.linspace(0, 255, height * width, dtype=np.uint8).reshape(height, width)
     content = io.BytesIO()
     Image.fromarray(ramp).convert("RGB").save(content, "png")

@@ -54,8 +54,8 @@ def publish(outputs: Outputs, *, uri: str, commit: Commit | None = None) -> Publ
         wanted = Wanted(record["key"], record["classifier"], record["dataset"], start=start)
         run, created = runs.find_or_create(client, uri, wanted)
         run_id = run.info.run_id
-        for seen in (outputs.observed.commit if outputs.observed else None, commit):
-            run_contents.log(client, run_id, tags=run_contents.commit_tags(run, seen))
+        for known_commit in (outputs.observed.commit if outputs.observed else None, commit):
+            run_contents.log(client, run_id, tags=run_contents.commit_tags(run, known_commit))
             run = client.get_run(run_id)
         observed = run_contents.observe(client, run, outputs.observed, packages=outputs.packages)
         digest = outputs.digest()
@@ -154,9 +154,9 @@ class _Writer:
         pictures = {path: files.sha256_file(Path(path)) for path in study.pictures if Path(path).is_file()}
         digest = studies.digest([study.key, [asdict(child) for child in study.children], pictures])
         packages = study.inputs["packages"]
-        seen = run_contents.observe(self.client, run, observations.read(study.key), packages=packages)
+        observed = run_contents.observe(self.client, run, observations.read(study.key), packages=packages)
         if _is_done(run, digest):
-            return seen
+            return observed
         self._params(run, study.inputs["recipe"])
         self._figures(run, studies.spread(study.children))
         with tempfile.TemporaryDirectory() as folder:

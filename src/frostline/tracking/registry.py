@@ -41,8 +41,8 @@ def register(client: "MlflowClient", run: "Run", outputs: Outputs, *, model: Pat
 
 def find_version(client: "MlflowClient", name: str, sha256: str) -> "ModelVersion | None":
     """The version that holds a model file; of several (two machines at once) the oldest."""
-    found = client.search_model_versions(f"name = '{name}' and tags.`{MODEL}` = '{sha256}'")
-    return min(found, key=lambda version: int(version.version), default=None)
+    versions = client.search_model_versions(f"name = '{name}' and tags.`{MODEL}` = '{sha256}'")
+    return min(versions, key=lambda version: int(version.version), default=None)
 
 
 def _logged(
@@ -53,8 +53,8 @@ def _logged(
 
     experiment = run.info.experiment_id
     of_run = f"source_run_id = '{run.info.run_id}' and tags.`{MODEL}` = '{sha256}'"
-    found = client.search_logged_models([experiment], filter_string=of_run)
-    logged = found[0] if found else client.create_logged_model(
+    models = client.search_logged_models([experiment], filter_string=of_run)
+    logged = models[0] if models else client.create_logged_model(
         experiment, outputs.classifier, run.info.run_id, {MODEL: sha256}, model_type="onnx"
     )  # fmt: skip
     if str(logged.status) != "READY":
@@ -131,9 +131,9 @@ def registered(sha256: str, *, uri: str) -> list[Registered]:
     """Every version with this model file, by name and number; FrostlineError when the store fails."""
     store_uri.require(uri)
     with session(uri) as client:
-        found = client.search_model_versions(f"tags.`{MODEL}` = '{sha256}'")
+        versions = client.search_model_versions(f"tags.`{MODEL}` = '{sha256}'")
         result = []
-        for version in sorted(found, key=lambda each: (each.name, int(each.version))):
+        for version in sorted(versions, key=lambda version: (version.name, int(version.version))):
             tags = client.get_run(str(version.run_id)).data.tags
             aliases = client.get_registered_model(version.name).aliases
             held = tuple(sorted(a for a, number in aliases.items() if str(number) == str(version.version)))

@@ -42,12 +42,12 @@ def _former(connection: sqlite3.Connection, here: str) -> list[str]:
     """Other folders in which experiments keep files, each ending as this project's own does."""
     ending = "/" + "/".join(Path(here).parts[-3:])
     known = connection.execute("SELECT name, artifact_location FROM experiments").fetchall()
-    found = {
+    others = {
         place.removesuffix(f"/{name}")
         for name, place in known
         if place and place.startswith("file://") and place.endswith(f"{ending}/{name}")
     }
-    return sorted(found - {here})
+    return sorted(others - {here})
 
 
 def _rewrite(connection: sqlite3.Connection, former: list[str], here: str) -> None:

@@ -154,8 +154,8 @@ def dataset(
     """
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    told, described = files.canonical_json(dict(source)), files.canonical_json(dict(profile))
-    made = Dataset(source["dataset"], source["digest"][:12], "frostline", told, profile=described)
+    origin, described = files.canonical_json(dict(source)), files.canonical_json(dict(profile))
+    made = Dataset(source["dataset"], source["digest"][:12], "frostline", origin, profile=described)
     inputs = run.inputs.dataset_inputs if run.inputs else []
     if not any(known.dataset.digest == made.digest for known in inputs):
         tag = InputTag("mlflow.data.context", "training, validation and test")

@@ -38,8 +38,8 @@ def find_or_create(client: "MlflowClient", uri: str, wanted: Wanted) -> tuple["R
     """
     key, classifier = wanted.key, wanted.classifier
     experiment = _experiment(client, uri, wanted.dataset)
-    if found := _one(client, experiment, key=key, classifier=classifier):
-        return found, False
+    if run := _one(client, experiment, key=key, classifier=classifier):
+        return run, False
     created = client.create_run(
         experiment,
         start_time=wanted.start,
@@ -51,19 +51,19 @@ def find_or_create(client: "MlflowClient", uri: str, wanted: Wanted) -> tuple["R
             **wanted.tags,
         },
     )
-    kept = _one(client, experiment, key=key, classifier=classifier) or created
-    return kept, kept.info.run_id == created.info.run_id
+    oldest = _one(client, experiment, key=key, classifier=classifier) or created
+    return oldest, oldest.info.run_id == created.info.run_id
 
 
 def _one(client: "MlflowClient", experiment: str, *, key: str, classifier: str) -> "Run | None":
     from mlflow.entities import ViewType
 
-    found = client.search_runs(
+    candidates = client.search_runs(
         [experiment],
         filter_string=_filter(key, classifier),
         run_view_type=ViewType.ALL,
     )
-    runs = sorted(found, key=lambda run: (_deleted(run), run.info.start_time, run.info.run_id))
+    runs = sorted(candidates, key=lambda run: (_deleted(run), run.info.start_time, run.info.run_id))
     if not runs:
         return None
     for other in runs[1:]:
@@ -96,20 +96,20 @@ def _experiment(client: "MlflowClient", uri: str, dataset: str) -> str:
     from mlflow.exceptions import MlflowException
 
     location = store_uri.artifact_location(uri, dataset)
-    found = client.get_experiment_by_name(dataset)
-    if found is None:
+    experiment = client.get_experiment_by_name(dataset)
+    if experiment is None:
         try:
             # The kind tells MLflow's pages that this is training, not a chat application.
             return client.create_experiment(
                 dataset, location, tags={"mlflow.experimentKind": "custom_model_development"}
             )
         except MlflowException as error:
-            found = client.get_experiment_by_name(dataset)
-            if found is None:
+            experiment = client.get_experiment_by_name(dataset)
+            if experiment is None:
                 raise error
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
+    if experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return str(experiment.experiment_id)
 
 
 def page(classifier: str, *, dataset: str, key: str, uri: str) -> str:

@@ -54,7 +54,7 @@ class Study:
 def save(study: Study) -> Study:
     """Add a study's children to those already saved; one of a known name replaces the old one."""
     path = _folder() / f"{study.key}.json"
-    known = {child.name: child for each in _read(path) for child in each.children}
+    known = {child.name: child for saved_study in _read(path) for child in saved_study.children}
     children = known | {child.name: child for child in study.children}
     whole = replace(study, children=tuple(children.values()))
     files.write_text(path, _text(asdict(whole)))
@@ -103,7 +103,7 @@ def _read(path: Path) -> Iterator[Study]:
     """The study in a file; none where it is missing or damaged."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        children = tuple(Child(**each) for each in values.pop("children"))
+        children = tuple(Child(**child) for child in values.pop("children"))
         yield Study(**values, children=children)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return
@@ -138,13 +138,13 @@ def spread(children: Sequence[Child]) -> dict[str, float]:
     values = [child.figures[MAIN] for child in children if MAIN in child.figures]
     if not values:
         return {}
-    found = {
+    figures = {
         f"{MAIN}_mean": statistics.fmean(values),
         f"{MAIN}_best": max(values),
         f"{MAIN}_worst": min(values),
     }
     return (
-        found
+        figures
         | ({f"{MAIN}_sd": statistics.stdev(values)} if len(values) > 1 else {})
         | {"trainings": len(values)}
     )

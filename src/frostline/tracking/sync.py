@@ -64,20 +64,20 @@ def gather(name: str) -> Outputs | None:
     agreed = _of_training(_json(agreement, keys=("model",), made_by=f"dvc repro export@{name}"), record)
     # The proof names the file that it proves: a model that was swapped or half restored is not it.
     exported = agreed is not None and model.is_file() and agreed["model"] == files.sha256_file(model)
-    kept = {"record.json": folder / "record.json", "history.csv": folder / "history.csv"}
-    kept |= _compared(name, record)
+    logged = {"record.json": folder / "record.json", "history.csv": folder / "history.csv"}
+    logged |= _compared(name, record)
     if figures:
         pictures = sorted(path for path in paths.plots(name).glob("*") if path.is_file())
-        kept |= {"metrics.json": metrics, **{f"plots/{path.name}": path for path in pictures}}
+        logged |= {"metrics.json": metrics, **{f"plots/{path.name}": path for path in pictures}}
     if exported:
-        kept |= {"agreement.json": agreement}
+        logged |= {"agreement.json": agreement}
     f1 = _f1(classes, made_by=f"dvc repro evaluate@{name}") if figures else {}
     return Outputs(
         record=record,
         history=rows,
         metrics=figures,
         f1=f1,
-        files=kept,
+        files=logged,
         model=model if exported else None,
         data_hash=dvc_lock.data_hash(record["dataset"], classifier=name),
         observed=tracking.observed(record["key"]),
@@ -89,10 +89,10 @@ def _compared(name: str, record: Mapping[str, Any]) -> dict[str, Path]:
     predictions = paths.classifier(name) / "predictions.parquet"
     summary = paths.dataset(record["dataset"]) / "summary.json"
     audited = _json(summary, keys=("digest",), made_by=f"dvc repro preprocess@{record['dataset']}")
-    kept = {"predictions.parquet": predictions} if predictions.is_file() else {}
+    logged = {"predictions.parquet": predictions} if predictions.is_file() else {}
     if audited and audited["digest"] == record["dataset_digest"]:
-        kept |= {"dataset.json": summary}
-    return kept
+        logged |= {"dataset.json": summary}
+    return logged
 
 
 def _of_training(result: dict[str, Any] | None, record: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -22,7 +22,7 @@ def cut_phases(network: Network, classifier: Classifier) -> dict[str, CutModel]:
     """
     cuts = {name: cut(network, phase.freeze) for name, phase in classifier.phases.items()}
     order = {layer.name: place for place, layer in enumerate(network.body.layers)}
-    depths = [order[each.cut] if each.cut else -1 for each in cuts.values()]
+    depths = [order[parts.cut] if parts.cut else -1 for parts in cuts.values()]
     for (before, after), name in zip(itertools.pairwise(depths), list(cuts)[1:], strict=True):
         if after > before:
             raise InputError(

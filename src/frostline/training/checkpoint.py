@@ -48,8 +48,8 @@ class Checkpoint:
     def write(self, state: TrainingState) -> None:
         """Replace the one before, in one step."""
         epochs = json.dumps([[phase, asdict(epoch)] for phase, epoch in state.epochs])
-        arrays = {f"variable{number}": each for number, each in enumerate(state.variables)}
-        arrays |= {f"fit{number}": each for number, each in enumerate(state.fit)}
+        arrays = {f"variable{number}": array for number, array in enumerate(state.variables)}
+        arrays |= {f"fit{number}": array for number, array in enumerate(state.fit)}
         content = io.BytesIO()
         np.savez(content, epochs=np.array(epochs), **arrays)  # type: ignore[arg-type]
         sealed = content.getvalue()
@@ -82,5 +82,5 @@ class Checkpoint:
 
 
 def _numbered(arrays: dict[str, npt.NDArray[Any]], name: str) -> Arrays:
-    count = sum(each.startswith(name) for each in arrays)
+    count = sum(key.startswith(name) for key in arrays)
     return [arrays[f"{name}{number}"] for number in range(count)]

@@ -97,12 +97,12 @@ def extract_features(  # noqa: PLR0913  # what decides a feature
     with _opened(photos) as (names, read, known):
         frozen = layers.open()
         rows, unreadable = rows_of(names, read, frozen, layers.cache)
-        kept = [place for place, name in enumerate(names) if name not in unreadable]
+        readable = [place for place, name in enumerate(names) if name not in unreadable]
     return Features(
-        paths=tuple(names[place] for place in kept),
+        paths=tuple(names[place] for place in readable),
         features=rows,
-        labels=None if known is None else np.array([known[place].label for place in kept], dtype=np.str_),
-        splits=None if known is None else np.array([known[place].split for place in kept], dtype=np.str_),
+        labels=None if known is None else np.array([known[place].label for place in readable], dtype=np.str_),
+        splits=None if known is None else np.array([known[place].split for place in readable], dtype=np.str_),
         unreadable=unreadable,
         note=frozen.note,
     )
@@ -113,14 +113,14 @@ def rows_of(
 ) -> tuple[npt.NDArray[np.float32], dict[str, str]]:
     """(N, D) features of the readable images, in the order of their names, and name → reason of the others."""
     with ThreadPoolExecutor(2 * system.processors()) as threads:
-        found = dict(zip(names, threads.map(partial(_hashed, read), names), strict=True))
-    unreadable = {name: value for name, (value, good) in found.items() if not good}
-    ids = {name: value for name, (value, good) in found.items() if good}
+        hashed = dict(zip(names, threads.map(partial(_hashed, read), names), strict=True))
+    unreadable = {name: value for name, (value, good) in hashed.items() if not good}
+    ids = {name: value for name, (value, good) in hashed.items() if good}
     some = extraction.Images(Path(), list(ids), list(ids.values()), frozen.rule, cache=cache, read=read)
     wrong: dict[str, str] = {}
     with LOCK:
         rows = extraction.features(some, trunk=frozen.trunk, key=frozen.key, unreadable=wrong)
-    unreadable |= {name: wrong[each] for name, each in ids.items() if each in wrong}
+    unreadable |= {name: wrong[id_] for name, id_ in ids.items() if id_ in wrong}
     place = {name: number for number, name in enumerate(name for name in ids if name not in unreadable)}
     order = np.array([place[name] for name in names if name in place], np.int64)
     if not len(order):
@@ -151,14 +151,14 @@ def _opened(
 ) -> Iterator[tuple[Sequence[str], Callable[[str], bytes], Sequence[Any] | None]]:
     """Names, how to read one, and its label and split where they are known."""
     if not isinstance(photos, str | os.PathLike):
-        yield [os.fspath(each) for each in photos], read_file, None
+        yield [os.fspath(photo) for photo in photos], read_file, None
         return
     path = Path(photos)
     with open_source(path) as source:
         if not len(source.names()):
             raise InputError(f"no images in {printable(path)}; name a folder or an archive that has some")
         known = _labelled(source, path)
-        yield (source.names() if known is None else [each.name for each in known]), source.read, known
+        yield (source.names() if known is None else [image.name for image in known]), source.read, known
 
 
 def _labelled(source: ImageSource, path: Path) -> Sequence[Any] | None:

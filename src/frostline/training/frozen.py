@@ -77,8 +77,8 @@ class Layers:
         names = [paths.PARAMS, *([Path(self.weights)] if self.weights else [])]
         if self.classifier is not None:
             names.append(paths.classifier(self.classifier) / "record.json")
-        found = [root / name for name in names]
-        return tuple(f"{path} {path.stat().st_mtime_ns}" for path in found if path.is_file())
+        inputs = [root / name for name in names]
+        return tuple(f"{path} {path.stat().st_mtime_ns}" for path in inputs if path.is_file())
 
 
 @dataclass(frozen=True)
@@ -193,5 +193,5 @@ def _entry(layers: Layers, side: int) -> Classifier:
         return config.Classifier.model_validate(values)
     except ValidationError as error:
         wrong = error.errors()[0]
-        name = next((each for each in reversed(wrong["loc"]) if isinstance(each, str)), "")
+        name = next((step for step in reversed(wrong["loc"]) if isinstance(step, str)), "")
         raise InputError(f"{name}: {wrong['msg'].lower()}; is {wrong['input']!r}") from None

@@ -68,7 +68,7 @@ class Fit:
         while self.done < self.phase.epochs and not self._best.over:
             shown = self._pass(train, self.done)
             held = self._held_out(measure)
-            epoch = Epoch(*(float(each) for each in (*shown, *held)))
+            epoch = Epoch(*(float(figure) for figure in (*shown, *held)))
             self.done += 1
             self._best.update(epoch, self.model)
             yield epoch
@@ -76,7 +76,7 @@ class Fit:
 
     def state(self) -> list[npt.NDArray[Any]]:
         """All that going on needs besides the model's variables."""
-        optimizer = [np.asarray(each) for each in self._optimizer.variables]
+        optimizer = [np.asarray(variable) for variable in self._optimizer.variables]
         return [np.array(self.done), *optimizer, *self._best.state()]
 
     def restore(self, state: list[npt.NDArray[Any]]) -> None:
@@ -92,8 +92,10 @@ class Fit:
         """Show every row once, in an order that the seed and the epoch decide; mean loss and accuracy."""
         labels, batch = self.train.labels, self.phase.batch_size
         order = np.random.default_rng([*self.seed, number]).permutation(len(labels))
-        each = -(-len(order) // batch)
-        rates = optimizers.rates(self.phase, self.training, steps=each * self.phase.epochs)[number * each :]
+        per_epoch = -(-len(order) // batch)
+        rates = optimizers.rates(self.phase, self.training, steps=per_epoch * self.phase.epochs)[
+            number * per_epoch :
+        ]
         classes = max(2, self.model.output_shape[-1])
         weights = steps.class_weights(labels, self.training, classes=classes)[labels]
         sums, step = np.zeros(2), 0
@@ -119,7 +121,7 @@ class _Best:
     def __init__(self, model: Any, training: Training | None) -> None:
         self.rule = training.early_stopping if training else None
         self.figure, self.waited = np.inf, 0
-        self.weights = [np.asarray(each) for each in model.trainable_variables] if self.rule else []
+        self.weights = [np.asarray(variable) for variable in model.trainable_variables] if self.rule else []
 
     @property
     def over(self) -> bool:
@@ -131,7 +133,7 @@ class _Best:
         figure = epoch.val_loss if self.rule.measure == "loss" else -epoch.val_accuracy
         if figure < self.figure:
             self.figure, self.waited = figure, 0
-            self.weights = [np.asarray(each).copy() for each in model.trainable_variables]
+            self.weights = [np.asarray(variable).copy() for variable in model.trainable_variables]
         else:
             self.waited += 1
 

@@ -54,5 +54,5 @@ def rates(phase: Phase, training: Training | None, *, steps: int) -> npt.NDArray
 def _computing(model: Any) -> set[str]:
     """The types that the layers which train compute in."""
     if inner := getattr(model, "layers", []):
-        return {dtype for each in inner for dtype in _computing(each)}
+        return {dtype for layer in inner for dtype in _computing(layer)}
     return {model.compute_dtype} if model.trainable_weights else set()

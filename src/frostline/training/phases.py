@@ -51,11 +51,11 @@ def train(
 def extract(inputs: Recipe, network: Network, parts: dict[str, CutModel]) -> None:
     """Cache all that training will read, but for live views."""
     _pooled(inputs, network)
-    for name, each in parts.items():
+    for name, cut in parts.items():
         for view in dict.fromkeys(_view(inputs, epoch) for epoch in _epochs(inputs, name)):
             if view is None or view.augmentation.views != "live":
-                inputs.rows(each, "train", view=view)
-        inputs.rows(each, "validation")
+                inputs.rows(cut, "train", view=view)
+        inputs.rows(cut, "validation")
 
 
 @dataclass(frozen=True)
@@ -124,13 +124,13 @@ def _epochs(inputs: Recipe, name: str) -> range:
 
 def _values(model: Any) -> list[Any]:
     """Every variable of a model: weights, statistics, and where its random generators stand."""
-    return [np.asarray(each).copy() for each in model.variables]
+    return [np.asarray(variable).copy() for variable in model.variables]
 
 
 def _assign(model: Any, values: list[Any]) -> bool:
     """Put variables in place; False, and nothing done, where they are not this model's."""
     variables = model.variables
-    if [tuple(each.shape) for each in variables] != [each.shape for each in values]:
+    if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
         return False
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

@@ -161,11 +161,11 @@ def _share(tensors: tuple[Any, ...], replicas: int) -> tuple[tuple[Any, ...], An
         return tensors, tf.ones(count)
     places = tf.range(-(-count // replicas) * replicas)
     own = places[tf.distribute.get_replica_context().replica_id_in_sync_group :: replicas]
-    return tuple(tf.gather(each, own % count) for each in tensors), tf.cast(own < count, tf.float32)
+    return tuple(tf.gather(tensor, own % count) for tensor in tensors), tf.cast(own < count, tf.float32)
 
 
 def _sums(logs: Any, plain: Any, labels: Any, counted: Any) -> Any:
     import tensorflow as tf
 
     right = tf.cast(tf.argmax(logs, axis=-1) == labels, tf.float32)
-    return tf.stack([tf.reduce_sum(tf.cast(each * counted, tf.float64)) for each in (plain, right)])
+    return tf.stack([tf.reduce_sum(tf.cast(values * counted, tf.float64)) for values in (plain, right)])

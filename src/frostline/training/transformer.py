@@ -107,6 +107,6 @@ def _paths(given: Any) -> list[str]:
         column = column[:, 0]
     if column.ndim != 1:
         raise InputError(f"X has shape {column.shape}; give the paths of image files, one per row")
-    if wrong := [each for each in column if not isinstance(each, str | os.PathLike)]:
+    if wrong := [path for path in column if not isinstance(path, str | os.PathLike)]:
         raise InputError(f"X holds {type(wrong[0]).__name__}; give the paths of image files, one per row")
-    return [os.fspath(each) for each in column]
+    return [os.fspath(path) for path in column]
