@@ -83,7 +83,7 @@ class Counted:
 
     @property
     def rate(self) -> float:
-        """Images a second so far."""
+        """Images per second so far."""
         return self.done / max(time.monotonic() - self._start, 1e-9)
 
     def line(self) -> str:

@@ -12,7 +12,7 @@ from frostline import arrow, files
 from frostline.datasets.listing import is_image
 from frostline.errors import FrostlineError, InputError
 
-Seen = Mapping[str, tuple[int, int]]  # path below the folder → bytes, nanoseconds of the last change
+FileStamps = Mapping[str, tuple[int, int]]  # path below the folder → bytes, nanoseconds of the last change
 SCHEMA = pa.schema([("path", pa.string()), ("bytes", pa.int64()), ("changed_ns", pa.int64())])
 
 
@@ -21,11 +21,11 @@ def ledger(folder: Path) -> Path:
     return Path(".frostline/inbox") / f"{files.sha256(os.fsencode(folder.absolute()))[:16]}.parquet"
 
 
-def images(folder: Path) -> Seen:
+def images(folder: Path) -> FileStamps:
     """All images in a folder and below it now; InputError where there is no such folder."""
     if not folder.is_dir():
         raise InputError(f"no folder {files.printable(folder)} to look for new images in")
-    stamps = {}
+    stamps: dict[str, tuple[int, int]] = {}
     for base, _, names in os.walk(folder):
         for name in names:
             path = Path(base) / name
@@ -36,7 +36,7 @@ def images(folder: Path) -> Seen:
     return dict(sorted(stamps.items()))
 
 
-def recall(path: Path) -> Seen:
+def recall(path: Path) -> FileStamps:
     """What was there last time; nothing the first time."""
     if not path.is_file():
         return {}
@@ -48,14 +48,14 @@ def recall(path: Path) -> Seen:
     return dict(zip(paths, zip(sizes, times, strict=True), strict=True))
 
 
-def remember(path: Path, images: Seen) -> None:
+def remember(path: Path, stamps: FileStamps) -> None:
     """Write down what has been scored; only after it has been, so that a kill loses none."""
-    sizes, times = ([stamp[part] for stamp in images.values()] for part in (0, 1))
+    sizes, times = ([stamp[part] for stamp in stamps.values()] for part in (0, 1))
     with files.writing(path) as temporary:
-        pq.write_table(pa.table([list(images), sizes, times], schema=SCHEMA), temporary)
+        pq.write_table(pa.table([list(stamps), sizes, times], schema=SCHEMA), temporary)
 
 
-def new(now: Seen, before: Seen) -> list[str]:
+def new(now: FileStamps, before: FileStamps) -> list[str]:
     """Paths that were not there, or have another size or time: in order."""
     return [name for name, stamp in now.items() if before.get(name) != stamp]
 
@@ -75,7 +75,7 @@ class NewImages:
     images: int
     listed: Path
     out: Path
-    seen: Seen  # to be remembered once they are scored
+    stamps: FileStamps  # to be remembered once they are scored
     ledger: Path
 
 
@@ -98,5 +98,5 @@ def batch(folder: str | Path, *, out: str | Path) -> NewImages | None:
 
 def settle(done: NewImages) -> None:
     """Remember a batch as scored."""
-    remember(done.ledger, done.seen)
+    remember(done.ledger, done.stamps)
     done.listed.unlink(missing_ok=True)

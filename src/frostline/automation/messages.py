@@ -12,7 +12,7 @@ Rows = list[dict[str, Any]]
 
 
 def stages(outcomes: Iterable[Outcome]) -> Rows:
-    """A row a step: what happened, how long it took, what it wrote."""
+    """A row per step: what happened, how long it took, what it wrote."""
     return [
         {
             "stage": outcome.step,
@@ -25,13 +25,13 @@ def stages(outcomes: Iterable[Outcome]) -> Rows:
 
 
 def reasons(why: Iterable[str]) -> str:
-    """Markdown: why a retraining begins, an entry a reason; long paths may break at each slash."""
+    """Markdown: why a retraining begins, an entry per reason; long paths may break at each slash."""
     breakable = [reason.replace("/", "/\u200b") for reason in why]
     return "\n".join(["Retraining, because", "", *(f"- {reason}" for reason in breakable)])
 
 
 def results(metrics: Iterable[Mapping[str, Any]]) -> Rows:
-    """A row a classifier, from what `evaluate` wrote, best first."""
+    """A row per classifier, from what `evaluate` wrote, best first."""
     ranked = sorted(metrics, key=lambda row: -row["test"]["accuracy"])
     return [
         {
@@ -73,7 +73,7 @@ def ruling(verdict: Verdict) -> str:
 
 
 def checks(verdict: Verdict) -> Rows:
-    """A row a check of the gate, with the figures that decided it; one row where nothing could be checked."""
+    """A row per check of the gate, with the figures that decided it; one row where nothing could be checked."""
     rows = [
         {"check": check.name, "passed": "yes" if check.passed else "NO", "figures": check.figures}
         for check in verdict.checks

@@ -24,7 +24,7 @@ class Thresholds:
 
 
 def reasons(facts: Facts, limits: Thresholds) -> list[str]:
-    """Why to retrain now, a line each; empty when there is nothing to do."""
+    """Why to retrain now, one line each; empty when there is nothing to do."""
     return [*_stale(facts), *_drift(facts, limits), *_age(facts, limits)]
 
 

@@ -30,7 +30,7 @@ from frostline.tracking import sync as mlflow
 settings.configure()
 
 TROUBLE = [notifications.on_trouble]
-WATCHED: dict[str, Any] = {  # how a flow is: what goes wrong is told, whichever way
+WATCHED: dict[str, Any] = {  # of a flow: what goes wrong sends a message, whichever way
     "log_prints": True, "persist_result": False,
     "on_failure": TROUBLE, "on_crashed": TROUBLE, "on_cancellation": TROUBLE,
 }  # fmt: skip
@@ -154,7 +154,7 @@ def score(batch: NewImages, params: Params, *, model: str, device: str, ray_addr
 def reasons(
     params: Params, *, champion_days: float | None, drift: float | None, now: float | None
 ) -> list[str]:
-    """Why to retrain, a line each and said; `now` is the drift of the newest scores."""
+    """Why to retrain, one line each, and say it; `now` is the drift of the newest scores."""
     ages = {} if champion_days is None else {
         name: tracking.champion_days(name, uri=tracking.store()) for name in params.classifiers
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""`frostline doctor`: what frostline needs here, a line each: ok, or what to do."""
+"""`frostline doctor`: what frostline needs here, one line each: ok, or what to do."""
 
 import platform
 import shutil

@@ -182,7 +182,7 @@ def _band(name: str, outcomes: Sequence[SweepOutcome]) -> Band:
 
 def _course(band: Band) -> str:
     """A classifier over its seeds, in a line."""
-    figures, half = band.lecture(), band.half_width[-1]
+    figures, half = band.summary(), band.half_width[-1]
     interval = "" if np.isnan(half) else f" ± {100 * half:.1f} points (95% interval of the mean)"
     return (
         f"{band.name}: validation accuracy {band.mean[-1]:.1%}{interval} over {len(band.accuracy)} seeds; "

@@ -19,7 +19,7 @@ from frostline.scoring import output_paths, score_reader
 class Trail:
     """What the file says by itself: the models it names, and, of a score row, its image."""
 
-    said: str
+    summary: str
     models: list[str] = field(default_factory=list)  # sha256 of each
     origin: Origin | None = None
     row: dict[str, Any] | None = None
@@ -32,7 +32,7 @@ def run(file: Path, *, path: str | None = None) -> None:
     no commit and no registry knows it.
     """
     trail = _trail(file, path)
-    say(trail.said)
+    say(trail.summary)
     known = False
     for sha256 in trail.models or [""]:
         origin = trail.origin or provenance.exporting(sha256)
@@ -82,8 +82,10 @@ def _scores(file: Path, path: str | None) -> Trail:
     if path is None:
         return Trail(f"{file}: scores", score_reader.models(file))
     row = score_reader.find(file, path)
-    said = f"{row['label']} ({float(row['prob']):.4f})" if row["status"] == "ok" else f"error: {row['error']}"
-    return Trail(f"{file}: {path}: {said}", [str(row["model"])], row=row)
+    answer = (
+        f"{row['label']} ({float(row['prob']):.4f})" if row["status"] == "ok" else f"error: {row['error']}"
+    )
+    return Trail(f"{file}: {path}: {answer}", [str(row["model"])], row=row)
 
 
 def _model(sha256: str) -> Iterator[str]:

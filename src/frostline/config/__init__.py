@@ -1,6 +1,6 @@
 """params.yaml: one complete, closed, typed file. Nothing here has a default; nothing unknown passes.
 
-`load` gives frozen models; any mistake is an InputError of one line a mistake, naming the key by its
+`load` gives frozen models; any mistake is an InputError with one line per mistake, naming the key by its
 dotted path, as DVC's `-S` writes it.
 """
 

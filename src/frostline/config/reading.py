@@ -1,4 +1,4 @@
-"""Reading params.yaml, and telling its author in one line a mistake what is wrong with it."""
+"""Reading params.yaml, and saying what is wrong with it, in one line per mistake."""
 
 import copy
 import re

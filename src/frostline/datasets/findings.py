@@ -122,9 +122,11 @@ def outliers(scans: Scans, rows: Rows) -> Iterator[Finding]:
         ("dark", light, brightness, -1),
         ("bright", light, brightness, 1),
     ):
-        apart = sign * (values - np.median(values))
-        apart /= max(1.4826 * float(np.median(np.abs(apart))), NARROW)  # the median of |normal| is 1/1.4826
-        for place in np.flatnonzero(apart > OUTLYING).tolist():
+        deviation = sign * (values - np.median(values))
+        deviation /= max(
+            1.4826 * float(np.median(np.abs(deviation))), NARROW
+        )  # the median of |normal| is 1/1.4826
+        for place in np.flatnonzero(deviation > OUTLYING).tolist():
             what = "detail" if kind == "blurred" else "mean grey"
             yield Finding(
                 int(rows[place]),

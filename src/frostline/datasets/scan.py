@@ -36,7 +36,7 @@ _WORTH_A_POOL = 256  # fewer are examined in this process: starting others takes
 
 @dataclass(frozen=True)
 class Scans:
-    """A row an image, in the source's order.
+    """A row per image, in the source's order.
 
     sha256: hex, "" where there are no bytes to be had. bytes: file sizes. table: the columns of
     ImageStats but thumbnail and hashes. thumbnails, hashes: from row numbers to (n, 64, 64) and to

@@ -191,11 +191,11 @@ def _complete(clusters: _Clusters, labels: Sequence[str], missing: Sequence[str]
                 continue
             free = [one for one in drawn if split in clusters.cuts[one] and counts[clusters.splits[one]] > 1]
             if free:
-                moved = min(free, key=lambda one: (_apart(clusters, one, split), clusters.places[one]))
+                moved = min(free, key=lambda one: (_distance(clusters, one, split), clusters.places[one]))
                 clusters.splits[moved] = split
 
 
-def _apart(clusters: _Clusters, one: int, split: str) -> float:
+def _distance(clusters: _Clusters, one: int, split: str) -> float:
     """How far a cluster's place lies from a split's part of the unit line."""
     start, end = clusters.cuts[one][split]
     return max(start - clusters.places[one], clusters.places[one] - end, 0.0)

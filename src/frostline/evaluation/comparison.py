@@ -91,12 +91,12 @@ def _row(candidate: Candidate, best: Candidate) -> dict[str, Any]:
 def _paired(candidate: Candidate, best: Candidate) -> dict[str, Any]:
     rows = {path: row for row, path in enumerate(candidate.test.paths)}
     own = candidate.test.right[[rows[path] for path in best.test.paths]]
-    paired, apart = mcnemar(own, best.test.right), accuracy_difference(own, best.test.right)
+    paired, difference = mcnemar(own, best.test.right), accuracy_difference(own, best.test.right)
     return {
         "best": best.name,
-        "difference": round(apart.value, DECIMALS),
-        "difference_low": round(apart.low, DECIMALS),
-        "difference_high": round(apart.high, DECIMALS),
+        "difference": round(difference.value, DECIMALS),
+        "difference_low": round(difference.low, DECIMALS),
+        "difference_high": round(difference.high, DECIMALS),
         "only_this_right": paired.only_first,
         "only_best_right": paired.only_second,
         "p": round(paired.p, DECIMALS),
@@ -172,13 +172,13 @@ def _one(first: Predictions, second: Predictions, pair: tuple[Side, Side]) -> st
             f"{name.ljust(width)}  {share.value:.1%} ({share.low:.1%} to {share.high:.1%})  loss {loss:.3f}"
         )
     test = mcnemar(first.right, second.right)
-    apart = accuracy_difference(first.right, second.right)
+    difference = accuracy_difference(first.right, second.right)
     loss = mean_difference(losses(first.labels, first.probs), losses(second.labels, second.probs))
     discordant = (test.only_first + test.only_second) / len(first)
     return "\n".join([
         *lines, "",
-        f"{_verdict(names, apart, test.p, len(first))} (McNemar {p_value(test.p)})",
-        f"accuracy: {_points(apart)}; "
+        f"{_verdict(names, difference, test.p, len(first))} (McNemar {p_value(test.p)})",
+        f"accuracy: {_points(difference)}; "
         f"only {names[0]} correct: {test.only_first}, only {names[1]} correct: {test.only_second}",
         f"loss: {loss.value:+.3f} (95%: {loss.low:+.3f} to {loss.high:+.3f}, paired bootstrap)",
         f"detectable at n={len(first):,} with 80% power: a difference of "
@@ -199,13 +199,13 @@ def _several(common: Sequence[tuple[Predictions, Predictions]], pairs: Sequence[
         f"training {number}: {names[0]} {ours:.1%}, {names[1]} {theirs:.1%}"
         for number, (ours, theirs) in enumerate(right.mean(axis=2).tolist(), start=1)
     ]
-    apart = over_seeds(right[:, 0] - right[:, 1])
-    sure = apart.low > 0 or apart.high < 0
+    difference = over_seeds(right[:, 0] - right[:, 1])
+    sure = difference.low > 0 or difference.high < 0
     count = right.shape[2]
     return "\n".join([
         f"{len(common)} trainings of each, {count:,} test images, the same for all", "", *lines, "",
-        _verdict(names, apart, 0.0 if sure else 1.0, count),
-        f"accuracy: {_points(apart)}, over images and trainings",
+        _verdict(names, difference, 0.0 if sure else 1.0, count),
+        f"accuracy: {_points(difference)}, over images and trainings",
     ])  # fmt: skip
 
 
@@ -216,12 +216,12 @@ def _counted(common: Predictions, pair: tuple[Side, Side]) -> str:
     return f"{len(common):,} test images that both have (of {sizes[0]:,} and {sizes[1]:,})"
 
 
-def _verdict(names: Sequence[str], apart: Estimate, p: float, count: int) -> str:
-    better, worse = names if apart.value >= 0 else names[::-1]
+def _verdict(names: Sequence[str], difference: Estimate, p: float, count: int) -> str:
+    better, worse = names if difference.value >= 0 else names[::-1]
     if p < SIGNIFICANT:
         return f"{better} is significantly better than {worse}"
     return f"{names[0]} and {names[1]} are not significantly different at n={count:,}"
 
 
-def _points(apart: Estimate) -> str:
-    return f"{100 * apart.value:+.1f} points (95%: {100 * apart.low:+.1f} to {100 * apart.high:+.1f})"
+def _points(difference: Estimate) -> str:
+    return f"{100 * difference.value:+.1f} points (95%: {100 * difference.low:+.1f} to {100 * difference.high:+.1f})"

@@ -1,4 +1,4 @@
-"""The course of training: one row an epoch, counted through all phases."""
+"""The course of training: one row per epoch, counted through all phases."""
 
 import csv
 import io

@@ -162,7 +162,7 @@ def per_class(matrix: np.ndarray) -> list[ClassMetrics]:
 
 
 def class_rows(measured: Mapping[str, ClassMetrics]) -> list[tuple[Any, ...]]:
-    """A row a class in the order of `CLASS_COLUMNS`, as precise as the metrics file; None where undefined."""
+    """A row per class in the order of `CLASS_COLUMNS`, as precise as the metrics file; None where undefined."""
     return [(name, one.images, *_class_row(one)) for name, one in measured.items()]
 
 

@@ -144,7 +144,7 @@ def _label(row: Row) -> str:
 
 
 def _bars(axes: "Axes", what: str, numbers: Sequence[int], drawn: Sequence[Row]) -> None:
-    """One panel: a bar a row with its number at its end, and a line below the last row that never trains."""
+    """One panel: a bar per row with its number at its end, and a line below the last row that never trains."""
     colours = [WRONG if row.trains else RIGHT if row.parameters else MUTED for row in drawn]
     axes.barh(np.arange(len(drawn)), numbers, color=colours, height=0.72)
     for place, number in enumerate(numbers):

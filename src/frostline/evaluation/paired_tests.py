@@ -66,10 +66,12 @@ def mean_difference(first: np.ndarray, second: np.ndarray) -> Estimate:
     Images are drawn again with replacement, the same for both (B. Efron and R. J. Tibshirani, An
     Introduction to the Bootstrap (1993), chapter 13); the draws are the same on every call.
     """
-    rng, apart = np.random.default_rng(0), first - second
-    means = [apart[rng.integers(len(apart), size=len(apart))].mean() for _ in range(RESAMPLES)]
+    rng, differences = np.random.default_rng(0), first - second
+    means = [
+        differences[rng.integers(len(differences), size=len(differences))].mean() for _ in range(RESAMPLES)
+    ]
     low, high = np.quantile(means, (0.025, 0.975))
-    return Estimate(float(apart.mean()), float(low), float(high))
+    return Estimate(float(differences.mean()), float(low), float(high))
 
 
 def over_seeds(differences: np.ndarray) -> Estimate:

@@ -70,8 +70,8 @@ class Band:
         half: np.ndarray = error * stats.t.ppf(0.975, seeds - 1)
         return half
 
-    def lecture(self) -> dict[str, float]:
-        """What the lecture asks of a curve: where it starts, how it climbs, where it ends.
+    def summary(self) -> dict[str, float]:
+        """Where the curve starts, how it climbs and where it ends.
 
         `start`: after one epoch. `slope`: mean gain per epoch over the first quarter of the epochs.
         `asymptote`: mean of the last quarter.
@@ -87,7 +87,7 @@ class Band:
 
 @styled
 def rated(points: Sequence[Variant], *, title: str, key: str, note: str) -> "Figure":
-    """A row a value: validation accuracy with its interval on the left, seconds of training on the right."""
+    """A row per value: validation accuracy with its interval on the left, seconds of training on the right."""
     figure = canvas(width=9.2, height=0.42 * len(points) + 1.0, title=title, subtitle=key, note=note)
     accuracy, seconds = figure.subplots(1, 2, sharey=True)
     rows = np.arange(len(points))

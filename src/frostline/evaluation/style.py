@@ -1,4 +1,4 @@
-"""The one look of every plot: fonts, colours, headings, and PNG bytes that depend on content alone."""
+"""The one style of every plot: fonts, colours, headings, and PNG bytes that depend on content alone."""
 
 import contextlib
 import functools
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 
-# Blue and vermilion of M. Okabe and K. Ito, "Color universal design" (2008): told apart in every
+# Blue and vermilion of M. Okabe and K. Ito, "Color universal design" (2008): distinguishable in every
 # common colour blindness and, differing in lightness, in grey print.
 RIGHT, WRONG = "#0072B2", "#D55E00"
 INK, MUTED, GRID, PAPER = "#1F2933", "#66727F", "#E3E7EB", "#FFFFFF"
@@ -101,7 +101,7 @@ def canvas(*, width: float, height: float, title: str, subtitle: str = "", note:
 def _lines(
     text: str, width: float, *, size: float, color: str, weight: str
 ) -> list[tuple[str, float, dict[str, Any]]]:
-    """Text broken to the figure's width: each line with the inches it takes and its look."""
+    """Text broken to the figure's width: each line with the inches it takes and its font."""
     room = int((width - 2 * _MARGIN) * 72 / (size * (0.61 if weight == "bold" else 0.53)))
     font = {"size": size, "color": color, "weight": weight}
     lines = [line for part in text.splitlines() for line in textwrap.wrap(part, room)]

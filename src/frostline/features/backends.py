@@ -127,7 +127,7 @@ class Exported:
 def exported(
     trunk: Any, folder: Path | None = None, *, device: str, precision: str, parallel: bool = False
 ) -> Exported:
-    """A trunk through ONNX Runtime on a device, opened once a process, since every view asks anew.
+    """A trunk through ONNX Runtime on a device, opened once per process, since every view asks anew.
 
     UnfitError where it cannot be converted, or the device leaves out one of its layers.
     """

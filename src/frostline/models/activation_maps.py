@@ -15,7 +15,7 @@ from frostline.models.keras_backend import keras
 from frostline.models.network import Network, layer
 
 Maps = npt.NDArray[np.float32]
-FINE = 7  # positions a side that a map of places should have
+FINE = 7  # positions per side that a map should have
 
 
 def layers_with_maps(body: Any) -> list[str]:
@@ -29,7 +29,7 @@ def layers_with_maps(body: Any) -> list[str]:
 
 
 def deepest(body: Any) -> str:
-    """The layer to explain by: the last whose map still has FINE positions a side, else the finest there is.
+    """The layer to explain by: the last whose map still has FINE positions per side, else the finest there is.
 
     Layers inside a branch are passed over: what goes round them would be left out. InputError where the
     network has no maps at all.

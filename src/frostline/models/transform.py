@@ -1,4 +1,4 @@
-"""From pixels to what a network was trained on; one affine map a channel, written once."""
+"""From pixels to what a network was trained on; one affine map per channel, written once."""
 
 from typing import Any
 

@@ -47,7 +47,7 @@ def run(
 
 
 def follow(*command: str, seconds: float | None = None) -> str:
-    """What a program says, said line by line as it comes; ended with all it started after `seconds`.
+    """What a program prints, passed on line by line as it comes; ended with all it started after `seconds`.
 
     BusyError where DVC's lock is held by another; FrostlineError where it fails or takes too long. Whatever
     ends this call ends the program too: a cancelled flow leaves no training behind.

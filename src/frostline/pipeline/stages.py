@@ -81,7 +81,7 @@ def reproduce(step: Step, *, seconds: float | None = None, wait: bool = False) -
 
 
 def outcome(output: str) -> str:
-    """What `dvc repro` did, read from what it said."""
+    """What `dvc repro` did, read from its output."""
     if "Running stage" in output or "Verifying data sources" in output:
         return RAN
     return RESTORED if "is cached - skipping run" in output else SKIPPED
@@ -104,13 +104,15 @@ def _changes(parts: list[object]) -> "list[str]":
             reasons.append(part)
         elif isinstance(part, dict):
             for changed in part.values():
-                reasons += _told(changed)
+                reasons += _described(changed)
     return reasons
 
 
-def _told(changed: object) -> list[str]:
+def _described(changed: object) -> list[str]:
     """`{"data": "modified", "params.yaml": {"seed": "modified"}}` as `data modified`, `params.yaml seed modified`."""
     lines: list[str] = []
     for path, how in changed.items() if isinstance(changed, dict) else []:
-        lines += [f"{path} {line}" for line in _told(how)] if isinstance(how, dict) else [f"{path} {how}"]
+        lines += (
+            [f"{path} {line}" for line in _described(how)] if isinstance(how, dict) else [f"{path} {how}"]
+        )
     return lines

@@ -20,7 +20,7 @@ from frostline.runtime.contract import Contract
 
 Pixels = npt.NDArray[np.uint8]
 Probs = npt.NDArray[np.float32]
-CELLS = 12  # a side of occlusion's grid
+CELLS = 12  # per side of occlusion's grid
 REACH = 1  # cells that are hidden around a cell, on each side
 _LEAST = 1e-30  # of a probability that underflowed
 

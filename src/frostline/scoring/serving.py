@@ -33,7 +33,7 @@ class Served:
         self.session = session
 
     def predict(self, table: "pd.DataFrame", params: dict[str, Any] | None = None) -> "pd.DataFrame":  # noqa: ARG002
-        """A row an image: status ok or error, the reason, the label, its probability, all probabilities.
+        """A row per image: status ok or error, the reason, the label, its probability, all probabilities.
 
         `table` has the column `image`; `probs` are in the order of the contract's classes, which
         MLmodel's metadata names. An image that cannot be read is a row, as in `frostline score`.

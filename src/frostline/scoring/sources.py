@@ -94,7 +94,7 @@ def _single(name: str) -> Item:
 
 
 class Listed(Local):
-    """Names in a file or on standard input: one a line, or ended by NUL as `find -print0` writes them.
+    """Names in a file or on standard input: one per line, or ended by NUL as `find -print0` writes them.
 
     Every line is a row, whatever its suffix; empty lines are none. Paths go from the current folder.
     """
@@ -103,7 +103,7 @@ class Listed(Local):
         self.where, self._file = where, file
 
     def items(self) -> Iterator[Item]:
-        """One item a name, in the order of the list."""
+        """One item per name, in the order of the list."""
         for raw in _names(self._file):
             name = os.fsdecode(raw)
             listed = _single(name)

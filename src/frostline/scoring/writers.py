@@ -57,13 +57,13 @@ class Parquet:
 
 
 class JsonLines:
-    """One JSON object a line; missing values are null."""
+    """One JSON object per line; missing values are null."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:  # noqa: ARG002  # each line names its columns
         self._file = path.open("w", encoding="utf-8", newline="\n")
 
     def write(self, table: pa.Table) -> None:
-        """One line a row."""
+        """One line per row."""
         for row in table.to_pylist():
             self._file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
 
@@ -73,7 +73,7 @@ class JsonLines:
 
 
 class Csv:
-    """A header, then a line a row (quoted as RFC 4180); lists as JSON, missing values empty."""
+    """A header, then a line per row (quoted as RFC 4180); lists as JSON, missing values empty."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._file = path.open("w", encoding="utf-8", newline="")
@@ -81,7 +81,7 @@ class Csv:
         self._rows.writerow(schema.names)
 
     def write(self, table: pa.Table) -> None:
-        """One record a row."""
+        """One record per row."""
         for row in table.to_pylist():
             self._rows.writerow(_cell(value) for value in row.values())
 

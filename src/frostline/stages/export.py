@@ -25,7 +25,7 @@ from frostline.training.recipe import Recipe
 PROOF_IMAGES = 64
 OTHER_ANSWERS = 1 / 20  # of the proof's images, where training computed in 16 bits
 CALIBRATION_IMAGES = 64  # of the training split: ranges of activations settle long before
-SCORED = 32  # images at once
+SCORING_BATCH = 32  # images at once
 
 
 def run(name: str) -> str:
@@ -72,7 +72,7 @@ def _baseline(inputs: Recipe, last: CutModel, predicted: Predictions) -> dict[st
         return {}
     _same_images(inputs, images, test)
     chosen = np.unique(np.linspace(0, len(test) - 1, drift_baseline.MOST).astype(int))
-    per_image = [drift_stats.pixel_stats(image) for image in extraction.pixels(_some(images, chosen))[:]]
+    per_image = [drift_stats.pixel_stats(image) for image in extraction.pixels(_subset(images, chosen))[:]]
     sizes = inputs.manifest.sizes("test")[chosen]
     stats = {name: np.array([image[name] for image in per_image], np.float32) for name in per_image[0]}
     sample = drift_stats.sample(
@@ -91,7 +91,7 @@ def _embedding(inputs: Recipe, last: CutModel, chosen: Any) -> Any:
         return None
     as_trained = last if inputs.entry.precision == "float32" else recipe.load_trained(inputs)[1]
     rows = inputs.rows(as_trained, "test")
-    parts = np.array_split(chosen, -(-len(chosen) // SCORED))
+    parts = np.array_split(chosen, -(-len(chosen) // SCORING_BATCH))
     return np.concatenate([drift_stats.project(np.asarray(rows[some])) for some in parts])
 
 
@@ -145,7 +145,7 @@ def _loss(inputs: Recipe, made: bytes, precision: str) -> variants.Loss:
     images, predicted = inputs.images("test"), _predicted(inputs).split("test")
     rows = extraction.pixels(images)
     _same_images(inputs, images, predicted)
-    probs = [session.run(rows[at : at + SCORED])["probs"] for at in range(0, len(rows), SCORED)]
+    probs = [session.run(rows[at : at + SCORING_BATCH])["probs"] for at in range(0, len(rows), SCORING_BATCH)]
     return variants.compared(predicted.probs, np.concatenate(probs), predicted.labels)
 
 
@@ -212,10 +212,10 @@ def _rounded(inputs: Recipe, exact: Any, probs: Any) -> dict[str, Any]:
 def _pixels(inputs: Recipe, predicted: Predictions, chosen: Any) -> Any:
     """The chosen images decoded, (n, H, W, 3) uint8."""
     every = dataclasses.replace(inputs.images("train"), paths=predicted.paths, ids=predicted.ids)
-    return extraction.pixels(_some(every, chosen))[:]
+    return extraction.pixels(_subset(every, chosen))[:]
 
 
-def _some(images: extraction.Images, chosen: Any) -> extraction.Images:
+def _subset(images: extraction.Images, chosen: Any) -> extraction.Images:
     """These of some images."""
     return dataclasses.replace(
         images, paths=[images.paths[i] for i in chosen], ids=[images.ids[i] for i in chosen]

@@ -28,8 +28,8 @@ class Examined:
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """Every image with its place and what was seen of it; the classes in order."""
+class _Scanned:
+    """Every image with its label and what the scan says of it; the classes in order."""
 
     labelled: Sequence[LabelledImage]
     classes: tuple[str, ...]
@@ -47,16 +47,18 @@ def run(name: str) -> str:
     if dataset.audit is not None:
         near_duplicates.load()
     with _open(dataset.path) as source:
-        seen = examine(source, dataset, key=key, seed=settings.seed)
+        examined = examine(source, dataset, key=key, seed=settings.seed)
         memory.give_back()
         html = data_report.render(
-            data_report.Report(name, seen.manifest, seen.findings, policies.of, dataset.audit is not None),
+            data_report.Report(
+                name, examined.manifest, examined.findings, policies.of, dataset.audit is not None
+            ),
             source,
         )
     folder = paths.dataset(name)
-    summary = summarize(seen.manifest)
+    summary = summarize(examined.manifest)
     memory.give_back()
-    manifests.write(seen.manifest, folder / "manifest.parquet")
+    manifests.write(examined.manifest, folder / "manifest.parquet")
     files.write_json(folder / "summary.json", {"dataset": name, **summary})
     files.write_text(paths.data_report(name), html)
     return report(name, summary)
@@ -70,21 +72,21 @@ def examine(source: ImageSource, dataset: config.Dataset, *, key: str, seed: int
     classes = labels.classes(labelled, dataset.classes, where=dataset.path, key=key)
     names = labelled.names
     audited = dataset.audit is not None
-    seen = _Seen(labelled, classes, scan.scan(source, names, measure=audited))
-    own = _alone(seen.scans, names, audited=audited)
+    scanned = _Scanned(labelled, classes, scan.scan(source, names, measure=audited))
+    own = _about_files(scanned.scans, names, audited=audited)
     policies.refuse(own, names)
     out = findings.quarantined(own, policies)
-    settled = _together(seen, out, policies, audited=audited)
+    settled = _about_relations(scanned, out, policies, audited=audited)
     policies.refuse(settled.findings, names)
     out |= settled.out
-    drawn = _drawn(seen, out, settled.links, dataset, seed)
+    drawn = _drawn(scanned, out, settled.links, dataset, seed)
     memory.give_back()
     late = [_bridge(row, between) for row, between in sorted(drawn.bridges.items())]
     late += _imbalance(labelled, drawn.splits) if audited else []
     policies.refuse(late, names)
     out |= {row: _bridge(row, between).text for row, between in drawn.bridges.items()}
     own += [*settled.findings, *late]
-    return Examined(_manifest(dataset.path, seen, drawn.splits, out, own), own)
+    return Examined(_manifest(dataset.path, scanned, drawn.splits, out, own), own)
 
 
 def _policies(dataset: config.Dataset, key: str) -> Policies:
@@ -100,7 +102,7 @@ def _open(path: str) -> ImageSource:
     return open_source(Path(path))
 
 
-def _alone(scans: Scans, names: Sequence[str], *, audited: bool) -> list[Finding]:
+def _about_files(scans: Scans, names: Sequence[str], *, audited: bool) -> list[Finding]:
     """Findings about single images."""
     own = list(findings.of_files(scans, names))
     if not audited:
@@ -109,14 +111,18 @@ def _alone(scans: Scans, names: Sequence[str], *, audited: bool) -> list[Finding
     return own + list(findings.outliers(scans, usable))
 
 
-def _together(seen: _Seen, out: Mapping[int, str], policies: Policies, *, audited: bool) -> relations.Settled:
+def _about_relations(
+    scanned: _Scanned, out: Mapping[int, str], policies: Policies, *, audited: bool
+) -> relations.Settled:
     """Findings about images that are related to others, among those still in."""
-    labelled = seen.labelled
+    labelled = scanned.labelled
     rows = np.setdiff1d(np.arange(len(labelled)), np.fromiter(out, np.int64, len(out)))
-    exact = relations.copies(seen.scans.sha256, labelled, rows)
+    exact = relations.copies(scanned.scans.sha256, labelled, rows)
     copied = [row for group in exact for row in group[1:]]
     alike = (
-        near_duplicates.pairs(seen.scans, np.setdiff1d(rows, np.array(copied, np.int64))) if audited else []
+        near_duplicates.pairs(scanned.scans, np.setdiff1d(rows, np.array(copied, np.int64)))
+        if audited
+        else []
     )
     memory.give_back()
     return relations.settle(
@@ -125,13 +131,19 @@ def _together(seen: _Seen, out: Mapping[int, str], policies: Policies, *, audite
 
 
 def _drawn(
-    seen: _Seen, out: Mapping[int, str], links: Sequence[tuple[int, int]], dataset: config.Dataset, seed: int
+    scanned: _Scanned,
+    out: Mapping[int, str],
+    links: Sequence[tuple[int, int]],
+    dataset: config.Dataset,
+    seed: int,
 ) -> splits.Assignment:
-    ids = seen.scans.sha256.without(out)
+    ids = scanned.scans.sha256.without(out)
     try:
-        return splits.assign(ids, seen.labelled, shares=dataset.splits.model_dump(), seed=seed, links=links)
+        return splits.assign(
+            ids, scanned.labelled, shares=dataset.splits.model_dump(), seed=seed, links=links
+        )
     except InputError as error:
-        raise InputError(f"{error}{_left_out(seen.labelled, out)}") from None
+        raise InputError(f"{error}{_left_out(scanned.labelled, out)}") from None
 
 
 def _left_out(labelled: Sequence[LabelledImage], out: Mapping[int, str]) -> str:
@@ -154,20 +166,20 @@ def _imbalance(labelled: Sequence[LabelledImage], chosen: Sequence[str]) -> list
 
 
 def _manifest(
-    root: str, seen: _Seen, chosen: Sequence[str], out: Mapping[int, str], found: Sequence[Finding]
+    root: str, scanned: _Scanned, chosen: Sequence[str], out: Mapping[int, str], every: Sequence[Finding]
 ) -> Manifest:
     kinds: dict[int, set[str]] = {}
-    for finding in found:
+    for finding in every:
         if finding.kind != "imbalance":  # about classes, not about one image
             kinds.setdefault(finding.row, set()).add(finding.kind)
-    rows = range(len(seen.labelled))
+    rows = range(len(scanned.labelled))
     columns = {
-        "sha256": seen.scans.sha256,
-        "bytes": seen.scans.bytes,
-        "height": seen.scans.table["height"],
-        "width": seen.scans.table["width"],
+        "sha256": scanned.scans.sha256,
+        "bytes": scanned.scans.bytes,
+        "height": scanned.scans.table["height"],
+        "width": scanned.scans.table["width"],
         "split": chosen,
         "flags": [" ".join(sorted(kinds.get(row, ()))) for row in rows],
     }
     reasons = [out.get(row, "") for row in rows]
-    return manifests.build(root, seen.labelled, classes=seen.classes, reasons=reasons, columns=columns)
+    return manifests.build(root, scanned.labelled, classes=scanned.classes, reasons=reasons, columns=columns)

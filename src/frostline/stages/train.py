@@ -20,7 +20,7 @@ from frostline.training import assemble, cross_validation, explanations, loop, p
 from frostline.training.checkpoint import Checkpoint
 from frostline.training.recipe import Recipe
 
-HEATED = 12  # most confident errors, and as many of the least confident images
+EXPLAINED = 12  # most confident errors, and as many of the least confident images
 
 
 Live = Callable[..., AbstractContextManager[Callable[[int, dict[str, float]], None]]]
@@ -132,7 +132,7 @@ def _predict(inputs: Recipe, last: CutModel) -> predictions.Predictions:
 
 def _explained(inputs: Recipe, network: Network, test: predictions.Predictions) -> report.Explanations:
     """What the report shows of the network: heat on its most confident errors and least confident images, and views."""
-    rows = np.unique(np.concatenate([test.most_confident_errors(HEATED), test.least_confident(HEATED)]))
+    rows = np.unique(np.concatenate([test.most_confident_errors(EXPLAINED), test.least_confident(EXPLAINED)]))
     some = test.take(rows)
     layer, heat = explanations.heat(inputs, network, paths=some.paths, ids=some.ids, classes=some.predicted)
     return report.Explanations(layer, some.paths if layer else (), heat, explanations.views(inputs))

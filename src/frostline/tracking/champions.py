@@ -155,7 +155,7 @@ def _standing(client: "MlflowClient", name: str) -> Standing:
 
 
 def _record(client: "MlflowClient", name: str, decision: Decision) -> None:
-    """A tag a decision on the registered model, in the order of time; the version shows its last one."""
+    """A tag per decision on the registered model, in the order of time; the version shows its last one."""
     when = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     values = asdict(decision) | {"when": when, "by": user(), "why": decision.why[:REASON_LENGTH]}
     client.set_registered_model_tag(name, f"{DECISION}{when}", json.dumps(values, ensure_ascii=False))

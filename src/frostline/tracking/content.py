@@ -25,7 +25,7 @@ PYTHON = "frostline.python"  # the last that is brought of what was observed
 
 # MLflow's limits on lengths.
 NAME_LENGTH, PARAM_LENGTH, TAG_LENGTH = 250, 6000, 5000
-# Beyond this many classes a column a class helps nobody; classes.csv has them all.
+# Beyond this many classes a column per class helps nobody; classes.csv has them all.
 PER_CLASS = 50
 
 Point = tuple[str, int, float]  # name, step, value

@@ -24,7 +24,7 @@ LOCK_SECONDS = 5.0
 
 @contextlib.contextmanager
 def live(*, key: str, classifier: str, dataset: str) -> Iterator[Log]:
-    """Yield `log(epoch, metrics)`, which streams to the run of this content key; epoch from 1.
+    """Yield `log(epoch, metrics)`, which streams to the run of this key; epoch from 1.
 
     What was seen of the training, its machine's load included, is kept for `frostline registry sync`.
     It streams only to an http(s) server that answers within seconds; without one it costs
@@ -52,7 +52,7 @@ class _Stream:
 
     def __init__(self, uri: str, observed: Observed, *, alive: bool) -> None:
         self.uri, self.observed, self.alive = uri, observed, alive
-        self.seen = len(observed.samples)
+        self.sent_samples = len(observed.samples)
         self.run_id = ""
         self.sent: list[Point] = []
 
@@ -86,7 +86,7 @@ class _Stream:
         self.attempt(lambda: self._send(missing(points, self.sent)))
 
     def _send(self, points: list[Point]) -> None:
-        load = self.observed.points(since=self.seen)
+        load = self.observed.points(since=self.sent_samples)
         if not points and not load:
             return
         with self.session() as client:
@@ -96,7 +96,7 @@ class _Stream:
             client.log_batch(self.run_id, [Metric(name, value, now, step) for name, step, value in points])
             run_contents.log_timed(client, self.run_id, load)
         self.sent += points
-        self.seen = 1 + max((step for _, step, _, _ in load), default=self.seen - 1)
+        self.sent_samples = 1 + max((step for _, step, _, _ in load), default=self.sent_samples - 1)
 
     def close(self, status: str) -> None:
         with self.session() as client:

@@ -61,7 +61,7 @@ class Observed:
 
 @contextlib.contextmanager
 def observing(key: str) -> Iterator[Observed]:
-    """Observe what the block does, and keep it under its content key, after what is kept there already.
+    """Observe what the block does, and keep it under its key, after what is kept there already.
 
     Nothing that goes wrong with it stops the block.
     """

@@ -41,7 +41,7 @@ class Published:
 
 
 def publish(outputs: Outputs, *, uri: str, commit: Commit | None = None) -> Published:
-    """Find or create the run of the outputs' content key in the store and bring what is missing.
+    """Find or create the run of the outputs' key in the store and bring what is missing.
 
     Each part looks before it writes, and the mark that all is there comes last: a call that was
     interrupted anywhere is completed by the next one, and nothing is there twice.
@@ -122,7 +122,7 @@ class _Writer:
     commit: Commit | None
 
     def find(self, key: str, what: str, tags: Mapping[str, str]) -> "Run":
-        """The run of a content key, with what its figures come from."""
+        """The run of a key, with what its figures come from."""
         study = self.study
         wanted = Wanted(
             key,

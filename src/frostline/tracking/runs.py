@@ -1,4 +1,4 @@
-"""Experiments and runs: found by content key in whatever state, and created exactly once."""
+"""Experiments and runs: found by their key in whatever state, and created exactly once."""
 
 import getpass
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wanted:
-    """A run: found by content key and classifier, in the experiment named after the dataset.
+    """A run: found by key and classifier, in the experiment named after the dataset.
 
     A new one is called `name`, else as the classifier, gets `tags` beside those it is found by, and began
     at `start` (milliseconds since 1970), else now.
@@ -31,7 +31,7 @@ class Wanted:
 
 
 def find_or_create(client: "MlflowClient", uri: str, wanted: Wanted) -> tuple["Run", bool]:
-    """The one run of a content key, whatever its state, and whether this call created it.
+    """The one run of a key, whatever its state, and whether this call created it.
 
     Two machines can both find nothing and both create: whoever looks next keeps the older run and
     takes the other out, so that all end with the same one.

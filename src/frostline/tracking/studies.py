@@ -47,7 +47,7 @@ class Study:
         return digest([self.kind, self.classifier, dict(self.inputs)])
 
     def child_key(self, child: Child) -> str:
-        """The content key of one training in this study."""
+        """The key of one training in this study."""
         return digest([self.key, child.name, dict(child.recipe)])
 
 

@@ -31,7 +31,7 @@ class TrainingState:
 
 @dataclass
 class Checkpoint:
-    """The file of one training, by its content key: recipe, data, weights, code and packages."""
+    """The file of one training, by its key: recipe, data, weights, code and packages."""
 
     key: str
     written: float = 0.0

@@ -1,4 +1,4 @@
-"""Training a Keras model on rows: seeded order, one pass an epoch, figures as sums over every row.
+"""Training a Keras model on rows: seeded order, one pass per epoch, figures as sums over every row.
 
 A fit can be stopped after any epoch, its state kept as arrays, and continued to the same bits.
 """
