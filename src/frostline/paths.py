@@ -87,4 +87,9 @@ def scoring_cache() -> Path:
     try:
         return cache()
     except InputError:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "frostline" / "cache"
+        return user_cache() / "cache"
+
+
+def user_cache() -> Path:
+    """Where this user's own files lie that can be made again: measurements, compiled engines; safe to delete."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "frostline"

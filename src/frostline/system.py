@@ -1,5 +1,6 @@
 """What operating systems do differently. Measured on Linux; elsewhere the nearest that there is."""
 
+import functools
 import mmap
 import os
 from pathlib import Path
@@ -15,6 +16,16 @@ except ImportError:  # Windows
 def processors() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@functools.cache
+def cpu_field(name: str) -> str:
+    """What the system says of the first processor (`model name`, `flags`); "" where it says nothing."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")
 
 
 def lock(file: IO[Any]) -> bool:

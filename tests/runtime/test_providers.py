@@ -2,6 +2,7 @@
 
 import json
 import os
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def test_openvino_is_told_its_arithmetic(
     monkeypatch: pytest.MonkeyPatch, precision: str, flags: str, hint: str
 ) -> None:
     """On AMX it would choose bfloat16 by itself; what int8 leaves in floats may be that."""
-    monkeypatch.setattr(openvino, "_field", lambda _: flags)
+    monkeypatch.setattr(openvino.system, "cpu_field", lambda _: flags)
     options = providers.openvino_options(precision=precision, threads=2, streams=3, cache=CACHE)
     device = json.loads(options["load_config"])["CPU"]
     assert device["INFERENCE_PRECISION_HINT"] == hint
@@ -99,7 +100,7 @@ def test_bfloat16_is_refused_where_it_would_be_float32(
     monkeypatch: pytest.MonkeyPatch, flags: str, able: bool
 ) -> None:
     """Never another arithmetic under its name."""
-    monkeypatch.setattr(openvino, "_field", lambda _: flags)
+    monkeypatch.setattr(openvino.system, "cpu_field", lambda _: flags)
     if able:
         providers.require_precision("openvino", "bfloat16")
     else:
@@ -110,7 +111,7 @@ def test_bfloat16_is_refused_where_it_would_be_float32(
 def test_openvino_says_why_it_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """A processor that the plugin does not take, or no plugin: one line, with the command."""
     monkeypatch.setattr(openvino, "devices", lambda: ())
-    monkeypatch.setattr(openvino, "_field", lambda _: "Acme")
+    monkeypatch.setattr(openvino.system, "cpu_field", lambda _: "Acme")
     with pytest.raises(
         FrostlineError, match="openvino cannot be used: its plugin takes Intel processors only, this"
     ):
@@ -134,3 +135,19 @@ def test_the_real_plugin_loads_and_gives_at_most_one_cpu() -> None:
 def test_gpus_are_counted_by_the_driver() -> None:
     """Without a driver there are none, and nothing is raised."""
     assert providers.gpus() >= 0
+
+
+def test_the_distribution_is_whichever_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are no wheels for GPUs, ONNX Runtime has its plain name."""
+    asked = []
+
+    def plain(name: str) -> metadata.Distribution:
+        asked.append(name)
+        if name == "onnxruntime-gpu":
+            raise metadata.PackageNotFoundError(name)
+        return real("numpy")
+
+    real = metadata.distribution
+    monkeypatch.setattr(metadata, "distribution", plain)
+    assert providers.distribution().name == "numpy"
+    assert asked == ["onnxruntime-gpu", "onnxruntime"]

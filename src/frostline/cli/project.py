@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from frostline.cli.app import command, run
+from frostline.cli.app import command, option, run
 
 
 @command("frostline init flowers --data ~/photos/flowers", at_root=False)
@@ -59,12 +59,8 @@ def doctor() -> None:
 
 
 @command("frostline serve --api-port 4300 --mlflow-port 5300")
-@click.option(
-    "--api-port", default=4200, show_default=True, type=click.IntRange(1, 65535), help="Prefect's port."
-)
-@click.option(
-    "--mlflow-port", default=5000, show_default=True, type=click.IntRange(1, 65535), help="MLflow's port."
-)
+@option("--api-port", source="commands.serve.run", type=click.IntRange(1, 65535), help="Prefect's port.")
+@option("--mlflow-port", source="commands.serve.run", type=click.IntRange(1, 65535), help="MLflow's port.")
 @click.option("--mlflow-only", is_flag=True, help="MLflow's pages alone; no Prefect, no schedules.")
 def serve(**options: Any) -> None:
     """Run MLflow, Prefect's server and a worker on this machine until Ctrl-C, with prefect.yaml's schedules."""

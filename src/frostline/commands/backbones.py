@@ -53,8 +53,8 @@ def _measured(name: str) -> dict[str, str]:
     side = TABLE[name].side
     model = backbones.build(name, height=side, width=side)
     pixels = np.random.default_rng(1).integers(0, 256, (BATCH, side, side, 3), dtype=np.uint8)
-    ways = {"Keras ms": lambda: model.predict_on_batch(pixels), "ONNX ms": _runtime(model, side, pixels)}
-    taken = _timed(ways)
+    calls = {"Keras ms": lambda: model.predict_on_batch(pixels), "ONNX ms": _runtime(model, side, pixels)}
+    taken = _timed(calls)
     k.backend.clear_session()
     return {what: f"{1000 * seconds / BATCH:.1f}" for what, seconds in taken.items()}
 
@@ -70,11 +70,11 @@ def _runtime(model: Any, side: int, pixels: np.ndarray) -> Callable[[], Any]:
     return lambda: function(pixels)
 
 
-def _timed(ways: dict[str, Callable[[], Any]]) -> dict[str, float]:
-    """Median seconds of each, in turn, so that what else the machine does falls on all; the first round is not kept."""
-    taken: dict[str, list[float]] = {what: [] for what in ways}
+def _timed(calls: dict[str, Callable[[], Any]]) -> dict[str, float]:
+    """Median seconds of each; rounds alternate, so that other load falls on all alike. The first only warms up."""
+    taken: dict[str, list[float]] = {what: [] for what in calls}
     for _ in range(ROUNDS + 1):
-        for what, work in ways.items():
+        for what, work in calls.items():
             start = time.perf_counter()
             work()
             taken[what].append(time.perf_counter() - start)

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from frostline import tracking
+from frostline import files, tracking
 from frostline.automation import credential, interrupted_runs, servers, supervisor
 from frostline.automation.supervisor import Service
 from frostline.errors import FrostlineError, InputError
@@ -22,7 +22,7 @@ LOGS = Path(".frostline/logs")
 POOL = "frostline"
 
 
-def run(*, api_port: int, mlflow_port: int, mlflow_only: bool = False) -> None:
+def run(*, api_port: int = 4200, mlflow_port: int = 5000, mlflow_only: bool = False) -> None:
     """Start everything, say where to look, wait; on Ctrl-C or SIGTERM end everything that was started.
 
     mlflow_only: MLflow alone, for its pages.
@@ -98,7 +98,7 @@ def _say_where(shared: Mapping[str, str], *, mlflow_only: bool) -> None:
     for name, address in servers.pages(shared).items():
         if name == "MLflow" or not mlflow_only:
             say(f"{name}: {address}")
-    show = f"cat {shlex.quote(_from_here(credential.file(servers.home())))}"
+    show = f"cat {shlex.quote(files.from_here(credential.file(servers.home())))}"
     say(f"login: the line that `{show}` shows; MLflow takes it as the password of any name")
     say(f"logs: {LOGS}/*.log")
     if not mlflow_only:
@@ -107,11 +107,6 @@ def _say_where(shared: Mapping[str, str], *, mlflow_only: bool) -> None:
             f' PREFECT_API_AUTH_STRING="$({show})"'
         )
     say("ready; Ctrl-C stops all of it")
-
-
-def _from_here(path: Path) -> str:
-    """A path as one would type it in this folder."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _watch(up: "Mapping[str, subprocess.Popen[bytes]]") -> None:

@@ -15,7 +15,7 @@ from frostline.errors import InputError
 from frostline.files import printable
 from frostline.images import ImageError
 
-_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 
 
 class ImageSource:
@@ -121,7 +121,7 @@ def _listed(folder: Path) -> tuple[Names, dict[str, str]]:
 def _shards(folder: Path) -> dict[str, Path]:
     """Archives that lie in a folder, by printable name in order."""
     archives_by_name = {
-        printable(path.name): path for path in folder.iterdir() if path.name.lower().endswith(_ARCHIVES)
+        printable(path.name): path for path in folder.iterdir() if path.name.lower().endswith(ARCHIVES)
     }
     return {name: archives_by_name[name] for name in sorted(archives_by_name) if not name.startswith(".")}
 

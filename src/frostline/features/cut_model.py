@@ -7,7 +7,7 @@ from typing import Any
 
 from frostline.errors import InputError
 from frostline.models.keras_backend import keras
-from frostline.models.network import Network, layer
+from frostline.models.network import Network, is_cut, layer
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def cut(network: Network, freeze: str) -> CutModel:
     trunk = k.Model(body.inputs[0], last.output, name="trunk")
     if last is body.layers[-1]:
         return CutModel(trunk=trunk, upper=head, cut=last.name)
-    if not _is_cut(body, last):
+    if not is_cut(body, last):
         near = ", ".join(nearest_cuts(body, last))
         raise InputError(
             f"cannot freeze up to '{freeze}': its output is not all that the layers above need; near: {near}"
@@ -51,7 +51,7 @@ def nearest_cuts(body: Any, wrong: Any) -> list[str]:
     near = sorted(range(1, len(body.layers)), key=lambda other: abs(other - index))
     cuts: list[str] = []
     for other in near:
-        if _is_cut(body, body.layers[other]):
+        if is_cut(body, body.layers[other]):
             cuts.append(body.layers[other].name)
         if len(cuts) == 3:
             break
@@ -70,7 +70,7 @@ def block_ends(body: Any, *, most: int) -> list[str]:
     learnt = False  # the transform of the pixels is no block
     for candidate in body.layers[1:-1]:
         learnt = learnt or bool(candidate.weights)
-        if learnt and not isinstance(candidate, padding) and _is_cut(body, candidate):
+        if learnt and not isinstance(candidate, padding) and is_cut(body, candidate):
             blocks[_block(candidate.name)] = candidate.name
     ends, count = list(blocks.values()), min(most, len(blocks))
     places = {math.ceil((number + 1) * len(ends) / count) - 1 for number in range(count)}
@@ -80,14 +80,6 @@ def block_ends(body: Any, *, most: int) -> list[str]:
 def _block(name: str) -> str:
     numbered = re.match(r"\D*\d+", name)
     return numbered.group() if numbered else name.rpartition("_")[0] or name
-
-
-def _is_cut(body: Any, candidate: Any) -> bool:
-    try:
-        keras().Model(candidate.output, body.output)
-    except ValueError:  # Keras: the output is not connected to the inputs
-        return False
-    return True
 
 
 def _upper(body: Any, start: Any, head: Any) -> Any:

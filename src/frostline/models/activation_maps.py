@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from frostline.errors import InputError
 from frostline.models.keras_backend import keras
-from frostline.models.network import Network, layer
+from frostline.models.network import Network, is_cut, layer
 
 Maps = npt.NDArray[np.float32]
 FINE = 7  # positions per side that a map should have
@@ -42,18 +42,9 @@ def deepest(body: Any) -> str:
     sides = {name: min(body.get_layer(name).output.shape[1:3]) for name in names}
     wanted = min(FINE, max(sides.values()))
     for name in reversed(names):
-        if sides[name] >= wanted and _holds_all(body, name):
+        if sides[name] >= wanted and is_cut(body, body.get_layer(name)):
             return name
     return names[0]
-
-
-def _holds_all(body: Any, name: str) -> bool:
-    """Whether the rest of the network can be computed from this layer's output alone."""
-    try:
-        keras().Model(body.get_layer(name).output, body.output)
-    except ValueError:  # Keras: the output is not connected to the inputs
-        return False
-    return True
 
 
 def activations(network: Network, pixels: npt.NDArray[np.uint8], names: Sequence[str]) -> dict[str, Maps]:

@@ -67,6 +67,15 @@ def _backbone(classifier: Classifier, name: str, weights: Path | None) -> Any:
     return backbones.depthwise(model)
 
 
+def is_cut(body: Any, candidate: Any) -> bool:
+    """Whether the rest of a network can be computed from this layer's output alone."""
+    try:
+        keras().Model(candidate.output, body.output)
+    except ValueError:  # Keras: the output is not connected to the inputs
+        return False
+    return True
+
+
 def layer(model: Any, name: str) -> Any:
     """A layer by name; InputError names the nearest ones."""
     import difflib

@@ -1,7 +1,6 @@
 """One model, loaded on one device: what the rest of this package asks of a runtime, and ONNX Runtime doing it."""
 
 import contextlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from frostline import paths
 from frostline.errors import FrostlineError, InputError, first_line
 from frostline.runtime import openvino, providers
 from frostline.runtime.buffers import Buffers, Outputs
@@ -182,8 +182,7 @@ def _options(threads: int | None, profile: Path | None) -> Any:
 
 def engines() -> Path:
     """Where compiled engines and timings of this user's machines are kept; safe to delete."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "frostline" / "engines"
+    return paths.user_cache() / "engines"
 
 
 def reason(error: BaseException) -> str:

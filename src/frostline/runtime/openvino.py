@@ -1,7 +1,6 @@
 """OpenVINO's plugin for ONNX Runtime (extra `cpu`): a faster CPU, in bfloat16 and int8 where it has them."""
 
 import functools
-from pathlib import Path
 from typing import Any
 
 from frostline import system
@@ -38,12 +37,12 @@ def missing() -> str:
 
 def processor() -> str:
     """The processor's maker and model as the system names them."""
-    return _field("vendor_id") + " " + _field("model name")
+    return system.cpu_field("vendor_id") + " " + system.cpu_field("model name")
 
 
 def has_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 itself (AMX or AVX-512 BF16)."""
-    return bool({"amx_bf16", "avx512_bf16"} & set(_field("flags").split()))
+    return bool({"amx_bf16", "avx512_bf16"} & set(system.cpu_field("flags").split()))
 
 
 def streams(threads: int | None = None) -> int:
@@ -54,12 +53,3 @@ def streams(threads: int | None = None) -> int:
     """
     count = threads or system.processors()
     return count if count <= 4 else max(4, count // 4)
-
-
-@functools.cache
-def _field(name: str) -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith(name)), "")

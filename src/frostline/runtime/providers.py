@@ -5,6 +5,7 @@ import ctypes
 import io
 import json
 import warnings
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,14 @@ PRECISIONS = {
 VARIANTS = ("float16", "int8")
 
 Options = dict[str, str]
+
+
+def distribution() -> metadata.Distribution:
+    """ONNX Runtime as it is installed: where there are wheels that also run on GPUs, it is these."""
+    try:
+        return metadata.distribution("onnxruntime-gpu")
+    except metadata.PackageNotFoundError:
+        return metadata.distribution("onnxruntime")
 
 
 def require(device: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from frostline import system
 from frostline.errors import FrostlineError
 from frostline.files import digest, printable, read_json, sha256_file
+from frostline.runtime import providers
 from frostline.runtime.contract import to_values
 from frostline.runtime.sessions import Session
 from frostline.scoring import output_paths
@@ -19,7 +20,7 @@ from frostline.scoring.tuning import Batch
 from frostline.scoring.writers import Merged, ScoreCounts
 
 SHOWN = 10  # predicted labels
-PACKAGES = ("frostline", "numpy", "onnxruntime-gpu", "pillow", "pyarrow")
+PACKAGES = ("frostline", "numpy", "pillow", "pyarrow")  # and ONNX Runtime, by whichever name
 
 
 @dataclass(frozen=True)
@@ -140,12 +141,13 @@ def rate(images: int, seconds: float) -> float:
 
 def host() -> dict[str, Any]:
     """This machine: name, system, processors that may be used, Python and package versions."""
+    runtime = providers.distribution()
     return {
         "name": platform.node(),
         "system": platform.platform(),
         "processors": system.processors(),
         "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "packages": {runtime.name: runtime.version, **{name: metadata.version(name) for name in PACKAGES}},
     }
 
 

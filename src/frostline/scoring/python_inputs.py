@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from frostline import images, system
 from frostline.datasets.archives import check_size
+from frostline.datasets.source import ARCHIVES
 from frostline.errors import InputError
 from frostline.features.executor import Block, Item
 from frostline.features.local_stream import stream
@@ -26,7 +27,6 @@ Pixels = npt.NDArray[np.uint8]
 Image = str | os.PathLike[str] | bytes | Pixels
 Images = Image | Sequence[Image] | Iterable[Image] | npt.NDArray[Any]
 
-_MANY = (".zip", ".tar", ".tar.gz", ".tgz")
 _RULE = (
     "give (H, W, 3) uint8 RGB, or (N, H, W, 3) for several: repeat a grey image's one channel three times, and "
     "lay an image with transparency over a background; or give the path of the file"
@@ -88,7 +88,7 @@ class SeveralInputs(Local):
         if remote_sources.is_address(word):
             return functools.partial(iter, [remote_sources.item(word)])
         path = Path(word)
-        if not (path.is_dir() or (path.is_file() and word.lower().endswith(_MANY))):
+        if not (path.is_dir() or (path.is_file() and word.lower().endswith(ARCHIVES))):
             return functools.partial(iter, [local_sources.item(printable(word), path)])
         source = sources.open_images([word])
         self._opened.append(source)

@@ -1,7 +1,6 @@
 """The fastest batch size: measured for a few seconds, once per machine and model."""
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from frostline import files, system
+from frostline import files, paths, system
+from frostline.runtime import providers
 from frostline.runtime.openvino import processor
 from frostline.runtime.sessions import Session
 
@@ -80,18 +80,15 @@ def tuned(session: Session) -> tuple[Tuned, bool]:
 
 def cache() -> Path:
     """Where measurements of this user's machines are kept; safe to delete."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "frostline" / "tuning"
+    return paths.user_cache() / "tuning"
 
 
 def _key(session: Session) -> dict[str, Any]:
     """All that decides speed: the machine, the model, where and how it runs."""
-    from importlib import metadata
-
     return {
         "processor": processor(),
         "processors": system.processors(),
-        "onnxruntime": metadata.version("onnxruntime-gpu"),
+        "onnxruntime": providers.distribution().version,
         "model": session.sha256,
         "device": session.device,
         "provider": session.provider,

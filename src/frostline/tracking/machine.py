@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 SECONDS = 10.0  # between two samples, as MLflow's own
 FIRST_SECONDS = 0.5  # the first comes sooner, so that short trainings have one
@@ -82,20 +81,12 @@ def _gpus() -> dict[str, float]:
 
 def described() -> dict[str, str]:
     """Python, system and processor: results are the same bytes only on processors of one class."""
+    processor = system.cpu_field("model name") or platform.processor() or "unknown"
     return {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "cpu": f"{_processor()}, {os.cpu_count()} cores",
+        "cpu": f"{processor}, {os.cpu_count()} cores",
     }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or "unknown"
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or "unknown"
 
 
 def requirements() -> list[str]:

@@ -27,7 +27,7 @@ def store() -> str:
     """The URI of the tracking store: $MLFLOW_TRACKING_URI, else sqlite in the project's own folder.
 
     The project's own store is `.frostline/mlflow/`: `mlflow.db` and `artifacts/`. MLflow writes the
-    absolute place of the artifacts into the database; see `moved.settle` for what a moved repository does.
+    absolute place of the artifacts into the database; see `relocation.settle` for what a moved repository does.
     """
     if chosen := os.environ.get(VARIABLE, "").strip():
         return chosen
@@ -101,13 +101,8 @@ def where_to_look(uri: str) -> str:
     if is_server(uri):
         return shown(uri)
     beside = Path(sys.executable).with_name("frostline")
-    program = "frostline" if shutil.which("frostline") or not beside.exists() else _from_here(beside)
+    program = "frostline" if shutil.which("frostline") or not beside.exists() else files.from_here(beside)
     return shlex.join([program, "serve", "--mlflow-only"])
-
-
-def _from_here(path: Path) -> str:
-    """A path as one would type it: relative below the current folder, else absolute."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def reachable(uri: str) -> str:

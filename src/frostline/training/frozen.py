@@ -17,7 +17,6 @@ from frostline.features import cut_model
 from frostline.models import backbones, network
 from frostline.training import assemble, recipe
 
-RESIZES = ("squash", "crop", "pad")
 LOCK = threading.Lock()  # Keras builds and computes for one caller at a time
 
 
