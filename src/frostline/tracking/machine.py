@@ -10,6 +10,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from frostline import system
+
 SECONDS = 10.0  # between two samples, as MLflow's own
 FIRST_SECONDS = 0.5  # the first comes sooner, so that short trainings have one
 SYSTEM = "system/"  # MLflow shows these metrics on a page of their own
