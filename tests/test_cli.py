@@ -1,7 +1,9 @@
 """The command line: help that is quick and runs, and one honest line and exit code for what goes wrong."""
 
+import ast
 import errno
 import importlib
+import inspect
 import os
 import re
 import shlex
@@ -27,6 +29,7 @@ ROOT = Path(__file__).parents[1]
 FROSTLINE = Path(sys.executable).with_name("frostline")
 COMMANDS = leaves()
 HELP_SECONDS = 0.5
+PRINTED = {str(None), "<class 'str'>", "list[str]"}
 
 
 def call(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -127,11 +130,14 @@ def test_an_old_name_says_the_new_one(
 
 
 def test_without_arguments_the_help() -> None:
-    """`frostline` alone lists the commands, stages first."""
+    """`frostline` alone lists every command once, the first to type first, and cuts no summary."""
     said = call()
     text = said.stdout + said.stderr
-    places = [text.index(f"\n  {name} ") for name in cli.cli.commands]
+    listed = [name for names in app.SECTIONS.values() for name in names]
+    assert sorted(listed) == sorted(cli.cli.commands)
+    places = [text.index(f"\n  {name} ") for name in listed]
     assert places == sorted(places)
+    assert text.count("...") == 1  # the usage
 
 
 def test_version() -> None:
@@ -265,6 +271,26 @@ def test_stages_ask_for_the_locked_code(
     assert "it was reached" in capsys.readouterr().err
 
 
+def test_what_is_printed_can_be() -> None:
+    """Each function that a command prints the result of returns text, lines or nothing."""
+    calls = [
+        node
+        for path in (ROOT / "src/frostline/cli").glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "run"
+        and isinstance(node.args[0], ast.Constant)
+    ]
+    assert len(calls) > 15
+    for node in calls:
+        work = {
+            keyword.arg: ast.literal_eval(keyword.value) for keyword in node.keywords if keyword.arg == "work"
+        }
+        module = importlib.import_module(f"frostline.commands.{ast.literal_eval(node.args[0])}")
+        function = getattr(module, work.get("work", "run"))
+        assert str(inspect.signature(function).return_annotation) in PRINTED, ast.unparse(node)
+
+
 def test_outside_a_project(tmp_path: Path) -> None:
     """In a folder without a project, stages say where they must run."""
     done = subprocess.run(
@@ -272,7 +298,7 @@ def test_outside_a_project(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert done.stderr == (
-        "frostline: code.yaml is missing; run this in the project's root, or write it: frostline lock\n"
+        "frostline: code.yaml is missing; run this in a project, or write it there: frostline lock\n"
     )
     assert not list(tmp_path.iterdir())
 

@@ -441,7 +441,9 @@ def test_not_yaml(tmp_path: Path, content: bytes, message: str) -> None:
 
 def test_no_file(tmp_path: Path) -> None:
     """A missing file says where to run; one that is a folder says so."""
-    with pytest.raises(InputError, match=r"p\.yaml is missing; run this in the project's root$"):
+    with pytest.raises(
+        InputError, match=r"p\.yaml is missing; run this in a project, or begin one: frostline init$"
+    ):
         config.load(tmp_path / "p.yaml")
     with pytest.raises(InputError, match=r" cannot be read: Is a directory$"):
         config.load(tmp_path)

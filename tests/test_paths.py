@@ -33,7 +33,7 @@ def test_no_root(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         paths.find_root(tmp_path)
     assert str(caught.value) == (
-        f"no dvc.yaml in {tmp_path} or above it; run this inside a frostline project (a clone of the repository)"
+        f"no dvc.yaml in {tmp_path} or above it; run this in a project, or begin one: frostline init"
     )
 
 

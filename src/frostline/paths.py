@@ -64,7 +64,7 @@ def find_root(start: Path) -> Path:
         if (folder / "dvc.yaml").is_file():
             return folder
     raise InputError(
-        f"no dvc.yaml in {start} or above it; run this inside a frostline project (a clone of the repository)"
+        f"no dvc.yaml in {start} or above it; run this in a project, or begin one: frostline init"
     )
 
 

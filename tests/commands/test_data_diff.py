@@ -1,11 +1,13 @@
 """data-diff: two versions of a dataset, through real git and DVC."""
 
+import copy
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from frostline.commands import data_diff
 from frostline.errors import FrostlineError, InputError
@@ -86,6 +88,21 @@ def test_a_long_table_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is over is counted."""
     monkeypatch.setattr(data_diff, "_SHOWN", 0)
     assert "and 1 more added; --json has all" in data_diff.run("old", "new")
+
+
+def test_every_dataset(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a name all of params.yaml; one that a revision does not have is a line. JSON is of one."""
+    shutil.copytree(root, tmp_path / "x")
+    monkeypatch.chdir(tmp_path / "x")
+    yaml = YAML()
+    values = yaml.load(Path("params.yaml"))
+    values["datasets"]["more"] = copy.deepcopy(values["datasets"]["pets"])
+    yaml.dump(values, Path("params.yaml"))
+    pets, more = data_diff.run("old", "new").split("\n\nmore: ")
+    assert pets.startswith("pets, old → new: 1 added")
+    assert more == "not in params.yaml at old, new"
+    with pytest.raises(InputError, match="has 2 datasets"):
+        data_diff.run("old", as_json=True)
 
 
 def test_what_cannot_be_compared() -> None:

@@ -125,7 +125,7 @@ def test_views(tmp_path: Path, monkeypatch: Any) -> None:
 
 def test_any_key(tmp_path: Path) -> None:
     """A number far inside: each training has it, and nothing else changes."""
-    outcomes = sweep.run(["cnn"], "phases.all.learning_rate", "1e-3,1.0e-2", out=tmp_path)
+    outcomes = sweep.train_all(["cnn"], "phases.all.learning_rate", "1e-3,1.0e-2", most=None, out=tmp_path)
     assert [each["value"] for each in written("cnn-phases.all.learning_rate", tmp_path)] == ["0.001", "0.01"]
     recipes = [each.training.recipe.plain for each in outcomes]
     assert [each["phases"]["all"].pop("learning_rate") for each in recipes] == [1e-3, 1e-2]
@@ -141,6 +141,7 @@ def test_any_key(tmp_path: Path) -> None:
         ("cnn", "views", None, "no key 'views'"),
         ("cnn", "augmentation.views", "1,4", "classifiers.cnn.augmentation is null"),
         ("cnn", "phases.all.learning_rat", "1", "did you mean 'phases.all.learning_rate'"),
+        ("cnn", "learning_rat", "1", "did you mean 'learning_rate'"),
         ("cnn", "learning_rate", None, "name the values of learning_rate"),
         (
             "cnn",
@@ -191,7 +192,7 @@ def test_the_first_view_is_the_image_itself(monkeypatch: Any) -> None:
 def test_seeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Learning curves of several classifiers in one picture; the first seed is the recipe's own training."""
     first = WHOLE["seed"]
-    outcomes = sweep.run(["cnn", "frozen"], "seed", f"{first},{first + 1}", out=tmp_path)
+    outcomes = sweep.train_all(["cnn", "frozen"], "seed", f"{first},{first + 1}", most=None, out=tmp_path)
     records = written("cnn+frozen-seed", tmp_path)
     assert [(each["classifier"], each["value"]) for each in records] == [
         (name, str(seed)) for name in ("cnn", "frozen") for seed in (first, first + 1)
@@ -220,11 +221,13 @@ def outcome(value: str, right: list[bool], seconds: float) -> SweepOutcome:
             "take b: ",
         ),  # 2 images more: no proof, and much cheaper
         ([outcome("b", [True] * 18 + [False] * 2, 39.0)], ""),  # no cheaper than noise
+        ([outcome("b", [True] * 18 + [False] * 2, 31.0)], ""),  # fewer seconds than anybody would notice
+        ([outcome("b", [True] * 15 + [False] * 5, 10.0)], ""),  # not significant, yet 5 images in 20
         ([outcome("b", [True] * 10 + [False] * 10, 10.0)], ""),  # worse
     ],
 )
 def test_of_equals_the_cheaper(others: list[SweepOutcome], taken: str) -> None:
-    """What is not significantly worse and clearly cheaper is named; nothing else is."""
+    """What is within a standard error and clearly cheaper is named; nothing else is."""
     lines = sweep._verdict([outcome("a", [True] * 20, 40.0), *others])
     assert lines[0] == "most accurate: a"
     assert (

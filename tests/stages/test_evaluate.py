@@ -119,6 +119,7 @@ def test_plots_folder() -> None:
         "pets-cnn: test accuracy 77.8% (7/9), 95% interval 45.3% to 93.7%, loss "
         f"{metrics()['test']['loss']:.3f}; {RANDOM_WEIGHTS}",
         f"dataset pets, digest {metrics()['dataset_digest']}",
+        "Wrote reports/classifiers/pets-cnn/report.html",
     ]
 
 

@@ -54,7 +54,8 @@ def test_class_folders_are_split_by_the_shares(here: Path) -> None:
     assert np.bincount(manifest.split("train").labels).tolist() == [7, 5, 12]
     assert set(manifest.table["height"].to_pylist()) == {30, 31, 32, 33, 34}
     assert preprocess.run("pets") == (
-        "pets: 41 images, 3 classes\n  train 24, validation 7, test 10\n  kept with a finding: tiny 18"
+        "pets: 41 images, 3 classes\n  train 24, validation 7, test 10\n  kept with a finding: tiny 18\n"
+        "Wrote reports/data/pets.html"
     )
     summary = json.loads((paths.dataset("pets") / "summary.json").read_text())
     assert summary["dataset"] == "pets"

@@ -147,7 +147,8 @@ def removed(*parts: str) -> Any:
     ("name", "change", "error", "message"),
     [
         ("cn", None, InputError, "no classifier named 'cn' in params.yaml; did you mean 'cnn'?"),
-        ("cnn", removed("params.yaml"), InputError, "params.yaml is missing; run this in the project's root"),
+        ("cnn", removed("params.yaml"), InputError,
+         "params.yaml is missing; run this in a project, or begin one: frostline init"),
         ("net", None, FrostlineError,
          "artifacts/weights/mobilenet-random/source.json is missing; run `dvc repro weights@mobilenet-random`"),
         ("cnn", removed("artifacts/datasets/shapes/manifest.parquet"), FrostlineError,

@@ -50,8 +50,42 @@ MOVED = {
 }
 
 
+# How `frostline --help` lists the commands; a name that is in no section comes last.
+SECTIONS = {
+    "Begin": ("init", "doctor", "data"),
+    "Stages, which `dvc repro` runs": ("weights", "preprocess", "train", "evaluate", "export", "compare"),
+    "Use and study": ("score", "drift", "sweep", "net", "registry"),
+    "Keep running": ("serve", "lock", "cache"),
+}
+
+
+class Command(click.Command):
+    """A command that lists show with its whole first sentence."""
+
+    def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002  # click wraps it
+        return _summary(self.help)
+
+
 class Group(click.Group):
     """Commands in the order they are defined; one that has moved says where to."""
+
+    command_class = Command
+
+    def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002  # click wraps it
+        """The whole summary."""
+        return _summary(self.help)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands in sections; those of a group are one section."""
+        sections = SECTIONS if ctx.parent is None else {}
+        rest = [name for name in self.commands if not any(name in names for names in sections.values())]
+        for title, names in {**sections, "Commands": rest}.items():
+            rows = [
+                (name, self.commands[name].get_short_help_str()) for name in names if name in self.commands
+            ]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click calls it so
         return list(self.commands)
@@ -69,9 +103,14 @@ class Group(click.Group):
 def cli() -> None:
     """From a folder of labelled images to an exported classifier, and scores for any folder.
 
-    The first six commands are the stages that `dvc repro` runs; each can be run by hand too. All commands
-    work in any folder of a project.
+    It begins with `frostline init`. Stages can be run by hand too. All commands work in any folder of a project.
     """
+
+
+def _summary(text: str | None) -> str:
+    """The first sentence of a help, without its full stop."""
+    paragraph = " ".join((text or "").partition("\n\n")[0].split())
+    return paragraph.partition(". ")[0].removesuffix(".")
 
 
 def group(name: str, summary: str) -> click.Group:

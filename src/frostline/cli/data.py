@@ -41,7 +41,7 @@ def sample(out: Path | None) -> None:
 @command("frostline data diff HEAD~1 HEAD", of=data)
 @click.argument("old", metavar="REV1")
 @click.argument("new", metavar="[REV2]", default="")
-@click.option("--dataset", help="The dataset's name; needed where params.yaml has several.")
+@click.option("--dataset", help="Only this dataset; else each in params.yaml. --json takes one.")
 @click.option("--json", "as_json", is_flag=True, help="Every changed image as JSON instead of a table.")
 def diff(old: str, new: str, dataset: str | None, as_json: bool) -> None:
     """List images added, removed, or moved to another class or split between two revisions.

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from frostline import config, files, paths
+from frostline.config import reading
 from frostline.datasets import changes, manifest
 from frostline.datasets.changes import KINDS, ImageChange, State
 from frostline.datasets.manifest import Manifest
@@ -15,24 +16,44 @@ _SHOWN = 20  # changes of a kind in the table; --json has all
 
 
 def run(old: str, new: str = "", *, dataset: str | None = None, as_json: bool = False) -> str:
-    """The changes of a dataset from revision `old` to `new`, "" being the workspace, as a table or JSON.
+    """The changes from revision `old` to `new`, "" being the workspace: of one dataset, or of each in params.yaml.
 
-    FrostlineError where a revision, or its manifest, cannot be had.
+    A table, or JSON of one dataset. FrostlineError where a revision, or its manifest, cannot be had.
     """
     datasets = config.load().datasets
-    name = dataset or _only(list(datasets))
-    config.entry(datasets, name, what="dataset")
-    before, after = (_manifest(name, revision) for revision in (old, new))
-    differences = changes.between(before, after)
+    if dataset:
+        config.entry(datasets, dataset, what="dataset")
+    elif as_json and len(datasets) > 1:
+        raise InputError(
+            f"params.yaml has {len(datasets)} datasets; name one: --dataset {next(iter(datasets))}"
+        )
+    names = [dataset] if dataset else list(datasets)
     if as_json:
-        return files.canonical_json(_document(name, (old, new), (before, after), differences)).rstrip("\n")
-    return "\n".join(_lines(name, (old, new), (before, after), differences))
+        before, after = (_manifest(names[0], revision) for revision in (old, new))
+        differences = changes.between(before, after)
+        return files.canonical_json(_document(names[0], (old, new), (before, after), differences)).rstrip(
+            "\n"
+        )
+    return "\n\n".join("\n".join(_compared(name, (old, new))) for name in names)
 
 
-def _only(names: Sequence[str]) -> str:
-    if len(names) > 1:
-        raise InputError(f"params.yaml has {len(names)} datasets; name one: --dataset {names[0]}")
-    return names[0]
+def _compared(name: str, ends: tuple[str, str]) -> Iterator[str]:
+    """What changed in one dataset; one line where a revision has no such dataset."""
+    if lacking := [revision for revision in ends if revision and not _named(name, revision)]:
+        yield f"{name}: not in params.yaml at {', '.join(lacking)}"
+        return
+    before, after = (_manifest(name, revision) for revision in ends)
+    yield from _lines(name, ends, (before, after), changes.between(before, after))
+
+
+def _named(name: str, revision: str) -> bool:
+    """Whether a revision's params.yaml has the dataset; True where it cannot be read: its manifest says more."""
+    revisions.require_revision(revision)
+    try:
+        text = revisions.content(paths.PARAMS, revision=revision).decode()
+        return name in reading.plain(text, source=f"{paths.PARAMS} at {revision}")["datasets"]
+    except (FrostlineError, KeyError, TypeError, ValueError):
+        return True
 
 
 def _manifest(name: str, revision: str) -> Manifest:

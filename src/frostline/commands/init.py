@@ -195,6 +195,8 @@ def _findings(plan: InitPlan, *, asked: str | None) -> list[str]:
             "a plain CNN from scratch"
             if source.backbone is None
             else f"{source.backbone}, {source.source} weights"
+            if source.source in ("imagenet", "random")
+            else f"{source.backbone}, weights from {source.source}"
         )
         lines.append(f"classifier {name}: {kind}")
     if plan.photos and not any(entry.backbone for entry in settings.weights.values()):

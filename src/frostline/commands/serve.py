@@ -30,7 +30,7 @@ def run(*, api_port: int = 4200, mlflow_port: int = 5000, mlflow_only: bool = Fa
     FrostlineError where a service does not come up or ends by itself; nothing is then left running.
     """
     if not Path("prefect.yaml").is_file():
-        raise InputError("no prefect.yaml here; run this in the project's root")
+        raise InputError("no prefect.yaml here; run this in a project, or begin one: frostline init")
     for port in (mlflow_port,) if mlflow_only else (api_port, mlflow_port):
         _require_free(port)
     login = credential.credential(servers.home())

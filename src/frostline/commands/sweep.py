@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SIGNIFICANT = 0.05
+WITHIN_NOISE = 0.32  # a p-value of one standard error: what is further off is not recommended for its speed
 CHEAPER = 0.8  # of the seconds: a smaller difference may be what else the machine did
+WORTH = 10.0  # seconds: who would give accuracy for fewer
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,20 @@ def run(
     *,
     most: int | None = None,
     out: Path = Path("reports/sweep"),
-) -> list[SweepOutcome]:
+) -> None:
     """Train each classifier once for each value, say each result, write tables and pictures below `out`.
 
     `key` and `values` are those of `config.sweep`; without values, those of `sweep_plan.usual`, at most `most`.
     Figures are those of validation. InputError, before anything trains, for a key, a value or a layer that
     cannot be.
     """
+    train_all(classifiers, key, values, most=most, out=out)
+
+
+def train_all(
+    classifiers: Sequence[str], key: str, values: str | None, *, most: int | None, out: Path
+) -> list[SweepOutcome]:
+    """What `run` does; returns what came of each training, in order."""
     plans = [sweep_plan.plan(name, key, values, most=most) for name in classifiers]
     sweep_plan.announce(plans)
     watch = _Watch(total=sum(plan.epochs for plan in plans))
@@ -196,7 +205,7 @@ def _best(outcomes: Sequence[SweepOutcome]) -> SweepOutcome:
 
 
 def _verdict(outcomes: Sequence[SweepOutcome]) -> list[str]:
-    """Which value is best; where another is not significantly worse and clearly cheaper, that one."""
+    """Which value is best; where another is within a standard error of it and clearly cheaper, that one."""
     best = _best(outcomes)
     ties = [
         (outcome, test.p)
@@ -208,11 +217,12 @@ def _verdict(outcomes: Sequence[SweepOutcome]) -> list[str]:
     if ties:
         named = ", ".join(f"{tie.variant.value} (p-value {p:.2g})" for tie, p in ties)
         lines.append(f"not significantly worse on {len(best.right)} validation images: {named}")
-    cheap = min([best, *(tie for tie, _ in ties)], key=lambda outcome: outcome.variant.seconds)
-    if cheap.variant.seconds < CHEAPER * best.variant.seconds:
+    close = [best, *(tie for tie, p in ties if p >= WITHIN_NOISE)]
+    cheap = min(close, key=lambda outcome: outcome.variant.seconds)
+    if cheap.variant.seconds < min(CHEAPER * best.variant.seconds, best.variant.seconds - WORTH):
         times = f"{duration(cheap.variant.seconds)} instead of {duration(best.variant.seconds)}"
         lines.append(
-            f"take {cheap.variant.value}: the difference to {value} is not significant, and it trains in {times}"
+            f"take {cheap.variant.value}: within one standard error of {value}, and it trains in {times}"
         )
     return lines
 

@@ -32,7 +32,7 @@ def text(path: Path = PARAMS) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise InputError(f"{path} is missing; run this in the project's root") from None
+        raise InputError(f"{path} is missing; run this in a project, or begin one: frostline init") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except ValueError as error:

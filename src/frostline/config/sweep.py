@@ -40,7 +40,8 @@ def find_key(values: Any, classifier: str, key: str) -> Key:
         return (*above, *ends[0].split("."))
     if ends:
         raise InputError(f"'{key}' names {len(ends)} keys of classifiers.{classifier}: {', '.join(ends)}")
-    raise InputError(f"no key '{key}' in classifiers.{classifier}{nearest(key, [*known, SEED])}")
+    words = dict.fromkeys(name.rpartition(".")[2] for name in known)
+    raise InputError(f"no key '{key}' in classifiers.{classifier}{nearest(key, [*known, *words, SEED])}")
 
 
 def _require_sections(entry: Any, classifier: str, key: str) -> None:

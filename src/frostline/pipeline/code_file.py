@@ -60,7 +60,7 @@ def write(sections: Sections, written: Mapping[str, str], path: Path = CODE) -> 
 def require(stage: str, path: Path = CODE) -> None:
     """Refuse to compute a stage by other code or packages than the file names: InputError with the way out."""
     if not path.is_file():
-        raise InputError(f"{path} is missing; run this in the project's root, or write it: frostline lock")
+        raise InputError(f"{path} is missing; run this in a project, or write it there: frostline lock")
     if changes := differences(read(path).get(stage), code_digest.stage(stage)):
         raise InputError(
             f"{stage}: {path} names other code than is installed ({', '.join(changes)}); "

@@ -11,7 +11,7 @@ from frostline.evaluation.metrics import DECIMALS
 
 
 def run() -> str:
-    """Write the comparison as a page, JSON, Markdown, text and PNG; returns the text.
+    """Write the comparison as a page, JSON, Markdown, text and PNG; returns the text and where the page is.
 
     Only classifiers that params.yaml names take part, whatever else lies in metrics/.
     FrostlineError names the stage that has to run first.
@@ -25,7 +25,7 @@ def run() -> str:
         temporary.write_bytes(picture)
     page = comparison_report.page(comparison, picture)
     files.write_text(paths.COMPARISON / "report.html", page)
-    return comparison_report.render(comparison).rstrip("\n")
+    return f"{comparison_report.render(comparison)}\nWrote {paths.COMPARISON / 'report.html'}"
 
 
 def _candidate(name: str) -> Candidate:

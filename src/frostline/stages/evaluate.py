@@ -49,7 +49,8 @@ def run(name: str) -> str:
     files.write_json(paths.headline(name), _headline(report))
     files.write_json(paths.metrics(name), report)
     summary = _summary(name, of.metrics["test"], note=of.note)
-    return f"{summary}\ndataset {record['dataset']}, digest {record['dataset_digest']}"
+    digest = f"dataset {record['dataset']}, digest {record['dataset_digest']}"
+    return f"{summary}\n{digest}\nWrote {paths.report(name) / 'report.html'}"
 
 
 def _results(name: str, every: Predictions, *, record: Mapping[str, Any], manifest: Manifest) -> Results:

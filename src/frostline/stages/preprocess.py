@@ -61,7 +61,7 @@ def run(name: str) -> str:
     manifests.write(examined.manifest, folder / "manifest.parquet")
     files.write_json(folder / "summary.json", {"dataset": name, **summary})
     files.write_text(paths.data_report(name), html)
-    return report(name, summary)
+    return f"{report(name, summary)}\nWrote {paths.data_report(name)}"
 
 
 def examine(source: ImageSource, dataset: config.Dataset, *, key: str, seed: int) -> Examined:

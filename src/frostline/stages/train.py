@@ -1,7 +1,7 @@
 """Stage `train@NAME`: cached features below the frost line, training above it, predictions for every image."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from importlib.metadata import version
 from typing import Any
@@ -54,6 +54,8 @@ def _train(inputs: Recipe, live: Live) -> None:
             epochs.append((phase, epoch))
             say(_line(inputs, number, phase, epoch))
             log(number, dataclasses.asdict(epoch))
+    for line in _stopped(inputs, epochs):
+        say(line)
     _write(inputs, network, list(parts.values())[-1], record=record, epochs=epochs)
     checkpoint.remove()
 
@@ -64,6 +66,19 @@ def _line(inputs: Recipe, number: int, phase: str, epoch: loop.Epoch) -> str:
         f"epoch {number}/{total} {phase}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}  "
         f"validation loss {epoch.val_loss:.4f}  accuracy {epoch.val_accuracy:.4f}"
     )
+
+
+def _stopped(inputs: Recipe, epochs: Sequence[tuple[str, loop.Epoch]]) -> Iterator[str]:
+    """A line for each phase that early stopping ended: why, and which epoch's weights are kept."""
+    rule = inputs.entry.training.early_stopping if inputs.entry.training else None
+    for name, phase in inputs.entry.phases.items():
+        ran = [(number, epoch) for number, (of, epoch) in enumerate(epochs, start=1) if of == name]
+        if rule is None or not ran or len(ran) >= phase.epochs:
+            continue
+        by_loss = rule.measure == "loss"
+        best, _ = min(ran, key=lambda row: row[1].val_loss if by_loss else -row[1].val_accuracy)
+        what = "validation loss has not fallen" if by_loss else "validation accuracy has not risen"
+        yield f"stopped early after epoch {ran[-1][0]}: {what} since epoch {best}, whose weights are kept"
 
 
 def _record(inputs: Recipe, network: Network, last: CutModel) -> dict[str, Any]:

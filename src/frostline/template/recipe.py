@@ -137,11 +137,11 @@ def _frozen(name: str, photos: Photos, weights: PretrainedFile) -> str:
 def _input_side(side: int, backbone: str) -> tuple[int, str]:
     """The side of the network's input in pixels, and why."""
     own, smallest = TABLE[backbone].side, TABLE[backbone].smallest
-    seen = f"Half of the photos have a shorter side of {side} pixels or more"
+    seen = f"The photos' shorter sides have a median of {side} pixels"
     if side >= own // 2:
-        return own, f"{seen}: the {own} that {backbone} was trained with"
+        return own, f"{seen}; {own} is what {backbone} was trained with"
     fitting = max(smallest, 96 if side < 64 else 128)
-    return fitting, f"{seen}: more than {fitting} would only enlarge them"
+    return fitting, f"{seen}; more than {fitting} would only enlarge them"
 
 
 def _cnn(name: str, photos: Photos, *, alone: bool) -> str:
@@ -209,9 +209,9 @@ FROZEN = """\
       class_weights: equal
       label_smoothing: 0.0
       early_stopping: {{measure: loss, patience: 10}}
-    variants: null  # smaller arithmetic beside the model, by the points it may cost: {{int8: 0.5, float16: 0.5}}
+    variants: null  # lower precisions to export too, with the points each may cost: {{int8: 0.5, float16: 0.5}}
     phases:
-      # {train:,} training photos in batches of {batch}: {epochs} epochs are about {steps:,} steps.
+      # About {train:,} training photos in batches of {batch}: {epochs} epochs are about {steps:,} steps.
       head: {{freeze: all, epochs: {epochs}, batch_size: {batch}, optimizer: adam, learning_rate: 3.0e-4}}
 """
 
@@ -220,7 +220,7 @@ CNN = """\
   {name}-cnn:
     dataset: {name}
     weights: scratch
-    # Half of the photos have a shorter side of {photo_side} pixels or more.
+    # The photos' shorter sides have a median of {photo_side} pixels.
     image: {{size: {{height: {side}, width: {side}}}, resize: squash, transform: rescale}}
     network:
       type: cnn
@@ -255,12 +255,12 @@ PLAIN = "    augmentation: null\n"
 PROMOTION = """\
 # What `frostline registry promote` asks of a new model: on the test images that it shares with the champion it may
 # be worse by less than margin, proven at this level; one image in these milliseconds on one CPU, the file in
-# these megabytes. {images:,} test images: a model that is as good passes with {chance}% chance.
+# these megabytes. About {images:,} test images: a model that is as good passes with {chance}% chance.
 promotion: {{margin: {margin}, level: {level}, milliseconds: 500, megabytes: 700}}
 """
 
 DRIFT = """\
 # What `frostline score --drift` compares with the model's test images, and the population stability index
-# above which it is an alarm: by custom below 0.1 is little and above 0.25 a lot; null never alarms.
+# above which it is an alarm: by convention below 0.1 is little and above 0.25 a lot; null never alarms.
 drift: {size: 0.25, brightness: 0.25, sharpness: 0.25, embedding: 0.25, answers: 0.25, confidence: 0.25}
 """

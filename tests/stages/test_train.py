@@ -1,0 +1,36 @@
+"""What `train` says at its end."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from frostline.stages import train
+from frostline.training.loop import Epoch
+
+
+def said(measure: str, losses: list[float], *, planned: int) -> list[str]:
+    """The lines about a phase `head` with these validation losses, accuracies falling as losses do."""
+    rule = SimpleNamespace(measure=measure, patience=2)
+    entry = SimpleNamespace(
+        training=SimpleNamespace(early_stopping=rule) if measure else None,
+        phases={"head": SimpleNamespace(epochs=planned)},
+    )
+    inputs: Any = SimpleNamespace(entry=entry)
+    return list(train._stopped(inputs, [("head", Epoch(0.0, 0.0, each, each)) for each in losses]))
+
+
+@pytest.mark.parametrize(
+    ("measure", "planned", "parts"),
+    [
+        ("loss", 9, ("after epoch 4", "since epoch 2")),
+        ("accuracy", 9, ("after epoch 4", "since epoch 1")),
+        ("loss", 4, None),  # all epochs ran
+        ("", 9, None),  # no rule
+    ],
+)
+def test_early_stopping_is_said(measure: str, planned: int, parts: tuple[str, ...] | None) -> None:
+    """The last epoch and the one whose weights are kept; nothing where no rule ended the phase."""
+    lines = said(measure, [0.5, 0.3, 0.4, 0.4], planned=planned)
+    assert len(lines) == (parts is not None)
+    assert all(part in lines[0] for part in parts or ())
