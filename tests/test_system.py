@@ -40,9 +40,7 @@ def test_nothing_of_one_system_alone_at_import(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\nsys.modules['fcntl'] = sys.modules['resource'] = None\n"
     )
-    code = (
-        "import frostline; frostline.score, frostline.open_model; from frostline.scoring import journal, run"
-    )
+    code = "import frostline; frostline.score, frostline.open_model; from frostline.scoring import job_runner, journal"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},

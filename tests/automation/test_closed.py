@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from frostline.automation import api, interrupted_runs, servers, supervisor
+from frostline.automation import prefect_api, servers, supervisor
 from frostline.automation.credential import authorization
 from frostline.tracking import reachable
 from helpers.nights import served, wait
@@ -55,7 +55,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 @pytest.fixture(scope="module")
 def allowed(up: Up) -> dict[str, str]:
     """What a request of ours to Prefect carries."""
-    return dict(interrupted_runs.connect(up.api, LOGIN).headers)
+    return dict(prefect_api.connect(up.api, LOGIN).headers)
 
 
 def asked(
@@ -195,12 +195,12 @@ def test_the_api_is_asked_for_its_login(up: Up, monkeypatch: pytest.MonkeyPatch)
     """A shell without the login gets one line before any work."""
     monkeypatch.setenv("PREFECT_API_URL", up.api)
     monkeypatch.delenv("PREFECT_API_AUTH_STRING", raising=False)
-    assert api.reachable() == (
+    assert prefect_api.reachable() == (
         f"Prefect's API {up.api} wants another login; set PREFECT_API_AUTH_STRING: the line that "
         "`frostline serve` prints for another shell has it"
     )
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", LOGIN)
-    assert api.reachable() == ""
+    assert prefect_api.reachable() == ""
 
 
 def test_runs_name_no_command(up: Up, allowed: dict[str, str]) -> None:

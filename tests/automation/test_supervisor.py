@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from frostline.automation import api, artifacts, supervisor
+from frostline.automation import artifacts, prefect_api, supervisor
 from frostline.automation.supervisor import Service
 from frostline.errors import FrostlineError
 from helpers.servers import free_port
@@ -104,12 +104,12 @@ def test_stopping_is_no_error() -> None:
 def test_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not named: Prefect starts its own. Named and silent: the command that starts it."""
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    api.require()
+    prefect_api.require()
     monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{free_port()}/api")
     with pytest.raises(
         FrostlineError, match=r"does not answer \(.*Connection refused\); start it: frostline serve"
     ):
-        api.require()
+        prefect_api.require()
 
 
 @pytest.mark.parametrize(("name", "key"), [("digits_VGG19-curves", "digits-vgg19-curves"), ("é", "unnamed")])

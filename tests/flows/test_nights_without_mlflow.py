@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from frostline.automation import interrupted_runs, servers, supervisor
+from frostline.automation import prefect_api, servers, supervisor
 from frostline.automation.credential import authorization
 from helpers.nights import PATIENCE, api, outside, served, wait
 from helpers.projects import BIN
@@ -55,7 +55,7 @@ def test_mlflow_killed_and_started_again(tmp_path: Path) -> None:
             env={**outside(), **shared, "PYTHONPATH": str(root / "src")}, text=True,
         )  # fmt: skip
         url = shared["PREFECT_API_URL"]
-        headers = dict(interrupted_runs.connect(url, LOGIN).headers)
+        headers = dict(prefect_api.connect(url, LOGIN).headers)
         wait(
             lambda: [
                 t

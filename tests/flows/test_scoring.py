@@ -21,9 +21,9 @@ from urllib.request import Request, urlopen
 from flows.scoring import scoring
 from prefect.server.api.server import SubprocessASGIServer
 from frostline.automation.credential import authorization
-from frostline.automation import states
+from frostline.automation import flow_runs
 told = []
-states.notify = lambda block, **message: told.append((block, message))
+flow_runs.notify = lambda block, **message: told.append((block, message))
 found = []
 for folder in ("same", "dark", "dark"):
     state = scoring(folder, "model.onnx", notify="custom-webhook/told", return_state=True)

@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 import yaml
 
-from frostline.automation import interrupted_runs
+from frostline.automation import prefect_api
 from helpers.projects import BIN, call, committed
 from helpers.servers import free_port
 from test_end_to_end import TINY, project
@@ -86,7 +86,7 @@ class Nights:
     @functools.cached_property
     def headers(self) -> dict[str, str]:
         """What a request to Prefect's API carries; its token holds for an hour."""
-        return wait(lambda: dict(interrupted_runs.connect(self.api, self.login).headers), why="a token")
+        return wait(lambda: dict(prefect_api.connect(self.api, self.login).headers), why="a token")
 
     def ask(self, path: str, **body: Any) -> Any:
         """What Prefect's API answers."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline.errors import InputError
-from frostline.pipeline import commits, processes, stages, worktree
+from frostline.pipeline import commits, processes, stages, workspace
 from frostline.pipeline.commits import Author
 from helpers.projects import call
 from helpers.repositories import PIPELINE, git, repository
@@ -42,7 +42,7 @@ def test_one_commit_with_one_tag(project: Path) -> None:
     assert done.commit == git("rev-parse", "HEAD") == git("rev-parse", f"{done.tag}^{{commit}}")
     assert done.tag.startswith("retraining-2026-11-24-")
     assert (project / "dvc.lock").read_text() == git("show", f"{done.tag}:dvc.lock") + "\n"
-    assert worktree.changes() == []
+    assert workspace.changes() == []
     assert commits.record("again", author=AUTHOR, day=DAY) is None
 
 
@@ -71,7 +71,7 @@ def test_weights_that_were_replaced_are_in_it(project: Path) -> None:
     assert commits.require_clean(set_aside=True) == ""
     recorded()
     assert git("show", "--format=", "--name-only", "HEAD").split() == ["pretrained/own.h5.dvc"]
-    assert worktree.changes() == []
+    assert workspace.changes() == []
 
 
 def test_a_kill_between_commit_and_tag(project: Path) -> None:

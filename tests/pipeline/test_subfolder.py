@@ -8,7 +8,7 @@ import pytest
 
 from frostline.commands import trace
 from frostline.errors import InputError
-from frostline.pipeline import commits, provenance, revisions, stages, worktree
+from frostline.pipeline import commits, provenance, stages, workspace
 from frostline.tracking import observations
 from helpers.projects import call
 from helpers.repositories import PIPELINE, committed, git, repository
@@ -44,14 +44,14 @@ def change(root: Path) -> None:
 
 def test_changes_are_the_projects_own(project: Path) -> None:
     """By their paths in the project, unquoted; what DVC writes is nobody's, what lies outside is not looked at."""
-    assert worktree.changes() == []
+    assert workspace.changes() == []
     (project.parents[1] / "other.txt").write_text("two\n")
     assert commits.own_changes() == []
     change(project)
     assert commits.own_changes() == ["dvc.yaml", "naïve.txt"]
     recorded()
     (project / "dvc.lock").write_text("{}\n")
-    assert worktree.changes() == ["dvc.lock", "dvc.yaml", "naïve.txt"]
+    assert workspace.changes() == ["dvc.lock", "dvc.yaml", "naïve.txt"]
     assert commits.own_changes() == ["dvc.yaml", "naïve.txt"]
 
 
@@ -63,7 +63,7 @@ def test_the_weights_tracking_file_is_dvcs(project: Path) -> None:
     assert "Gewichte für alle.h5.dvc" in git("-c", "core.quotePath=false", "show", "--format=", "--name-only")
     (project / "Gewichte für alle.h5").write_text("two")
     call("dvc", "add", "-q", "Gewichte für alle.h5", cwd=project)
-    assert worktree.changes() == ["Gewichte für alle.h5.dvc"]
+    assert workspace.changes() == ["Gewichte für alle.h5.dvc"]
     assert commits.own_changes() == []
 
 
@@ -119,7 +119,7 @@ def test_the_way_back(
     origin = provenance.holding(kept)
     assert origin is not None
     assert (origin.commit, origin.stage, origin.path) == (first.commit, "first", "a")
-    assert origin.content("a") == old == revisions.content(Path("a"), revision=first.commit)
+    assert origin.content("a") == old == workspace.content(Path("a"), revision=first.commit)
     monkeypatch.setattr(trace, "_model", lambda _: [])
     capsys.readouterr()
     trace.run(kept)

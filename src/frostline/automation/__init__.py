@@ -1,6 +1,5 @@
 """What the flows call: all that knows Prefect, and what decides or remembers something for a run nobody watches."""
 
-from frostline.automation.api import address, reachable, require
 from frostline.automation.artifacts import show_scores, show_table, show_text, show_training
 from frostline.automation.flow_runs import (
     alone,
@@ -13,6 +12,7 @@ from frostline.automation.flow_runs import (
     scored,
 )
 from frostline.automation.notifications import notify, on_trouble
+from frostline.automation.prefect_api import address, reachable, require
 from frostline.automation.settings import configure
 
 __all__ = [

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from frostline.automation import artifacts
-from frostline.automation.api import require
 from frostline.automation.inbox import NewImages
 from frostline.automation.notifications import notify
+from frostline.automation.prefect_api import require
 from frostline.errors import FrostlineError, InputError
 from frostline.pipeline.processes import BusyError
 

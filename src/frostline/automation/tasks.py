@@ -20,7 +20,7 @@ from frostline.automation import artifacts, gate, messages, notifications, retra
 from frostline.automation.inbox import NewImages
 from frostline.config import Params
 from frostline.errors import InputError, LimitError
-from frostline.pipeline import commits, processes, remotes, stages
+from frostline.pipeline import commits, processes, stages, workspace
 from frostline.pipeline.commits import Author, Record
 from frostline.progress import say
 from frostline.scoring import job_runner as scoring
@@ -50,10 +50,10 @@ def store_away(_task: object, _run: object, _state: object) -> bool:
 LOCAL: dict[str, Any] = {"cache_policy": NO_CACHE, "persist_result": False}
 PATIENT = {**LOCAL, **PAUSES, "retry_condition_fn": may_pass}
 WHILE_AWAY = {**PATIENT, "retry_condition_fn": store_away}
-pull = task(name="pull", **PATIENT)(remotes.pull)
+pull = task(name="pull", **PATIENT)(workspace.pull)
 reproduce = task(name="reproduce", task_run_name="{step.name}", **PATIENT)(stages.reproduce)
 sync = task(name="sync", **WHILE_AWAY)(mlflow.run)
-push = task(name="push", **PATIENT)(remotes.push)
+push = task(name="push", **PATIENT)(workspace.push)
 share = task(name="push to git", **PATIENT)(commits.share)
 
 

@@ -10,7 +10,7 @@ from frostline import config, files, paths
 from frostline.config import Params
 from frostline.errors import FrostlineError, InputError, shell_command
 from frostline.files import printable
-from frostline.pipeline import processes, worktree
+from frostline.pipeline import processes, workspace
 from frostline.progress import note
 from frostline.template import photos, recipe, weights
 from frostline.template.photos import Photos
@@ -48,7 +48,7 @@ def run(data: Path, *, name: str | None = None, pretrained: str | None = None) -
         for place, source in new.links.items():
             photos.link(source, place)
         files.write_text(paths.PARAMS, new.params)
-        worktree.forget_sample_remote()
+        workspace.forget_sample_remote()
         note("copying the photos into DVC's cache …")
         tracked = [Path("data"), *(place for place in new.links if place != new.place)]
         processes.run("dvc", "add", "--quiet", *map(str, tracked))
@@ -66,7 +66,7 @@ def _addition(data: Path, name: str | None, pretrained: str | None) -> Addition:
     slug = recipe.slug(name or data.name.partition(".")[0])
     if slug in settings.datasets:
         raise InputError(f"params.yaml has a dataset {slug} already; choose another name: --name NAME")
-    if worktree.DATA.is_file() and not Path("data").is_dir():
+    if workspace.DATA.is_file() and not Path("data").is_dir():
         raise InputError("the photos of this project are not here; bring them first: dvc pull data.dvc")
     facts = photos.look(data)
     place = Path(f"data/{slug}{photos.ending(data)}")
@@ -106,12 +106,12 @@ def _weights(settings: Params, pretrained: str | None) -> tuple[PretrainedFile |
 def _undo(new: Addition) -> list[str]:
     """The line with the command that takes everything back; none where that would lose other changes, too."""
     mine = list(map(str, new.links))
-    changed = [str(paths.PARAMS), str(worktree.DATA)]
+    changed = [str(paths.PARAMS), str(workspace.DATA)]
     if len(new.links) > 1:
         mine += [f"{place}.dvc" for place in mine[1:]]
         (changed if IGNORED.is_file() else mine).append(str(IGNORED))
     with contextlib.suppress(FrostlineError):  # no git here
-        if worktree.committed(changed):
+        if workspace.committed(changed):
             remove, restore = shell_command("rm", "-r", *mine), shell_command("git", "checkout", *changed)
             return [f"undo: {shell_command('cd', Path.cwd())} && {remove} && {restore}"]
     return []
@@ -121,7 +121,7 @@ def _undo(new: Addition) -> list[str]:
 def _restoring(places: Iterable[Path]) -> Iterator[None]:
     """Where the block fails, nothing lies at these places, and the files that are written beside are as they were."""
     tracks = [place.with_name(f"{place.name}.dvc") for place in places]
-    written = [paths.PARAMS, worktree.DATA, IGNORED, *tracks]
+    written = [paths.PARAMS, workspace.DATA, IGNORED, *tracks]
     before = {path: path.read_bytes() if path.is_file() else None for path in written}
     try:
         yield

@@ -10,7 +10,7 @@ from frostline.datasets import changes, manifest
 from frostline.datasets.changes import KINDS, ImageChange, State
 from frostline.datasets.manifest import Manifest
 from frostline.errors import FrostlineError, InputError
-from frostline.pipeline import revisions
+from frostline.pipeline import workspace
 
 _SHOWN = 20  # changes of a kind in the table; --json has all
 
@@ -60,9 +60,9 @@ def _manifest(name: str, revision: str) -> Manifest:
     path = paths.dataset(name) / "manifest.parquet"
     if not revision:
         return manifest.read(path)
-    revisions.require_revision(revision)
+    workspace.require_revision(revision)
     try:
-        return manifest.read(path, content=revisions.content(path, revision=revision))
+        return manifest.read(path, content=workspace.content(path, revision=revision))
     except FrostlineError as error:
         raise FrostlineError(
             f"no manifest of {name} at {revision} ({error}); where preprocess never ran there: in a clone at "

@@ -150,9 +150,9 @@ def _devices() -> Iterator[Diagnosis]:
 
 
 def _remote() -> Diagnosis:
-    from frostline.pipeline import worktree
+    from frostline.pipeline import workspace
 
-    remote = worktree.remote()
+    remote = workspace.remote()
     advice = "" if remote else "no default remote; to share data and models: dvc remote add -d NAME URL"
     return Diagnosis("DVC remote", advice, remote, needed=False)
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from frostline import files, tracking
-from frostline.automation import credential, interrupted_runs, servers, supervisor
+from frostline.automation import credential, prefect_api, servers, supervisor
 from frostline.automation.supervisor import Service
 from frostline.errors import FrostlineError, InputError
 from frostline.progress import say
@@ -58,7 +58,7 @@ def _start(
 
 def _end_interrupted(url: str, login: str) -> None:
     """No worker of ours is at work yet: what Prefect has at work was interrupted."""
-    for name in interrupted_runs.end_interrupted(interrupted_runs.connect(url, login), POOL):
+    for name in prefect_api.end_interrupted(prefect_api.connect(url, login), POOL):
         say(f"run {name} was interrupted when the servers were stopped; it is marked as crashed")
 
 

@@ -9,7 +9,7 @@ from frostline import arrow, files, tracking
 from frostline.datasets.source import open_source
 from frostline.errors import FrostlineError, InputError, shell_command
 from frostline.images import ImageError
-from frostline.pipeline import provenance, worktree
+from frostline.pipeline import provenance, workspace
 from frostline.pipeline.provenance import Origin
 from frostline.progress import say
 from frostline.scoring import output_paths, score_reader
@@ -183,7 +183,7 @@ def _commands(origin: Origin, raw: str) -> Iterator[str]:
     yield f"  the files   {_get(origin.path, short)}"
     if raw:
         yield f"  the images  {_get(raw, short)}"
-    place = worktree.place()
+    place = workspace.place()
     repository = (Path.cwd(), *Path.cwd().parents)[len(place.parts)]
     beside = Path(*[".."] * len(place.parts), "..", f"{repository.name}-{short}")
     yield f"  the code    {shell_command('git', 'worktree', 'add', beside, short)}"
@@ -194,5 +194,5 @@ def _commands(origin: Origin, raw: str) -> Iterator[str]:
 
 def _get(path: str, commit: str) -> str:
     """DVC's command for one path as it was, beside what is here; it takes paths of the whole git repository."""
-    whole, out = worktree.place() / path, f"{Path(path).name}-{commit}"
+    whole, out = workspace.place() / path, f"{Path(path).name}-{commit}"
     return shell_command("dvc", "get", ".", whole, "--rev", commit, "--out", out)

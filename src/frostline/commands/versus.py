@@ -5,7 +5,7 @@ from frostline.errors import InputError
 from frostline.evaluation import comparison, predictions
 from frostline.evaluation.comparison import Side
 from frostline.evaluation.predictions import Predictions
-from frostline.pipeline import revisions
+from frostline.pipeline import workspace
 
 
 def run(first: str, second: str, *, revisions: tuple[str, ...] = ()) -> str:
@@ -30,5 +30,5 @@ def _side(given: str, revision: str) -> Side:
 def _test(name: str, revision: str) -> Predictions:
     """The test split's predictions of a classifier, in the workspace or at a revision."""
     path, made_by = paths.classifier(name) / "predictions.parquet", f"dvc repro train@{name}"
-    content = revisions.content(path, revision=revision) if revision else None
+    content = workspace.content(path, revision=revision) if revision else None
     return predictions.read(path, made_by=made_by, content=content).split("test")

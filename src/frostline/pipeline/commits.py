@@ -8,7 +8,7 @@ from pathlib import Path
 from frostline import files
 from frostline.errors import FrostlineError, InputError
 from frostline.pipeline.processes import RemoteError, run
-from frostline.pipeline.worktree import changes
+from frostline.pipeline.workspace import changes
 
 # What DVC writes by itself, and files that end in .dvc. Between a stage and the commit these differ from git, and
 # nobody's work is lost when they are committed: an interrupted retraining, or photos or weights that were put in

@@ -10,7 +10,7 @@ from typing import Any
 from frostline.errors import FrostlineError
 from frostline.pipeline import dvc_lock
 from frostline.pipeline.processes import run
-from frostline.pipeline.revisions import content
+from frostline.pipeline.workspace import content
 
 Stages = dict[str, dict[str, dict[str, str]]]  # see lock.parse
 

@@ -7,20 +7,25 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from frostline import files, paths
-from frostline.evaluation import explanations as report
-from frostline.evaluation import history, predictions
+from frostline.errors import InputError
+from frostline.evaluation import explanations, history, predictions
 from frostline.features import backends, ray_stream
 from frostline.features.cut_model import CutModel
+from frostline.features.extraction import pixels
+from frostline.models import activation_maps, augmentation
 from frostline.models.network import Network, remarks
 from frostline.pipeline import code_digest
 from frostline.progress import note, say
-from frostline.training import assemble, cross_validation, explanations, loop, phases, recipe
+from frostline.training import assemble, cross_validation, loop, phases, recipe
 from frostline.training.checkpoint import Checkpoint
 from frostline.training.recipe import Recipe
 
 EXPLAINED = 12  # most confident errors, and as many of the least confident images
+VIEWS = 8  # renderings shown, at most
+HEAT_BATCH = 8  # a gradient through all layers needs room
 
 
 Live = Callable[..., AbstractContextManager[Callable[[int, dict[str, float]], None]]]
@@ -125,7 +130,7 @@ def _write(
     )
     predicted = _predict(inputs, last)
     predictions.write(predicted, folder / "predictions.parquet")
-    report.write(_explained(inputs, network, predicted.split("test")), folder / "explanations.npz")
+    explanations.write(_explained(inputs, network, predicted.split("test")), folder / "explanations.npz")
     if (probs := _unseen(inputs, last, predicted)) is not None:
         predictions.write(dataclasses.replace(predicted, probs=probs), folder / "out_of_fold.parquet")
     files.write_json(folder / "record.json", record)
@@ -145,12 +150,12 @@ def _predict(inputs: Recipe, last: CutModel) -> predictions.Predictions:
     )
 
 
-def _explained(inputs: Recipe, network: Network, test: predictions.Predictions) -> report.Explanations:
+def _explained(inputs: Recipe, network: Network, test: predictions.Predictions) -> explanations.Explanations:
     """What the report shows of the network: heat on its most confident errors and least confident images, and views."""
     rows = np.unique(np.concatenate([test.most_confident_errors(EXPLAINED), test.least_confident(EXPLAINED)]))
     some = test.take(rows)
-    layer, heat = explanations.heat(inputs, network, paths=some.paths, ids=some.ids, classes=some.predicted)
-    return report.Explanations(layer, some.paths if layer else (), heat, explanations.views(inputs))
+    layer, maps = heat(inputs, network, paths=some.paths, ids=some.ids, classes=some.predicted)
+    return explanations.Explanations(layer, some.paths if layer else (), maps, views(inputs))
 
 
 def _unseen(inputs: Recipe, last: CutModel, predicted: predictions.Predictions) -> Any:
@@ -162,3 +167,45 @@ def _unseen(inputs: Recipe, last: CutModel, predicted: predictions.Predictions) 
     return cross_validation.out_of_fold(
         rows, predicted.labels, predicted.ids, classes=classes, seed=inputs.seed
     )
+
+
+def heat(
+    inputs: Recipe,
+    network: Network,
+    *,
+    paths: tuple[str, ...],
+    ids: tuple[str, ...],
+    classes: npt.NDArray[np.int64],
+) -> tuple[str, npt.NDArray[np.uint8]]:
+    """Grad-CAM of some test images for `classes` (N,): the layer, and heat (N, h, w) uint8, 255 hottest.
+
+    ("", (0, 1, 1)) for a network without maps.
+    """
+    try:
+        layer = activation_maps.deepest(network.body)
+    except InputError:  # nothing but dense layers
+        layer = ""
+    if not (layer and paths):
+        return "", np.zeros((0, 1, 1), np.uint8)
+    rows = pixels(dataclasses.replace(inputs.images("test"), paths=paths, ids=ids))
+    maps = [
+        activation_maps.gradcam(
+            network, rows[at : at + HEAT_BATCH], classes=classes[at : at + HEAT_BATCH], name=layer
+        )
+        for at in range(0, len(paths), HEAT_BATCH)
+    ]
+    return layer, np.round(np.concatenate(maps) * 255).astype(np.uint8)
+
+
+def views(inputs: Recipe) -> npt.NDArray[np.uint8]:
+    """The first training image (V, H, W, 3) uint8 as the first epochs show it; V is 0 without augmentation."""
+    chosen, images = inputs.entry.augmentation, inputs.images("train")
+    if chosen is None:
+        return np.zeros((0, *images.shape), np.uint8)
+    plain = pixels(dataclasses.replace(images, paths=images.paths[:1], ids=images.ids[:1]))[:1][0]
+    epochs = sum(phase.epochs for phase in inputs.entry.phases.values())
+    count = min(VIEWS, epochs if chosen.views == "live" else chosen.views)
+    drawn = [
+        augmentation.render(plain, chosen, content=images.ids[0], view=number) for number in range(1, count)
+    ]
+    return np.stack([plain, *drawn])

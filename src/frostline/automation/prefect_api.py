@@ -1,21 +1,65 @@
-"""Runs that ended together with the servers: Prefect has them at work for good, and they keep the next ones waiting.
+"""Prefect's API over HTTP: whether it answers and lets us in, and runs that ended together with the servers.
 
-Spoken to over HTTP: `frostline serve` does not load Prefect, and its own settings name another API or none.
+Nothing here needs Prefect: `frostline serve` does not load it, and Prefect's own settings name another API or none.
 """
 
 import json
+import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
 from frostline.automation.credential import authorization
+from frostline.errors import FrostlineError
 
-SECONDS = 60.0  # an answer of a server that has just come up
+VARIABLE = "PREFECT_API_URL"
+LOGIN = "PREFECT_API_AUTH_STRING"
+SECONDS = 5.0
+ANSWER_SECONDS = 60.0  # an answer of a server that has just come up
 UNFINISHED = ("PENDING", "RUNNING", "CANCELLING")
 WHY = "interrupted: the servers were stopped while it ran; the next run goes on where it ended"
+HINT = "the line that `frostline serve` prints for another shell has it"
+
+
+def address() -> str:
+    """The API that runs report to; "" where none is named."""
+    return os.environ.get(VARIABLE, "").strip()
+
+
+def reachable() -> str:
+    """ "" when the API answers or none is named, else one line with what mends it. ≤ 10 s."""
+    if not (url := address().rstrip("/")):
+        return ""
+    try:
+        with urlopen(f"{url}/health", timeout=SECONDS):
+            return "" if _lets_in(url) else f"Prefect's API {url} wants another login; set {LOGIN}: {HINT}"
+    except HTTPError as error:
+        problem = f"answers {error.code} {error.reason}"
+    except (OSError, ValueError) as error:
+        problem = f"does not answer ({getattr(error, 'reason', None) or error})"
+    return f"Prefect's API {url} {problem}; start it: frostline serve (or set {VARIABLE} to another)"
+
+
+def _lets_in(url: str) -> bool:
+    """Whether the API takes our login; with a key of Prefect Cloud that is not asked."""
+    if os.environ.get("PREFECT_API_KEY"):
+        return True
+    request = Request(f"{url}/version", headers=authorization(os.environ.get(LOGIN, "")))
+    try:
+        with urlopen(request, timeout=SECONDS):
+            return True
+    except HTTPError as error:
+        return error.code != 401
+
+
+def require() -> None:
+    """Raise FrostlineError before any work where the API that is named does not answer."""
+    if problem := reachable():
+        raise FrostlineError(problem)
 
 
 @dataclass(frozen=True)
@@ -39,7 +83,7 @@ def connect(url: str, login: str) -> Api:
 
 
 def _answer(request: Request) -> Any:
-    with urlopen(request, timeout=SECONDS) as answer:
+    with urlopen(request, timeout=ANSWER_SECONDS) as answer:
         return json.load(answer)
 
 

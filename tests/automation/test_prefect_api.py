@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from frostline.automation.credential import authorization
-from frostline.automation.interrupted_runs import WHY, connect, end_interrupted
+from frostline.automation.prefect_api import WHY, connect, end_interrupted
 
 LOGIN = "frostline:a-login-of-these-tests"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from frostline.errors import InputError
-from frostline.pipeline import processes, remotes, stages
+from frostline.pipeline import processes, stages, workspace
 from helpers.repositories import dvc, git, repository
 
 
@@ -15,9 +15,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository whose remote has its data and results."""
     root = repository(tmp_path / "project", monkeypatch, reproduced=True)
     with pytest.raises(InputError, match="no default DVC remote to push to"):
-        remotes.push()
+        workspace.push()
     dvc("remote", "add", "--quiet", "--default", "team", str(tmp_path / "store"))
-    assert remotes.push().startswith("pushed to team (")
+    assert workspace.push().startswith("pushed to team (")
     git("commit", "--quiet", "--all", "--message", "a remote")
     return root
 
@@ -27,7 +27,7 @@ def test_a_machine_that_has_nothing(project: Path) -> None:
     for name in ("data", ".dvc/cache"):
         shutil.rmtree(project / name)
     (project / "a").unlink()
-    assert remotes.pull().startswith("data was fetched, looked at team (")
+    assert workspace.pull().startswith("data was fetched, looked at team (")
     assert (project / "data/one").read_text() == "one\n"
     assert stages.reproduce(stages.Step("first", ("a",), True)).result == "restored"
 
@@ -36,7 +36,7 @@ def test_photos_that_were_added_stay(project: Path) -> None:
     """Data that differs from what git names is somebody's work."""
     (project / "data/two").write_text("two\n")
     (project / "data/one").unlink()
-    remotes.pull()
+    workspace.pull()
     assert [path.name for path in (project / "data").iterdir()] == ["two"]
 
 
@@ -49,10 +49,10 @@ def test_a_remote_that_does_not_answer(project: Path) -> None:
     with pytest.raises(
         processes.RemoteError, match=r"`dvc push --quiet --run-cache` failed: .*is the remote reachable"
     ):
-        remotes.push()
+        workspace.push()
 
 
 def test_without_any_remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing to look at is no error."""
     repository(tmp_path / "alone", monkeypatch)
-    assert remotes.pull() == "no default remote to look at"
+    assert workspace.pull() == "no default remote to look at"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from frostline.errors import FrostlineError
-from frostline.pipeline import worktree
+from frostline.pipeline import workspace
 from helpers.repositories import PIPELINE, dvc, repository
 
 
@@ -17,11 +17,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_changes(project: Path) -> None:
     """Tracked changes count, new files do not."""
-    assert worktree.changes() == []
+    assert workspace.changes() == []
     (project / "new").write_text("x")
-    assert worktree.changes() == []
+    assert workspace.changes() == []
     (project / "dvc.yaml").write_text(PIPELINE + "# more\n")
-    assert worktree.changes() == ["dvc.yaml"]
+    assert workspace.changes() == ["dvc.yaml"]
 
 
 @pytest.mark.parametrize(("named", "found"), [("  remote: sample\n", True), ("", False)])
@@ -29,22 +29,22 @@ def test_forget_sample_remote(tmp_path: Path, named: str, found: bool) -> None:
     """The remote's name goes, all else stays."""
     path = tmp_path / "data.dvc"
     path.write_text("outs:\n- md5: abc.dir\n  size: 3\n" + named + "  path: data\n")
-    assert worktree.forget_sample_remote(path) is found
+    assert workspace.forget_sample_remote(path) is found
     assert path.read_text() == "outs:\n- md5: abc.dir\n  size: 3\n  path: data\n"
 
 
 def test_remote(project: Path) -> None:
     """No default remote, then one with its address."""
-    assert worktree.remote() == ""
+    assert workspace.remote() == ""
     dvc("remote", "add", "--quiet", "--default", "team", str(project / "store"))
-    assert worktree.remote().startswith("team (")
+    assert workspace.remote().startswith("team (")
 
 
 def test_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Outside a repository, or without the program, one line says so."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FrostlineError, match="`git status"):
-        worktree.changes()
+        workspace.changes()
     monkeypatch.setenv("PATH", "")
     with pytest.raises(FrostlineError, match="git is not on the path"):
-        worktree.changes()
+        workspace.changes()
