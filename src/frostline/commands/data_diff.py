@@ -48,9 +48,9 @@ def _compared(name: str, ends: tuple[str, str]) -> Iterator[str]:
 
 def _named(name: str, revision: str) -> bool:
     """Whether a revision's params.yaml has the dataset; True where it cannot be read: its manifest says more."""
-    revisions.require_revision(revision)
+    workspace.require_revision(revision)
     try:
-        text = revisions.content(paths.PARAMS, revision=revision).decode()
+        text = workspace.content(paths.PARAMS, revision=revision).decode()
         return name in reading.plain(text, source=f"{paths.PARAMS} at {revision}")["datasets"]
     except (FrostlineError, KeyError, TypeError, ValueError):
         return True
