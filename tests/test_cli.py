@@ -259,7 +259,6 @@ def test_stages_ask_for_the_locked_code(
     """A stage computes only by the code and packages that code.yaml names; other commands do not ask."""
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(code_digest.metadata, "version", lambda _: "0.1")
-    code_digest.module.cache_clear()
     for name in cli.STAGES:
         arguments = [] if name == "compare" else ["digits-vgg19"]
         assert run(monkeypatch, name, *arguments) == 2, name

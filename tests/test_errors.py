@@ -67,6 +67,7 @@ def test_commands_of_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     root = tmp_path / "it's my project"
     root.mkdir()
     monkeypatch.chdir(root)
+    subprocess.run(["git", "init", "--quiet"], check=True)
     raw = 'data/my "pics"'
     origin = Origin(path=raw, stage="preprocess@pets", commit="a" * 40, stages={})
     lines = [line.split("  ")[-1].strip() for line in trace._commands(origin, raw)][1:]

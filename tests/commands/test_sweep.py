@@ -174,9 +174,9 @@ def test_the_first_view_is_the_image_itself(monkeypatch: Any) -> None:
     seen: list[int] = []
     computed = extraction._computed
 
-    def counted(blocks: Any, ids: Sequence[str]) -> Any:
+    def counted(blocks: Any, ids: Sequence[str], *how: Any) -> Any:
         seen.append(len(ids))
-        return computed(blocks, ids)
+        return computed(blocks, ids, *how)
 
     monkeypatch.setattr(extraction, "_computed", counted)
     turned = Augmentation(**{**VIEWS, "rotation": 21.0})

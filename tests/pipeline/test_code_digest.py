@@ -29,8 +29,8 @@ SOURCES = {
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small package in this one's place."""
-    for function in (code_digest.closure, code_digest.module):
-        getattr(function, "cache_clear", int)()
+    for function in (code_digest._reached, code_digest._tree, code_digest._names):
+        function.cache_clear()
     place = folder(tmp_path / "frostline", {name: text.encode() for name, text in SOURCES.items()})
     monkeypatch.setattr(code_digest, "PACKAGE", place)
     return place
@@ -57,7 +57,7 @@ def test_closure(package: Path, module: str, expected: set[str]) -> None:
 
 def digest() -> str:
     """What `frostline.top` runs, computed anew."""
-    for function in (code_digest.module, code_digest._tree, code_digest._names):
+    for function in (code_digest._reached, code_digest._tree, code_digest._names):
         function.cache_clear()
     return str(code_digest.module("frostline.top")["code"])
 

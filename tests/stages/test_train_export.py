@@ -23,6 +23,7 @@ from frostline.datasets import manifest
 from frostline.datasets.source import open_source
 from frostline.errors import FrostlineError, InputError
 from frostline.evaluation import history, predictions
+from frostline.pipeline import code_digest, code_file
 from frostline.runtime import conversion, parts, sessions, variants
 from frostline.scoring import drift_baseline, drift_stats
 from frostline.stages import compare, evaluate, export, preprocess, train, weights
@@ -189,7 +190,8 @@ def test_record(name: str) -> None:
     source = Path(f"artifacts/weights/{ENTRIES[name]['weights']}/source.json")
     assert found["weights"] == json.loads(source.read_text())
     assert (found["weights"]["sha256"] is None) == (name == "cnn")
-    assert {"tensorflow", "keras", "numpy", "pillow"} == found["packages"].keys()
+    assert found["packages"].items() >= code_digest.stage("train")["packages"].items()
+    assert found["code"] == code_digest.stage("train")["code"]
     text = json.dumps(found)
     assert str(Path.cwd()) not in text
     assert os.uname().nodename not in text.split('"')
@@ -694,6 +696,7 @@ def test_imagenet_offline(tmp_path: Path) -> None:
     values = changed(SETTINGS, {"weights.mine": {"backbone": "mobilenet", "source": "imagenet"}})
     with (tmp_path / "params.yaml").open("w", encoding="utf-8") as file:
         YAML(typ="safe").dump(values, file)
+    code_file.write(code_file.installed(), {}, tmp_path / "code.yaml")
     start = time.monotonic()
     done = subprocess.run(
         [Path(sys.executable).with_name("frostline"), "weights", "mine"],

@@ -63,17 +63,23 @@ def stage(name: str) -> dict[str, Any]:
     return module(f"frostline.stages.{name}")
 
 
-@cache
 def module(name: str) -> dict[str, Any]:
     """As `stage`, for any module of this package."""
+    code, imported = _reached(name)
+    return {
+        "code": code,
+        "packages": {name: _version(name) for name, (top, *_) in ARITHMETIC.items() if top in imported},
+    }
+
+
+@cache
+def _reached(name: str) -> tuple[str, frozenset[str]]:
+    """The digest of the code that a module reaches, and the packages that it can import."""
     reached = closure(name)
     counted = [path for path in reached if _relative(path) not in SILENT]
     trees = {_relative(path): _meaning(path) for path in counted}
-    imported = {imported_name.partition(".")[0] for path in reached for imported_name in _names(path)}
-    return {
-        "code": files.digest([trees, _templates(counted)]),
-        "packages": {name: _version(name) for name, (top, *_) in ARITHMETIC.items() if top in imported},
-    }
+    imported = {module.partition(".")[0] for path in reached for module in _names(path)}
+    return files.digest([trees, _templates(counted)]), frozenset(imported)
 
 
 @cache
