@@ -1,4 +1,4 @@
-"""What a user must be told: errors as one line (what, where, what to do), and what random weights are good for."""
+"""What a user must know: errors as one line (what, where, what to do), and what random weights are good for."""
 
 import os
 import shlex

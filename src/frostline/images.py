@@ -227,7 +227,7 @@ def _damage(error: Exception, kind: str) -> str:
 
 
 def _foreign(content: bytes) -> str:
-    """Why bytes were not recognised as an image, told by how they start."""
+    """Why bytes were not recognised as an image, by how they start."""
     for start, kind in _SIGNATURES.items():
         if content.startswith(start):
             return f"damaged {kind}"

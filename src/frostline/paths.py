@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from frostline import system
 from frostline.errors import InputError
 
 PARAMS = Path("params.yaml")
@@ -87,9 +88,4 @@ def scoring_cache() -> Path:
     try:
         return cache()
     except InputError:
-        return user_cache() / "cache"
-
-
-def user_cache() -> Path:
-    """Where this user's own files lie that can be made again: measurements, compiled engines; safe to delete."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "frostline"
+        return system.user_cache() / "cache"

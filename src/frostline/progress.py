@@ -1,4 +1,4 @@
-"""What is said while work goes on: lines as they come, and how far a long job has come.
+"""What is reported while work goes on: lines as they come, and how far a long job has come.
 
 A library says nothing: until `report_to` names a reporter, as the command line does, all of this is silent.
 """

@@ -18,6 +18,11 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def user_cache() -> Path:
+    """Where this user's own files lie that can be made again: measurements, compiled engines; safe to delete."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "frostline"
+
+
 @functools.cache
 def cpu_field(name: str) -> str:
     """What the system says of the first processor (`model name`, `flags`); "" where it says nothing."""

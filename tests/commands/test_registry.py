@@ -90,7 +90,7 @@ def test_first_better_worse_and_back(root: Path, capsys: pytest.CaptureFixture[s
         ("promoted", 1, None), ("promoted", 2, 1), ("refused", 3, 2), ("rolled back", 2, 2),
     ]  # fmt: skip
     assert all(each.when and each.by and each.why for each in now.decisions)
-    assert now.reigns == [1]
+    assert now.champions == [1]
 
 
 def test_a_withdrawn_version_does_not_come_back_by_itself(root: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from frostline.datasets import relations
 from frostline.datasets.findings import Policies
 from frostline.datasets.layout import LabelledImage
-from frostline.datasets.relations import Settled
+from frostline.datasets.relations import Resolved
 
 LOSE = Policies({"duplicate": "quarantine", "near_duplicate": "quarantine", "leak": "quarantine"}, "key")
 KEEP = Policies({"duplicate": "keep", "near_duplicate": "keep", "leak": "quarantine"}, "key")
@@ -27,16 +27,16 @@ def settle(
     exact: Sequence[Sequence[int]] = (),
     near: Sequence[tuple[int, int]] = (),
     policies: Policies = LOSE,
-) -> Settled:
+) -> Resolved:
     """Settled, with groups as the images have them."""
     rows = range(len(labelled))
     pairs = [(a, b, 0.9) for a, b in near]
-    return relations.settle(
+    return relations.resolve(
         labelled, exact=exact, near=pairs, grouped=relations.groups(labelled, rows), policies=policies
     )
 
 
-def kinds(settled: Settled) -> list[tuple[int, str]]:
+def kinds(settled: Resolved) -> list[tuple[int, str]]:
     return [(finding.row, finding.kind) for finding in settled.findings]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from frostline.config import Promotion
 from frostline.evaluation.predictions import Predictions
-from frostline.evaluation.promotion import Evidence, best, checks, odds, paired
+from frostline.evaluation.promotion import Evidence, best, checks, paired, power_line
 
 LIMITS = Promotion(margin=0.02, level=0.05, milliseconds=10.0, megabytes=5.0)
 CLASSES = ("cat", "dog")
@@ -152,7 +152,7 @@ def test_of_equally_good_champions_the_latest_counts() -> None:
 
 def test_odds_name_both_chances() -> None:
     """Printed beside every decision."""
-    line = odds(evidence(2, {1, 2, 3}), evidence(1, {4, 5, 6}), LIMITS)
+    line = power_line(evidence(2, {1, 2, 3}), evidence(1, {4, 5, 6}), LIMITS)
     assert line.startswith("power: an equally good challenger passes this test with 9")
     assert line.endswith("one 2 points better with 100% (600 images, 1.0% of them classified differently)")
 

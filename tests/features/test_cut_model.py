@@ -8,7 +8,7 @@ from frostline.features import cut_model
 from frostline.models import network
 from frostline.models.network import Network
 from frostline.training import loop
-from frostline.training.loop import Labelled
+from frostline.training.loop import LabelledRows
 from helpers.images import pixels
 from helpers.networks import HEIGHT, KERAS_COPIES, WIDTH, classifier, phase, residual
 
@@ -61,7 +61,7 @@ def test_what_trains(freeze: str, cut: str | None, trained: set[str]) -> None:
     before = {layer.name: [np.asarray(each).copy() for each in layer.weights] for layer in layers}
     labels = np.arange(5) % 3
     rows = parts.trunk.predict_on_batch(PICTURES) if parts.trunk is not None else PICTURES
-    shown = Labelled(lambda _: rows, labels)
+    shown = LabelledRows(lambda _: rows, labels)
     list(
         loop.fit(
             parts.upper, phase=phase(epochs=1, learning_rate=0.1), train=shown, validation=shown, seed=[1]

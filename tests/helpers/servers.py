@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from frostline.tracking import Outputs, sync
+from frostline.tracking import StageOutputs, sync
 from frostline.tracking.session import session
 
 
@@ -46,7 +46,7 @@ def sqlite(folder: Path) -> str:
     return f"sqlite:///{folder / 'mlflow.db'}"
 
 
-def gathered(name: str = "tiny") -> Outputs:
+def gathered(name: str = "tiny") -> StageOutputs:
     """The outputs of a classifier in the current folder."""
     outputs = sync.gather(name)
     assert outputs is not None

@@ -116,7 +116,7 @@ def test_the_way_back(
     assert (project / "a").read_bytes() != old
     kept = project.parents[2] / "kept"
     kept.write_bytes(old)
-    origin = provenance.holding(kept)
+    origin = provenance.origin_of_file(kept)
     assert origin is not None
     assert (origin.commit, origin.stage, origin.path) == (first.commit, "first", "a")
     assert origin.content("a") == old == workspace.content(Path("a"), revision=first.commit)

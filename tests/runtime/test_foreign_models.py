@@ -18,7 +18,7 @@ from helpers.params import changed
 BATCH = np.random.default_rng(3).integers(0, 256, (5, 6, 8, 3), np.uint8)
 
 
-def described(folder: Path, **changes: Any) -> foreign_models.Foreign:
+def described(folder: Path, **changes: Any) -> foreign_models.ForeignModel:
     """A contract file, with changes at dotted keys (written with __ here)."""
     values = changed(VALUES, {key.replace("__", "."): value for key, value in changes.items()})
     (folder / "birds.json").write_text(json.dumps(values))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mlflow.utils.validation import _validate_metric_name
 
-from frostline.tracking import Outputs, note
+from frostline.tracking import StageOutputs, note
 from frostline.tracking.content import (
     NAME_LENGTH,
     PARAM_LENGTH,
@@ -141,13 +141,13 @@ def test_missing_is_what_is_not_there(
 def test_note(source: str, said: dict[str, str] | None, expected: str) -> None:
     """Random weights are said even where evaluate has said nothing yet."""
     weights = {"name": "w", "backbone": "vgg19", "source": source, "sha256": None}
-    assert note(Outputs(record=record(weights=weights), history=[], metrics=said)) == expected
+    assert note(StageOutputs(record=record(weights=weights), history=[], metrics=said)) == expected
 
 
 def test_tags_leave_out_what_is_empty() -> None:
     """Scratch has no checksum, an unexported classifier no model."""
     weights = {"name": "scratch", "backbone": None, "source": "scratch", "sha256": None}
-    made = tags(Outputs(record=record(weights=weights), history=[]))
+    made = tags(StageOutputs(record=record(weights=weights), history=[]))
     assert made == {
         "frostline.key": "a" * 64,
         "frostline.classifier": "tiny",

@@ -400,7 +400,7 @@ def test_a_store_of_someone_else_is_left_alone(
     publish(gathered(), uri=uri)
     monkeypatch.chdir(write(project(tmp_path / "colleague", monkeypatch)))
     content = (root / ".frostline/mlflow/mlflow.db").read_bytes()
-    relocation.settle(uri)
+    relocation.relocate(uri)
     assert (root / ".frostline/mlflow/mlflow.db").read_bytes() == content
 
 

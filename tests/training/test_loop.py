@@ -12,7 +12,7 @@ from frostline.config import OPTIMIZERS, EarlyStopping, Phase, Training
 from frostline.models import heads
 from frostline.models.keras_backend import keras
 from frostline.training import loop, optimizers, steps
-from frostline.training.loop import Labelled
+from frostline.training.loop import LabelledRows
 from helpers.networks import KERAS_COPIES, head, phase
 
 RNG = np.random.default_rng(0)
@@ -57,8 +57,8 @@ def trained(model: Any, how: Phase, *, classes: int = 3, seed: tuple[int, ...] =
         loop.fit(
             model,
             phase=how,
-            train=Labelled(always(ROWS), labels(ROWS, classes)),
-            validation=Labelled(always(HELD), labels(HELD, classes)),
+            train=LabelledRows(always(ROWS), labels(ROWS, classes)),
+            validation=LabelledRows(always(HELD), labels(HELD, classes)),
             seed=seed,
         )
     )
@@ -106,8 +106,8 @@ def test_every_row_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
             loop.fit(
                 model(),
                 phase=phase(epochs=2, batch_size=20),
-                train=Labelled(always(shown), labels(ROWS, 3)),
-                validation=Labelled(always(held), labels(HELD, 3)),
+                train=LabelledRows(always(shown), labels(ROWS, 3)),
+                validation=LabelledRows(always(held), labels(HELD, 3)),
                 seed=seed,
             )
         )
@@ -165,8 +165,8 @@ def test_epochs_come_one_by_one_with_their_own_rows() -> None:
     epochs = loop.fit(
         model(),
         phase=phase(epochs=3),
-        train=Labelled(rows("train", ROWS), labels(ROWS, 3)),
-        validation=Labelled(rows("validation", HELD), labels(HELD, 3)),
+        train=LabelledRows(rows("train", ROWS), labels(ROWS, 3)),
+        validation=LabelledRows(rows("validation", HELD), labels(HELD, 3)),
         seed=[1],
     )
     for number in range(3):
@@ -236,7 +236,7 @@ def stopping(patience: int, measure: str = "loss", **changes: Any) -> Training:
 
 def fitted(made: Any, how: Phase, training: Training | None = None) -> loop.Fit:
     """A fit on the rows above, not begun."""
-    shown, held = Labelled(always(ROWS), labels(ROWS, 3)), Labelled(always(HELD), labels(HELD, 3))
+    shown, held = LabelledRows(always(ROWS), labels(ROWS, 3)), LabelledRows(always(HELD), labels(HELD, 3))
     return loop.Fit(made, how, shown, held, [9, 0], training)
 
 
@@ -298,7 +298,7 @@ def test_weights_are_those_of_keras_fit(optimizer: str, classes: int) -> None:
     k = keras()
     how = phase(epochs=6, batch_size=53, optimizer=optimizer, learning_rate=0.02)
     own, theirs = model(classes), model(classes)
-    shown, held = (Labelled(always(rows), labels(rows, classes)) for rows in (ROWS, HELD))
+    shown, held = (LabelledRows(always(rows), labels(rows, classes)) for rows in (ROWS, HELD))
     more = stopping(99, class_weights="balanced", label_smoothing=0.1).model_copy(
         update={"early_stopping": None}
     )

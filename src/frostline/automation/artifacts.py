@@ -70,7 +70,7 @@ def show_text(name: str, markdown: str) -> None:
 
 
 def metrics(names: Iterable[str]) -> list[dict[str, Any]]:
-    """What `evaluate` wrote of each classifier that it has seen."""
+    """What `evaluate` wrote of each classifier, where it did."""
     there = [(name, paths.metrics(name)) for name in names]
     return [
         files.read_json(path, made_by=f"dvc repro evaluate@{name}") for name, path in there if path.is_file()

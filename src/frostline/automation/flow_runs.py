@@ -107,7 +107,7 @@ def done(what: str, *, data: Any = None) -> "State[Any]":
 
 
 def scored(job: Path, batch: NewImages, *, block: str) -> "State[Any]":
-    """A good end of a score job, whose `data` is its drift; above a limit people are told through a block too."""
+    """A good end of a score job, whose `data` is its drift; above a limit a message goes out through a block too."""
     from prefect.states import Completed
 
     what, score = f"{batch.images} images scored into {batch.out}", artifacts.drift(job)
@@ -129,7 +129,7 @@ def main(flow: Callable[[], Any]) -> None:
 
 
 def run_in_pool(flow: str, pool: str, parameters: dict[str, Any]) -> str:
-    """Run the deployment `flow/pool` as a part of this run and wait for its end; what it said.
+    """Run the deployment `flow/pool` as a part of this run and wait for its end; its message.
 
     The deployment is made in the clone on the other machine, whose folder it remembers. InputError where
     there is none or it belongs to another pool, FrostlineError where its run did not end well.

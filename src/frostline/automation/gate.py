@@ -56,12 +56,12 @@ def judge(name: str, limits: config.Promotion, *, dry_run: bool = False) -> Verd
     with tempfile.TemporaryDirectory() as folder:
         evidence = {
             number: _evidence(name, now.versions[number], uri=uri, folder=Path(folder) / str(number))
-            for number in (*now.reigns, challenger)
+            for number in (*now.champions, challenger)
         }
-    champions = [evidence[number] for number in now.reigns]
-    checks, odds = _examine(evidence[challenger], champions, limits, now=now)
-    _say(checks, odds)
-    decision = _decision(checks, odds, now=now, number=challenger)
+    champions = [evidence[number] for number in now.champions]
+    checks, power_line = _examine(evidence[challenger], champions, limits, now=now)
+    _say(checks, power_line)
+    decision = _decision(checks, power_line, now=now, number=challenger)
     if not dry_run:
         tracking.decide(name, decision, uri=uri)
     return Verdict(name, decision.action, decision.why, decision.version, tuple(checks), decision.before)
@@ -132,18 +132,20 @@ def _examine(
         else f"the best champion so far; now it is {now.champion}"
     )
     say(f"{now.name}: version {challenger.number} against version {anchor.number}, {also}")
-    return list(promotion.checks(challenger, anchor, limits)), promotion.odds(challenger, anchor, limits)
+    return list(promotion.checks(challenger, anchor, limits)), promotion.power_line(
+        challenger, anchor, limits
+    )
 
 
-def _say(checks: list[Check], odds: str) -> None:
+def _say(checks: list[Check], power_line: str) -> None:
     width = max(len(check.name) for check in checks)
     for check in checks:
         say(f"{'ok  ' if check.passed else 'FAIL'} {check.name:<{width}}  {check.figures}")
-    if odds:
-        say(odds)
+    if power_line:
+        say(power_line)
 
 
-def _decision(checks: list[Check], odds: str, *, now: Standing, number: int) -> Decision:
+def _decision(checks: list[Check], power_line: str, *, now: Standing, number: int) -> Decision:
     """What follows from the checks: each failed one is a reason, else all of them are."""
     failed = [check for check in checks if not check.passed]
     why = [f"{check.name}: {check.figures}" for check in failed or checks]
@@ -151,5 +153,5 @@ def _decision(checks: list[Check], odds: str, *, now: Standing, number: int) -> 
         action="refused" if failed else "promoted",
         version=number,
         before=now.champion,
-        why="; ".join([*why, odds] if odds else why),
+        why="; ".join([*why, power_line] if power_line else why),
     )

@@ -11,7 +11,7 @@ HOST = "127.0.0.1"
 PROGRAMS = Path(sys.executable).parent
 # A pool whose runs may name no command, no environment and no folder: what runs is what prefect.yaml says.
 POOL = Path(__file__).with_name("pool.json")
-# Nothing is told to anybody; a busy machine is given time; Prefect's own files stay in the project.
+# No telemetry; a busy machine is given time; Prefect's own files stay in the project.
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",

@@ -128,7 +128,7 @@ def finish(
     *,
     notify: str,
 ) -> str:
-    """How a retraining ended, in one line; people are told of a new commit or champion."""
+    """How a retraining ended, in one line; a message goes out about a new commit or champion."""
     tag = recorded.tag if recorded else ""
     if recorded or gate.promoted(verdicts):
         what = "retrained" if recorded else "promoted"

@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def _settle_streams() -> None:
-    """Streams that take whatever is said: closed ones lead nowhere, unknown letters are escaped."""
+    """Streams that take whatever is printed: closed ones lead nowhere, unknown letters are escaped."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:  # in this order, so that no file of ours gets the stream's number
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123 - open until the end

@@ -236,7 +236,7 @@ def run(name: str, /, *args: Any, work: Any = "run", **kwargs: Any) -> None:
 
 
 def _print(lines: str | list[str] | None) -> None:
-    """What a command returned; what it said while it worked is there already."""
+    """What a command returned; what it reported while it worked is there already."""
     if lines is not None:
         _say(lines if isinstance(lines, str) else "\n".join(lines))
 

@@ -34,8 +34,8 @@ def run() -> None:
     """
     diagnoses = list(_everywhere()) + list(_project())
     for diagnosis in diagnoses:
-        mark = "ok  " if not diagnosis.problem else "FIX " if diagnosis.needed else "note"
-        say(f"{mark} {diagnosis.what}: {diagnosis.problem or diagnosis.detail}")
+        state = "ok  " if not diagnosis.problem else "FIX " if diagnosis.needed else "note"
+        say(f"{state} {diagnosis.what}: {diagnosis.problem or diagnosis.detail}")
     if broken := [diagnosis.what for diagnosis in diagnoses if diagnosis.problem and diagnosis.needed]:
         raise FrostlineError(f"to be fixed: {', '.join(broken)}")
 

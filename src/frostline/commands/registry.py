@@ -32,7 +32,7 @@ def roll_back(name: str, *, dry_run: bool = False) -> str:
     """
     uri = tracking.store()
     tracking.require(uri)
-    line = tracking.standing(name, uri=uri).reigns
+    line = tracking.standing(name, uri=uri).champions
     if dry_run:
         what = f"version {line[-2]} again instead of {line[-1]}" if len(line) > 1 else "nothing to go back to"
         return f"would roll back: {what}"

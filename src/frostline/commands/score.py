@@ -21,7 +21,7 @@ def run(source: Sequence[str], *, model: str, out: Path | None = None, **options
     """Score `source` into `out` and say a summary; arguments and errors are those of `job_runner.run`.
 
     With `drift` the limits are `drift_limit`, else those of params.yaml. Without `out` the words of `source` are
-    image files, whose top classes are said; FrostlineError where one of them cannot be read.
+    image files, whose top classes are printed; FrostlineError where one of them cannot be read.
     """
     if out is None:
         _say_classes(source, model=model, **options)

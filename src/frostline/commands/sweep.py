@@ -254,7 +254,7 @@ def _write(
     *,
     last: bool = True,
 ) -> None:
-    """sweep.csv, sweep.json with each training's epochs, sweep.txt and sweep.png; the table is said too."""
+    """sweep.csv, sweep.json with each training's epochs, sweep.txt and sweep.png; the table is printed too."""
     rows = [outcome.variant for outcome in outcomes]
     records = [
         {

@@ -35,7 +35,7 @@ def run(file: Path, *, path: str | None = None) -> None:
     say(trail.summary)
     known = False
     for sha256 in trail.models or [""]:
-        origin = trail.origin or provenance.exporting(sha256)
+        origin = trail.origin or provenance.origin_of_model(sha256)
         lines = [*_model(sha256), *_origin(origin, trail, file)]
         known = known or origin is not None
         for line in lines:
@@ -53,10 +53,10 @@ def _trail(file: Path, path: str | None) -> Trail:
             f"{files.printable(file)}: no such file; name scores, a model.onnx, metrics or a report"
         )
     if path is not None or file.suffix in score_reader.ENDINGS:
-        if held := None if path is not None else provenance.holding(file):
+        if held := None if path is not None else provenance.origin_of_file(file):
             return _output(file, held)  # a stage's own table, such as predictions.parquet
         return _scores(file, path)
-    origin = provenance.holding(file)
+    origin = provenance.origin_of_file(file)
     if file.suffix == ".onnx":
         sha256 = files.sha256_file(file)
         return Trail(f"{file}: a model", [sha256], origin)

@@ -12,7 +12,7 @@ class Backbone:
 
     `constructor` in keras.applications; the `transform` it was trained with (`preprocess_input` of its
     module); `parameters` without classification layers; `depth` in layers with kernels, on the longest
-    way; the `side` in pixels of its ImageNet images; the `smallest` side that it takes.
+    path; the `side` in pixels of its ImageNet images; the `smallest` side that it takes.
     """
 
     constructor: str

@@ -145,7 +145,7 @@ def _put(text: str, place: tuple[int, int], step: Step, *, flow: bool | None) ->
         lines[line] = f"{before}{step.key}: {step.value}, {after}"
     else:
         while line and lines[line - 1].startswith(" " * column + "#"):
-            line -= 1  # what is said of a key stays beside it
+            line -= 1  # the comment above a key stays beside it
         lines[line] = f"{' ' * column}{step.key}: {step.value}\n{lines[line]}"
     return "".join(lines)
 

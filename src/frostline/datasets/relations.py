@@ -17,7 +17,7 @@ Links = Mapping[int, Sequence[tuple[int, str]]]  # row → rows it is linked to,
 
 
 @dataclass(frozen=True)
-class Settled:
+class Resolved:
     """What relations lead to: findings, rows that go with the reason, links between those that stay."""
 
     findings: list[Finding]
@@ -44,14 +44,14 @@ def groups(labelled: Sequence[LabelledImage], rows: Rows) -> list[list[int]]:
     return [group for group in same.values() if len(group) > 1]
 
 
-def settle(
+def resolve(
     labelled: Sequence[LabelledImage],
     *,
     exact: Sequence[Sequence[int]],
     near: Sequence[tuple[int, int, float]],
     grouped: Sequence[Sequence[int]],
     policies: Policies,
-) -> Settled:
+) -> Resolved:
     """Judge every image that is related to another.
 
     The same picture under two labels is a conflict: all of it goes, nobody knows which label is right.
@@ -77,7 +77,7 @@ def settle(
     for finding in _straddling(labelled, grouped, out):
         findings.append(finding)
         out[finding.row] = finding.text
-    return Settled(findings, out, _kept([*exact, *grouped], alike, out))
+    return Resolved(findings, out, _kept([*exact, *grouped], alike, out))
 
 
 def _alike(

@@ -100,7 +100,7 @@ def over_seeds(differences: np.ndarray) -> Estimate:
 
 @dataclass(frozen=True)
 class NonInferiority:
-    """A paired test of "at most `margin` worse": what was seen, what was concluded.
+    """A paired test of "at most `margin` worse": what was measured, what was concluded.
 
     `gained` images only the challenger got right, `lost` only the other one; `difference` is their
     share of all `images`, `bound` its lower limit at one-sided `level`. `passed` where the bound

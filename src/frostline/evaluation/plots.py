@@ -20,8 +20,8 @@ _LABELLED = 120  # more classes than this: only some named
 def confusion(matrix: np.ndarray, classes: Sequence[str], *, classifier: str, note: str) -> "Figure":
     """Confusion matrix, (C, C) counts, row = actual: correct ones blue, errors vermilion.
 
-    A cell's depth is its share of the row, by its square root, so that one mistake in a hundred is
-    seen too.
+    A cell's depth is its share of the row, by its square root, so that one mistake in a hundred shows
+    too.
     """
     drawn = names(classes)
     side = float(np.clip(0.52 * len(drawn), 2.6, 12.0))

@@ -76,7 +76,7 @@ def checks(challenger: Evidence, anchor: Evidence | None, limits: Promotion) -> 
     yield _audit(challenger)
 
 
-def odds(challenger: Evidence, anchor: Evidence, limits: Promotion) -> str:
+def power_line(challenger: Evidence, anchor: Evidence, limits: Promotion) -> str:
     """How likely the paired test passes an equally good challenger and one 2 points better, in a line."""
     first, second = paired(challenger.test, anchor.test)
     if not len(first):

@@ -27,7 +27,7 @@ class Estimate:
 
 
 def wilson(right: int, total: int, *, z: float = Z95) -> Interval:
-    """Wilson's score interval for a proportion of `right` in `total` > 0; 95% unless told otherwise.
+    """Wilson's score interval for a proportion of `right` in `total` > 0; 95% by default.
 
     centre ± half-width = (p + z²/2n ± z √(p(1-p)/n + z²/4n²)) / (1 + z²/n), with p = right/total.
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of

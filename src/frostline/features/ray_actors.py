@@ -44,7 +44,7 @@ class Actor:
 
 
 @dataclass(frozen=True)
-class Sent:
+class ActorResult:
     """What an actor made of a piece of chunk `number`: a block, whose start counts within the chunk, or an error."""
 
     number: int
@@ -137,9 +137,9 @@ class Worker:
                 workers=self._workers,
                 measure=measure,
             ):
-                yield _row(pickle.dumps(Sent(number, self._actor(), block)))
+                yield _row(pickle.dumps(ActorResult(number, self._actor(), block)))
         except Exception as error:
-            yield _row(pickle.dumps(Sent(number, self._actor(), _portable(error))))
+            yield _row(pickle.dumps(ActorResult(number, self._actor(), _portable(error))))
 
     def _network(self) -> tuple[Any, Any, Any]:
         import ray

@@ -74,7 +74,7 @@ def stream(  # noqa: PLR0913  # as the local one, and where
         ray.kill(feed)
 
 
-def _sent(ray: Any, feed: Any, work: dict[str, Any], pool: ActorPool) -> Iterator[ray_actors.Sent]:
+def _sent(ray: Any, feed: Any, work: dict[str, Any], pool: ActorPool) -> Iterator[ray_actors.ActorResult]:
     """What the actors send, in order."""
     data = ray.data
     with data.DataContext.current(_settings(data)), warnings.catch_warnings(action="ignore"):

@@ -59,7 +59,7 @@ def read(model: Any, *, sees: Fields = PIXELS) -> list[Layer]:
 
 
 def depth(model: Any) -> int:
-    """Layers with kernels, convolutional or dense, on the longest way through a model."""
+    """Layers with kernels, convolutional or dense, on the longest path through a model."""
     return _deep(model, [0] * len(model.inputs))
 
 

@@ -55,7 +55,7 @@ class Origin:
         return content(Path(path), revision=self.commit or "HEAD")
 
 
-def holding(file: Path) -> Origin | None:
+def origin_of_file(file: Path) -> Origin | None:
     """Where a file's content stands in history, whatever the file is called now; None where it does not."""
     with file.open("rb") as opened:
         md5 = hashlib.file_digest(opened, "md5").hexdigest()  # DVC's own hash
@@ -67,7 +67,7 @@ def holding(file: Path) -> Origin | None:
     return None
 
 
-def exporting(sha256: str) -> Origin | None:
+def origin_of_model(sha256: str) -> Origin | None:
     """Where the model with this SHA-256 was exported: its proof lies beside it and names it."""
     examined: set[str] = set()
     for commit, stages in _locks():

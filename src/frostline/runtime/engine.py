@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from frostline import paths
+from frostline import system
 from frostline.errors import FrostlineError, InputError, first_line
 from frostline.runtime import openvino, providers
 from frostline.runtime.buffers import Buffers, Outputs
@@ -182,7 +182,7 @@ def _options(threads: int | None, profile: Path | None) -> Any:
 
 def engines() -> Path:
     """Where compiled engines and timings of this user's machines are kept; safe to delete."""
-    return paths.user_cache() / "engines"
+    return system.user_cache() / "engines"
 
 
 def reason(error: BaseException) -> str:

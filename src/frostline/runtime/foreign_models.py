@@ -19,7 +19,7 @@ _ACTIVATIONS = ("softmax", "sigmoid", "none")
 
 
 @dataclass(frozen=True)
-class Foreign:
+class ForeignModel:
     """How pixels become a foreign model's input, and its output probabilities.
 
     Input = (pixels x `scale` - `mean`) / `std` in float32, by channel in the order of `channels`, laid out
@@ -105,7 +105,7 @@ _ACTIVATE: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def read(path: Path) -> Foreign:
+def read(path: Path) -> ForeignModel:
     """Read and check a description; InputError of one line for anything but a whole one."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -125,7 +125,7 @@ def read(path: Path) -> Foreign:
     return _foreign(values, name=path.stem, text=json.dumps(values, sort_keys=True))
 
 
-def _foreign(values: dict[str, Any], *, name: str, text: str) -> Foreign:
+def _foreign(values: dict[str, Any], *, name: str, text: str) -> ForeignModel:
     image, source, target = values["image"], values["input"], values["output"]
     contract = Contract(
         classes=tuple(values["classes"]),
@@ -140,7 +140,7 @@ def _foreign(values: dict[str, Any], *, name: str, text: str) -> Foreign:
         dataset="unknown",
         frostline=frostline.__version__,
     )
-    return Foreign(
+    return ForeignModel(
         contract=contract,
         input=source["name"],
         layout=source["layout"],

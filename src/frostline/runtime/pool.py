@@ -20,7 +20,7 @@ _NO_MEMORY = ("out of memory", "failed to allocate", "out_of_memory", "bad_alloc
 
 @dataclass
 class RuntimePool:
-    """A model that is up: one engine for each GPU, one elsewhere, each of which takes `runs_per_engine` at once.
+    """A model that is up: one engine per GPU, or one on the CPU, each of which takes `runs_per_engine` at once.
 
     A batch that is more than the memory of a device holds runs in pieces of one shape, `limit` rows each; so does
     every batch where the model takes one size alone. `names` are the outputs asked for, `asked` is the device asked

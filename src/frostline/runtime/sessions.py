@@ -18,7 +18,7 @@ from frostline.runtime import pool, providers
 from frostline.runtime.buffers import Outputs
 from frostline.runtime.contract import FEATURES, INPUT, PROBS, Contract
 from frostline.runtime.engine import reason
-from frostline.runtime.foreign_models import Foreign
+from frostline.runtime.foreign_models import ForeignModel
 from frostline.runtime.pool import RuntimePool, out_of_memory
 
 DEVICES = ("auto", "cpu", "openvino", "cuda", "tensorrt")
@@ -39,7 +39,7 @@ class Session:
     asked: str
     why: str
     _pool: RuntimePool = field(repr=False)
-    _foreign: Foreign | None = field(default=None, repr=False)
+    _foreign: ForeignModel | None = field(default=None, repr=False)
 
     @property
     def provider(self) -> str:
@@ -114,7 +114,7 @@ def open_session(  # noqa: PLR0913  # what the options of the command say
     threads: int | None = None,
     features: bool = False,
     parallel: bool = False,
-    foreign: Foreign | None = None,
+    foreign: ForeignModel | None = None,
 ) -> Session:
     """Load a model file, or its bytes, on `device`; a trial image proves that it runs, and where.
 
@@ -148,7 +148,7 @@ def open_session(  # noqa: PLR0913  # what the options of the command say
 
 
 def make_session(
-    model: RuntimePool, contract: Contract, *, sha256: str, foreign: Foreign | None = None
+    model: RuntimePool, contract: Contract, *, sha256: str, foreign: ForeignModel | None = None
 ) -> Session:
     """A model that is up as a session that keeps a contract."""
     return Session(contract, sha256, model.precision, model.asked, model.why, model, foreign)

@@ -53,7 +53,7 @@ class Explanation:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedClassifier:
     """A classifier in its project: the project's folder, its name, and what its model was exported from."""
 
     root: Path
@@ -71,7 +71,7 @@ def class_number(label: str | None, classes: Sequence[str]) -> int | None:
     return list(classes).index(label)
 
 
-def project_of(model: Path, contract: Contract) -> Trained | None:
+def project_of(model: Path, contract: Contract) -> TrainedClassifier | None:
     """The classifier that a model file lies beside in its project; None for a file alone, or without TensorFlow."""
     place = model.absolute()
     if len(place.parents) < 4 or find_spec("tensorflow") is None:
@@ -81,11 +81,11 @@ def project_of(model: Path, contract: Contract) -> Trained | None:
     recipe = root / paths.PARAMS
     if place != root / paths.model(name) / "model.onnx" or not (weights.is_file() and recipe.is_file()):
         return None
-    return Trained(root, name, contract.recipe, contract.dataset)
+    return TrainedClassifier(root, name, contract.recipe, contract.dataset)
 
 
 def by_gradients(
-    of: Trained, classes: Sequence[str], probs: Probs, pixels: Pixels, number: int
+    of: TrainedClassifier, classes: Sequence[str], probs: Probs, pixels: Pixels, number: int
 ) -> Explanation:
     """Grad-CAM by the trained classifier; `probs` (C,) are the exported model's.
 
@@ -100,7 +100,7 @@ def by_gradients(
 
 
 @lru_cache(maxsize=2)
-def _network(of: Trained) -> Any:
+def _network(of: TrainedClassifier) -> Any:
     from frostline.training import recipe
 
     inputs = recipe.read(of.name, root=of.root)

@@ -16,7 +16,7 @@ from frostline.scoring import output_paths
 from frostline.scoring.feature_cache import FeatureCache
 from frostline.scoring.plan import Plan, skipped_files
 from frostline.scoring.ray_workers import RayWorkers
-from frostline.scoring.tuning import Batch
+from frostline.scoring.tuning import BatchSize
 from frostline.scoring.writers import Merged, ScoreCounts
 
 SHOWN = 10  # predicted labels
@@ -34,7 +34,7 @@ class Job:
     plan: Plan
     skipped: int | None
     merged: Merged
-    batch: Batch
+    batch: BatchSize
     cache: FeatureCache | None
     resumed: int
     seconds: dict[str, float]

@@ -43,7 +43,7 @@ from frostline.scoring.job_record import Job
 from frostline.scoring.journal import Journal
 from frostline.scoring.plan import Options, Plan
 from frostline.scoring.ray_workers import RayWorkers
-from frostline.scoring.tuning import Batch
+from frostline.scoring.tuning import BatchSize
 
 
 class Stopwatch:
@@ -139,7 +139,7 @@ class _Work:
                 plan=planned,
                 skipped=planned.source.others,
                 merged=merged,
-                batch=batch or Batch(cache.batch_size if cache else 0),
+                batch=batch or BatchSize(cache.batch_size if cache else 0),
                 cache=cache,
                 resumed=resumed,
                 seconds=self.watch.laps,
@@ -150,8 +150,8 @@ class _Work:
             journal.discard(shards, out)
         return done
 
-    def _batch(self, session: Session, workers: RayWorkers | None = None) -> Batch:
-        """Images per batch; told where they were measured."""
+    def _batch(self, session: Session, workers: RayWorkers | None = None) -> BatchSize:
+        """Images per batch; a line says so where they were measured."""
         remote_gpus = workers is not None and workers.pool.gpus > 0
         batch = tuning.batch(session, self.plan.options.batch_size, remote_gpus=remote_gpus)
         if text := batch.text(streams=session.streams):

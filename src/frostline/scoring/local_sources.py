@@ -17,7 +17,7 @@ from frostline.features.executor import Item
 from frostline.files import printable
 
 
-class Local:
+class LocalSource:
     """What all sources on this machine share."""
 
     where = ""
@@ -57,7 +57,7 @@ def item(name: str, path: Path) -> Item:
     return Item(name, functools.partial(_read, path), functools.partial(fingerprint, path), place)
 
 
-class Folder(Local):
+class Folder(LocalSource):
     """All images below a folder, found while they are scored; other files are counted on the way.
 
     A copy that is unpickled on another machine reads what is at the same absolute path there.
@@ -135,7 +135,7 @@ def _is_visible(name: str) -> bool:
     return is_image(str(PurePosixPath(name).with_suffix(".png")))
 
 
-class Glob(Local):
+class Glob(LocalSource):
     """Image files that match a pattern, `**` over folders."""
 
     def __init__(self, pattern: str) -> None:
@@ -153,7 +153,7 @@ class Glob(Local):
         return [self.where, printable(Path.cwd())]
 
 
-class Single(Local):
+class SingleImage(LocalSource):
     """One image file, named without its folder."""
 
     others: int | None = 0
@@ -176,7 +176,7 @@ class Single(Local):
         return printable(self.path.absolute())
 
 
-class Archive(Local):
+class Archive(LocalSource):
     """A zip, tar or tar.gz, read in place; InputError for anything else."""
 
     def __init__(self, path: Path) -> None:

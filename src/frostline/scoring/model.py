@@ -18,7 +18,7 @@ from frostline.files import printable
 from frostline.images import ImageError
 from frostline.runtime import foreign_models
 from frostline.runtime.contract import FEATURES, to_values
-from frostline.runtime.foreign_models import Foreign
+from frostline.runtime.foreign_models import ForeignModel
 from frostline.runtime.sessions import Session, open_session
 from frostline.scoring import explanation, model_path, python_inputs, rows
 from frostline.scoring.explanation import CELLS, Explanation
@@ -73,7 +73,12 @@ class Model:
     """
 
     def __init__(
-        self, session: Session, *, path: Path, batch_size: int | None = None, foreign: Foreign | None = None
+        self,
+        session: Session,
+        *,
+        path: Path,
+        batch_size: int | None = None,
+        foreign: ForeignModel | None = None,
     ) -> None:
         self.path = path
         self._predicting: Batches | None = Batches(session, batch_size)

@@ -10,7 +10,7 @@ from typing import Any
 from frostline.errors import InputError
 from frostline.features.executor import Item
 from frostline.runtime import providers
-from frostline.runtime.foreign_models import Foreign
+from frostline.runtime.foreign_models import ForeignModel
 from frostline.runtime.parts import Head, open_head, open_trunk
 from frostline.runtime.sessions import DEVICES, PRECISIONS, Session, open_session
 from frostline.scoring.sources import Source
@@ -102,10 +102,12 @@ class Plan:
     options: Options
     identity: dict[str, Any]
     head: Head | None = None
-    foreign: Foreign | None = None
+    foreign: ForeignModel | None = None
 
 
-def make(source: Source, model: Path, *, out: Path, options: Options, foreign: Foreign | None = None) -> Plan:
+def make(
+    source: Source, model: Path, *, out: Path, options: Options, foreign: ForeignModel | None = None
+) -> Plan:
     """Open the model as the options want it; the errors of `open_session` and `open_head`."""
     head = _head(model, options, foreign) if options.keep_features else None
     session = head.session if head else _session(model, options, foreign)
@@ -118,13 +120,13 @@ def make(source: Source, model: Path, *, out: Path, options: Options, foreign: F
     return Plan(source, model, session, out, options, identity, head, foreign)
 
 
-def _head(model: Path, options: Options, foreign: Foreign | None) -> Head:
+def _head(model: Path, options: Options, foreign: ForeignModel | None) -> Head:
     if foreign:
         raise InputError("--keep-features: a model of other origin has no trunk; leave out one of the two")
     return open_head(model, precision=options.exact_precision, threads=options.threads)
 
 
-def _session(model: Path, options: Options, foreign: Foreign | None) -> Session:
+def _session(model: Path, options: Options, foreign: ForeignModel | None) -> Session:
     here = _of_this_process(options)
     session = open_session(
         model,

@@ -20,7 +20,7 @@ from frostline.features.local_stream import stream
 from frostline.files import printable
 from frostline.runtime.sessions import Session
 from frostline.scoring import local_sources, plan, remote_sources, sources, tuning
-from frostline.scoring.local_sources import Local
+from frostline.scoring.local_sources import LocalSource
 from frostline.scoring.sources import Source
 
 Pixels = npt.NDArray[np.uint8]
@@ -56,7 +56,7 @@ def open_given(images: Images) -> Source:
     return SeveralInputs(list(images))
 
 
-class SeveralInputs(Local):
+class SeveralInputs(LocalSource):
     """Images one by one, as a source; all are checked before the first is read."""
 
     def __init__(self, images: Sequence[Any]) -> None:
@@ -92,7 +92,7 @@ class SeveralInputs(Local):
             return functools.partial(iter, [local_sources.item(printable(word), path)])
         source = sources.open_images([word])
         self._opened.append(source)
-        return sources.Several([source]).items
+        return sources.SeveralSources([source]).items
 
 
 def _content(content: bytes | bytearray | memoryview) -> bytes:

@@ -15,7 +15,7 @@ from frostline.features.ray_actors import Actor
 from frostline.features.ray_cluster import ActorPool, Cluster
 from frostline.progress import note
 from frostline.runtime.contract import FEATURES
-from frostline.runtime.foreign_models import Foreign
+from frostline.runtime.foreign_models import ForeignModel
 from frostline.runtime.sessions import Session, open_session
 from frostline.scoring.plan import Options, Plan
 
@@ -32,7 +32,7 @@ class LazySession:
     precision: str
     threads: int | None
     features: bool
-    foreign: Foreign | None
+    foreign: ForeignModel | None
     batch_size: int
     _session: Session | None = field(default=None, repr=False)
 

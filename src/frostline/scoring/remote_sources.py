@@ -1,4 +1,4 @@
-"""Sources elsewhere, through fsspec: buckets (`s3://`), web folders and what else it has a driver for."""
+"""Remote sources, through fsspec: buckets (`s3://`), web folders and what else it has a driver for."""
 
 import functools
 import re
@@ -10,7 +10,7 @@ from frostline.datasets.listing import in_order, is_image
 from frostline.errors import FrostlineError, InputError, first_line
 from frostline.features.executor import Item
 from frostline.images import ImageError
-from frostline.scoring.local_sources import Local
+from frostline.scoring.local_sources import LocalSource
 
 READERS = 16  # requests under way: what waits for a network costs no processor
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -55,21 +55,21 @@ def item(address: str) -> Item:
     return Item(address, functools.partial(_read, system, path, address))
 
 
-def open_remote(address: str) -> "Remote":
+def open_remote(address: str) -> "RemoteImages":
     """A folder, a glob or one image behind an address; InputError where nothing is there."""
     system, path = _split(address)
     if is_pattern(path):
-        return Remote(address, system, path)
+        return RemoteImages(address, system, path)
     try:
         exists = system.exists(path)
     except Exception as error:  # each driver has its own exceptions
         raise _unreachable(address, error) from error
     if not exists:
         raise InputError(f"nothing at {address}; check the address, and the credentials if it is a bucket")
-    return Remote(address, system, path)
+    return RemoteImages(address, system, path)
 
 
-class Remote(Local):
+class RemoteImages(LocalSource):
     """Images below an address, one folder listed at a time; names go from the address."""
 
     readers = READERS

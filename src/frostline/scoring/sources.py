@@ -15,7 +15,7 @@ from frostline.errors import InputError
 from frostline.features.executor import Item
 from frostline.files import printable
 from frostline.scoring import local_sources, remote_sources
-from frostline.scoring.local_sources import Local
+from frostline.scoring.local_sources import LocalSource
 
 
 class Source(Protocol):
@@ -51,12 +51,12 @@ def open_images(words: Sequence[str]) -> Source:
     if not all(words):
         raise InputError("one of the names to score is empty; is a variable of your shell not set?")
     sources = [_open(word) for word in words]
-    return sources[0] if len(sources) == 1 else Several(sources)
+    return sources[0] if len(sources) == 1 else SeveralSources(sources)
 
 
 def _open(word: str) -> Source:
     if word == "-":
-        return Listed(sys.stdin.buffer, where="standard input")
+        return ListedImages(sys.stdin.buffer, where="standard input")
     if remote_sources.is_address(word):
         return remote_sources.open_remote(word)
     path = Path(word)
@@ -69,7 +69,7 @@ def _open(word: str) -> Source:
 
 def _list(path: Path) -> Source:
     try:
-        return Listed(path.open("rb"), where=printable(path))
+        return ListedImages(path.open("rb"), where=printable(path))
     except OSError as error:
         raise InputError(
             f"cannot read the list {printable(path)}: {error.strerror}; name a file of paths"
@@ -82,7 +82,7 @@ def _existing(path: Path) -> Source:
     if path.is_dir():
         return local_sources.Folder(path)
     if path.is_file() and path.suffix.lower() in EXTENSIONS:
-        return local_sources.Single(path)
+        return local_sources.SingleImage(path)
     return local_sources.Archive(path)
 
 
@@ -93,7 +93,7 @@ def _single(name: str) -> Item:
     )
 
 
-class Listed(Local):
+class ListedImages(LocalSource):
     """Names in a file or on standard input: one per line, or ended by NUL as `find -print0` writes them.
 
     Every line is a row, whatever its suffix; empty lines are none. Paths go from the current folder.
@@ -127,7 +127,7 @@ def _names(file: IO[bytes]) -> Iterator[bytes]:
         rest = rest + more if more else b""
 
 
-class Several:
+class SeveralSources:
     """Sources one after the other; names begin with the word that named each."""
 
     def __init__(self, sources: Sequence[Source]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from frostline import files, paths, system
+from frostline import files, system
 from frostline.runtime import providers
 from frostline.runtime.openvino import processor
 from frostline.runtime.sessions import Session
@@ -23,7 +23,7 @@ GAIN = 1.03  # a larger batch must be worth its memory and its wait
 
 
 @dataclass(frozen=True)
-class Tuned:
+class TunedBatch:
     """A batch size, the images per second that the network alone reached with it, all that was measured."""
 
     batch_size: int
@@ -32,11 +32,11 @@ class Tuned:
 
 
 @dataclass(frozen=True)
-class Batch:
+class BatchSize:
     """Images per batch; what was measured (None where the size was given), and whether just now."""
 
     size: int
-    tuned: Tuned | None = None
+    tuned: TunedBatch | None = None
     now: bool = False
 
     def text(self, *, streams: int) -> str:
@@ -48,23 +48,23 @@ class Batch:
         return f"autotuned batch size {self.size}{per_stream}: {self.tuned.rate:g} images/s, network alone ({when})"
 
 
-def batch(session: Session, batch_size: int | None, *, remote_gpus: bool = False) -> Batch:
+def batch(session: Session, batch_size: int | None, *, remote_gpus: bool = False) -> BatchSize:
     """The batch size that was given, or the best that is measured; the session is bound to it.
 
     For GPUs of other machines nothing is measured or bound here.
     """
     if remote_gpus:
-        return Batch(batch_size or GPU_BATCH)
+        return BatchSize(batch_size or GPU_BATCH)
     if batch_size is not None:
-        chosen = Batch(batch_size)
+        chosen = BatchSize(batch_size)
     else:
         best, now = tuned(session)
-        chosen = Batch(best.batch_size, best, now)
+        chosen = BatchSize(best.batch_size, best, now)
     session.bind(chosen.size)
     return chosen
 
 
-def tuned(session: Session) -> tuple[Tuned, bool]:
+def tuned(session: Session) -> tuple[TunedBatch, bool]:
     """The best batch size for a session, and whether it was measured just now or earlier.
 
     Rows do not depend on it beyond the precision's tolerance; speed does.
@@ -80,7 +80,7 @@ def tuned(session: Session) -> tuple[Tuned, bool]:
 
 def cache() -> Path:
     """Where measurements of this user's machines are kept; safe to delete."""
-    return paths.user_cache() / "tuning"
+    return system.user_cache() / "tuning"
 
 
 def _key(session: Session) -> dict[str, Any]:
@@ -99,9 +99,9 @@ def _key(session: Session) -> dict[str, Any]:
     }
 
 
-def _remembered(path: Path) -> Tuned | None:
+def _remembered(path: Path) -> TunedBatch | None:
     try:
-        return Tuned(**json.loads(path.read_text(encoding="utf-8")))
+        return TunedBatch(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -145,7 +145,7 @@ def _measured(
             yield size, rate(size)
 
 
-def choose(measured: Iterable[tuple[int, float]]) -> Tuned:
+def choose(measured: Iterable[tuple[int, float]]) -> TunedBatch:
     """The fastest size at its best, where a larger one must be GAIN times as fast to be taken for it.
 
     At its best: what else runs on a machine only ever takes from it.
@@ -157,4 +157,6 @@ def choose(measured: Iterable[tuple[int, float]]) -> Tuned:
     for size, rate in sorted(rates.items()):
         if rate > GAIN * rates[best]:
             best = size
-    return Tuned(best, round(rates[best], 1), {str(size): round(rate, 1) for size, rate in rates.items()})
+    return TunedBatch(
+        best, round(rates[best], 1), {str(size): round(rate, 1) for size, rate in rates.items()}
+    )

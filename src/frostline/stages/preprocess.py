@@ -113,7 +113,7 @@ def _about_files(scans: Scans, names: Sequence[str], *, audited: bool) -> list[F
 
 def _about_relations(
     scanned: _Scanned, out: Mapping[int, str], policies: Policies, *, audited: bool
-) -> relations.Settled:
+) -> relations.Resolved:
     """Findings about images that are related to others, among those still in."""
     labelled = scanned.labelled
     rows = np.setdiff1d(np.arange(len(labelled)), np.fromiter(out, np.int64, len(out)))
@@ -125,7 +125,7 @@ def _about_relations(
         else []
     )
     memory.give_back()
-    return relations.settle(
+    return relations.resolve(
         labelled, exact=exact, near=alike, grouped=relations.groups(labelled, rows), policies=policies
     )
 

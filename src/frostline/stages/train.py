@@ -28,10 +28,10 @@ VIEWS = 8  # renderings shown, at most
 HEAT_BATCH = 8  # a gradient through all layers needs room
 
 
-Live = Callable[..., AbstractContextManager[Callable[[int, dict[str, float]], None]]]
+WatchEpochs = Callable[..., AbstractContextManager[Callable[[int, dict[str, float]], None]]]
 
 
-def run(name: str, *, live: Live, engine: str = "local", ray_address: str | None = None) -> None:
+def run(name: str, *, live: WatchEpochs, engine: str = "local", ray_address: str | None = None) -> None:
     """Train one classifier; write its weights, history, predictions and record.
 
     `live` watches the epochs (see `tracking.live`); it cannot change what is written. A training that was
@@ -43,7 +43,7 @@ def run(name: str, *, live: Live, engine: str = "local", ray_address: str | None
         _train(recipe.read(name, executor=executor), live)
 
 
-def _train(inputs: Recipe, live: Live) -> None:
+def _train(inputs: Recipe, live: WatchEpochs) -> None:
     name = inputs.name
     for remark in remarks(inputs.entry):
         note(f"{name}: {remark}")

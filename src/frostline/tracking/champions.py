@@ -58,13 +58,13 @@ class Standing:
     decisions: tuple[Decision, ...]
 
     @property
-    def reigns(self) -> list[int]:
+    def champions(self) -> list[int]:
         """Champions in their order, the present one last; those that were taken back are forgotten."""
-        line = reigns(self.decisions)
+        line = champions(self.decisions)
         return line if self.champion is None or line[-1:] == [self.champion] else [*line, self.champion]
 
 
-def reigns(decisions: Sequence[Decision]) -> list[int]:
+def champions(decisions: Sequence[Decision]) -> list[int]:
     """Fold decisions, oldest first, into the line of champions."""
     line: list[int] = []
     for decision in decisions:
@@ -106,7 +106,7 @@ def roll_back(name: str, *, uri: str) -> Decision:
     store_uri.require(uri)
     with locked(uri, seconds=LOCK_SECONDS), session(uri) as client:
         now = _standing(client, name)
-        *_, former, champion = [None, None, *now.reigns]
+        *_, former, champion = [None, None, *now.champions]
         if champion is None or former is None:
             raise InputError(f"{name} has had no other champion to go back to")
         why = f"version {former} is champion again"

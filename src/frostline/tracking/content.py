@@ -32,7 +32,7 @@ Point = tuple[str, int, float]  # name, step, value
 
 
 @dataclass(frozen=True)
-class Outputs:
+class StageOutputs:
     """What the stages of one classifier wrote; what a stage has not written yet is None or absent."""
 
     record: Mapping[str, Any]  # train's record.json
@@ -131,13 +131,13 @@ def identity(*, key: str, classifier: str, dataset: str) -> dict[str, str]:
     return {KEY: key, CLASSIFIER: classifier, "frostline.dataset": dataset}
 
 
-def note(outputs: Outputs) -> str:
-    """What must be said wherever a number of this run is shown; mostly empty."""
+def note(outputs: StageOutputs) -> str:
+    """What must stand beside every number of this run; mostly empty."""
     noted = str((outputs.metrics or {}).get("note", ""))
     return noted or weights_note(outputs.record["weights"]["source"])
 
 
-def tags(outputs: Outputs) -> dict[str, str]:
+def tags(outputs: StageOutputs) -> dict[str, str]:
     """Where the run's figures come from; empty values are left out."""
     record, weights = outputs.record, outputs.record["weights"]
     wanted = {
@@ -154,7 +154,7 @@ def tags(outputs: Outputs) -> dict[str, str]:
     return {name: _short(str(value), TAG_LENGTH) for name, value in wanted.items() if value}
 
 
-def dataset_source(outputs: Outputs) -> dict[str, str]:
+def dataset_source(outputs: StageOutputs) -> dict[str, str]:
     """Where the images are found again: frostline's digest of the manifest, DVC's hash of the raw files."""
     known = {
         "dataset": outputs.record["dataset"],
@@ -164,7 +164,7 @@ def dataset_source(outputs: Outputs) -> dict[str, str]:
     return {name: value for name, value in known.items() if value}
 
 
-def dataset_profile(outputs: Outputs) -> dict[str, Any]:
+def dataset_profile(outputs: StageOutputs) -> dict[str, Any]:
     """What MLflow's page of a dataset says: its classes, the images of each split."""
     images = {
         split: outputs.metrics[split]["images"]
@@ -193,7 +193,7 @@ def machine_tags(observed: Observed) -> dict[str, str]:
     }
 
 
-def version_tags(outputs: Outputs) -> dict[str, str]:
+def version_tags(outputs: StageOutputs) -> dict[str, str]:
     """What the registry's list of versions shows: the training, its data, its figures."""
     test = (outputs.metrics or {}).get("test", {})
     figures = {

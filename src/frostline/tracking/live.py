@@ -11,7 +11,7 @@ from frostline.progress import note
 from frostline.tracking import run_contents, runs, store_uri
 from frostline.tracking.content import Point, epoch_metric, missing, storable
 from frostline.tracking.observations import Observed, observing
-from frostline.tracking.runs import Wanted
+from frostline.tracking.runs import RunIdentity
 from frostline.tracking.session import HASTY, locked, session
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ LOCK_SECONDS = 5.0
 def live(*, key: str, classifier: str, dataset: str) -> Iterator[Log]:
     """Yield `log(epoch, metrics)`, which streams to the run of this key; epoch from 1.
 
-    What was seen of the training, its machine's load included, is kept for `frostline registry sync`.
+    Observations of the training, the machine's load among them, are kept for `frostline registry sync`.
     It streams only to an http(s) server that answers within seconds; without one it costs
     nothing, not even MLflow's import. Nothing that goes wrong stops training: one line on stderr, and the
     points come with `frostline registry sync`, from history.csv.
@@ -57,7 +57,7 @@ class _Stream:
         self.sent: list[Point] = []
 
     def attempt(self, action: Callable[[], Any]) -> None:
-        """Do it if the server is still there; its first failure is said once and is the last try."""
+        """Do it if the server is still there; its first failure is reported once and is the last try."""
         if not self.alive:
             return
         try:
@@ -72,7 +72,7 @@ class _Stream:
     def open(self, *, key: str, classifier: str, dataset: str) -> None:
         """Find or create the run and remember the points it has: training again adds none twice."""
         with locked(self.uri, seconds=LOCK_SECONDS), self.session() as client:
-            run, _ = runs.find_or_create(client, self.uri, Wanted(key, classifier, dataset))
+            run, _ = runs.find_or_create(client, self.uri, RunIdentity(key, classifier, dataset))
             self.run_id = run.info.run_id
             self.sent = run_contents.history(
                 client, run, {name for name in run.data.metrics if name.startswith("epoch/")}

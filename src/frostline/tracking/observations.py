@@ -1,4 +1,4 @@
-"""What is seen of a training while it runs and of no stage's output: commit, environment, load.
+"""Observations of a training while it runs, which are no stage's output: commit, environment, load.
 
 It lies in `.frostline/trainings/KEY.json`, outside DVC: a restored stage did not run, and has none.
 """
@@ -76,7 +76,7 @@ def observing(key: str) -> Iterator[Observed]:
 
 
 def read(key: str) -> Observed | None:
-    """What was seen of a training on this machine; None where nothing was, or nothing legible."""
+    """The observations of a training on this machine; None where there are none, or none that can be read."""
     try:
         values = json.loads(_path(key).read_text(encoding="utf-8"))
         then = Commit(**values["commit"]) if values["commit"] else None
@@ -104,7 +104,7 @@ def _keep(key: str, observed: Observed) -> None:
     except InputError:  # in no project: there is no sync that would bring it
         return
     except FrostlineError as error:
-        note(f"what was seen of the training is not kept: {error}")
+        note(f"the observations of the training are not kept: {error}")
 
 
 def commit(folder: Path) -> Commit | None:

@@ -12,9 +12,9 @@ from frostline import files
 from frostline.errors import FrostlineError
 from frostline.progress import note
 from frostline.tracking import content, observations, registry, run_contents, runs, store_uri, studies
-from frostline.tracking.content import SYNCED, Outputs
+from frostline.tracking.content import SYNCED, StageOutputs
 from frostline.tracking.observations import Commit
-from frostline.tracking.runs import Wanted
+from frostline.tracking.runs import RunIdentity
 from frostline.tracking.session import locked, session
 from frostline.tracking.studies import Child, Study
 
@@ -40,10 +40,10 @@ class Published:
     changed: bool  # anything at all was brought
 
 
-def publish(outputs: Outputs, *, uri: str, commit: Commit | None = None) -> Published:
+def publish(outputs: StageOutputs, *, uri: str, commit: Commit | None = None) -> Published:
     """Find or create the run of the outputs' key in the store and bring what is missing.
 
-    Each part looks before it writes, and the mark that all is there comes last: a call that was
+    Each part looks before it writes, and the tag that says so comes last: a call that was
     interrupted anywhere is completed by the next one, and nothing is there twice.
     FrostlineError when the store fails.
     """
@@ -51,7 +51,7 @@ def publish(outputs: Outputs, *, uri: str, commit: Commit | None = None) -> Publ
     with locked(uri, seconds=LOCK_SECONDS), session(uri) as client:
         span = outputs.observed.span if outputs.observed else None
         start = span[0] if span else None
-        wanted = Wanted(record["key"], record["classifier"], record["dataset"], start=start)
+        wanted = RunIdentity(record["key"], record["classifier"], record["dataset"], start=start)
         run, created = runs.find_or_create(client, uri, wanted)
         run_id = run.info.run_id
         for known_commit in (outputs.observed.commit if outputs.observed else None, commit):
@@ -88,7 +88,7 @@ def publish_study(study: Study, *, uri: str, commit: Commit | None = None) -> bo
 @contextlib.contextmanager
 def studying(study: Study) -> Iterator[list[Child]]:
     """Yield a list for the children. What is in it at the end is kept and brought to MLflow, also when the
-    block fails or is interrupted; the machine's load is seen meanwhile.
+    block fails or is interrupted; the machine's load is observed meanwhile.
 
     A store that does not answer costs a line: `frostline registry sync` brings what is saved.
     """
@@ -124,7 +124,7 @@ class _Writer:
     def find(self, key: str, what: str, tags: Mapping[str, str]) -> "Run":
         """The run of a key, with what its figures come from."""
         study = self.study
-        wanted = Wanted(
+        wanted = RunIdentity(
             key,
             study.classifier,
             str(study.inputs["dataset"]),
@@ -149,7 +149,7 @@ class _Writer:
         return True
 
     def parent(self, run: "Run") -> bool:
-        """What all share, how the children spread, pictures, and what was seen of the machine."""
+        """What all share, how the children spread, pictures, and the observations of the machine."""
         study = self.study
         pictures = {path: files.sha256_file(Path(path)) for path in study.pictures if Path(path).is_file()}
         digest = studies.digest([study.key, [asdict(child) for child in study.children], pictures])

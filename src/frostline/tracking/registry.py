@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from frostline import files
 from frostline.tracking import content, packaging, store_uri
-from frostline.tracking.content import COMMIT, DIRTY, MODEL, Outputs, note
+from frostline.tracking.content import COMMIT, DIRTY, MODEL, StageOutputs, note
 from frostline.tracking.session import session
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ CHAMPION = "champion"
 WITHDRAWN = "frostline.withdrawn"
 
 
-def register(client: "MlflowClient", run: "Run", outputs: Outputs, *, model: Path) -> tuple[int, bool]:
+def register(client: "MlflowClient", run: "Run", outputs: StageOutputs, *, model: Path) -> tuple[int, bool]:
     """The registered version of a model file and whether this call created it.
 
     One version per content and name, with the alias `challenger` on the newest.
@@ -46,7 +46,7 @@ def find_version(client: "MlflowClient", name: str, sha256: str) -> "ModelVersio
 
 
 def _logged(
-    client: "MlflowClient", run: "Run", outputs: Outputs, *, model: Path, sha256: str
+    client: "MlflowClient", run: "Run", outputs: StageOutputs, *, model: Path, sha256: str
 ) -> "LoggedModel":
     """The run's logged model of this content: found, finished or made."""
     from mlflow.entities import LoggedModelOutput
@@ -81,7 +81,7 @@ def _name(client: "MlflowClient", name: str) -> None:
 
 
 def _create_version(
-    client: "MlflowClient", run: "Run", outputs: Outputs, *, logged: "LoggedModel", sha256: str
+    client: "MlflowClient", run: "Run", outputs: StageOutputs, *, logged: "LoggedModel", sha256: str
 ) -> "ModelVersion":
     """A new version; when another machine made one at the same time, ours goes and theirs stays."""
     created = client.create_model_version(
@@ -123,7 +123,7 @@ class Registered:
     number: int
     aliases: tuple[str, ...]
     run_id: str
-    commit: str  # "" where the run does not say; "dirty" is said by the flag
+    commit: str  # "" where the run does not say; the flag says whether it was dirty
     dirty: bool
 
 

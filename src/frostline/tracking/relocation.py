@@ -17,7 +17,7 @@ COLUMNS = (
 WAIT_SECONDS = 30.0
 
 
-def settle(uri: str) -> None:
+def relocate(uri: str) -> None:
     """Let the project's own store name its files where they are now; any other store is left alone.
 
     MLflow keeps absolute places, so that a repository that was moved, copied or mounted elsewhere would

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from frostline import files
 from frostline.tracking import content
-from frostline.tracking.content import Outputs, Point
+from frostline.tracking.content import Point, StageOutputs
 from frostline.tracking.machine import SYSTEM
 from frostline.tracking.observations import Commit, Observed, Timed
 
@@ -21,7 +21,7 @@ DESCRIPTION = "mlflow.note.content"
 ENVIRONMENT = "environment/requirements.txt"
 
 
-def fill(client: "MlflowClient", run: "Run", outputs: Outputs) -> None:
+def fill(client: "MlflowClient", run: "Run", outputs: StageOutputs) -> None:
     """Bring params, tags, metrics and files of a run up to date; what is there is not doubled."""
     run_id = run.info.run_id
     log(
@@ -47,9 +47,9 @@ def fill(client: "MlflowClient", run: "Run", outputs: Outputs) -> None:
 def observe(
     client: "MlflowClient", run: "Run", observed: Observed | None, *, packages: Mapping[str, str]
 ) -> bool:
-    """Bring what was seen of the training on this machine; whether anything was missing.
+    """Bring the observations of the training on this machine; whether anything was missing.
 
-    Where nothing was seen, here or elsewhere, the environment is that of `packages`, pins of the record.
+    Where there are none, here or on another machine, the environment is that of `packages`, pins of the record.
     """
     if observed is None:
         return False

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RunIdentity:
     """A run: found by key and classifier, in the experiment named after the dataset.
 
     A new one is called `name`, else as the classifier, gets `tags` beside those it is found by, and began
@@ -30,7 +30,7 @@ class Wanted:
     start: int | None = None
 
 
-def find_or_create(client: "MlflowClient", uri: str, wanted: Wanted) -> tuple["Run", bool]:
+def find_or_create(client: "MlflowClient", uri: str, wanted: RunIdentity) -> tuple["Run", bool]:
     """The one run of a key, whatever its state, and whether this call created it.
 
     Two machines can both find nothing and both create: whoever looks next keeps the older run and

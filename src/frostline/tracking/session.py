@@ -41,7 +41,7 @@ def session(uri: str, *, limits: Mapping[str, str] = PATIENT) -> Iterator["Mlflo
     with _environment({**settings, store_uri.VARIABLE: uri}), _silence(), _explained(uri):
         if file := store_uri.database(uri):
             file.parent.mkdir(parents=True, exist_ok=True)
-        relocation.settle(uri)
+        relocation.relocate(uri)
         from mlflow import MlflowClient
 
         yield MlflowClient(tracking_uri=uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI", uri))

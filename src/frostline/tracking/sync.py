@@ -10,7 +10,7 @@ from frostline.errors import FrostlineError
 from frostline.evaluation import history, stage_outputs
 from frostline.pipeline import dvc_lock
 from frostline.progress import say
-from frostline.tracking import Commit, Outputs, Published
+from frostline.tracking import Commit, Published, StageOutputs
 
 RECORD = (*stage_outputs.RECORD, "key", "classifier", "recipe")
 # In the order in which they run.
@@ -45,7 +45,7 @@ def _sync(name: str, *, uri: str, commit: Commit | None) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def gather(name: str) -> Outputs | None:
+def gather(name: str) -> StageOutputs | None:
     """What the stages wrote for a classifier; None before training.
 
     Metrics and model of an earlier training lie there until their stages have run again: they are
@@ -72,7 +72,7 @@ def gather(name: str) -> Outputs | None:
     if exported:
         logged |= {"agreement.json": agreement}
     f1 = _f1(classes, made_by=f"dvc repro evaluate@{name}") if figures else {}
-    return Outputs(
+    return StageOutputs(
         record=record,
         history=rows,
         metrics=figures,
@@ -124,7 +124,7 @@ def _f1(path: Path, *, made_by: str) -> dict[str, float | None]:
         raise FrostlineError(f"{path} cannot be read ({error!r}); run `{made_by}` again") from None
 
 
-def _missing(name: str, outputs: Outputs) -> str:
+def _missing(name: str, outputs: StageOutputs) -> str:
     """What to run so that the rest can be synced."""
     there = (True, outputs.metrics is not None, outputs.model is not None)
     waiting = [f"{stage}@{name}" for stage, done in zip(STAGES, there, strict=True) if not done]

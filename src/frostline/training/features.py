@@ -20,7 +20,7 @@ from frostline.errors import InputError
 from frostline.features import extraction
 from frostline.files import printable
 from frostline.images import ImageError
-from frostline.training.frozen import LOCK, Frozen, Layers
+from frostline.training.frozen import LOCK, FrozenTrunk, LayerSelection
 
 Location = str | os.PathLike[str]
 
@@ -82,7 +82,7 @@ def extract_features(  # noqa: PLR0913  # what decides a feature
     A photo that cannot be read is in `unreadable` and has no row. InputError for what was given wrongly.
     """
     memory.spare_pandas()
-    layers = Layers(
+    layers = LayerSelection(
         classifier=classifier,
         weights=None if weights is None else os.fspath(weights),
         backbone=backbone,
@@ -109,7 +109,7 @@ def extract_features(  # noqa: PLR0913  # what decides a feature
 
 
 def rows_of(
-    names: Sequence[str], read: Callable[[str], bytes], frozen: Frozen, cache: Path
+    names: Sequence[str], read: Callable[[str], bytes], frozen: FrozenTrunk, cache: Path
 ) -> tuple[npt.NDArray[np.float32], dict[str, str]]:
     """(N, D) features of the readable images, in the order of their names, and name → reason of the others."""
     with ThreadPoolExecutor(2 * system.processors()) as threads:

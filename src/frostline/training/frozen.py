@@ -21,8 +21,8 @@ LOCK = threading.Lock()  # Keras builds and computes for one caller at a time
 
 
 @dataclass(frozen=True)
-class Layers:
-    """Which frozen layers: what `extract_features` says of its arguments, None where nothing was said."""
+class LayerSelection:
+    """Which frozen layers: the arguments of `extract_features`, None where one was not given."""
 
     classifier: str | None = None
     weights: str | None = None
@@ -50,7 +50,7 @@ class Layers:
         """Where their rows are kept: with the project, else with the user."""
         return paths.cache(self.root) if self.root else paths.scoring_cache()
 
-    def open(self) -> "Frozen":
+    def open(self) -> "FrozenTrunk":
         """Build them, or take them as they were built before. InputError for what is missing or contradicts."""
         if self.classifier is not None:
             rest = (
@@ -81,7 +81,7 @@ class Layers:
 
 
 @dataclass(frozen=True)
-class Frozen:
+class FrozenTrunk:
     """A trunk (a Keras model, pixels to features) with the key of its rows, and what it wants of an image.
 
     `note` is what must stand beside all that comes of it; "" for trained weights.
@@ -102,7 +102,7 @@ class Frozen:
 
 
 @lru_cache(maxsize=2)
-def _opened(layers: Layers, root: Path | None, _: tuple[str, ...]) -> Frozen:
+def _opened(layers: LayerSelection, root: Path | None, _: tuple[str, ...]) -> FrozenTrunk:
     if layers.classifier is not None:
         return _of_classifier(layers.classifier, _required(root, "classifier"))
     if layers.backbone is None:
@@ -119,16 +119,16 @@ def _required(root: Path | None, what: str) -> Path:
     return root
 
 
-def _of_classifier(name: str, root: Path) -> Frozen:
+def _of_classifier(name: str, root: Path) -> FrozenTrunk:
     inputs = recipe.read(name, root=root)
     last = list(assemble.cut_phases(inputs.network(), inputs.entry).values())[-1]
     if last.trunk is None:
         raise InputError(f"{name}: nothing of its network is frozen; name another classifier, or a backbone")
     key = assemble.trunk_key(inputs.entry, weights=inputs.weights, cut=str(last.cut))
-    return Frozen(last.trunk, key, inputs.entry.image, weights_note(inputs.weights["source"]))
+    return FrozenTrunk(last.trunk, key, inputs.entry.image, weights_note(inputs.weights["source"]))
 
 
-def _own_weights(layers: Layers, backbone: str) -> tuple[dict[str, Any], Path]:
+def _own_weights(layers: LayerSelection, backbone: str) -> tuple[dict[str, Any], Path]:
     """Weights that no project names, written once as the weights stage writes them, so that their rows are shared."""
     if backbone not in TABLE:
         raise InputError(f"no backbone '{backbone}'{nearest(backbone, TABLE)}")
@@ -152,17 +152,17 @@ def _hash(path: Path) -> str:
         ) from None
 
 
-def _of_backbone(layers: Layers, weights: dict[str, Any], file: Path) -> Frozen:
+def _of_backbone(layers: LayerSelection, weights: dict[str, Any], file: Path) -> FrozenTrunk:
     if weights["sha256"] is None:
         raise InputError(f"{weights['name']}: no pretrained weights, nothing to freeze; name others")
     entry = _entry(layers, TABLE[weights["backbone"]].side)
     whole = network.build(entry, backbone=weights["backbone"], weights=file, classes=2)
     parts = cut_model.cut(whole, "all")
     key = assemble.trunk_key(entry, weights=weights, cut=str(parts.cut))
-    return Frozen(parts.trunk, key, entry.image, weights_note(weights["source"]))
+    return FrozenTrunk(parts.trunk, key, entry.image, weights_note(weights["source"]))
 
 
-def _entry(layers: Layers, side: int) -> Classifier:
+def _entry(layers: LayerSelection, side: int) -> Classifier:
     """The classifier that would have these frozen layers, so that its rows are theirs."""
     size = layers.size or side
     height, width = (size, size) if isinstance(size, int) else size

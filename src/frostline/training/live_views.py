@@ -16,7 +16,7 @@ from frostline.store import Rows
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveViews:
     """View `number` of every image, rendered from its cached pixels, and through the trunk if there is one.
 
     The same pictures as `features.pixels` would cache for that view.

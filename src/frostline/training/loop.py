@@ -21,7 +21,7 @@ FIT_CHUNK = 1024  # rows at a time when means and deviations are taken
 
 
 @dataclass(frozen=True)
-class Labelled:
+class LabelledRows:
     """Rows with their labels (n,) int64. `epoch_rows` gives the rows to show in an epoch (0-based)."""
 
     epoch_rows: Callable[[int], RowsLike]
@@ -47,18 +47,18 @@ class Fit:
 
     model: Any
     phase: Phase
-    train: Labelled
-    validation: Labelled
+    train: LabelledRows
+    validation: LabelledRows
     seed: Sequence[int]
     training: Training | None = None
     done: int = field(default=0, init=False)
-    _best: "_Best" = field(init=False)
+    _best: "_BestEpoch" = field(init=False)
     _optimizer: Any = field(init=False)
 
     def __post_init__(self) -> None:
         with strategy().scope():
             self._optimizer = optimizers.build(self.phase, self.model)
-        self._best = _Best(self.model, self.training)
+        self._best = _BestEpoch(self.model, self.training)
 
     def epochs(self) -> Iterator[Epoch]:
         """Train on, yielding after each epoch that is not `done`; at the end the best weights are in place."""
@@ -115,7 +115,7 @@ class Fit:
         return sums / len(labels)
 
 
-class _Best:
+class _BestEpoch:
     """The best epoch so far by a validation figure, its weights, and how long ago it was."""
 
     def __init__(self, model: Any, training: Training | None) -> None:
@@ -150,7 +150,7 @@ class _Best:
 
 
 def fit(
-    model: Any, *, phase: Phase, train: Labelled, validation: Labelled, seed: Sequence[int]
+    model: Any, *, phase: Phase, train: LabelledRows, validation: LabelledRows, seed: Sequence[int]
 ) -> Iterator[Epoch]:
     """Train a model of logits in place, yielding after each epoch.
 

@@ -15,7 +15,7 @@ from frostline.features.extraction import View
 from frostline.models.network import Network
 from frostline.training import assemble, loop
 from frostline.training.checkpoint import Checkpoint, TrainingState
-from frostline.training.loop import Epoch, Fit, Labelled
+from frostline.training.loop import Epoch, Fit, LabelledRows
 from frostline.training.recipe import Recipe
 from frostline.training.steps import RowsLike
 
@@ -107,8 +107,8 @@ def _fit(inputs: Recipe, parts: CutModel, name: str) -> Fit:
     return Fit(
         parts.upper,
         inputs.entry.phases[name],
-        Labelled(_views(inputs, parts, _epochs(inputs, name)), labels["train"]),
-        Labelled(_plain(inputs, parts, "validation"), labels["validation"]),
+        LabelledRows(_views(inputs, parts, _epochs(inputs, name)), labels["train"]),
+        LabelledRows(_plain(inputs, parts, "validation"), labels["validation"]),
         [inputs.seed, list(inputs.entry.phases).index(name)],
         inputs.entry.training,
     )

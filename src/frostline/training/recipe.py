@@ -18,7 +18,7 @@ from frostline.models import network
 from frostline.models.keras_backend import keras, strategy
 from frostline.models.network import Network
 from frostline.training import assemble
-from frostline.training.live_views import Live
+from frostline.training.live_views import LiveViews
 from frostline.training.steps import RowsLike
 
 
@@ -63,7 +63,7 @@ class Recipe:
         images = self.images(split)
         if view and view.augmentation.views == "live":
             through = backends.fastest(parts.trunk) if parts.trunk is not None else None
-            return Live(
+            return LiveViews(
                 pixels(images, executor=self.executor), images.ids, view.augmentation, view.number, through
             )
         if parts.trunk is None:

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from frostline.errors import InputError
 from frostline.training.features import Location, read_file, rows_of
-from frostline.training.frozen import Layers
+from frostline.training.frozen import LayerSelection
 
 
 class FrozenFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped bases
@@ -90,14 +90,14 @@ class FrozenFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _layers(self) -> Layers:
+    def _layers(self) -> LayerSelection:
         texts = {
             name: None if (value := getattr(self, name)) is None else os.fspath(value)
             for name in ("weights", "project")
         }
         names = ("classifier", "backbone", "resize", "pooling", "end_at", "image_transform", "precision")
         size = (self.size[0], self.size[1]) if isinstance(self.size, Sequence) else self.size
-        return Layers(**{name: getattr(self, name) for name in names}, **texts, size=size)
+        return LayerSelection(**{name: getattr(self, name) for name in names}, **texts, size=size)
 
 
 def _paths(given: Any) -> list[str]:
