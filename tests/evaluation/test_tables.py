@@ -22,17 +22,17 @@ ROWS = [Row("a, b", Estimate(0.75, 0.5, 0.9), 1.0), Row("é", None, 1 / 3)]
 
 def test_text() -> None:
     """A head, a line each; a share of nothing stays empty."""
-    found = list(csv.DictReader(io.StringIO(tables.text(ROWS, of=Row))))
+    found = list(csv.DictReader(io.StringIO(tables.text(ROWS, kind=Row))))
     assert found[0] == {
         "name": "a, b", "accuracy": "0.75", "accuracy_low": "0.5", "accuracy_high": "0.9", "seconds": "1.0",
     }  # fmt: skip
     assert (found[1]["name"], found[1]["accuracy"], found[1]["accuracy_low"]) == ("é", "", "")
-    assert tables.text([], of=Row) == "name,accuracy,accuracy_low,accuracy_high,seconds\n"
+    assert tables.text([], kind=Row) == "name,accuracy,accuracy_low,accuracy_high,seconds\n"
 
 
 def test_records() -> None:
     """The columns of `text`, as values."""
-    first, second = tables.records(ROWS, of=Row)
+    first, second = tables.records(ROWS, kind=Row)
     assert first == {
         "name": "a, b", "accuracy": 0.75, "accuracy_low": 0.5, "accuracy_high": 0.9, "seconds": 1.0,
     }  # fmt: skip

@@ -89,10 +89,10 @@ def _table(differences: Sequence[ImageChange]) -> Iterator[str]:
     shown: list[tuple[str, ...]] = [("what", "image", "class", "split")]
     more = {}
     for kind in KINDS:
-        of = [change for change in differences if change.kinds[0] == kind]
-        shown += [_row(change) for change in of[:_SHOWN]]
-        if len(of) > _SHOWN:
-            more[kind] = len(of) - _SHOWN
+        of_kind = [change for change in differences if change.kinds[0] == kind]
+        shown += [_row(change) for change in of_kind[:_SHOWN]]
+        if len(of_kind) > _SHOWN:
+            more[kind] = len(of_kind) - _SHOWN
     widths = [max(len(row[column]) for row in shown) for column in range(4)]
     yield ""
     for row in shown:

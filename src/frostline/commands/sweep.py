@@ -91,8 +91,8 @@ class _Watch:
 
     def epoch(self, training: SweepTraining, number: int, epoch: Epoch) -> None:
         self.done += 1
-        of = f"epoch {number} of {training.epochs}"
-        self.now = f"{training.name}: {of}, validation accuracy {epoch.val_accuracy:.1%}"
+        place = f"epoch {number} of {training.epochs}"
+        self.now = f"{training.name}: {place}, validation accuracy {epoch.val_accuracy:.1%}"
 
     def line(self) -> str:
         return f"{self.now}{self.left()}"
@@ -262,9 +262,9 @@ def _write(
             **row,
             "course": [dataclasses.asdict(epoch) for epoch in outcome.epochs],
         }
-        for outcome, row in zip(outcomes, tables.records(rows, of=Variant), strict=True)
+        for outcome, row in zip(outcomes, tables.records(rows, kind=Variant), strict=True)
     ]
-    files.write_text(folder / "sweep.csv", tables.text(rows, of=Variant))
+    files.write_text(folder / "sweep.csv", tables.text(rows, kind=Variant))
     files.write_json(folder / "sweep.json", records)
     files.write_text(folder / "sweep.txt", "\n".join(table) + "\n")
     with files.writing(folder / "sweep.png") as temporary:

@@ -132,18 +132,18 @@ def _kinds(report: Report) -> list[dict[str, Any]]:
     """Each kind of finding with its first images, the one beside the other."""
     kinds, usable = [], report.manifest.usable
     for kind in KINDS:
-        of = sorted(finding for finding in report.findings if finding.kind == kind)
-        if of:
-            out = len({one.row for one in of if not usable[one.row]})
+        of_kind = sorted(finding for finding in report.findings if finding.kind == kind)
+        if of_kind:
+            out = len({one.row for one in of_kind if not usable[one.row]})
             kinds.append(
                 {
                     "name": kind,
                     "title": kind.replace("_", " "),
                     "meaning": f"images that {KINDS[kind]}",
-                    "images": len({one.row for one in of}),
+                    "images": len({one.row for one in of_kind}),
                     "out": out,
                     "policy": report.policies.get(kind, "keep"),
-                    "shown": [_shown(one, report.manifest) for one in of[:_SHOWN]],
+                    "shown": [_shown(one, report.manifest) for one in of_kind[:_SHOWN]],
                 }
             )
     return kinds

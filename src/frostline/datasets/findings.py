@@ -63,18 +63,18 @@ class Finding:
 class Policies:
     """What each kind of finding leads to; `key` is the audit's dotted params key, for messages."""
 
-    of: Mapping[str, str]
+    by_kind: Mapping[str, str]
     key: str
 
     def keeps(self, kind: str) -> bool:
         """Whether an image stays in spite of such a finding."""
-        return self.of.get(kind, "keep") == "keep"
+        return self.by_kind.get(kind, "keep") == "keep"
 
     def refuse(self, findings: Sequence[Finding], names: Sequence[str]) -> None:
         """InputError for the first kind whose policy is `fail`: how many, the first, what to do."""
         for kind, words in KINDS.items():
             of_kind = [finding for finding in findings if finding.kind == kind]
-            if of_kind and self.of.get(kind) == "fail":
+            if of_kind and self.by_kind.get(kind) == "fail":
                 first = min(of_kind)
                 softer = "keep" if kind == "imbalance" else "quarantine"
                 raise InputError(

@@ -76,8 +76,8 @@ def from_table(path: Path, names: Sequence[str], *, shards: Sequence[str] = ()) 
         wave = waves.get(name.partition("/")[0], 0)
         return places.setdefault((row["label"], row["split"], row["group"], wave), len(places))
 
-    of = [place_of(name) for name in named]
-    return LabelledImages(named, list(places), of)
+    place_numbers = [place_of(name) for name in named]
+    return LabelledImages(named, list(places), place_numbers)
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

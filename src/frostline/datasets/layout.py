@@ -68,8 +68,10 @@ def from_folders(names: Sequence[str], *, where: str, shards: Sequence[str] = ()
         raise InputError(f"{where}: no images found; put jpg or png files there, one folder per class")
     # One image stands for all of its folder.
     firsts: dict[str, int] = {}
-    of = np.fromiter((firsts.setdefault(_folder(name), len(firsts)) for name in names), np.int32, len(names))
-    inside = [tuple(names[row].split("/")) for row in np.unique(of, return_index=True)[1]]
+    folder_numbers = np.fromiter(
+        (firsts.setdefault(_folder(name), len(firsts)) for name in names), np.int32, len(names)
+    )
+    inside = [tuple(names[row].split("/")) for row in np.unique(folder_numbers, return_index=True)[1]]
     waves = {shard: number for number, shard in enumerate(shards)}
     parts = _unwrapped([part[bool(shards) :] for part in inside])
     given = _given_splits(parts, where=where)
@@ -77,7 +79,7 @@ def from_folders(names: Sequence[str], *, where: str, shards: Sequence[str] = ()
         parts = _unnested([part[1:] for part in parts], given)
     loose = [number for number, part in enumerate(parts) if len(part) < 2]
     if loose:
-        rows = np.flatnonzero(np.isin(of, loose))
+        rows = np.flatnonzero(np.isin(folder_numbers, loose))
         raise InputError(
             f"{where}: {len(rows)} images lie in no class folder, the first {names[rows[0]]!r}; "
             "move each into the folder of its class"
@@ -86,7 +88,7 @@ def from_folders(names: Sequence[str], *, where: str, shards: Sequence[str] = ()
         (part[0], split, "", waves[whole[0]] if shards else 0)
         for whole, part, split in zip(inside, parts, given, strict=True)
     ]
-    return LabelledImages(names, places, of)
+    return LabelledImages(names, places, folder_numbers)
 
 
 def _folder(name: str) -> str:

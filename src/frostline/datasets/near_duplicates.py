@@ -87,10 +87,12 @@ def _frames(
 
     Each image is compared with those few only, so that a thousand copies cost a thousand comparisons.
     """
-    _, firsts, of = np.unique(hashes.view(np.uint64).ravel(), return_index=True, return_inverse=True)
+    _, firsts, hash_numbers = np.unique(
+        hashes.view(np.uint64).ravel(), return_index=True, return_inverse=True
+    )
     frames: dict[int, list[int]] = {}
-    for position in np.flatnonzero(firsts[of] != np.arange(len(of))).tolist():
-        first = int(firsts[of[position]])
+    for position in np.flatnonzero(firsts[hash_numbers] != np.arange(len(hash_numbers))).tolist():
+        first = int(firsts[hash_numbers[position]])
         different = frames.setdefault(first, [first])
         if not any(alike(frame, position) for frame in different) and len(different) < _FRAMES:
             different.append(position)

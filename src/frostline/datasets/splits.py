@@ -116,9 +116,9 @@ def assign(
 def repeats(values: Sequence[str], rows: Rows) -> list[list[int]]:
     """Those of the rows that have one value, where several have it; "" is no value."""
     hashes = np.fromiter((hash(values[row]) for row in rows), np.int64, len(rows))
-    _, of, counts = np.unique(hashes, return_inverse=True, return_counts=True)
+    _, numbers, counts = np.unique(hashes, return_inverse=True, return_counts=True)
     same: dict[str, list[int]] = defaultdict(list)
-    for place in np.flatnonzero(counts[of] > 1).tolist():
+    for place in np.flatnonzero(counts[numbers] > 1).tolist():
         same[values[rows[place]]].append(int(rows[place]))
     return [group for value, group in same.items() if value and len(group) > 1]
 

@@ -122,12 +122,12 @@ class StatsCache:
     def _large(self, name: str, places: Places) -> npt.NDArray[np.uint8]:
         """(n, bytes), file by file: Arrow's `take` would first copy the columns of all files into one."""
         values = np.empty((len(places), SCHEMA.field(name).type.byte_width), np.uint8)
-        of = np.searchsorted(self._starts, places, side="right") - 1
-        for number in np.unique(of).tolist():
+        file_numbers = np.searchsorted(self._starts, places, side="right") - 1
+        for number in np.unique(file_numbers).tolist():
             file = self._files.files[number]
             column = file.rows.column(name)
             every = np.frombuffer(column.buffers()[1], np.uint8).reshape(-1, values.shape[1])[column.offset :]
-            values[of == number] = every[places[of == number] - self._starts[number]]
+            values[file_numbers == number] = every[places[file_numbers == number] - self._starts[number]]
             file.give_back()
         return values
 

@@ -43,36 +43,40 @@ class Tile:
     wrong: bool = True
 
 
-def page(name: str, of: Results, pictures: Mapping[str, bytes]) -> str:
+def page(name: str, evaluated: Results, pictures: Mapping[str, bytes]) -> str:
     """The HTML of one classifier's report; `pictures` are PNG bytes by name."""
-    test, measured = of.rows["test"], of.metrics
+    test, measured = evaluated.rows["test"], evaluated.metrics
     accuracies = [measured[split].accuracy for split in ("train", "validation", "test")]
     return pages.render(
         "frostline.evaluation",
         "classifier.html.j2",
         name=name,
-        marks={"classifier": name, "key": of.record["key"], "dataset_digest": of.record["dataset_digest"]},
-        record=of.record,
-        note=of.note,
+        marks={
+            "classifier": name,
+            "key": evaluated.record["key"],
+            "dataset_digest": evaluated.record["dataset_digest"],
+        },
+        record=evaluated.record,
+        note=evaluated.note,
         measured={split: measured[split] for split in ("test", "validation", "train")},
         figures=[row for row in _FIGURES if row[0] in measured["test"].figures],
         gaps=overfitting_sentences(*accuracies),
         classes=test.classes,
         right=int(test.right.sum()),
         calibration=_calibration(test, measured["test"]),
-        targets=list(selective_prediction.targets(_answers(of.rows["validation"]), _answers(test))),
-        **_thresholds(of.rows["validation"], test),
-        slices=of.slices,
-        errors=[_tile(test, row, of) for row in test.most_confident_errors(results.SHOWN)],
-        unsure=[_tile(test, row, of) for row in test.least_confident(results.SHOWN)],
-        layer=of.layer,
-        views=[pages.photo(view) for view in of.views],
-        augmentation=of.record.get("recipe", {}).get("augmentation"),
-        label_issues=of.label_issues,
-        issues=[_issue(issue, of) for issue in (of.label_issues or ())[: results.SHOWN]],
-        checked=of.checked,
-        origin=_origin(of.record, of.hashes),
-        recipe=json.dumps(of.record.get("recipe", {}), indent=2, ensure_ascii=False),
+        targets=list(selective_prediction.targets(_answers(evaluated.rows["validation"]), _answers(test))),
+        **_thresholds(evaluated.rows["validation"], test),
+        slices=evaluated.slices,
+        errors=[_tile(test, row, evaluated) for row in test.most_confident_errors(results.SHOWN)],
+        unsure=[_tile(test, row, evaluated) for row in test.least_confident(results.SHOWN)],
+        layer=evaluated.layer,
+        views=[pages.photo(view) for view in evaluated.views],
+        augmentation=evaluated.record.get("recipe", {}).get("augmentation"),
+        label_issues=evaluated.label_issues,
+        issues=[_issue(issue, evaluated) for issue in (evaluated.label_issues or ())[: results.SHOWN]],
+        checked=evaluated.checked,
+        origin=_origin(evaluated.record, evaluated.hashes),
+        recipe=json.dumps(evaluated.record.get("recipe", {}), indent=2, ensure_ascii=False),
         pictures={key: pages.embedded(png) for key, png in pictures.items()},
     )
 
@@ -106,17 +110,19 @@ def _calibration(test: Predictions, measured: Metrics) -> str:
     )
 
 
-def _tile(test: Predictions, row: int, of: Results) -> Tile:
+def _tile(test: Predictions, row: int, evaluated: Results) -> Tile:
     path, predicted = test.paths[row], int(test.predicted[row])
     second = f"→ {test.classes[predicted]} {test.probs[row, predicted]:.1%}"
-    heat = pages.photo(of.overlays[path]) if path in of.overlays else ""
+    heat = pages.photo(evaluated.overlays[path]) if path in evaluated.overlays else ""
     wrong = predicted != test.labels[row]
-    return Tile(pages.photo(of.photos[path]), test.classes[test.labels[row]], second, path, heat, bool(wrong))
+    return Tile(
+        pages.photo(evaluated.photos[path]), test.classes[test.labels[row]], second, path, heat, bool(wrong)
+    )
 
 
-def _issue(issue: LabelIssue, of: Results) -> Tile:
+def _issue(issue: LabelIssue, evaluated: Results) -> Tile:
     second = f"predicted {issue.predicted} {issue.probability:.1%}"
-    return Tile(pages.photo(of.photos[issue.path]), f"labelled {issue.label}", second, issue.path)
+    return Tile(pages.photo(evaluated.photos[issue.path]), f"labelled {issue.label}", second, issue.path)
 
 
 def _origin(record: Mapping[str, Any], hashes: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -63,10 +63,10 @@ def shown(test: Predictions, label_issues: Sequence[LabelIssue]) -> list[str]:
     )
 
 
-def pictures(name: str, of: Results) -> dict[str, bytes]:
+def pictures(name: str, evaluated: Results) -> dict[str, bytes]:
     """PNG by name: confusion, curves, mistakes, reliability, ranking and abstaining of the test split."""
-    test, figures = of.test, of.metrics["test"].figures
-    about: dict[str, Any] = {"classifier": name, "note": of.note}
+    test, figures = evaluated.test, evaluated.metrics["test"].figures
+    about: dict[str, Any] = {"classifier": name, "note": evaluated.note}
     matrix = metrics.confusion(test.labels, test.predicted, classes=len(test.classes))
     bins = calibration.reliability(test.probs, test.right)
     rows = selective_prediction.curve(
@@ -76,8 +76,8 @@ def pictures(name: str, of: Results) -> dict[str, bytes]:
     wrong = int((~test.right).sum())
     drawn = {
         "confusion": plots.confusion(matrix, test.classes, **about),
-        "curves": plots.curves(of.history, **about),
-        "mistakes": gallery.mistakes(_mistakes(of), wrong=wrong, total=len(test), **about),
+        "curves": plots.curves(evaluated.history, **about),
+        "mistakes": gallery.mistakes(_mistakes(evaluated), wrong=wrong, total=len(test), **about),
         "reliability": probability_plots.reliability(bins, error=figures["calibration_error"], **about),
         "ranking": probability_plots.ranking(curves, test.classes, areas=figures, **about),
         "abstaining": probability_plots.abstaining(rows, **about),
@@ -85,12 +85,12 @@ def pictures(name: str, of: Results) -> dict[str, bytes]:
     return {key: style.png(figure) for key, figure in drawn.items()}
 
 
-def _mistakes(of: Results) -> list[Mistake]:
+def _mistakes(evaluated: Results) -> list[Mistake]:
     """The most confident errors with their photos, in order."""
-    errors = of.test.take(of.test.most_confident_errors(gallery.TILES))
+    errors = evaluated.test.take(evaluated.test.most_confident_errors(gallery.TILES))
     return [
         Mistake(
-            pixels=of.photos[path],
+            pixels=evaluated.photos[path],
             actual=errors.classes[errors.labels[row]],
             predicted=errors.classes[errors.predicted[row]],
             probability=float(errors.probs[row].max()),
@@ -100,31 +100,33 @@ def _mistakes(of: Results) -> list[Mistake]:
     ]
 
 
-def plotted_tables(of: Results) -> dict[str, str]:
+def plotted_tables(evaluated: Results) -> dict[str, str]:
     """CSV that DVC draws: a row per test image with its classes, a row per class."""
-    test = of.test
+    test = evaluated.test
     names = [
         (test.classes[label], test.classes[predicted])
         for label, predicted in zip(test.labels, test.predicted, strict=True)
     ]
     return {
         "confusion.csv": tables.table(("actual", "predicted"), names),
-        "classes.csv": tables.table(metrics.CLASS_COLUMNS, metrics.class_rows(of.metrics["test"].per_class)),
+        "classes.csv": tables.table(
+            metrics.CLASS_COLUMNS, metrics.class_rows(evaluated.metrics["test"].per_class)
+        ),
     }
 
 
-def report_tables(of: Results) -> dict[str, str]:
+def report_tables(evaluated: Results) -> dict[str, str]:
     """CSV behind the page: coverage, reliability, slices; thresholds of two classes; label issues where checked."""
-    test = of.test
+    test = evaluated.test
     covered = selective_prediction.curve(test.confidence, test.right, thresholds=selective_prediction.STEEP)
     named = {
-        "coverage.csv": tables.text(covered, of=selective_prediction.Coverage),
-        "reliability.csv": tables.text(calibration.reliability(test.probs, test.right), of=calibration.Bin),
-        "slices.csv": tables.text(of.slices, of=Slice),
+        "coverage.csv": tables.text(covered, kind=selective_prediction.Coverage),
+        "reliability.csv": tables.text(calibration.reliability(test.probs, test.right), kind=calibration.Bin),
+        "slices.csv": tables.text(evaluated.slices, kind=Slice),
     }
     if len(test.classes) == 2:
         steps = selective_prediction.thresholds(test.labels, test.probs[:, 1])
-        named["thresholds.csv"] = tables.text(steps, of=selective_prediction.Threshold)
-    if of.label_issues is not None:
-        named["label_issues.csv"] = tables.text(of.label_issues, of=LabelIssue)
+        named["thresholds.csv"] = tables.text(steps, kind=selective_prediction.Threshold)
+    if evaluated.label_issues is not None:
+        named["label_issues.csv"] = tables.text(evaluated.label_issues, kind=LabelIssue)
     return named

@@ -12,14 +12,14 @@ from frostline.evaluation.statistics import Estimate
 ESTIMATES = frozenset({"accuracy", "coverage", "precision", "recall", "specificity", "f1"})
 
 
-def text(rows: Sequence[Any], *, of: type) -> str:
+def text(rows: Sequence[Any], *, kind: type) -> str:
     """CSV of dataclasses of one kind, with its head also where there are none."""
-    return table(_head(of), [_row(row, of) for row in rows])
+    return table(_head(kind), [_row(row, kind) for row in rows])
 
 
-def records(rows: Sequence[Any], *, of: type) -> list[dict[str, Any]]:
+def records(rows: Sequence[Any], *, kind: type) -> list[dict[str, Any]]:
     """The same for JSON: the values of each by column."""
-    return [dict(zip(_head(of), _row(row, of), strict=True)) for row in rows]
+    return [dict(zip(_head(kind), _row(row, kind), strict=True)) for row in rows]
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
@@ -31,12 +31,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return made.getvalue()
 
 
-def _head(of: type) -> list[str]:
-    return [column for field in fields(of) for column in _columns(field.name)]
+def _head(kind: type) -> list[str]:
+    return [column for field in fields(kind) for column in _columns(field.name)]
 
 
-def _row(row: Any, of: type) -> list[Any]:
-    return [value for field in fields(of) for value in _values(row, field.name)]
+def _row(row: Any, kind: type) -> list[Any]:
+    return [value for field in fields(kind) for value in _values(row, field.name)]
 
 
 def _columns(name: str) -> list[str]:

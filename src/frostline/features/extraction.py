@@ -63,13 +63,13 @@ class View:
     number: int
 
 
-def pixels(of: Images, *, view: View | None = None, executor: Executor = stream) -> Rows:
-    """Decoded images, rows of (H, W, 3) uint8, in the order of `of`; with a view, that rendering of each."""
+def pixels(wanted: Images, *, view: View | None = None, executor: Executor = stream) -> Rows:
+    """Decoded images, rows of (H, W, 3) uint8, in the order of `wanted`; with a view, that rendering of each."""
     store = open_store(
-        "pixels", of.decode_key, shape=of.shape, dtype="uint8", cache=of.cache or paths.cache()
+        "pixels", wanted.decode_key, shape=wanted.shape, dtype="uint8", cache=wanted.cache or paths.cache()
     )
     return _rows(
-        of, store=store, begin=lambda: _as_they_are, decode=_decode(of, view), row_ids=_row_ids(of, view),
+        wanted, store=store, begin=lambda: _as_they_are, decode=_decode(wanted, view), row_ids=_row_ids(wanted, view),
         executor=executor,
     )  # fmt: skip
 
@@ -79,7 +79,7 @@ def _as_they_are(batch: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[np.uint8
 
 
 def features(  # noqa: PLR0913  # what a pass over images has
-    of: Images,
+    wanted: Images,
     *,
     trunk: Any,
     key: dict[str, Any],
@@ -87,7 +87,7 @@ def features(  # noqa: PLR0913  # what a pass over images has
     executor: Executor = stream,
     unreadable: dict[str, str] | None = None,
 ) -> Rows:
-    """What a trunk (a Keras model from pixels) makes of images, in the order of `of`; rows of its dtype.
+    """What a trunk (a Keras model from pixels) makes of images, in the order of `wanted`; rows of its dtype.
 
     `key` says what the trunk is (backbone, weights checksum, cut, ...): equal keys must mean equal
     functions. Rows of 16-bit floats are read as the equal float32. With a view, of that rendering of each image.
@@ -96,28 +96,28 @@ def features(  # noqa: PLR0913  # what a pass over images has
     """
     shape, dtype = tuple(trunk.output.shape[1:]), str(trunk.output.dtype)
     for backend in backends.available(trunk, parallel=True):
-        full = {**of.decode_key, **key, "framework": backend.name}
-        store = open_store("features", full, shape=shape, dtype=dtype, cache=of.cache or paths.cache())
+        full = {**wanted.decode_key, **key, "framework": backend.name}
+        store = open_store("features", full, shape=shape, dtype=dtype, cache=wanted.cache or paths.cache())
         with contextlib.suppress(backends.UnfitError):
             return _rows(
-                of, store=store, begin=partial(backend.open, store.folder), decode=_decode(of, view),
-                row_ids=_row_ids(of, view), executor=executor, unreadable=unreadable,
+                wanted, store=store, begin=partial(backend.open, store.folder), decode=_decode(wanted, view),
+                row_ids=_row_ids(wanted, view), executor=executor, unreadable=unreadable,
             )  # fmt: skip
     raise RuntimeError("Keras runs every trunk")
 
 
-def _row_ids(of: Images, view: View | None) -> Sequence[str]:
+def _row_ids(wanted: Images, view: View | None) -> Sequence[str]:
     """A plain image's row goes by its content; a view's also by how it was rendered."""
     if view is None:
-        return of.ids
+        return wanted.ids
     # `views` counts them; it does not change what the n-th looks like.
     how = files.digest([view.augmentation.model_dump(exclude={"views"}), view.number])
-    return [files.sha256(f"{id_}:{how}".encode()) for id_ in of.ids]
+    return [files.sha256(f"{id_}:{how}".encode()) for id_ in wanted.ids]
 
 
-def _decode(of: Images, view: View | None) -> Callable[[bytes], npt.NDArray[np.uint8]]:
-    height, width, _ = of.shape
-    plain = partial(images.decode, height=height, width=width, resize=of.rule.resize)
+def _decode(wanted: Images, view: View | None) -> Callable[[bytes], npt.NDArray[np.uint8]]:
+    height, width, _ = wanted.shape
+    plain = partial(images.decode, height=height, width=width, resize=wanted.rule.resize)
     if view is None:
         return plain
 
@@ -129,7 +129,7 @@ def _decode(of: Images, view: View | None) -> Callable[[bytes], npt.NDArray[np.u
 
 
 def _rows(  # noqa: PLR0913  # what a pass over images has
-    of: Images,
+    wanted: Images,
     *,
     store: Store,
     begin: Callable[[], Network],
@@ -144,12 +144,13 @@ def _rows(  # noqa: PLR0913  # what a pass over images has
         network = begin()
         ids = [row_ids[index] for index in todo]
         with (
-            _reading(of) as read,
+            _reading(wanted) as read,
             store.appending() as append,
             progress(len(todo), store.folder.parent.name) as advance,
         ):
             items = [
-                Item(of.paths[index], partial(_read, read, of.paths[index], of.ids[index])) for index in todo
+                Item(wanted.paths[index], partial(_read, read, wanted.paths[index], wanted.ids[index]))
+                for index in todo
             ]
             size = getattr(network, "batch_size", BATCH)
             blocks = executor(items, decode=decode, network=network, batch_size=size)
@@ -157,7 +158,7 @@ def _rows(  # noqa: PLR0913  # what a pass over images has
                 append(block_ids, block_rows)
                 advance(len(block_ids))
     rows = store.rows([id_ for id_ in row_ids if id_ not in unreadable] if unreadable else row_ids)
-    if todo and (warning := inventory.keep_limit(of.cache or paths.cache(), since=STARTED)):
+    if todo and (warning := inventory.keep_limit(wanted.cache or paths.cache(), since=STARTED)):
         note(f"note: {warning}")
     return rows
 
@@ -182,12 +183,12 @@ def _computed(
 
 
 @contextlib.contextmanager
-def _reading(of: Images) -> Iterator[Callable[[str], bytes]]:
+def _reading(wanted: Images) -> Iterator[Callable[[str], bytes]]:
     """How a path's bytes are read."""
-    if of.read is not None:
-        yield of.read
+    if wanted.read is not None:
+        yield wanted.read
         return
-    with open_source(of.root) as source:
+    with open_source(wanted.root) as source:
         yield source.read
 
 

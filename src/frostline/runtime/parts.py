@@ -38,10 +38,10 @@ def make(model: bytes) -> tuple[bytes, bytes]:
     trunk = canonical.form(
         onnx.load_from_string(conversion.lower(model)), metadata={PART: _json(part="trunk", **pixels)}
     )
-    of = _json(part="head", model=sha256(model), trunk=sha256(trunk))
+    belongs_to = _json(part="head", model=sha256(model), trunk=sha256(trunk))
     head = canonical.form(
         onnx.load_from_string(conversion.upper(model)),
-        metadata={KEY: whole[KEY], PART: of},
+        metadata={KEY: whole[KEY], PART: belongs_to},
         input_name=FEATURES,
     )
     return trunk, head
@@ -121,9 +121,9 @@ def open_head(model: Path, *, precision: str, threads: int | None = None) -> Hea
     content = _read(path, of=model)
     loaded = pool.load(content, "cpu", "float32", threads=threads)
     about = loaded.metadata
-    of = json.loads(about.get(PART, "{}"))
+    belongs_to = json.loads(about.get(PART, "{}"))
     digest = sha256_file(model)
-    if of.get("part") != "head" or of.get("model") != digest:
+    if belongs_to.get("part") != "head" or belongs_to.get("model") != digest:
         raise InputError(
             f"{printable(path)} is not the head of {printable(model)}; export the classifier again"
         )
@@ -133,7 +133,7 @@ def open_head(model: Path, *, precision: str, threads: int | None = None) -> Hea
     session = sessions.make_session(loaded, promised, sha256=digest)
     shape = tuple(side for side in loaded.inputs[0].shape[1:] if isinstance(side, int))
     as_asked = dataclasses.replace(session, precision=precision, why="features are kept")
-    return Head(as_asked, of["trunk"], shape, model)
+    return Head(as_asked, belongs_to["trunk"], shape, model)
 
 
 def open_trunk(head: Head, *, device: str, threads: int | None = None) -> Session:

@@ -43,12 +43,12 @@ def run(name: str) -> str:
     problem = _mismatch(every, record=record, manifest=manifest)
     if problem:
         raise FrostlineError(f"{folder}/predictions.parquet {problem}; run `{made_by}` again")
-    of = _results(name, every, record=record, manifest=manifest)
-    _write(name, of)
-    report = _report(name, of)
+    evaluated = _results(name, every, record=record, manifest=manifest)
+    _write(name, evaluated)
+    report = _report(name, evaluated)
     files.write_json(paths.headline(name), _headline(report))
     files.write_json(paths.metrics(name), report)
-    summary = _summary(name, of.metrics["test"], note=of.note)
+    summary = _summary(name, evaluated.metrics["test"], note=evaluated.note)
     digest = f"dataset {record['dataset']}, digest {record['dataset_digest']}"
     return f"{summary}\n{digest}\nWrote {paths.report(name) / 'report.html'}"
 
@@ -89,20 +89,20 @@ def _overlays(
     return {path: gallery.overlay(photo, heat / 255) for path, photo, heat in pairs}
 
 
-def _write(name: str, of: Results) -> None:
+def _write(name: str, evaluated: Results) -> None:
     """Pictures, tables and the page."""
-    drawn = results.pictures(name, of)
+    drawn = results.pictures(name, evaluated)
     for key, png in drawn.items():
         with files.writing(paths.plots(name) / f"{key}.png") as temporary:
             temporary.write_bytes(png)
-    history.write(of.history, paths.plots(name) / "curves.csv")
+    history.write(evaluated.history, paths.plots(name) / "curves.csv")
     for folder, tables in (
-        (paths.plots(name), results.plotted_tables(of)),
-        (paths.report(name), results.report_tables(of)),
+        (paths.plots(name), results.plotted_tables(evaluated)),
+        (paths.report(name), results.report_tables(evaluated)),
     ):
         for file, text in tables.items():
             files.write_text(folder / file, text)
-    files.write_text(paths.report(name) / "report.html", classifier_page.page(name, of, drawn))
+    files.write_text(paths.report(name) / "report.html", classifier_page.page(name, evaluated, drawn))
 
 
 def _mismatch(rows: Predictions, *, record: Mapping[str, Any], manifest: Manifest) -> str:
@@ -145,12 +145,12 @@ def _measure(rows: Predictions, *, split: str, record: Mapping[str, Any]) -> Met
     return metrics.measure(rows)
 
 
-def _report(name: str, of: Results) -> dict[str, Any]:
+def _report(name: str, evaluated: Results) -> dict[str, Any]:
     return {
         "classifier": name,
-        **{key: of.record[key] for key in ("key", "dataset", "dataset_digest", "weights")},
-        "note": of.note,
-        **{split: figures.as_json() for split, figures in of.metrics.items()},
+        **{key: evaluated.record[key] for key in ("key", "dataset", "dataset_digest", "weights")},
+        "note": evaluated.note,
+        **{split: figures.as_json() for split, figures in evaluated.metrics.items()},
     }
 
 

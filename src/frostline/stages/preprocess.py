@@ -51,7 +51,7 @@ def run(name: str) -> str:
         memory.give_back()
         html = data_report.render(
             data_report.Report(
-                name, examined.manifest, examined.findings, policies.of, dataset.audit is not None
+                name, examined.manifest, examined.findings, policies.by_kind, dataset.audit is not None
             ),
             source,
         )
