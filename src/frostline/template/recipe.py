@@ -155,7 +155,7 @@ def _cnn(name: str, photos: Photos, *, alone: bool) -> str:
     return CNN.format(
         name=name, side=side, photo_side=photos.side, blocks=blocks, train=train,
         epochs=max(12, min(60, round(750 * 32 / max(train, 1)))),
-        why="no pretrained weights are at hand" if alone else "a network from scratch, to compare with",
+        why="without pretrained weights" if alone else "a network from scratch, to compare with",
         augmentation=AUGMENTATION if train < AUGMENTED else PLAIN,
     )  # fmt: skip
 
