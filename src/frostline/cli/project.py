@@ -39,7 +39,7 @@ def init(name: Path, yes: bool, **options: Any) -> None:
 
 def _asked(findings: str) -> bool:
     """Whether a person at the terminal wants what was found."""
-    return click.confirm(f"{findings}\nMake the project so?", default=True)
+    return click.confirm(f"{findings}\nMake this project?", default=True)
 
 
 @command("frostline lock")
