@@ -24,7 +24,7 @@ from frostline.config import ClassifierHead, Phase
 from frostline.models import heads
 from frostline.models.keras_backend import keras
 from frostline.store import Rows, Store
-from frostline.training.loop import Fit, Labelled
+from frostline.training.loop import Fit, LabelledRows
 
 VALIDATION, BATCH = 1000, 20
 
@@ -62,8 +62,8 @@ def head(width: int) -> Any:
 def frostline(train: Rows, held: Rows, labels: Any, *, width: int, epochs: int) -> float:
     """Seconds for all epochs, compiling included."""
     phase = Phase(freeze="all", epochs=epochs, batch_size=BATCH, optimizer="rmsprop", learning_rate=1e-4)
-    shown = Labelled(lambda _: train, labels[: len(train)])
-    fit = Fit(head(width), phase, shown, Labelled(lambda _: held, labels[len(train) :]), [7, 0])
+    shown = LabelledRows(lambda _: train, labels[: len(train)])
+    fit = Fit(head(width), phase, shown, LabelledRows(lambda _: held, labels[len(train) :]), [7, 0])
     start = time.monotonic()
     for _ in fit.epochs():
         pass

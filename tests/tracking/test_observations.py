@@ -128,7 +128,7 @@ def test_a_folder_that_cannot_be_written_costs_one_line(
     (root / ".frostline/trainings").write_text("a file")
     trained(epochs=1)
     said = capsys.readouterr().err
-    assert said.startswith("what was seen of the training is not kept: ")
+    assert said.startswith("the observations of the training are not kept: ")
     assert said.count("\n") == 1
 
 
