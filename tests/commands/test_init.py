@@ -201,6 +201,22 @@ def test_a_folder_that_is_taken(quick: Path) -> None:
         init.run(Path("a/b/c"), data=photos, pretrained="none")
 
 
+def test_the_current_folder(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty folder that somebody stands in stays the same folder, and what a killed init left in it is nothing."""
+    photos = plain(quick / "photos")
+    (quick / "flowers/.01234567.flowers").mkdir(parents=True)
+    monkeypatch.chdir("flowers")
+    before = Path().stat().st_ino
+    lines = init.run(Path(), data=photos, pretrained="none")
+    assert [line for line in lines if "was killed" in line and ".01234567.flowers" in line]
+    assert Path().stat().st_ino == (quick / "flowers").stat().st_ino == before
+    assert Path("dvc.yaml").is_file()
+    assert sorted(path.name for path in Path().iterdir() if path.name.endswith(".flowers")) == [
+        ".01234567.flowers"
+    ]
+    assert list(settings(".").datasets) == ["flowers"]
+
+
 def test_a_parent_that_cannot_be_written(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line with the system's reason."""
     photos, parent = plain(quick / "photos"), quick / "locked"
@@ -297,6 +313,9 @@ def test_dvc_fails(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_project_of_its_own(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With real DVC and odd class names: all committed, photos versioned, code.yaml up to date, no library in it."""
     photos = folder(here / "photos", classes(dict.fromkeys(ODD_NAMES, 2)))
+    folder(
+        photos, {"yes.dvc": b"outs: []", "yes/dvc.yaml": b"stages: {}", "yes/.dvcignore": b"*"}
+    )  # a DVC of their own
     init.run(Path("my 🌸 project"), data=photos, pretrained="none")
     monkeypatch.chdir("my 🌸 project")
     assert git("status", "--porcelain", "--untracked-files=all") == ""

@@ -47,7 +47,7 @@ def test_a_remote_that_does_not_answer(project: Path) -> None:
     (project / "data/two").write_text("two\n")
     dvc("add", "--quiet", "data")
     with pytest.raises(
-        processes.RemoteError, match=r"`dvc push --quiet --run-cache` failed: .*is the remote reachable"
+        processes.RemoteError, match=r"`dvc push --run-cache` failed: .*is the remote reachable"
     ):
         workspace.push()
 

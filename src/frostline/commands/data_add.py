@@ -51,7 +51,7 @@ def run(data: Path, *, name: str | None = None, pretrained: str | None = None) -
         workspace.forget_sample_remote()
         note("copying the photos into DVC's cache …")
         tracked = [Path("data"), *(place for place in new.links if place != new.place)]
-        processes.run("dvc", "add", "--quiet", *map(str, tracked))
+        processes.run("dvc", "add", *map(str, tracked))
     return [
         f"{new.facts.total} photos in {len(new.facts.classes)} classes: {printable(new.place)}",
         f"params.yaml: dataset {new.dataset} and classifier {new.classifier} added",

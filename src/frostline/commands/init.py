@@ -64,12 +64,12 @@ def run(  # noqa: PLR0913  # what a person may choose
     findings = _findings(plan, asked=pretrained)
     if agree and not agree("\n".join(findings)):
         return ["nothing was made"]
-    with _building(folder) as root:
+    with _building(folder.absolute()) as root:
         for place, source in plan.links.items():
             photos.link(source.absolute(), root / place)
         if from_sample:
             sample.run(root / DIGITS)
-        commit = _write(root, folder.absolute().name, plan)
+        commit = _write(root, folder.absolute(), plan)
     wrote = f"Wrote {printable(folder)}: every choice is in params.yaml, with its reason"
     return [*([] if agree else findings), wrote, *commit, *_leftovers(folder), *_next(folder, plan)]
 
@@ -80,7 +80,7 @@ def _require_free(folder: Path) -> None:
             f"{printable(folder)} is a project already; to add photos to it: "
             f"{shell_command('cd', folder)} && frostline data add PHOTOS"
         )
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and not (folder.is_dir() and set(folder.iterdir()) <= set(_left(folder))):
         raise InputError(f"{printable(folder)} exists and is not empty; choose another name")
     if not folder.absolute().parent.is_dir():
         raise InputError(f"{printable(folder.absolute().parent)} is no folder; make it first")
@@ -119,35 +119,44 @@ def _by_template(template: str, data: Path) -> InitPlan:
 
 @contextlib.contextmanager
 def _building(folder: Path) -> Iterator[Path]:
-    """A folder beside, which becomes `folder` in one step at the end, or is gone."""
-    folder = folder.absolute()
-    root = folder.with_name(f".{secrets.token_hex(4)}.{folder.name}")
+    """A folder beside, which becomes `folder` at the end, or is gone; inside an empty one that is there already.
+
+    That one stays the same folder: somebody may stand in it, or another disk be mounted there.
+    """
+    there = folder.is_dir()
+    root = (folder if there else folder.parent) / f".{secrets.token_hex(4)}.{folder.name}"
     try:
         root.mkdir()
         yield root
-        root.replace(folder)
+        if not there:
+            root.replace(folder)
+        else:
+            for path in sorted(
+                root.iterdir(), key=lambda path: path.name == "dvc.yaml"
+            ):  # which makes it a project
+                path.replace(folder / path.name)
     except OSError as error:
         raise FrostlineError(f"cannot make {printable(folder)}: {error.strerror or error}") from None
     finally:
         photos.remove(root)
 
 
-def _write(root: Path, name: str, plan: InitPlan) -> list[str]:
-    """All files of the project, under DVC and git; a line about the commit."""
+def _write(root: Path, folder: Path, plan: InitPlan) -> list[str]:
+    """All files of the project that will be `folder`, under DVC and git; a line about the commit."""
+    name = folder.name
     files.write_text(root / "params.yaml", plan.params)
     for path, text in project.contents(name, lock.scored(plan.params)).items():
         files.write_text(root / path, text)
-    inside = _enclosing(root.with_name(name))
+    inside = _enclosing(folder)
     with contextlib.chdir(root):
         lock.run()
         if not inside:
             processes.run("git", "init", "--quiet")
-        processes.run("dvc", "init", "--quiet", *(["--subdir"] if inside else []))
+        processes.run("dvc", "init", *(["--subdir"] if inside else []))
         note("copying the photos into DVC's cache …")
-        processes.run("dvc", "add", "--quiet", "data")
-        for place in plan.links:
-            if place.parts[0] == "pretrained":
-                processes.run("dvc", "add", "--quiet", str(place))
+        processes.run(
+            "dvc", "add", "data", *(str(place) for place in plan.links if place.parts[0] == "pretrained")
+        )
         if not inside:
             return _commit(name)
         processes.run("git", "reset", "--quiet", "--", ".")  # what DVC staged, by the folder's name until now
@@ -174,11 +183,16 @@ def _commit(name: str) -> list[str]:
 
 
 def _leftovers(folder: Path) -> list[str]:
-    """What an earlier `init` of this name left beside, when it was killed."""
-    folder = folder.absolute()
-    mine = re.compile(rf"\.[0-9a-f]{{8}}\.{re.escape(folder.name)}")
-    found = [path for path in folder.parent.iterdir() if mine.fullmatch(path.name)]
-    return [f"left by an init that was killed: {shell_command('rm', '-r', *found)}"] if found else []
+    """How to remove what an `init` that was killed left."""
+    left = _left(folder)
+    return [f"left by an init that was killed: {shell_command('rm', '-r', *left)}"] if left else []
+
+
+def _left(folder: Path) -> list[Path]:
+    """What an earlier `init` of this name left when it was killed, beside the project or in it."""
+    mine = re.compile(rf"\.[0-9a-f]{{8}}\.{re.escape(folder.absolute().name)}")
+    places = [place for place in (folder.absolute().parent, folder) if place.is_dir()]
+    return [path for place in places for path in place.iterdir() if mine.fullmatch(path.name)]
 
 
 def _findings(plan: InitPlan, *, asked: str | None) -> list[str]:

@@ -172,4 +172,8 @@ def environment() -> dict[str, str]:
 
 
 def _reason(complaint: str) -> str:
-    return (complaint.strip() or "no message").splitlines()[-1]
+    """Its last line, or DVC's own error, after which it may offer help. With --quiet DVC would say nothing at all."""
+    lines = complaint.strip().splitlines() or ["no message"]
+    return next(
+        (line.removeprefix("ERROR: ") for line in lines[::-1] if line.startswith("ERROR: ")), lines[-1]
+    )

@@ -103,9 +103,9 @@ def pull(path: Path = DATA) -> str:
     """
     absent = path.is_file() and not _output(path).exists()
     if absent:
-        _ask("dvc", "pull", "--quiet", path.name)
+        _ask("dvc", "pull", path.name)
     if remote():
-        _ask("dvc", "fetch", "--quiet", "--run-cache")
+        _ask("dvc", "fetch", "--run-cache")
     parts = [f"{_output(path)} was fetched"] if absent else []
     return ", ".join([*parts, f"looked at {remote()}" if remote() else "no default remote to look at"])
 
@@ -115,7 +115,7 @@ def push() -> str:
     name = remote()
     if not name:
         raise InputError("there is no default DVC remote to push to: dvc remote add -d NAME URL")
-    _ask("dvc", "push", "--quiet", "--run-cache")
+    _ask("dvc", "push", "--run-cache")
     return f"pushed to {name}"
 
 

@@ -147,12 +147,14 @@ def remove(target: Path) -> None:
 
 
 def _left_out(folder: str, names: list[str]) -> list[str]:
-    """What must stay behind: hidden names, links to a folder above, links to nothing, pipes and devices."""
+    """What must stay behind: hidden names, DVC's files, links to a folder above or to nothing, pipes and devices."""
     here = Path(folder).resolve()
     entries = [(name, Path(folder, name)) for name in names]
     return [
         name
         for name, path in entries
         if name.startswith(".")
+        or name.endswith(".dvc")
+        or name in {"dvc.yaml", "dvc.lock"}
         or (here.is_relative_to(path.resolve()) if path.is_dir() else not path.is_file())
     ]
