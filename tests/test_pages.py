@@ -16,7 +16,7 @@ DRIFT = {"alarm": False, "images": 3, "baseline": 9, "score": 0.0}
 def drift(scores: str = "scores.parquet") -> str:
     """The smallest page that there is."""
     return pages.render(
-        "frostline.evaluation", "drift.html.j2",
+        "frostline.scoring", "drift.html.j2",
         marks={"drift": "0"}, drift=DRIFT, indices=[], scores=scores, model="model.onnx", full=0.5,
     )  # fmt: skip
 
@@ -41,7 +41,7 @@ def test_an_unknown_name_is_an_error() -> None:
     from jinja2 import UndefinedError
 
     with pytest.raises(UndefinedError):
-        pages.render("frostline.evaluation", "drift.html.j2", marks={}, drift=DRIFT)
+        pages.render("frostline.scoring", "drift.html.j2", marks={}, drift=DRIFT)
 
 
 def test_pictures_lie_inside() -> None:
