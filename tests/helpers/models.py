@@ -72,3 +72,30 @@ def model(
         helper.set_model_props(made, {"frostline": metadata or to_json(promised), **(more or {})})
     onnx.checker.check_model(made)
     return bytes(made.SerializeToString())
+
+
+def endless(*, nodes: bool) -> bytes:
+    """A model whose logits go round in a loop that never ends; `nodes`: whether its body has any."""
+    made = onnx.load_from_string(model())
+    condition, value = ("same", "turned") if nodes else ("go_on", "value")
+    identities = [("go_on", "same"), ("value", "turned")] if nodes else []
+    body = helper.make_graph(
+        [helper.make_node("Identity", [one], [other]) for one, other in identities],
+        "body",
+        [
+            helper.make_tensor_value_info("turn", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go_on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("value", TensorProto.FLOAT, None),
+        ],
+        [
+            helper.make_tensor_value_info(condition, TensorProto.BOOL, []),
+            helper.make_tensor_value_info(value, TensorProto.FLOAT, None),
+        ],
+    )
+    loop = helper.make_node("Loop", ["", "true", "logits"], ["looped"], body=body)
+    *before, last = made.graph.node
+    last.input[0] = "looped"
+    del made.graph.node[:]
+    made.graph.node.extend([*before, loop, last])
+    made.graph.initializer.append(numpy_helper.from_array(np.array(True), "true"))
+    return bytes(made.SerializeToString())

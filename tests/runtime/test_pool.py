@@ -28,6 +28,9 @@ class Fake:
     def bind(self, shape: tuple[int, ...], names: Sequence[str]) -> None:
         """Nothing to prepare."""
 
+    def stop(self) -> None:
+        """Nothing to end."""
+
 
 def pooled(*work: Callable[[np.ndarray], Outputs], size: int | None = None) -> RuntimePool:
     """A pool of such engines."""

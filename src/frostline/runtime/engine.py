@@ -49,6 +49,9 @@ class Engine(Protocol):
     def bind(self, shape: tuple[int, ...], names: Sequence[str]) -> None:
         """Prepare for batches of one shape and these outputs; batches of other shapes still run, if slower."""
 
+    def stop(self) -> None:
+        """End a run that is under way, as soon as the runtime can; the engine is of no use then."""
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -111,6 +114,10 @@ class OnnxEngine:
             graph = self._with_graph() if self._graph else None
             self._use(graph or self._runtime, graph=graph is not None)
             self._buffers = Buffers(self._runtime, like, shape=shape, device="cuda", gpu=self._setup.gpu)
+
+    def stop(self) -> None:
+        """End a run that is under way, before its next node."""
+        self._beside.terminate = True
 
     def _fix_batch(self, count: int) -> None:
         if self._batch_axis and batch_axis(self.inputs) != count:

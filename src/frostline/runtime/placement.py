@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from frostline.errors import FrostlineError
-from frostline.runtime import engine, providers
+from frostline.runtime import engine, providers, trial
 from frostline.runtime.engine import Setup
 
 # Bookkeeping of shapes may stay on the CPU: it moves no pixels.
@@ -56,12 +56,19 @@ def prove(setup: Setup) -> Proof:
 
 def _profile(setup: Setup) -> list[dict[str, Any]]:
     """The events of a session that ran one image of zeros."""
+    import onnxruntime
+
     with tempfile.TemporaryDirectory(prefix="frostline-") as folder:
         runtime = engine.session(setup, profile=Path(folder) / "profile")
         wanted = runtime.get_inputs()[0]
         shape = [side if isinstance(side, int) else 1 for side in wanted.shape]
         image = np.zeros(shape, np.float32 if "float" in wanted.type else np.uint8)
-        runtime.run(None, {wanted.name: image})
+        options = onnxruntime.RunOptions()
+        trial.run(
+            lambda: runtime.run(None, {wanted.name: image}, options),
+            device=setup.device,
+            stop=lambda: setattr(options, "terminate", True),
+        )
         events: list[dict[str, Any]] = json.loads(Path(runtime.end_profiling()).read_text(encoding="utf-8"))
     return events
 

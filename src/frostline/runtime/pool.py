@@ -97,6 +97,11 @@ class RuntimePool:
             engine.bind(shape, self.names)
         self.limit = self._fixed()
 
+    def stop(self) -> None:
+        """End the runs that are under way; the pool is of no use then."""
+        for engine in self.engines:
+            engine.stop()
+
     def _in_pieces(self, engine: Engine, batch: np.ndarray) -> Outputs:
         """Out of memory halves the pieces, for good; the engine's own error where a single row is too much."""
         while True:

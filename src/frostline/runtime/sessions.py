@@ -14,7 +14,7 @@ import numpy as np
 from frostline.errors import FrostlineError, InputError
 from frostline.files import printable, sha256
 from frostline.runtime import contract as contracts
-from frostline.runtime import pool, providers
+from frostline.runtime import pool, providers, trial
 from frostline.runtime.buffers import Outputs
 from frostline.runtime.contract import FEATURES, INPUT, PROBS, Contract
 from frostline.runtime.engine import reason
@@ -199,13 +199,16 @@ def _check_input(model: RuntimePool, contract: Contract) -> None:
 
 
 def _check_outputs(session: Session, wanted: tuple[str, ...]) -> None:
-    """Run one grey image: (1, C) float32 probabilities that sum to 1 must come back."""
+    """Run one grey image: (1, C) float32 probabilities that sum to 1 must come back, and in time."""
     contract, model = session.contract, session._pool
     if FEATURES in wanted and FEATURES not in model.outputs:
         raise InputError("it has no output `features`; export it again, or leave out --features")
     model.names = tuple(name for name in wanted if name in model.outputs)
     image = np.full((1, contract.height, contract.width, 3), 127, np.uint8)
-    probs = session.run(image).get(PROBS) if model.names else None
+    outputs = (
+        trial.run(lambda: session.run(image), device=model.device, stop=model.stop) if model.names else {}
+    )
+    probs = outputs.get(PROBS)
     shape = (1, len(contract.classes))
     if probs is None or probs.shape != shape or probs.dtype != np.float32:
         has = "nothing of that name" if probs is None else f"{probs.shape} {probs.dtype}"
