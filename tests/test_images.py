@@ -131,8 +131,43 @@ def test_damaged_metadata_does_not_lose_the_picture() -> None:
         assert probe(broken) == (HEIGHT, WIDTH)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("value", range(1, 9))
+def test_size_is_as_a_viewer_shows_it(kind: str, value: int) -> None:
+    """From the header alone as after decoding, turned or not."""
+    content = with_orientation(Image.fromarray(pixels(5)), value, kind)
+    assert images.size(content) == probe(content) == ((HEIGHT, WIDTH) if value < 5 else (WIDTH, HEIGHT))
+
+
 JPEG = encoded(1, kind="jpeg", height=97, width=131)
 PNG = encoded(2, kind="png")
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """A chunk of a PNG."""
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def with_chunk(kind: bytes, body: bytes) -> bytes:
+    """A whole PNG with one more chunk behind its header."""
+    return PNG[:33] + chunk(kind, body) + PNG[33:]
+
+
+def bitmap(bits: int, compression: int) -> bytes:
+    """The header of a BMP of some kind, and zeros."""
+    header = struct.pack("<IiiHHIIiiII", 40, 4, 4, 1, bits, compression, 64, 0, 0, 0, 0)
+    return b"BM" + struct.pack("<IHHI", 118, 0, 0, 54) + header + bytes(64)
+
+
+def tiff(bits: int, samples: int, *, compression: int = 1, photometric: int = 1) -> bytes:
+    """A grey TIFF of 4 x 4 zeros; `samples` are 1 unsigned, 2 signed, 3 floating-point."""
+    size = 2 * bits
+    values = {
+        256: 4, 257: 4, 258: bits, 259: compression, 262: photometric, 273: 8, 277: 1, 278: 4, 279: size, 339: samples,
+    }  # fmt: skip
+    tags = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in values.items())
+    start = struct.pack("<4sI", b"II*\0", 8 + size)
+    return start + bytes(size) + struct.pack("<H", len(values)) + tags + bytes(4)
 
 
 @pytest.mark.parametrize(
@@ -156,9 +191,24 @@ PNG = encoded(2, kind="png")
         (PNG[: len(PNG) // 2], "truncated PNG"),
         (PNG[:40] + b"\0\0\0\0" + PNG[44:], "damaged PNG"),
         (encoded(3, kind="bmp")[:-9], "truncated BMP"),
+        (JPEG.replace(b"\xff\xc0\0\x11\x08", b"\xff\xc0\0\x11\x0c"), "refused: a 12-bit JPEG is not read"),
+        (JPEG.replace(b"\xff\xc0\0\x11", b"\xff\xc3\0\x11"), "refused: a lossless JPEG is not read"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "refused: JPEG 2000 is not read; convert it to JPEG or PNG"),
+        (b"\xff\x4f\xff\x51\0", "refused: JPEG 2000 is not read"),
+        (b"RIFF\x10\0\0\0WAVEfmt ", "not an image: starts with 'RIFF"),
+        (b"BMW", "not an image: starts with 'BMW'"),
+        (bitmap(24, 5), "refused: a BMP that holds a PNG is not read; convert it to JPEG or PNG"),
+        (bitmap(2, 0), "refused: a BMP of 2 bits and compression 0 is not read; convert it to PNG"),
+        (tiff(16, 2), "signed 16-bit TIFF: its range is not defined; convert it to 8 or unsigned 16 bits"),
+        (tiff(32, 1), "32-bit TIFF: its range is not defined"),
+        (tiff(64, 3), "refused: a floating-point 64-bit TIFF of this kind is not read; convert it to PNG"),
+        (tiff(8, 1, compression=34887), "refused: a TIFF compressed as LERC is not read; convert it to PNG"),
+        (tiff(8, 1, photometric=32803), "refused: a camera's raw pixels are not read"),
+        (tiff(64, 3)[:-40], "damaged TIFF"),
+        (with_chunk(b"tEXt", b"k\0" + bytes(65 * 2**20)), "too large: it holds over 64 MiB of text"),
         (
             saved(Image.new("F", (WIDTH, HEIGHT)), "TIFF"),
-            "32-bit TIFF: its range is not defined; convert it to 8 or 16 bits",
+            "floating-point 32-bit TIFF: its range is not defined; convert it to 8 or unsigned 16 bits",
         ),
     ],
 )
@@ -188,9 +238,6 @@ def test_sizes_are_refused_before_decoding(width: int, height: int, message: str
 
 
 def _png_with(header: bytes) -> bytes:
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
 
 
@@ -236,6 +283,25 @@ def test_no_format_asks_pillow_for_its_limit(monkeypatch: pytest.MonkeyPatch, ki
     assert probe(content) == (HEIGHT, WIDTH)
     assert overview(content).grey.shape == (128, 128)
     assert decode(content, height=9, width=11, resize="crop").shape == (9, 11, 3)
+
+
+LONG = b"k\0\0" + zlib.compress(bytes(2 * 2**20))
+COLOURFUL = [
+    pytest.param(b"zTXt", LONG, id="text"),
+    pytest.param(b"iTXt", b"k\0\1\0\0\0" + LONG[3:], id="international text"),
+    pytest.param(b"iCCP", LONG, id="colour profile"),
+    pytest.param(b"iCCP", b"k\0\0" + zlib.compress(bytes(70 * 2**20)), id="more than is read of it"),
+]
+
+
+@pytest.mark.parametrize(("kind", "body"), COLOURFUL)
+def test_long_texts_and_profiles_do_no_harm(kind: bytes, body: bytes) -> None:
+    """Pixels are those without the chunk, and other threads keep Pillow's limit for it."""
+    content = with_chunk(kind, body)
+    np.testing.assert_array_equal(shown(content), shown(PNG))
+    assert images.size(content) == (HEIGHT, WIDTH)
+    with pytest.raises(ValueError, match="MAX_TEXT_CHUNK"):
+        Image.open(io.BytesIO(content))
 
 
 def test_importing_leaves_pillow_as_it_is() -> None:

@@ -97,9 +97,9 @@ def test_whether_it_was_audited(source: ImageSource) -> None:
 def test_findings_beside_what_they_are_about(source: ImageSource) -> None:
     """Kinds in their order with counts and policy; each finding with both pictures, an empty frame for none."""
     found = [
-        Finding(0, "dark", "dark: mean grey 3, of all in the middle 90"),
+        Finding(0, "dark", "dark: mean grey 3, median of all 90"),
         Finding(6, "duplicate", REASON, (0,)),
-        Finding(1, "dark", "dark: mean grey 5, of all in the middle 90"),
+        Finding(1, "dark", "dark: mean grey 5, median of all 90"),
         Finding(1, "dark", "told twice"),
     ]
     html = data_report.render(report(found, policies={"duplicate": "quarantine"}), source)

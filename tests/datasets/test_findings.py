@@ -93,11 +93,11 @@ def test_outliers() -> None:
     seen = scans(brightness=light, sharpness=[*np.expm1(spread(6)).tolist(), 400.0, 400.0, 400.0])
     found = list(findings.outliers(seen, range(42)))
     assert [(one.row, one.kind) for one in found] == [(40, "dark"), (41, "bright")]
-    assert found[0].text == "dark: mean grey 20, of all in the middle 120"
+    assert found[0].text == "dark: mean grey 20, median of all 120"
     flat = scans(sharpness=[*np.expm1(spread(9)).tolist(), 0.5])
     [blurred] = findings.outliers(flat, range(41))
     assert (blurred.row, blurred.kind) == (40, "blurred")
-    assert re.fullmatch(r"blurred: detail 0, of all in the middle \d+", blurred.text)
+    assert re.fullmatch(r"blurred: detail 0, median of all \d+", blurred.text)
     assert list(findings.outliers(seen, [])) == []
 
 

@@ -131,7 +131,7 @@ def outliers(scans: Scans, rows: Rows) -> Iterator[Finding]:
             yield Finding(
                 int(rows[place]),
                 kind,
-                f"{kind}: {what} {shown[place]:.0f}, of all in the middle {np.median(shown):.0f}",
+                f"{kind}: {what} {shown[place]:.0f}, median of all {np.median(shown):.0f}",
             )
 
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageFilter, ImageStat
 from frostline.images import ImageError, overview
 
 # Changes whenever a statistic could: stands in the key of the cache.
-STATS_VERSION = 2
+STATS_VERSION = 3
 
 THUMBNAIL = 64  # pixels of its side
 _HASHED = 32  # side of what the perceptual hash sees

@@ -9,19 +9,17 @@ quarter or an eighth, which libjpeg does in integers that are the same everywher
 refused: how their colours become RGB differs between builds by rounding.
 """
 
-import contextlib
-import functools
 import io
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import PIL
 from PIL import Image
 
 from frostline.errors import FrostlineError
+from frostline.images import reasons
+from frostline.images.pillow_limits import own_limits
 
 # Changes whenever pixels could: our own policy, then the decoder.
 DECODE_VERSION = f"frostline-2/pillow-{PIL.__version__.split('.')[0]}"
@@ -44,51 +42,15 @@ _TURNS = {
 _ORIENTATION = 0x0112  # the EXIF tag
 _SIDEWAYS = (5, 6, 7, 8)  # height and width change places
 
-_SIGNATURES = {
-    b"\xff\xd8\xff": "JPEG",
-    b"\x89PNG": "PNG",
-    b"GIF8": "GIF",
-    b"RIFF": "WEBP",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
-}
 _MOVING = ("GIF", "PNG", "WEBP", "TIFF")  # a JPEG's second picture is a preview or a depth map
 _OVERVIEW = 128
-
-_TRUNCATED = ("truncated", "broken data stream", "unrecognized data stream", "not enough image data")
 
 
 class ImageError(FrostlineError):
     """One image cannot be used; the message is a short reason without any path."""
 
 
-_here = threading.local()  # `decoding`: whether this thread is in a function of this module
-_pillows_check = Image._decompression_bomb_check
-
-
-@functools.wraps(_pillows_check)
-def _check_of_others(*args: Any, **kwargs: Any) -> None:
-    if not getattr(_here, "decoding", False):
-        _pillows_check(*args, **kwargs)
-
-
-# Pillow warns of large images, or refuses them, by a limit for the whole process, which belongs to whoever else uses
-# it. `_check_size` is ours, before any decoding: only in a thread that decodes here Pillow's is left out.
-Image._decompression_bomb_check = _check_of_others
-
-
-@contextlib.contextmanager
-def _own_limits() -> Iterator[None]:
-    """A block, or a function, in which this module's limits count and Pillow's do not."""
-    before = getattr(_here, "decoding", False)
-    _here.decoding = True
-    try:
-        yield
-    finally:
-        _here.decoding = before
-
-
-@_own_limits()
+@own_limits()
 def decode(content: bytes, *, height: int, width: int, resize: str) -> np.ndarray:
     """An image file's bytes as a (height, width, 3) uint8 RGB array, 0-255.
 
@@ -117,7 +79,7 @@ class Overview:
     grey: np.ndarray
 
 
-@_own_limits()
+@own_limits()
 def probe(content: bytes) -> tuple[int, int]:
     """(height, width) in pixels as a viewer shows it, after decoding every pixel.
 
@@ -127,6 +89,7 @@ def probe(content: bytes) -> tuple[int, int]:
     return decoded.height, decoded.width
 
 
+@own_limits()
 def size(content: bytes) -> tuple[int, int]:
     """(height, width) in pixels as a viewer shows it, from the header alone; ImageError where there is none."""
     image = _open(content)
@@ -134,7 +97,7 @@ def size(content: bytes) -> tuple[int, int]:
     return (width, height) if _orientation(image) in _SIDEWAYS else (height, width)
 
 
-@_own_limits()
+@own_limits()
 def overview(content: bytes) -> Overview:
     """Size, format and a small grey copy, after decoding all of the file; ImageError as `decode`."""
     image, rgb, size = _loaded(content, least=(2 * _OVERVIEW, 2 * _OVERVIEW))
@@ -149,8 +112,6 @@ def _loaded(content: bytes, *, least: tuple[int, int]) -> tuple[Image.Image, Ima
 
     A JPEG may come smaller, but never below `least` (height, width) as a viewer shows it.
     """
-    if not content:
-        raise ImageError("empty file")
     image = _open(content)
     _check_size(image)
     size = (image.height, image.width)
@@ -162,7 +123,7 @@ def _loaded(content: bytes, *, least: tuple[int, int]) -> tuple[Image.Image, Ima
     except ImageError:
         raise
     except Exception as error:  # decoders raise a dozen types (zlib, struct, Syntax…) on damaged bytes
-        raise ImageError(_damage(error, image.format or "image")) from error
+        raise ImageError(reasons.damage(error, image.format or "image", content)) from error
 
 
 def _turned(image: Image.Image, rgb: Image.Image) -> Image.Image:
@@ -180,10 +141,12 @@ def _animated(image: Image.Image) -> bool:
 
 
 def _open(content: bytes) -> Image.Image:
+    if not content:
+        raise ImageError("empty file")
     try:
         return Image.open(io.BytesIO(content), formats=FORMATS)
     except Exception as error:  # as above: a damaged header may raise anything
-        raise ImageError(_foreign(content)) from error
+        raise ImageError(reasons.foreign(content)) from error
 
 
 def _check_size(image: Image.Image) -> None:
@@ -203,7 +166,7 @@ def _rgb(image: Image.Image) -> Image.Image:
         high = np.asarray(image) >> 8
         return Image.fromarray(high.astype(np.uint8)).convert("RGB")
     if image.mode in {"I", "F"}:
-        raise ImageError(f"32-bit {image.format}: its range is not defined; convert it to 8 or 16 bits")
+        raise ImageError(reasons.undefined_range(image))
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image.convert("RGBA")).convert("RGB")
@@ -211,32 +174,16 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation 1-8; 1 where there is none or the metadata is damaged (the pixels are whole)."""
+    """How the pixels still have to be turned, as EXIF counts it, 1-8.
+
+    1 where there is nothing to do, the metadata are damaged (the pixels are whole), or Pillow turns by itself.
+    """
+    if image.format == "TIFF":  # whose size Pillow gives as turned before it has turned the pixels
+        return 1
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
     except Exception:  # Pillow's EXIF parser raises anything on damaged tags
         return 1
-
-
-def _damage(error: Exception, kind: str) -> str:
-    """A reason that is the same on every run: library messages may hold addresses and versions."""
-    text = str(error).lower()
-    if isinstance(error, EOFError) or any(phrase in text for phrase in _TRUNCATED):
-        return f"truncated {kind}"
-    return f"damaged {kind}"
-
-
-def _foreign(content: bytes) -> str:
-    """Why bytes were not recognised as an image, by how they start."""
-    for start, kind in _SIGNATURES.items():
-        if content.startswith(start):
-            return f"damaged {kind}"
-    if content.startswith(b"version https://git-lfs"):
-        return "not an image: a Git LFS pointer; run `git lfs pull`"
-    if content[4:8] == b"ftyp":
-        return "refused: AVIF, HEIC and video give other pixels on other machines; convert it to JPEG or PNG"
-    word = (content[:64].split(maxsplit=1) or [b" "])[0][:12]
-    return f"not an image: starts with {repr(word)[1:]}"
 
 
 def _squash(image: Image.Image, width: int, height: int) -> Image.Image:
