@@ -172,6 +172,34 @@ def test_what_was_asked_wrongly(arguments: list[str], code: int, message: str) -
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ["score", "", "--model", "m", "--out", "s.csv"],
+        ["score", "data", "--model", "m", "--out", ""],
+        ["score", "--list=", "--model", "m", "--out", "s.csv"],
+        ["data", "add", ""],
+        ["init", "", "--sample"],
+        ["init", "flowers", "--data", ""],
+        ["registry", "trace", ""],
+        ["drift", "", "--model", "m"],
+        ["net", "maps", "digits-cnn", "", "--out", "maps"],
+        ["net", "classify", "--backbone", "vgg19", ""],
+        ["train", ""],
+    ],
+)
+def test_an_empty_word(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What an unset variable of a shell leaves is no path, least of all the current folder."""
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, *arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "empty; is a variable of your shell not set?" in err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
     ("error", "code", "said"),
     [
         (FrostlineError("it broke; do this"), 1, "frostline: it broke; do this\n"),
@@ -287,6 +315,38 @@ def test_what_is_printed_can_be() -> None:
         module = importlib.import_module(f"frostline.commands.{ast.literal_eval(node.args[0])}")
         function = getattr(module, work.get("work", "run"))
         assert str(inspect.signature(function).return_annotation) in PRINTED, ast.unparse(node)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        (
+            ["weights", "vgg19-ran"],
+            "no weights named 'vgg19-ran' in params.yaml; did you mean 'vgg19-random'?",
+        ),
+        (["preprocess", "digit"], "no dataset named 'digit' in params.yaml; did you mean 'digits'?"),
+        *(([name, "digits-vgg"], "did you mean 'digits-vgg19'?") for name in ("train", "evaluate", "export")),
+        (["compare", "digit-cnn", "digits-vgg19"], "did you mean 'digits-cnn'?"),
+        (["evaluate", "x; rm -r ~"], "known: digits-"),
+        (["net", "maps", "digits-vgg", "x.png", "--out", "maps"], "did you mean 'digits-vgg19'?"),
+    ],
+)
+def test_an_entry_that_there_is_not(
+    arguments: list[str],
+    near: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The nearest name that params.yaml has, and no command with the wrong one in it."""
+    for name in ("dvc.yaml", "params.yaml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    code_file.write(code_file.installed(), {}, tmp_path / "code.yaml")
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, *arguments) == 2
+    said = capsys.readouterr().err
+    assert near in said
+    assert "dvc repro" not in said
 
 
 def test_outside_a_project(tmp_path: Path) -> None:

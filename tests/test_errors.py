@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from frostline.commands import trace
-from frostline.errors import first_line, shell_command
+from frostline.errors import first_line, nearest, shell_command
 from frostline.pipeline.provenance import Origin
 
 
@@ -23,6 +23,18 @@ from frostline.pipeline.provenance import Origin
 def test_one_line_of_any_message(message: str, line: str) -> None:
     """The first line that says anything, ready for the middle of a sentence; the type where none does."""
     assert first_line(ValueError(message)) == line
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("lerning_rate", "; did you mean 'learning_rate'?"),
+        ("zzz", "; known: learning_rate, 0, 1, 2, 3, 4, 5, 6, 7, 8 and 3 more (params.yaml)"),
+    ],
+)
+def test_the_nearest_name(name: str, end: str) -> None:
+    """The one that was meant, else a line of them and where the others are."""
+    assert nearest(name, ["learning_rate", *range(12), "0"], all_in="params.yaml") == end
 
 
 HOSTILE = (
@@ -55,6 +67,12 @@ def test_a_shell_reads_what_was_meant(name: str) -> None:
         name,
         f"data/{name}",
     ]
+
+
+def test_a_path_is_no_option() -> None:
+    """A folder may be called as an option is."""
+    assert shell_command("cd", Path("-rf")) == "cd ./-rf"
+    assert shell_command("rm", "-r", Path("my pics")) == "rm -r 'my pics'"
 
 
 def test_simple_words_stay_as_they_are() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from frostline.commands import init, lock
 from frostline.pipeline import processes
-from helpers.projects import ROOT
+from helpers.projects import ROOT, call
 
 SAME = ("params.yaml", "dvc.yaml", "prefect.yaml", ".dvcignore", "flows", "pretrained")
 
@@ -44,3 +44,13 @@ def test_code_is_locked(monkeypatch: pytest.MonkeyPatch) -> None:
     """code.yaml names the code that is here: `frostline lock` mends it."""
     monkeypatch.chdir(ROOT)
     assert lock.run(check=True) == ["code.yaml is up to date"]
+
+
+def test_setup_where_no_environment_can_be(tmp_path: Path) -> None:
+    """A colon divides the search path for programs: said as it is, and not blamed on Python."""
+    place = tmp_path / "co:lon"
+    place.mkdir()
+    done = call(ROOT / "requirements/setup", ".venv", cwd=place, check=False)
+    assert done.returncode == 1
+    assert "has a colon" in done.stderr
+    assert not list(place.iterdir())

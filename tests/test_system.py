@@ -46,3 +46,33 @@ def test_nothing_of_one_system_alone_at_import(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """No cache is named, and nothing is remembered of earlier tests."""
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    system._temporary.cache_clear()
+    return monkeypatch
+
+
+def test_a_user_without_a_home(homeless: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """As in a container under a number that no list of users has: a folder of this process, said once."""
+
+    def unknown() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    homeless.setattr(Path, "home", unknown)
+    folder = system.user_cache()
+    assert system.user_cache() == folder
+    (folder / "x").write_text("")
+    assert capsys.readouterr().err.count("XDG_CACHE_HOME") == 1
+    assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_a_home_that_cannot_be_written(homeless: pytest.MonkeyPatch) -> None:
+    """Work goes on without what would be remembered; a folder that is named is taken where it can be."""
+    homeless.setenv("HOME", "/proc")
+    assert not system.user_cache().is_relative_to("/proc")
+    homeless.setenv("XDG_CACHE_HOME", "/proc/none")
+    assert not system.user_cache().is_relative_to("/proc")

@@ -1,8 +1,11 @@
 """What a user must know: errors as one line (what, where, what to do), and what random weights are good for."""
 
+import difflib
 import os
 import shlex
+from collections.abc import Iterable
 
+FEW = 10  # names that a line takes
 RANDOM_WEIGHTS = "random weights: smoke test only"
 
 
@@ -12,13 +15,18 @@ def weights_note(source: str) -> str:
 
 
 def shell_command(*words: str | os.PathLike[str]) -> str:
-    """A command line to be pasted into a shell, whatever the names in it hold: spaces, quotes, line breaks."""
+    """A command line to be pasted into a shell, whatever the names in it hold: spaces, quotes, line breaks.
+
+    Every command with a name in it that we print is made here. A path is never taken for an option.
+    """
     return " ".join(map(_quoted, words))
 
 
 def _quoted(word: str | os.PathLike[str]) -> str:
     """A word as bash and zsh read it; what does not print, or is no UTF-8, by its bytes."""
     text = os.fspath(word)
+    if text.startswith("-") and not isinstance(word, str):
+        text = f"./{text}"
     if text.isprintable():
         return shlex.quote(text)
     shown = (
@@ -52,3 +60,19 @@ def first_line(error: BaseException) -> str:
     """
     lines = [line.strip() for line in str(error).splitlines()]
     return next((line.rstrip(".") for line in lines if line.strip(".")), type(error).__name__)
+
+
+def closest(name: object, known: Iterable[object]) -> str | None:
+    """The known name most like a mistyped one, if any is like it."""
+    close = difflib.get_close_matches(str(name), [str(key) for key in known], n=1, cutoff=0.5)
+    return close[0] if close else None
+
+
+def nearest(name: object, known: Iterable[object], *, all_in: str = "") -> str:
+    """How a message about an unknown name ends: the closest known one, or some of them and where all are."""
+    names = list(dict.fromkeys(map(str, known)))
+    if close := closest(name, names):
+        return f"; did you mean '{close}'?"
+    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+    where = f" ({all_in})" if more and all_in else ""
+    return f"; known: {', '.join(names[:FEW])}{more}{where}"

@@ -3,8 +3,11 @@
 import functools
 import mmap
 import os
+import tempfile
 from pathlib import Path
 from typing import IO, Any
+
+from frostline.progress import note
 
 try:
     import fcntl
@@ -19,8 +22,31 @@ def processors() -> int:
 
 
 def user_cache() -> Path:
-    """Where this user's own files lie that can be made again: measurements, compiled engines; safe to delete."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "frostline"
+    """Where this user's own files lie that can be made again: measurements, compiled engines; safe to delete.
+
+    For a user who has no home, or none that can be written, a folder that lasts as long as the process.
+    """
+    try:
+        # RuntimeError where there is neither $HOME nor an entry in the system's list of users
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "frostline"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder if os.access(folder, os.W_OK) else _temporary(str(folder))
+    except (OSError, RuntimeError) as error:
+        return _temporary(getattr(error, "filename", None) or "no home folder")
+
+
+@functools.cache
+def _temporary(problem: str) -> Path:
+    """A folder of this process alone: nobody else can have put anything into it."""
+    note(
+        f"nothing is remembered for the next job: the cache of this user cannot be written ({problem}); "
+        "set XDG_CACHE_HOME to a folder that can"
+    )
+    _folders.append(tempfile.TemporaryDirectory(prefix="frostline-"))
+    return Path(_folders[-1].name)
+
+
+_folders: list["tempfile.TemporaryDirectory[str]"] = []  # gone with the process
 
 
 @functools.cache

@@ -132,9 +132,20 @@ def test_the_real_plugin_loads_and_gives_at_most_one_cpu() -> None:
         assert "takes Intel processors only" in openvino.missing()
 
 
-def test_gpus_are_counted_by_the_driver() -> None:
+def test_gpus_are_counted_by_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a driver there are none, and nothing is raised."""
     assert providers.gpus() >= 0
+    monkeypatch.setattr(providers, "_driver", lambda: None)
+    assert providers.gpus() == 0
+
+
+@pytest.mark.parametrize("device", ["cuda", "tensorrt"])
+def test_no_package_is_advised_for_a_driver(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
+    """What the system lacks is named first: with all of NVIDIA's packages nothing would run."""
+    monkeypatch.setattr(providers, "_driver", lambda: None)
+    with pytest.raises(FrostlineError, match=f"{device} cannot be used: there is no NVIDIA driver") as caught:
+        providers.require(device)
+    assert "pip install" not in str(caught.value)
 
 
 def test_the_distribution_is_whichever_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:

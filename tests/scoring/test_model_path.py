@@ -43,9 +43,9 @@ def test_a_classifier_s_name_is_found_from_a_subfolder(project: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("digits-vgg", "no exported model digits-vgg; nearest: digits-vgg19"),
-        ("digits-half", "no exported model digits-half; nearest: digits-"),
-        ("zebra", "no exported model zebra; nearest: digits-cnn, digits-vgg19"),
+        ("digits-vgg", "no exported model digits-vgg; did you mean 'digits-vgg19'"),
+        ("digits-half", "no exported model digits-half; did you mean 'digits-"),
+        ("zebra", "no exported model zebra; known: digits-cnn, digits-vgg19"),
         ("models/zebra.onnx", "no model file models/zebra.onnx; name"),
         ("zebra.onnx", "no model file zebra.onnx; name"),
         ("x" * 300, "no exported model xxx"),
@@ -60,6 +60,13 @@ def test_unknown_models(model: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         model_path.resolve(model)
     assert "\n" not in str(caught.value)
+
+
+def test_a_classifier_that_is_not_exported(project: Path) -> None:
+    """Its own name is right: no other is suggested."""
+    (project / "artifacts/classifiers/digits-cnn2").mkdir(parents=True)
+    with pytest.raises(InputError, match="is trained, but not exported; run `dvc repro export@digits-cnn2`"):
+        model_path.resolve("digits-cnn2")
 
 
 def test_nothing_exported_yet(project: Path) -> None:

@@ -88,6 +88,18 @@ def test_a_pattern_finds_images_in_order(tmp_path: Path, monkeypatch: pytest.Mon
     assert contents("b/o*.png") == [FILES["b/one.png"]]
 
 
+def test_a_folder_whose_name_has_brackets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is there under its very name is meant before what the brackets would match."""
+    names = ("br [2024]/cats/a.png", "br [2024]/[x]/b.png", "br 2/cats/c.png", "x/y1.png", "x[1]/z.png")
+    monkeypatch.chdir(folder(tmp_path, {name: encoded(number) for number, name in enumerate(names)}))
+    assert listing("br [2024]/cats/*.png") == ["br [2024]/cats/a.png"]
+    assert listing("br [2024]/[x]/*.png") == ["br [2024]/[x]/b.png"]
+    assert listing("br [2024]/**/*.png") == ["br [2024]/[x]/b.png", "br [2024]/cats/a.png"]
+    assert listing(f"{tmp_path}/x[1]/*.png") == [f"{tmp_path}/x[1]/z.png"]
+    assert listing("br [24]/*/c.png") == ["br 2/cats/c.png"]
+    assert listing("./x/y[0-9].png") == ["./x/y1.png"]
+
+
 NAMES = st.lists(
     st.text(st.characters(codec="utf-8", exclude_characters="\0\n\r"), min_size=1).filter(str.strip)
 )

@@ -97,3 +97,10 @@ def test_batches_are_of_the_model_s_shape(session: Session) -> None:
     rates = dict(tuning._measured(session, (2, 4), clock=lambda: 0.0))
     assert list(rates) == [2, 4]
     assert np.isfinite(list(rates.values())).all()
+
+
+def test_a_measurement_that_cannot_be_kept(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk, say: the job goes on with what was measured, and the next one measures anew."""
+    monkeypatch.setattr(tuning, "cache", lambda: Path("/proc/none"))
+    assert tuning.tuned(session)[1]
+    assert tuning.tuned(session)[1]

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from frostline.errors import FrostlineError, InputError
 from frostline.tracking import reachable, store, store_uri, where_to_look
@@ -24,6 +25,20 @@ def test_default_store_is_absolute_and_in_the_project(root: Path, monkeypatch: p
     monkeypatch.chdir(root / "below")
     assert store() == f"sqlite:///{root}/.frostline/mlflow/mlflow.db"
     assert store_uri.is_own(store())
+
+
+@pytest.mark.parametrize("name", ["lab?b", "50% #1?x=1&y", "a%3Fb", "a b"])
+def test_a_path_with_letters_of_addresses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Whatever the folder is called, SQLAlchemy opens the file in it and no other."""
+    root = project(tmp_path / name, monkeypatch)
+    file = root / ".frostline/mlflow/mlflow.db"
+    assert store_uri.database(store()) == file
+    assert store_uri.is_own(store())
+    file.parent.mkdir(parents=True)
+    with sqlalchemy.create_engine(store()).connect() as connection:
+        connection.execute(sqlalchemy.text("CREATE TABLE found (x INTEGER)"))
+    assert file.is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_store_inside_a_temporary_checkout_is_the_real_projects(

@@ -6,6 +6,7 @@ What a command does is imported only when it runs: help costs nothing.
 import ast
 import functools
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,8 +60,20 @@ SECTIONS = {
 }
 
 
+# Where params.yaml has what a stage is run for; the others are run for a classifier.
+SECTION_OF = {"weights": "weights", "preprocess": "datasets"}
+
+
 class Command(click.Command):
-    """A command that lists show with its whole first sentence."""
+    """A command that lists show with its whole first sentence, and that takes no empty words."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click, after a look at the words: an empty path would be the current folder."""
+        for word in args:
+            if not word or re.fullmatch(r"--[a-z-]+=", word):
+                option = f"{word.removesuffix('=')}: " if word else ""
+                raise InputError(f"{option}a word is empty; is a variable of your shell not set?")
+        return super().parse_args(ctx, args)
 
     def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002  # click wraps it
         return _summary(self.help)
@@ -217,9 +230,11 @@ on_cluster = click.option(
 
 
 def stage(name: str, /, *args: Any, **kwargs: Any) -> None:
-    """Run what DVC tracks the outputs of: only by the code and packages that code.yaml names."""
+    """Run what DVC tracks the outputs of: only by the code and packages that code.yaml names, on an entry there is."""
     with _packages():
         import_module("frostline.pipeline.code_file").require(name)
+        for entry in args:
+            import_module("frostline.config").require_entry(SECTION_OF.get(name, "classifiers"), entry)
         given = {option: value for option, value in kwargs.items() if value is not None}
         _print(import_module(f"frostline.stages.{name}").run(*args, **given))
 

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from frostline import config
 from frostline.config import BACKBONES
 from frostline.config.backbones import TABLE
-from frostline.config.checks import nearest
-from frostline.errors import InputError
 from frostline.evaluation import network_picture
 from frostline.evaluation.comparison_report import aligned
 
@@ -21,8 +20,7 @@ _NUMBERS = frozenset({"image", "smallest", "parameters", "size", "depth", "Keras
 def run(names: Sequence[str] = (), *, measure: bool = False) -> list[str]:
     """The table's lines; with `measure`, time each network on images of its native size."""
     for name in names:
-        if name not in BACKBONES:
-            raise InputError(f"no backbone '{name}'{nearest(name, BACKBONES)}")
+        config.require_backbone(name)
     rows = [_row(name) | (_measured(name) if measure else {}) for name in names or BACKBONES]
     notes = ["without classification layers; depth: layers with kernels on the longest path; size: float32"]
     if measure:

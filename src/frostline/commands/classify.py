@@ -5,11 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from frostline import config
 from frostline import images as decoder
-from frostline.config import BACKBONES
 from frostline.config.backbones import TABLE
-from frostline.config.checks import nearest
-from frostline.errors import FrostlineError, InputError
+from frostline.errors import FrostlineError
 from frostline.files import printable
 from frostline.images import ImageError
 from frostline.models import backbones
@@ -29,8 +28,7 @@ def run(
     InputError for what was given wrongly, before work begins; FrostlineError, at the end, where an
     image could not be read.
     """
-    if backbone not in BACKBONES:
-        raise InputError(f"no backbone '{backbone}'{nearest(backbone, BACKBONES)}")
+    config.require_backbone(backbone)
     names = backbones.class_names(classes)
     network = backbones.whole(backbone, weights=weights)
     side, unreadable = TABLE[backbone].side, 0

@@ -5,7 +5,6 @@ Whoever speaks to these servers can run programs as this user: they take a login
 
 import contextlib
 import os
-import shlex
 import socket
 import subprocess
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 from frostline import files, tracking
 from frostline.automation import credential, prefect_api, servers, supervisor
 from frostline.automation.supervisor import Service
-from frostline.errors import FrostlineError, InputError
+from frostline.errors import FrostlineError, InputError, shell_command
 from frostline.progress import say
 
 LOGS = Path(".frostline/logs")
@@ -89,7 +88,7 @@ def _set_up(shared: Mapping[str, str]) -> None:
         if done.returncode:
             lines = (done.stdout + done.stderr).strip().splitlines()
             raise FrostlineError(
-                f"`prefect {' '.join(command[1:])}` failed: {lines[-1] if lines else 'silent'}"
+                f"`{shell_command('prefect', *command[1:])}` failed: {lines[-1] if lines else 'silent'}"
             )
 
 
@@ -98,7 +97,7 @@ def _say_where(shared: Mapping[str, str], *, mlflow_only: bool) -> None:
     for name, address in servers.pages(shared).items():
         if name == "MLflow" or not mlflow_only:
             say(f"{name}: {address}")
-    show = f"cat {shlex.quote(files.from_here(credential.file(servers.home())))}"
+    show = shell_command("cat", files.from_here(credential.file(servers.home())))
     say(f"login: the line that `{show}` shows; MLflow takes it as the password of any name")
     say(f"logs: {LOGS}/*.log")
     if not mlflow_only:

@@ -1,6 +1,6 @@
 """compare A B: two classifiers, or two versions of one, tested on the same images."""
 
-from frostline import paths
+from frostline import config, paths
 from frostline.errors import InputError
 from frostline.evaluation import comparison, predictions
 from frostline.evaluation.comparison import Side
@@ -30,5 +30,7 @@ def _side(given: str, revision: str) -> Side:
 def _test(name: str, revision: str) -> Predictions:
     """The test split's predictions of a classifier, in the workspace or at a revision."""
     path, made_by = paths.classifier(name) / "predictions.parquet", f"dvc repro train@{name}"
+    if not revision and not path.exists():
+        config.require_entry("classifiers", name)
     content = workspace.content(path, revision=revision) if revision else None
     return predictions.read(path, made_by=made_by, content=content).split("test")

@@ -4,7 +4,7 @@
 dotted path, as DVC's `-S` writes it.
 """
 
-from frostline.config.reading import entry, load, parse, plain, read, text
+from frostline.config.reading import entry, load, parse, plain, read, require_backbone, require_entry, text
 from frostline.config.schema import (
     BACKBONES,
     OPTIMIZERS,
@@ -56,5 +56,7 @@ __all__ = [
     "parse",
     "plain",
     "read",
+    "require_backbone",
+    "require_entry",
     "text",
 ]

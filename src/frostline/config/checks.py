@@ -1,24 +1,11 @@
 """What params.yaml's keys must be to each other, beyond what each may be alone."""
 
-import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from frostline.config import shapes
 from frostline.config.schema import Classifier, Params, Splits
-
-
-def closest(name: object, known: Iterable[object]) -> str | None:
-    """The known name most like a mistyped one, if any is like it."""
-    close = difflib.get_close_matches(str(name), [str(key) for key in known], n=1, cutoff=0.5)
-    return close[0] if close else None
-
-
-def nearest(name: object, known: Iterable[object]) -> str:
-    """How a message about an unknown name ends: the closest known one, or all of them."""
-    known = list(known)
-    close = closest(name, known)
-    return f"; did you mean '{close}'?" if close else f"; known: {', '.join(map(str, known))}"
+from frostline.errors import nearest
 
 
 def contradictions(params: Params) -> Iterator[str]:

@@ -9,9 +9,9 @@ from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from frostline.config.checks import closest, contradictions, nearest
-from frostline.config.schema import Params
-from frostline.errors import InputError, first_line
+from frostline.config.checks import contradictions
+from frostline.config.schema import BACKBONES, Params
+from frostline.errors import FEW, InputError, closest, first_line, nearest
 from frostline.paths import PARAMS
 
 T = TypeVar("T")
@@ -94,6 +94,21 @@ def entry(collection: dict[str, T], name: str, *, what: str) -> T:
     return collection[name]
 
 
+def require_entry(section: str, name: str, path: Path = PARAMS) -> None:
+    """InputError where the file has no such entry in a section; nothing else in it is checked."""
+    values = read(path)
+    entries = values.get(section) if isinstance(values, dict) else None
+    if isinstance(entries, dict):
+        entry(entries, name, what={"weights": "weights"}.get(section, section.removesuffix("s")))
+
+
+def require_backbone(name: str) -> None:
+    """InputError for a backbone that there is not, with the nearest that there is."""
+    if name not in BACKBONES:
+        near = nearest(name, BACKBONES, all_in="`frostline net backbones` lists all")
+        raise InputError(f"no backbone '{name}'{near}")
+
+
 def _explain(problem: dict[str, Any], values: Any) -> list[str]:
     """A line for a pydantic problem; for unknown keys, one for each."""
     path, here = _locate(problem["loc"], values)
@@ -112,12 +127,20 @@ def _line(problem: dict[str, Any], path: list[Any], here: Any) -> str:
     if kind == "union_tag_invalid":
         return f"{key}.type: must be one of {context['expected_tags']}; is {_short(here['type'])}"
     if kind == "literal_error":
-        return f"{key}: must be one of {context['expected'].replace(' or ', ', ')}; is {_short(here)}"
+        return f"{key}: {_no_choice(here, context['expected'])}"
     if kind == "string_pattern_mismatch":
         return f"{key}: {_short(here)} does not have the form {context['pattern']}"
     message = re.sub(r"^(Input|String|Dictionary) should", "must", problem["msg"])
     message = re.sub(r"valid dictionary.*", "mapping", message).removesuffix(" after validation, not 0")
     return f"{key}: {message}; is {_short(here)}"
+
+
+def _no_choice(value: Any, expected: str) -> str:
+    """What was to be chosen from; of many the nearest."""
+    known = re.findall(r"'([^']*)'", expected)
+    if len(known) > FEW:
+        return f"there is no {_short(value)}{nearest(value, known)}"
+    return f"must be one of {', '.join(map(repr, known))}; is {_short(value)}"
 
 
 _TAGS = ("pretrained", "cnn")

@@ -8,10 +8,9 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from frostline.config.checks import nearest
 from frostline.config.reading import parse
 from frostline.config.schema import Params
-from frostline.errors import InputError
+from frostline.errors import InputError, nearest
 
 SEED = "seed"
 Key = tuple[str, ...]  # steps from the top of params.yaml
@@ -40,8 +39,10 @@ def find_key(values: Any, classifier: str, key: str) -> Key:
         return (*above, *ends[0].split("."))
     if ends:
         raise InputError(f"'{key}' names {len(ends)} keys of classifiers.{classifier}: {', '.join(ends)}")
-    words = dict.fromkeys(name.rpartition(".")[2] for name in known)
-    raise InputError(f"no key '{key}' in classifiers.{classifier}{nearest(key, [*known, *words, SEED])}")
+    words = [name.rpartition(".")[2] for name in reversed(known)]
+    where = f"all are below classifiers.{classifier} in params.yaml"
+    near = nearest(key, [SEED, *words, *known], all_in=where)
+    raise InputError(f"no key '{key}' in classifiers.{classifier}{near}")
 
 
 def _require_sections(entry: Any, classifier: str, key: str) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shlex
 import shutil
 import signal
 import subprocess
@@ -12,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from frostline.errors import FrostlineError
+from frostline.errors import FrostlineError, shell_command
 from frostline.progress import say
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def run(
         env={**environment(), **(settings or {})}, cwd=folder,
     )  # fmt: skip
     if check and done.returncode:
-        raise FrostlineError(f"`{shlex.join(command)}` failed: {_reason(done.stderr)}")
+        raise FrostlineError(f"`{shell_command(*command)}` failed: {_reason(done.stderr)}")
     return done.stdout
 
 
@@ -58,7 +57,7 @@ def follow(*command: str, seconds: float | None = None) -> str:
             say(line.rstrip("\n"))
             lines.append(line)
         running.wait()
-    shown, text = shlex.join(command), "".join(lines)
+    shown, text = shell_command(*command), "".join(lines)
     if late.is_set():
         raise FrostlineError(
             f"`{shown}` was ended after {seconds:g} seconds, its time limit; raise the limit"

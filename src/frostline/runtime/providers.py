@@ -23,6 +23,9 @@ INSTALL = {
     "openvino": "pip install 'frostline[cpu]'",
 }
 
+# No package of Python's brings it: it comes with the system, for an NVIDIA GPU that is there.
+NO_DRIVER = "there is no NVIDIA driver (libcuda.so.1); install it where there is such a GPU"
+
 # What each device computes in, and the exported file that it needs for it.
 PRECISIONS = {
     "cpu": ("float32", "int8", "float16"),
@@ -46,7 +49,8 @@ def distribution() -> metadata.Distribution:
 def require(device: str) -> None:
     """FrostlineError names what a device misses here, and the command that installs it."""
     if problem := missing(device):
-        raise FrostlineError(f"{device} cannot be used: {problem}; {INSTALL[device]}, or use --device cpu")
+        advice = f"; {INSTALL[device]}" if problem != NO_DRIVER else ""
+        raise FrostlineError(f"{device} cannot be used: {problem}{advice}, or use --device cpu")
 
 
 def require_precision(device: str, precision: str) -> None:
@@ -78,6 +82,8 @@ def missing(device: str) -> str:
     library = Path(onnxruntime.__file__).parent / "capi" / LIBRARIES[device]
     if not library.exists():
         return f"the installed onnxruntime has no {library.name}"
+    if _driver() is None:
+        return NO_DRIVER
     _preload(onnxruntime)
     try:
         ctypes.CDLL(str(library))
@@ -89,13 +95,18 @@ def missing(device: str) -> str:
 def gpus() -> int:
     """How many NVIDIA GPUs the driver shows to this process (CUDA_VISIBLE_DEVICES counts); 0 without one."""
     count = ctypes.c_int(0)
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return 0
-    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
+    driver = _driver()
+    if driver is None or driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
         return 0
     return count.value
+
+
+def _driver() -> ctypes.CDLL | None:
+    """The interface of NVIDIA's driver."""
+    try:
+        return ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return None
 
 
 def chain(device: str, *, precision: str, gpu: int = 0, graph: bool = False, cache: Path) -> list[Any]:

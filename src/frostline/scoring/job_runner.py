@@ -34,6 +34,7 @@ from frostline.scoring import (
     rows,
     sources,
     tuning,
+    where,
     writers,
 )
 from frostline.scoring.drift import Limits
@@ -91,7 +92,7 @@ def run(  # noqa: PLR0913  # what a job is asked
         items = plan.images_of(opened)
         planned = plan.make(opened, path, out=out, options=asked, foreign=foreign)
         if planned.head is None and asked.engine == "local":
-            say(_where(planned.session))
+            say(where.line(planned.session))
         if resume and job_record.finished(planned):
             journal.sweep_finished(out)  # of one that was killed in its last moment
             say(f"{printable(out)} is complete; without --resume it is scored anew")
@@ -163,18 +164,12 @@ class _Work:
 
         def open_trunk() -> tuple[Session, int]:
             session = plan.open_trunk_of(self.plan, head)
-            say(_where(session))
+            say(where.line(session))
             return session, self._batch(session).size
 
         cache = open_cache(head, open_trunk)
         say(cache.text())
         return cache
-
-
-def _where(session: Session) -> str:
-    """Where the network runs, in one line."""
-    remarks = "; ".join(filter(None, (session.why, session.proof)))
-    return f"running on {session.provider} in {session.precision}" + (f" ({remarks})" if remarks else "")
 
 
 def score(  # noqa: PLR0913  # what a pass over images has

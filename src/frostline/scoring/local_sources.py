@@ -144,13 +144,21 @@ class Glob(LocalSource):
 
     def items(self) -> Iterator[Item]:
         """Matches in the order of their bytes, named as the pattern found them."""
-        matches = glob.iglob(self._pattern, recursive=True)  # noqa: PTH207 - a pattern with folders in it
-        for raw in in_order(match for match in matches if is_image(match) and Path(match).is_file()):
-            yield item(printable(raw), Path(raw))
+        pattern = _with_folders_as_named(self._pattern)
+        matches = glob.iglob(pattern, recursive=True)  # noqa: PTH207 - a pattern with folders in it
+        names = in_order(match for match in matches if is_image(match) and Path(match).is_file())
+        yield from (item(printable(raw), Path(raw)) for raw in names)
 
     def state(self) -> Any:
         """The pattern and where it was asked."""
         return [self.where, printable(Path.cwd())]
+
+
+def _with_folders_as_named(pattern: str) -> str:
+    """A pattern whose first folders, as far as there are some of these very names, mean just these."""
+    ends = [place for place, letter in enumerate(pattern) if letter == "/"]
+    end = next((end for end in reversed(ends) if Path(pattern[:end]).is_dir()), 0)
+    return glob.escape(pattern[:end]) + pattern[end:]
 
 
 class SingleImage(LocalSource):

@@ -1,12 +1,13 @@
 """Which model file a user means: a path, a classifier's name, or a registry address."""
 
-import difflib
 from pathlib import Path
 
 from frostline import paths
-from frostline.errors import InputError
+from frostline.errors import InputError, nearest, shell_command
 from frostline.files import printable
 from frostline.runtime.parts import write_beside
+
+NOTHING_YET = f"none is exported yet: run `dvc repro`, or `dvc pull {paths.model('NAME')}`"
 
 
 def resolve(model: str, *, parts: bool = False) -> Path:
@@ -49,11 +50,8 @@ def _exported(name: str) -> Path:
     models = {file.parent.name: file for file in sorted(root.glob(str(paths.model("*") / "model.onnx")))}
     if name in models:
         return models[name]
-    raise InputError(f"no exported model {printable(name)}; {_advice(name, list(models))}")
-
-
-def _advice(name: str, known: list[str]) -> str:
-    if not known:
-        return f"none is exported yet: run `dvc repro`, or `dvc pull {paths.model('NAME')}`"
-    nearest = difflib.get_close_matches(name, known, n=3, cutoff=0.5) or known[:3]
-    return "nearest: " + ", ".join(nearest)
+    if name in {folder.name for folder in root.glob(str(paths.classifier("*")))}:
+        again = shell_command("dvc", "repro", f"export@{name}")
+        raise InputError(f"{printable(name)} is trained, but not exported; run `{again}`")
+    advice = nearest(name, models) if models else f"; {NOTHING_YET}"
+    raise InputError(f"no exported model {printable(name)}{advice}")

@@ -168,8 +168,9 @@ def images_of(source: Source) -> Iterator[Item]:
     items = source.items()
     first = next(items, None)
     if first is None:
+        brackets = " (a bracket in a name is written [[])" if "[" in source.where else ""
         raise InputError(
-            f"no images in {source.where}{skipped_files(source.others)}; name a folder that has some"
+            f"no images in {source.where}{skipped_files(source.others)}; name a folder that has some{brackets}"
         )
     return itertools.chain([first], items)
 

@@ -1,5 +1,6 @@
 """The fastest batch size: measured for a few seconds, once per machine and model."""
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from frostline import files, system
+from frostline.errors import FrostlineError
 from frostline.runtime import providers
 from frostline.runtime.openvino import processor
 from frostline.runtime.sessions import Session
@@ -74,7 +76,8 @@ def tuned(session: Session) -> tuple[TunedBatch, bool]:
         return known, False
     sizes = CPU_BATCHES if session.device == "cpu" else GPU_BATCHES
     best = choose(_measured(session, sizes, clock=time.perf_counter))
-    files.write_json(path, asdict(best))
+    with contextlib.suppress(FrostlineError):  # where it cannot be kept, the next job measures anew
+        files.write_json(path, asdict(best))
     return best, True
 
 

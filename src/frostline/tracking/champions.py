@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from frostline.errors import FrostlineError, InputError
+from frostline.errors import FrostlineError, InputError, nearest
 from frostline.tracking import store_uri
 from frostline.tracking.content import MODEL
 from frostline.tracking.registry import CHALLENGER, CHAMPION, WITHDRAWN
@@ -137,8 +137,10 @@ def _standing(client: "MlflowClient", name: str) -> Standing:
     except MlflowException as error:
         if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
             raise
+        known = [other.name for other in client.search_registered_models()]
+        near = nearest(name, known) if known else ""
         raise InputError(
-            f"no registered model {name!r}; run `frostline registry sync` after its export"
+            f"no registered model {name!r}{near}; after an export `frostline registry sync` registers it"
         ) from None
     aliases = {alias: int(number) for alias, number in model.aliases.items()}
     registered = client.search_model_versions(f"name = '{name}'")

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import shutil
 import sys
 import tempfile
@@ -10,10 +9,10 @@ import threading
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from frostline import files, paths
-from frostline.errors import FrostlineError, InputError
+from frostline.errors import FrostlineError, InputError, shell_command
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 LOGIN = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
@@ -31,7 +30,16 @@ def store() -> str:
     """
     if chosen := os.environ.get(VARIABLE, "").strip():
         return chosen
-    return f"sqlite:///{folder() / 'mlflow.db'}"
+    return sqlite(folder() / "mlflow.db")
+
+
+def sqlite(file: Path) -> str:
+    """SQLAlchemy's URI of a sqlite file.
+
+    A question mark would end the path there, so that the database came to lie somewhere else; SQLite's own URIs
+    (https://www.sqlite.org/uri.html) can say it.
+    """
+    return f"sqlite:///file:{quote(str(file))}?uri=true" if "?" in str(file) else f"sqlite:///{file}"
 
 
 def folder() -> Path:
@@ -61,8 +69,11 @@ def is_server(uri: str) -> bool:
 
 def database(uri: str) -> Path | None:
     """The file of a sqlite URI as an absolute path; None for every other kind of store."""
-    path = uri.removeprefix("sqlite:///")
-    return None if path in {uri, ""} else Path(path.split("?")[0]).absolute()
+    name = uri.removeprefix("sqlite:///")
+    if name in {uri, ""}:
+        return None
+    path = name.split("?")[0]
+    return Path(unquote(path.removeprefix("file:")) if path.startswith("file:") else path).absolute()
 
 
 def artifact_location(uri: str, experiment: str) -> str | None:
@@ -102,7 +113,7 @@ def where_to_look(uri: str) -> str:
         return shown(uri)
     beside = Path(sys.executable).with_name("frostline")
     program = "frostline" if shutil.which("frostline") or not beside.exists() else files.from_here(beside)
-    return shlex.join([program, "serve", "--mlflow-only"])
+    return shell_command(program, "serve", "--mlflow-only")
 
 
 def reachable(uri: str) -> str:

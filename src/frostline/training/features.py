@@ -153,6 +153,8 @@ def _opened(
     if not isinstance(photos, str | os.PathLike):
         yield [os.fspath(photo) for photo in photos], read_file, None
         return
+    if not os.fspath(photos):
+        raise InputError("the name of the photos is empty; give a folder, an archive or a list of paths")
     path = Path(photos)
     with open_source(path) as source:
         if not len(source.names()):

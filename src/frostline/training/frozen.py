@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from frostline import config, files, paths
 from frostline.config import Classifier, Image
 from frostline.config.backbones import TABLE
-from frostline.config.checks import nearest
 from frostline.errors import InputError, weights_note
 from frostline.features import cut_model
 from frostline.models import backbones, network
@@ -130,8 +129,7 @@ def _of_classifier(name: str, root: Path) -> FrozenTrunk:
 
 def _own_weights(layers: LayerSelection, backbone: str) -> tuple[dict[str, Any], Path]:
     """Weights that no project names, written once as the weights stage writes them, so that their rows are shared."""
-    if backbone not in TABLE:
-        raise InputError(f"no backbone '{backbone}'{nearest(backbone, TABLE)}")
+    config.require_backbone(backbone)
     source = layers.weights or "imagenet"
     content = source if source in backbones.NAMED_SOURCES else _hash(Path(source))
     file = layers.cache / "weights" / files.digest([backbone, content])[:32] / paths.BACKBONE
