@@ -4,6 +4,9 @@ import errno
 import hashlib
 import json
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frostline import files
+from frostline import files, system
 from frostline.errors import FrostlineError
 
 VALUES = st.recursive(
@@ -54,6 +57,72 @@ def test_writing_replaces(tmp_path: Path) -> None:
         assert path.read_bytes() == b"old and longer"
     assert path.read_bytes() == b"new"
     assert names(tmp_path) == ["c.bin"]
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from frostline import files
+
+with files.writing(Path(sys.argv[1])) as temporary:
+    temporary.write_bytes(b"half")
+    print("writing", flush=True)
+    time.sleep(60)
+"""
+
+
+def writer(path: Path) -> subprocess.Popen[str]:
+    """A process in the middle of writing a file."""
+    process = subprocess.Popen([sys.executable, "-c", WRITER, path], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "writing\n"
+    return process
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Kill a process of ours, as nothing in it can hinder."""
+    process.kill()
+    process.communicate()
+
+
+def test_what_a_killed_process_left_goes_at_the_next_writing(tmp_path: Path) -> None:
+    """Its half of a file is removed by whoever writes that file next; other files of other names stay."""
+    others = [".0123abcd.other.bin", ".c.bin", ".0123ABCD.c.bin", ".0123abcd.c.bin.txt", "0123abcd.c.bin"]
+    for name in others:
+        (tmp_path / name).touch()
+    (tmp_path / ".01234567.c.bin").mkdir()
+    end(writer(tmp_path / "c.bin"))
+    assert len(names(tmp_path)) == len(others) + 2
+    files.write_text(tmp_path / "c.bin", "new")
+    assert names(tmp_path) == sorted([*others, ".01234567.c.bin", "c.bin"])
+
+
+def test_what_a_process_is_writing_stays(tmp_path: Path) -> None:
+    """While one process writes there another removes nothing, whatever it writes; afterwards it does."""
+    alive = writer(tmp_path / "c.bin")
+    end(writer(tmp_path / "c.bin"))
+    files.write_text(tmp_path / "c.bin", "new")
+    files.sweep(tmp_path)
+    assert len(names(tmp_path)) == 3
+    end(alive)
+    files.sweep(tmp_path)
+    assert names(tmp_path) == ["c.bin"]
+
+
+def test_where_folders_have_no_locks_age_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what has not changed for an hour is swept, and writing works."""
+    monkeypatch.setattr(system, "fcntl", None)
+    for name, age in ((".01234567.c.bin", files.ABANDONED + 60), (".89abcdef.c.bin", 60)):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    files.write_text(tmp_path / "c.bin", "new")
+    assert names(tmp_path) == [".89abcdef.c.bin", "c.bin"]
+
+
+def test_sweeping_what_is_not_there(tmp_path: Path) -> None:
+    """A folder that is missing holds nothing to sweep."""
+    files.sweep(tmp_path / "missing")
+    assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize("before", [None, b"old"])

@@ -35,6 +35,23 @@ def test_a_lock_is_one_process(tmp_path: Path) -> None:
             assert system.lock(file)
 
 
+def test_a_locked_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many share a folder, or one has it alone; where there are no locks, or no folder, nobody does."""
+    with (
+        system.folder_lock(tmp_path, shared=True) as one,
+        system.folder_lock(tmp_path, shared=True) as other,
+        system.folder_lock(tmp_path, shared=False) as alone,
+    ):
+        assert (one, other, alone) == (True, True, False)
+    with system.folder_lock(tmp_path, shared=False) as alone:
+        assert alone
+    with system.folder_lock(tmp_path / "missing", shared=True) as held:
+        assert not held
+    monkeypatch.setattr(system, "fcntl", None)
+    with system.folder_lock(tmp_path, shared=True) as held:
+        assert not held
+
+
 def test_nothing_of_one_system_alone_at_import(tmp_path: Path) -> None:
     """The scorer can be imported where there is neither fcntl nor resource."""
     (tmp_path / "sitecustomize.py").write_text(

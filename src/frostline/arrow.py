@@ -61,6 +61,9 @@ class ArrowFolder:
             writer.write_table(table)
         content = memoryview(sink.getvalue())
         path = self.folder / name(content)
+        files.sweep(
+            self.folder
+        )  # what others were writing here when they were killed may get other names now
         with files.writing(path) as temporary:
             temporary.write_bytes(content)
             # Before it has its name, so that it is ours even if somebody prunes it at once.

@@ -4,12 +4,17 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from frostline import system
 from frostline.errors import FrostlineError
+
+ABANDONED = 3600.0  # seconds after which nobody writes a file any more, where locks do not tell
 
 
 def sha256(content: bytes | memoryview) -> str:
@@ -47,27 +52,65 @@ def from_here(path: Path) -> str:
 
 
 @contextlib.contextmanager
+def temporary(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path`, of the same ending, to write what will be `path`; gone after the block.
+
+    The folder is made. A process that is killed leaves its file; the next one that writes `path` removes it, here
+    and by `sweep`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path.parent, path.name)
+    beside = path.with_name(f".{secrets.token_hex(4)}.{path.name}")  # same ending: some writers look at it
+    with system.folder_lock(path.parent, shared=True):
+        try:
+            yield beside
+        finally:
+            with contextlib.suppress(OSError):
+                beside.unlink(missing_ok=True)
+
+
+def sweep(folder: Path, name: str | None = None) -> None:
+    """Remove the temporary files of killed processes from a folder: those of one file's name, None: all.
+
+    Whoever writes there holds a shared lock on the folder: with an exclusive one, all that lies there is abandoned.
+    Else only what is old enough goes.
+    """
+    with contextlib.suppress(OSError), system.folder_lock(folder, shared=False) as alone:
+        for path in _temporary_files(folder, name):
+            with contextlib.suppress(OSError):  # gone already, or not ours to remove
+                if alone or path.stat().st_mtime < time.time() - ABANDONED:
+                    path.unlink()
+
+
+def _temporary_files(folder: Path, name: str | None) -> list[Path]:
+    """The files in a folder that have names as `temporary` gives them."""
+    ours = re.compile(rf"\.[0-9a-f]{{8}}\.{'.+' if name is None else re.escape(name)}", re.DOTALL)
+    with os.scandir(folder) as entries:
+        return [
+            Path(entry.path)
+            for entry in entries
+            if ours.fullmatch(entry.name) and entry.is_file(follow_symlinks=False)
+        ]
+
+
+@contextlib.contextmanager
 def writing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it becomes `path` in one step.
 
     On any failure the temporary file is removed and `path` keeps its former content.
     A disk that is full or read-only becomes a FrostlineError naming the file.
     """
-    temporary = path.with_name(f".{secrets.token_hex(4)}.{path.name}")  # same ending: some writers look at it
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with temporary(path) as beside:
+            yield beside
+            with beside.open("rb+") as file:
+                os.fsync(file.fileno())
+            beside.replace(path)
     except OSError as error:
         raise FrostlineError(
             f"cannot write {printable(path)}: {error.strerror or error}; "
             "free the disk or choose a folder you may write to, then run the command again"
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def empty(folder: Path) -> None:

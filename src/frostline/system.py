@@ -1,9 +1,11 @@
 """What operating systems do differently. Measured on Linux; elsewhere the nearest that there is."""
 
+import contextlib
 import functools
 import mmap
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -72,6 +74,36 @@ def lock(file: IO[Any]) -> bool:
     except OSError:
         return False
     return True
+
+
+@contextlib.contextmanager
+def folder_lock(folder: Path, *, shared: bool) -> Iterator[bool]:
+    """Lock a folder for a block, and say whether that went; the lock dies with the process.
+
+    A shared lock is waited for; one that is not shared is had at once or not at all. Not where folders have none:
+    on Windows and on some network disks.
+    """
+    lock = _folder_lock(folder, shared)
+    try:
+        yield lock is not None
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def _folder_lock(folder: Path, shared: bool) -> int | None:
+    if fcntl is None:
+        return None
+    try:
+        opened = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(opened, fcntl.LOCK_SH if shared else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(opened)
+        return None
+    return opened
 
 
 def allow_open_files(mapped: int) -> None:

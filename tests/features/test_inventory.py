@@ -121,14 +121,16 @@ def test_mapped_rows_outlive_their_files(tmp_path: Path) -> None:
     np.testing.assert_array_equal(held[:], rows(IDS))
 
 
-def test_half_written_files_go_once_abandoned(tmp_path: Path) -> None:
-    """What a killed writer left is swept; what one may be writing now is not."""
+def test_half_written_files_go(tmp_path: Path) -> None:
+    """What a killed writer left is swept; what one is writing now is not."""
     folder = store(tmp_path).folder
-    for name, age in ((".dead.arrow", 7200), (".alive.arrow", 5)):
-        (folder / name).write_bytes(b"half")
-        os.utime(folder / name, (time.time() - age,) * 2)
-    inventory.prune(tmp_path, limit=0)
-    assert [path.name for path in folder.glob(".*")] == [".alive.arrow"]
+    (folder / ".01234567.dead.arrow").write_bytes(b"half")
+    other = store(tmp_path, "two").folder
+    with files.temporary(other / "alive.arrow") as alive:
+        alive.write_bytes(b"half")
+        inventory.prune(tmp_path, limit=0)
+        assert [path.name for path in other.glob(".*")] == [alive.name]
+    assert not list(folder.glob(".*"))
 
 
 @pytest.mark.parametrize("place", [0, 300, -1])

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from frostline import files
 from frostline.errors import FrostlineError, InputError
 
 NAME = "frostline"
@@ -47,16 +48,15 @@ def authorization(login: str) -> dict[str, str]:
 def _make(path: Path) -> None:
     """Write a new login beside its place, then give it its name, unless another process was first."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f".{secrets.token_hex(4)}.{path.name}")
-    try:
-        with os.fdopen(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as new:
-            new.write(f"{NAME}:{secrets.token_urlsafe(32)}\n")
-            new.flush()
-            os.fsync(new.fileno())
+    with (
+        files.temporary(path) as beside,
+        os.fdopen(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as new,
+    ):
+        new.write(f"{NAME}:{secrets.token_urlsafe(32)}\n")
+        new.flush()
+        os.fsync(new.fileno())
         with contextlib.suppress(FileExistsError):
-            path.hardlink_to(temporary)
-    finally:
-        temporary.unlink(missing_ok=True)
+            path.hardlink_to(beside)
 
 
 @contextlib.contextmanager

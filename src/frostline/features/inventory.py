@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from frostline import arrow
+from frostline import arrow, files
 from frostline.errors import InputError
 
 LIMIT = "FROSTLINE_CACHE_LIMIT"
-ABANDONED = 3600.0  # seconds after which a half-written file has no writer any more
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 
@@ -47,8 +45,8 @@ class Entry:
 
 def cached_files(cache: Path) -> list[CachedFile]:
     """Every file that counts, least recently used first; notes of keys and half-written files do not."""
-    files = [_cached_file(cache, path) for path in cache.rglob("*") if _counts(path)]
-    return sorted((file for file in files if file), key=lambda file: (file.used, str(file.path)))
+    found = [_cached_file(cache, path) for path in cache.rglob("*") if _counts(path)]
+    return sorted((file for file in found if file), key=lambda file: (file.used, str(file.path)))
 
 
 def entries(cache: Path) -> list[Entry]:
@@ -65,7 +63,8 @@ def prune(cache: Path, *, limit: int | None = None, unused_since: float | None =
 
     The least recently used go first. Rows that a running process has mapped stay readable to it.
     """
-    _sweep(cache)
+    for folder in (cache, *(path for path in cache.rglob("*") if path.is_dir())):
+        files.sweep(folder)
     everything = cached_files(cache)
     left = sum(file.bytes for file in everything)
     gone = []
@@ -164,14 +163,6 @@ def _made_of(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return key if isinstance(key, dict) else {}
-
-
-def _sweep(cache: Path) -> None:
-    """Delete what killed writers left half-written."""
-    for path in cache.rglob(".*"):
-        with contextlib.suppress(FileNotFoundError):
-            if path.is_file() and path.stat().st_mtime < time.time() - ABANDONED:
-                path.unlink()
 
 
 def _close(folder: Path, cache: Path) -> None:

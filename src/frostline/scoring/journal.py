@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from frostline import system
+from frostline import files, system
 from frostline.errors import FrostlineError, InputError
 from frostline.features.executor import Item
 from frostline.files import printable, write_json, writing
@@ -135,13 +135,10 @@ def _remove_leftovers(out: Path, folder: Path) -> None:
     """What kills left of this output: files half written, folders of finished jobs, shards after a gap."""
     sweep_finished(out)
     for ending in output_paths.ENDINGS:
-        for left in out.parent.glob(f".????????.{glob.escape(out.name)}{ending}"):
-            if left.is_dir():
-                shutil.rmtree(left, ignore_errors=True)
-            else:
-                left.unlink(missing_ok=True)
+        files.sweep(out.parent, out.name + ending)
+    files.sweep(folder)
     whole = {path for path, _ in _shards(folder)}
-    for left in {*folder.glob("*.arrow"), *folder.glob(".*.arrow")} - whole:
+    for left in set(folder.glob("*.arrow")) - whole:
         left.unlink(missing_ok=True)
 
 

@@ -100,7 +100,8 @@ def _keep(key: str, observed: Observed) -> None:
         "samples": [[when, dict(figures)] for when, figures in observed.samples],
     }
     try:
-        files.write_json(_path(key), values)
+        files.write_json(path := _path(key), values)
+        files.sweep(path.parent)  # of other trainings, which may never be run again
     except InputError:  # in no project: there is no sync that would bring it
         return
     except FrostlineError as error:

@@ -58,6 +58,7 @@ def save(study: Study) -> Study:
     children = known | {child.name: child for child in study.children}
     whole = replace(study, children=tuple(children.values()))
     files.write_text(path, _text(asdict(whole)))
+    files.sweep(path.parent)  # of other studies, which may never be made again
     return whole
 
 
