@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from frostline import csv_text
 from frostline.datasets import labels
 from frostline.datasets.layout import SPLITS, LabelledImage
 from frostline.datasets.source import open_source
 from frostline.errors import InputError
+from helpers.hostile import FORMULAS
 from helpers.images import archive, folder
 
 NAMES = ["a/1.png", "a/2.png", "b, c/3.png"]
@@ -60,6 +62,15 @@ def test_labels_are_text(tmp_path: Path) -> None:
     assert [image.label for image in labels.from_table(path, NAMES)] == ["007", "NA"]
 
 
+@pytest.mark.parametrize("name", FORMULAS)
+def test_a_table_made_of_scores_has_the_true_names(tmp_path: Path, name: str) -> None:
+    """As frostline's own CSV escapes what a spreadsheet would run."""
+    path = tmp_path / "labels.csv"
+    pa.csv.write_csv(pa.table({"path": [csv_text.escape(name)], "label": [csv_text.escape(name)]}), path)
+    [image] = labels.from_table(path, [name])
+    assert (image.name, image.label) == (name, name)
+
+
 def test_numbers_and_gaps_in_parquet(tmp_path: Path) -> None:
     """Numbers are their digits, null is nothing."""
     path = tmp_path / "labels.parquet"
@@ -94,7 +105,8 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, rows,
     """Commas, quotes, spaces, any script: every row comes back as it was meant, from either form."""
     path = tmp_path_factory.mktemp("table") / name
     wanted = [LabelledImage(row[0].removeprefix("./"), *row[1:]) for row in rows]
-    columns = zip(*rows, strict=True)
+    text = csv_text.escape if name.endswith(".csv") else str
+    columns = zip(*([text(cell) for cell in row] for row in rows), strict=True)
     table = pa.table(dict(zip(("path", "label", "split", "group"), map(list, columns), strict=True)))
     if path.suffix == ".csv":
         pa.csv.write_csv(table, path)

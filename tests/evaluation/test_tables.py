@@ -4,8 +4,12 @@ import csv
 import io
 from dataclasses import dataclass
 
+import pytest
+
+from frostline import csv_text
 from frostline.evaluation import tables
 from frostline.evaluation.statistics import Estimate
+from helpers.hostile import FORMULAS
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,16 @@ def test_text() -> None:
     }  # fmt: skip
     assert (found[1]["name"], found[1]["accuracy"], found[1]["accuracy_low"]) == ("é", "", "")
     assert tables.text([], kind=Row) == "name,accuracy,accuracy_low,accuracy_high,seconds\n"
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_no_name_is_a_formula(name: str) -> None:
+    """To a spreadsheet; records keep it as it is."""
+    row = Row(name, None, -1.5)
+    [cells] = csv.DictReader(io.StringIO(tables.text([row], kind=Row), newline=""))
+    assert cells["name"] == csv_text.escape(name) != name
+    assert cells["seconds"] == "-1.5"
+    assert tables.records([row], kind=Row)[0]["name"] == name
 
 
 def test_records() -> None:

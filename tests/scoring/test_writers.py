@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from frostline.errors import FrostlineError, InputError
 from frostline.features.local_stream import Block
-from frostline.scoring import writers
+from frostline.scoring import score_reader, writers
+from frostline.scoring.output_paths import job_file
 from frostline.scoring.rows import SCHEMA, Scorer
+from helpers.hostile import FORMULAS
 
 NAMES = ("plain.png", 'quote".png', "comma,.png", "line\nbreak.png", "ünï \\xff.png", "cr\r.png")
 SCORER = Scorer(("a,b", 'c"d', "e\nf"), 2, "5" * 64)
@@ -58,6 +60,40 @@ def test_every_format_gives_the_rows_back(tmp_path: Path, suffix: str) -> None:
     with writers.open_writer(path) as writer:
         writer.write(table())
     assert READ[suffix](path) == table().to_pylist()
+
+
+def formulas() -> pa.Table:
+    """Formulas as names of files and of classes."""
+    probs = np.random.default_rng(3).dirichlet(np.ones(len(FORMULAS)), len(FORMULAS)).astype(np.float32)
+    block = Block(0, FORMULAS, ("",) * len(FORMULAS), {"probs": probs})
+    return Scorer(FORMULAS, 3, "5" * 64).table(block)
+
+
+@pytest.mark.parametrize("suffix", writers.FORMATS)
+@pytest.mark.parametrize("escape", [True, False])
+def test_formulas_are_escaped_in_csv_alone(tmp_path: Path, suffix: str, escape: bool) -> None:
+    """And there, unless told otherwise; what reads a score file gives the names as they were."""
+    path, rows = tmp_path / f"scores{suffix}", formulas()
+    with writers.open_writer(path, escape_formulas=escape) as writer:
+        writer.write(rows)
+    job_file(path).write_text(json.dumps({"options": {"escape_formulas": escape}}))
+    cells = [row[column] for row in READ[suffix](path) for column in ("path", "label")]
+    cells += [label for row in READ[suffix](path) for label in row["topk_labels"]]
+    raw = suffix != ".csv" or not escape
+    assert any(cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) for cell in cells) == raw
+    [table] = score_reader.tables(path, ["path", "label", "topk_labels"], needed=[])
+    assert table.to_pydict() == rows.select(["path", "label", "topk_labels"]).to_pydict()
+    assert score_reader.find(path, FORMULAS[0])["path"] == FORMULAS[0]
+
+
+@pytest.mark.parametrize(("job", "name"), [(None, "=1"), ('{"options": {}}', "'=1"), ("broken", "=1")])
+def test_the_job_file_tells_whether_names_are_escaped(tmp_path: Path, job: str | None, name: str) -> None:
+    """Those of before were not; a file that was moved without it is as by default."""
+    path = tmp_path / "scores.csv"
+    path.write_text(f"path,status,error,label,prob,model\n'=1,ok,,cat,0.75,{'1' * 64}\n")
+    if job:
+        job_file(path).write_text(job)
+    assert score_reader.find(path, name)["path"] == name
 
 
 @pytest.mark.parametrize("suffix", writers.FORMATS)

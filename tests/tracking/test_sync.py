@@ -124,10 +124,12 @@ def test_figures_of_an_earlier_training_are_not_this_runs(other: dict[str, Any],
 
 
 def test_f1_by_class_comes_from_the_test_splits_table(root: Path) -> None:
-    """Names as they are, however they have to be quoted; empty where F1 is a share of nothing."""
-    rows = 'class,images,precision,recall,f1\n"a, ""b""",2,1.0,0.5,0.666667\n"x\ny",0,,,\n'
+    """Names as they are, however they have to be quoted or escaped; empty where F1 is a share of nothing."""
+    rows = (
+        'class,images,precision,recall,f1\n"a, ""b""",2,1.0,0.5,0.666667\n"x\ny",0,,,\n\'=1+1,1,1.0,1.0,1.0\n'
+    )
     (root / f"plots/{FIRST}/classes.csv").write_text(rows)
-    assert gathered(FIRST).f1 == {'a, "b"': 0.666667, "x\ny": None}
+    assert gathered(FIRST).f1 == {'a, "b"': 0.666667, "x\ny": None, "=1+1": 1.0}
 
 
 def test_figures_without_their_classes_are_of_an_older_evaluation(root: Path) -> None:

@@ -65,6 +65,12 @@ OPTIONS = "scoring.plan.Options"
     help="One limit for every drift index, instead of those of params.yaml.",
 )
 @option(
+    "--escape-formulas/--no-escape-formulas",
+    source=OPTIONS,
+    default=None,
+    help="In a .csv, put an apostrophe before names that a spreadsheet would run, such as =1+1.",
+)
+@option(
     "--engine",
     source=OPTIONS,
     type=click.Choice(["local", "ray"]),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from frostline import arrow
+from frostline import arrow, csv_text
 from frostline.datasets import layout
 from frostline.datasets.layout import SPLITS, LabelledImage, LabelledImages, split_word
 from frostline.datasets.source import ImageSource
@@ -101,8 +101,9 @@ def _read(path: Path) -> list[dict[str, Any]]:
         )
     columns = [name for name in _ALLOWED if name in table.column_names]
     rows = table.select(columns).to_pylist()
+    text = csv_text.unescape if path.suffix == ".csv" else str  # a table made of scores has them escaped
     return [
-        {**dict.fromkeys(_ALLOWED, ""), **{k: "" if v is None else str(v) for k, v in row.items()}}
+        {**dict.fromkeys(_ALLOWED, ""), **{k: "" if v is None else text(str(v)) for k, v in row.items()}}
         for row in rows
     ]
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
+from frostline import csv_text
 from frostline.evaluation.metrics import DECIMALS
 from frostline.evaluation.statistics import Estimate
 
@@ -23,12 +24,19 @@ def records(rows: Sequence[Any], *, kind: type) -> list[dict[str, Any]]:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """CSV with lines as on Linux."""
+    """CSV with lines as on Linux; texts are no formulas (`csv_text`)."""
+    return _line(head) + "".join(_line([_cell(value) for value in row]) for row in rows)
+
+
+def _line(cells: Sequence[Any]) -> str:
+    """One record; with another line end than its own the csv module would not quote carriage returns."""
     made = io.StringIO()
-    writer = csv.writer(made, lineterminator="\n")
-    writer.writerow(head)
-    writer.writerows(rows)
-    return made.getvalue()
+    csv.writer(made).writerow(cells)
+    return made.getvalue().removesuffix("\r\n") + "\n"
+
+
+def _cell(value: Any) -> Any:
+    return csv_text.escape(value) if isinstance(value, str) else value
 
 
 def _head(kind: type) -> list[str]:

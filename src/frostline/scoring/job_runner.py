@@ -134,7 +134,8 @@ class _Work:
             score(planned, left, shards, cache=cache, batch_size=size, workers=workers)
             self.watch.lap("score")
             tables = self.comparison.counted(shards.tables()) if self.comparison else shards.tables()
-            merged = writers.merge(tables, out, rows.schema(features=options.features, drift=options.drift))
+            columns = rows.schema(features=options.features, drift=options.drift)
+            merged = writers.merge(tables, out, columns, escape_formulas=options.escape_formulas)
             self.watch.lap("merge")
             done = Job(
                 plan=planned,

@@ -27,7 +27,7 @@ class Options:
     `features`); whether the features of the frozen layers are kept for the next model (`keep_features`); whether
     this process works (`engine` local) or a Ray cluster, the one at `ray_address` or one of this machine's own;
     whether the images are compared with the model's test images (`drift`), with one limit for every index
-    (`drift_limit`) or the caller's.
+    (`drift_limit`) or the caller's; whether names in a .csv are kept from being formulas (`escape_formulas`).
     """
 
     device: str = "auto"
@@ -42,6 +42,7 @@ class Options:
     ray_address: str | None = None
     drift: bool = False
     drift_limit: float | None = None
+    escape_formulas: bool = True
 
     def __post_init__(self) -> None:
         for option, known in (("device", DEVICES), ("precision", PRECISIONS), ("engine", ENGINES)):
@@ -59,6 +60,8 @@ class Options:
     def rows(self) -> dict[str, Any]:
         """What decides the content of a row, whatever its speed."""
         more = {name: True for name in ("keep_features", "drift") if getattr(self, name)}
+        if not self.escape_formulas:
+            more["escape_formulas"] = False
         return {"top_k": self.top_k, "min_confidence": self.min_confidence, "features": self.features, **more}
 
 

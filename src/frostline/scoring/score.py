@@ -71,6 +71,7 @@ class ScoreOptions(OpenOptions, total=False):
     features: bool
     keep_features: bool
     drift: bool
+    escape_formulas: bool
     engine: Literal["local", "ray"]
     ray_address: str | None
     resume: bool

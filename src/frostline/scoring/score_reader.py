@@ -11,12 +11,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from frostline import csv_text
 from frostline.errors import InputError, first_line
 from frostline.files import printable
+from frostline.scoring import output_paths
 from frostline.scoring.rows import schema
 
 ROWS = 8192  # of columns at once
 ENDINGS = (".parquet", ".jsonl", ".csv")
+_TEXTS, _LISTS = ("path", "error", "label"), ("topk_labels",)
 
 
 def models(file: Path) -> list[str]:
@@ -120,8 +123,31 @@ def _jsonl(file: Path, columns: list[str]) -> Iterator[dict[str, Any]]:  # noqa:
 
 def _csv(file: Path, columns: list[str]) -> Iterator[dict[str, Any]]:  # noqa: ARG001
     csv.field_size_limit(sys.maxsize)  # a row of features is longer than its 128 KiB
+    plain = _unescape if _escaped(file) else dict
     with file.open(encoding="utf-8", newline="") as lines:
-        yield from csv.DictReader(lines, strict=True)
+        yield from map(plain, csv.DictReader(lines, strict=True))
+
+
+def _escaped(file: Path) -> bool:
+    """Whether its texts are kept from being formulas: by its job file; without one, as by default."""
+    try:
+        job = json.loads(output_paths.job_file(file).read_text(encoding="utf-8"))
+        return bool(job["options"].get("escape_formulas"))  # a job of before had no such option
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return True
+
+
+def _unescape(row: dict[str, str]) -> dict[str, str]:
+    """A row's texts as they were scored; lists are JSON, whose texts are escaped one by one."""
+    return (
+        row
+        | {name: csv_text.unescape(row[name]) for name in _TEXTS if row.get(name)}
+        | {
+            name: json.dumps([csv_text.unescape(text) for text in json.loads(row[name])])
+            for name in _LISTS
+            if row.get(name)
+        }
+    )
 
 
 _READERS = {".parquet": _parquet, ".jsonl": _jsonl, ".csv": _csv}

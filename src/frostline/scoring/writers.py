@@ -5,7 +5,7 @@ import csv
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from frostline import files
+from frostline import csv_text, files
 from frostline.errors import InputError
 from frostline.scoring.rows import FINGERPRINT, SCHEMA
 
@@ -73,9 +73,13 @@ class JsonLines:
 
 
 class Csv:
-    """A header, then a line per row (quoted as RFC 4180); lists as JSON, missing values empty."""
+    """A header, then a line per row (quoted as RFC 4180); lists as JSON, missing values empty.
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    With `escape` no spreadsheet takes a text for a formula.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema, *, escape: bool = True) -> None:
+        self._escape: Callable[[str], str] = csv_text.escape if escape else str
         self._file = path.open("w", encoding="utf-8", newline="")
         self._rows = csv.writer(self._file)
         self._rows.writerow(schema.names)
@@ -83,15 +87,19 @@ class Csv:
     def write(self, table: pa.Table) -> None:
         """One record per row."""
         for row in table.to_pylist():
-            self._rows.writerow(_cell(value) for value in row.values())
+            self._rows.writerow(self._cell(value) for value in row.values())
 
     def close(self) -> None:
         """Flush and close."""
         self._file.close()
 
+    def _cell(self, value: object) -> object:
+        if isinstance(value, list):
+            return json.dumps([self._text(one) for one in value], ensure_ascii=False)
+        return self._text(value)
 
-def _cell(value: object) -> object:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+    def _text(self, value: object) -> object:
+        return self._escape(value) if isinstance(value, str) else value
 
 
 FORMATS: dict[str, type[Parquet] | type[JsonLines] | type[Csv]] = {
@@ -110,10 +118,12 @@ def require_format(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def open_writer(path: Path, schema: pa.Schema = SCHEMA) -> Iterator[Writer]:
+def open_writer(path: Path, schema: pa.Schema = SCHEMA, *, escape_formulas: bool = True) -> Iterator[Writer]:
     """A writer for the suffix of `path`, which appears there only when the block ends well."""
     with files.writing(path) as temporary:
-        writer = FORMATS[path.suffix.lower()](temporary, schema)
+        kind = FORMATS[path.suffix.lower()]
+        options = {"escape": escape_formulas} if kind is Csv else {}
+        writer = kind(temporary, schema, **options)
         with contextlib.closing(writer):
             yield writer
 
@@ -153,10 +163,12 @@ class Merged:
     counts: ScoreCounts
 
 
-def merge(tables: Iterable[pa.Table], out: Path, schema: pa.Schema) -> Merged:
+def merge(
+    tables: Iterable[pa.Table], out: Path, schema: pa.Schema, *, escape_formulas: bool = True
+) -> Merged:
     """Write tables of rows and fingerprints into `out`, which appears whole or not at all."""
     counts, names, rows = ScoreCounts(), hashlib.sha256(), 0
-    with open_writer(out, schema) as writer:
+    with open_writer(out, schema, escape_formulas=escape_formulas) as writer:
         for table in tables:
             writer.write(table.drop_columns([FINGERPRINT]))
             counts.add(table)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from frostline import files, paths, tracking
+from frostline import csv_text, files, paths, tracking
 from frostline.errors import FrostlineError
 from frostline.evaluation import history, stage_outputs
 from frostline.pipeline import dvc_lock
@@ -118,7 +118,8 @@ def _f1(path: Path, *, made_by: str) -> dict[str, float | None]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             return {
-                row["class"]: float(row["f1"]) if row["f1"] != "" else None for row in csv.DictReader(file)
+                csv_text.unescape(row["class"]): float(row["f1"]) if row["f1"] != "" else None
+                for row in csv.DictReader(file)
             }
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise FrostlineError(f"{path} cannot be read ({error!r}); run `{made_by}` again") from None
