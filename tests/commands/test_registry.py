@@ -1,9 +1,12 @@
 """promote as its user sees it, against a real registry: first model, better, worse, rollback, a colleague."""
 
+import inspect
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from frostline import tracking
@@ -11,7 +14,7 @@ from frostline.commands import registry
 from frostline.config import load
 from frostline.errors import FrostlineError, InputError
 from frostline.tracking.session import session
-from helpers.outputs import compared, write
+from helpers.outputs import CLASSES, compared, write
 from helpers.params import WHOLE, changed
 from helpers.servers import gathered, project, sqlite
 
@@ -33,9 +36,9 @@ def limits(root: Path, **changes: float) -> None:
     load(root / "params.yaml")
 
 
-def arrive(root: Path, *, wrong: int, key: str) -> int:
+def arrive(root: Path, *, wrong: int, key: str, classes: Sequence[str] = CLASSES) -> int:
     """A new training of the classifier, synced: the number of its version, the challenger."""
-    compared(write(root, key=key * 64), wrong=wrong)
+    compared(write(root, key=key * 64, classes=list(classes)), wrong=wrong)
     version = tracking.publish(gathered(), uri=tracking.store()).version
     assert version is not None
     return version
@@ -47,9 +50,15 @@ def aliases() -> dict[str, str]:
         return {alias: str(number) for alias, number in client.get_registered_model("tiny").aliases.items()}
 
 
-def decide(*, dry_run: bool = False) -> str:
+def decide(*accept: str, dry_run: bool = False) -> str:
     """The command's last line."""
-    return registry.promote("tiny", dry_run=dry_run)
+    return registry.promote("tiny", accept=accept, dry_run=dry_run)
+
+
+def decisions() -> list[tuple[str, int, dict[str, str]]]:
+    """What the registry keeps: action, version, what a person accepted."""
+    made = tracking.standing("tiny", uri=tracking.store()).decisions
+    return [(each.action, each.version, dict(each.accepted)) for each in made]
 
 
 def test_first_better_worse_and_back(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -118,8 +127,97 @@ def test_dry_run_changes_nothing(root: Path) -> None:
     limits(root, megabytes=1e-6)
     with pytest.raises(FrostlineError, match=r"size: 0\.0 MB, allowed 1e-06"):
         decide(dry_run=True)
-    assert registry.roll_back("tiny", dry_run=True) == "would roll back: nothing to go back to"
+    with pytest.raises(InputError, match="no other champion to go back to"):
+        registry.roll_back("tiny", dry_run=True)
     assert (aliases(), tracking.standing("tiny", uri=tracking.store())) == before
+
+
+def test_a_person_overrules_a_named_check(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The refusal says how; the registry keeps check, reason and figures; what comes later is compared with it."""
+    arrive(root, wrong=4, key="a")
+    decide()
+    arrive(root, wrong=30, key="b")
+    told = r"frostline registry promote tiny --accept 'not worse: REASON'"
+    with pytest.raises(FrostlineError, match=told):
+        decide()
+    assert decide("seen", dry_run=True) == "would promote: champion is version 2, was 1"
+    assert aliases() == {"champion": "1", "challenger": "2"}
+    capsys.readouterr()
+    assert decide("not worse: its errors are wrong labels") == "promoted: champion is version 2, was 1"
+    assert "accepted by a person: not worse: its errors are wrong labels" in capsys.readouterr().out
+    assert aliases() == {"champion": "2"}
+    assert decisions()[-1] == ("promoted", 2, {"not worse": "its errors are wrong labels"})
+    last = tracking.standing("tiny", uri=tracking.store()).decisions[-1]
+    assert "-8.67 points" in last.why
+    assert last.by
+
+    arrive(root, wrong=30, key="c")  # as good as what was accepted, not as what was before
+    assert decide() == "promoted: champion is version 3, was 2"
+    assert registry.roll_back("tiny").startswith("rolled back: version 2 is champion again")
+
+
+def test_what_overrules_nothing_is_refused(root: Path) -> None:
+    """A reason that names no check where several failed; an empty one."""
+    arrive(root, wrong=4, key="a")
+    decide()
+    arrive(root, wrong=30, key="b")
+    limits(root, megabytes=1e-6)
+    for text, said in (("seen", "names none of the failed checks: not worse, size"), ("size:", "no reason")):
+        with pytest.raises(InputError, match=said):
+            decide(text)
+    with pytest.raises(FrostlineError, match=r"not promoted: size: .*allowed 1e-06; power") as caught:
+        decide("not worse: seen")
+    assert "--accept 'size: REASON'" in str(caught.value)
+    assert decide("Size: the phone holds it", "not worse: seen") == "promoted: champion is version 2, was 1"
+    assert decisions()[-1][2] == {"not worse": "seen", "size": "the phone holds it"}
+
+
+def test_a_schedule_overrules_nothing() -> None:
+    """The task of the flows has no way to say it."""
+    from frostline.automation import tasks
+
+    assert "accept" not in inspect.signature(tasks.promote.fn).parameters
+
+
+def test_other_classes_say_what_to_do_and_set_a_new_standard(root: Path) -> None:
+    """They can never pass by themselves; accepted once, later ones with the same classes pass."""
+    arrive(root, wrong=0, key="a")
+    decide()
+    arrive(root, wrong=0, key="b", classes=("blue", "red", "yellow"))
+    with pytest.raises(FrostlineError, match=r"other classes \(new yellow; gone green\).*'contract: REASON'"):
+        decide()
+    decide("contract: the shop sells yellow now")
+    arrive(root, wrong=0, key="c", classes=("blue", "red", "yellow"))
+    assert decide() == "promoted: champion is version 3, was 2"
+
+
+def test_a_champion_whose_run_was_purged(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is compared with it; where nothing else is left, a person must decide, and `sync` mends it."""
+    arrive(root, wrong=4, key="a")
+    decide()
+    purge(tracking.store(), "1")
+    arrive(root, wrong=3, key="b")
+    with pytest.raises(FrostlineError, match="not worse: the champion's run was deleted from MLflow"):
+        decide()
+    assert "the run of version 1 was deleted from MLflow" in capsys.readouterr().out
+
+    compared(write(root, key="a" * 64), wrong=4)
+    again = tracking.publish(gathered(), uri=tracking.store())
+    assert (again.version, again.registered) == (3, True)
+    assert aliases() == {"champion": "3", "challenger": "2"}
+    assert decide() == "promoted: champion is version 2, was 3"
+    assert registry.roll_back("tiny", dry_run=True).startswith("would roll back: version 3 is champion again")
+
+
+def purge(uri: str, number: str) -> None:
+    """Delete a version's run as `mlflow gc` does it: for good."""
+    from mlflow.cli import gc
+
+    with session(uri) as client:
+        run_id = client.get_model_version("tiny", number).run_id
+        client.delete_run(run_id)
+        done = CliRunner().invoke(gc, ["--backend-store-uri", uri, "--run-ids", run_id])
+    assert done.exit_code == 0, done.output
 
 
 def test_champions_cannot_drift_down(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -107,7 +107,7 @@ def write(
         rows = "".join(f"{each},9,1.0,1.0,0.5\n" for each in CLASSES)
         _put(root / "plots" / name / "classes.csv", f"class,images,precision,recall,f1\n{rows}")
     if "export" in only:
-        content = model(contract(classifier=name, recipe=made["key"]))
+        content = model(contract(classifier=name, recipe=made["key"], classes=tuple(made["classes"])))
         _put(root / "artifacts/models" / name / "model.onnx", content)
         _put(root / "artifacts/models" / name / "agreement.json", json.dumps({"model": sha256(content)}))
     return root

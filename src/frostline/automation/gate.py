@@ -1,9 +1,10 @@
 """The gate: a registered model's challenger becomes champion if it has earned it; the verdict, for people to read."""
 
+import functools
 import statistics
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +13,11 @@ import numpy as np
 from frostline import config, files, tracking
 from frostline.errors import FrostlineError, InputError
 from frostline.evaluation import predictions, promotion
-from frostline.evaluation.promotion import Check, Evidence
+from frostline.evaluation.promotion import CHECKS, Check, Evidence
 from frostline.progress import say
 from frostline.runtime.contract import to_values
 from frostline.runtime.sessions import Session, open_session
-from frostline.tracking import Decision, Standing, Version
+from frostline.tracking import Decision, GoneError, Standing, Version
 
 PROMOTED, REFUSED, NONE = "promoted", "refused", "no challenger"
 FILES = ("predictions.parquet", "agreement.json", "dataset.json")
@@ -37,31 +38,39 @@ class Verdict:
     checks: tuple[Check, ...] = ()
     before: int | None = None
 
+    @property
+    def failed(self) -> list[str]:
+        """The names of the checks that failed."""
+        return [check.name for check in self.checks if not check.passed]
+
 
 def promoted(verdicts: Iterable[Verdict]) -> list[str]:
     """The classifiers that have a new champion."""
     return [verdict.classifier for verdict in verdicts if verdict.result == PROMOTED]
 
 
-def judge(name: str, limits: config.Promotion, *, dry_run: bool = False) -> Verdict:
+def judge(
+    name: str, limits: config.Promotion, *, accept: Sequence[str] = (), dry_run: bool = False
+) -> Verdict:
     """Examine a registered model's challenger, say each check and carry out what follows from them.
 
-    A refusal is an answer; `dry_run` decides and changes nothing. InputError when there is no challenger,
-    FrostlineError when it cannot be examined.
+    A refusal is an answer; `accept` is a person's, never a schedule's: see `accepted`. `dry_run` decides and
+    changes nothing. InputError when there is no challenger, FrostlineError when it cannot be examined.
     """
     uri = tracking.store()
     tracking.require(uri)
     now = tracking.standing(name, uri=uri)
     challenger = _challenger(now)
     with tempfile.TemporaryDirectory() as folder:
-        evidence = {
-            number: _evidence(name, now.versions[number], uri=uri, folder=Path(folder) / str(number))
-            for number in (*now.champions, challenger)
-        }
-    champions = [evidence[number] for number in now.champions]
-    checks, power_line = _examine(evidence[challenger], champions, limits, now=now)
+        read = functools.partial(_evidence, name, uri=uri, folder=Path(folder))
+        evidence = read(now.versions[challenger])
+        champions = list(_readable(now, read))
+    checks, power_line = _examine(evidence, champions, limits, now=now)
     _say(checks, power_line)
-    decision = _decision(checks, power_line, now=now, number=challenger)
+    overruled = accepted([check.name for check in checks if not check.passed], accept)
+    for check, reason in overruled.items():
+        say(f"accepted by a person: {check}: {reason}")
+    decision = _decision(checks, power_line, overruled, now=now, number=challenger)
     if not dry_run:
         tracking.decide(name, decision, uri=uri)
     return Verdict(name, decision.action, decision.why, decision.version, tuple(checks), decision.before)
@@ -80,9 +89,41 @@ def _challenger(now: Standing) -> int:
     return number
 
 
+def accepted(failed: Sequence[str], reasons: Sequence[str]) -> dict[str, str]:
+    """Each failed check that a person overrules, with their reason.
+
+    A reason is `CHECK: REASON`, or stands alone where just one check failed: nobody overrules what they did not
+    see. A check that did not fail needs no reason. InputError for an empty reason, and for one that names no
+    check where several failed.
+    """
+    overruled: dict[str, str] = {}
+    for text in reasons:
+        head, colon, rest = (part.strip() for part in text.partition(":"))
+        named = bool(colon) and head.lower() in CHECKS
+        check, reason = (
+            (head.lower(), rest) if named else (failed[0] if len(failed) == 1 else "", text.strip())
+        )
+        if not reason:
+            raise InputError(f"--accept {text!r} gives no reason; write 'CHECK: REASON'")
+        if not check and failed:
+            raise InputError(f"--accept {text!r} names none of the failed checks: {', '.join(failed)}")
+        if check in failed:
+            overruled[check] = reason
+    return overruled
+
+
+def _readable(now: Standing, read: Callable[[Version], Evidence]) -> Iterator[Evidence]:
+    """The champions to compare with; those whose run was deleted are said and left out."""
+    for number in now.standards:
+        try:
+            yield read(now.versions[number])
+        except GoneError as error:
+            say(f"{now.name}: {error}, so nothing is compared with it")
+
+
 def _evidence(name: str, version: Version, *, uri: str, folder: Path) -> Evidence:
     """All that the registry keeps about a version; needs nothing of this machine's stage outputs."""
-    logged = tracking.version_files(version, FILES, uri=uri, folder=folder)
+    logged = tracking.version_files(version, FILES, uri=uri, folder=folder / str(version.number))
     if "predictions.parquet" not in logged:
         raise FrostlineError(
             f"{name}: the run of version {version.number} keeps no predictions to compare with; where its "
@@ -122,9 +163,12 @@ def _examine(
     challenger: Evidence, champions: list[Evidence], limits: config.Promotion, *, now: Standing
 ) -> tuple[list[Check], str]:
     """The checks, and the power of the paired test; says who meets whom."""
-    if not champions:
+    if not now.standards:
         say(f"{now.name}: version {challenger.number} would be the first champion")
         return list(promotion.checks(challenger, None, limits)), ""
+    if now.champion not in {champion.number for champion in champions}:
+        say(f"{now.name}: version {challenger.number} without a champion to compare with")
+        return list(promotion.alone(challenger, limits)), ""
     anchor = promotion.best(champions, test=challenger.test)
     also = (
         "the champion"
@@ -145,13 +189,20 @@ def _say(checks: list[Check], power_line: str) -> None:
         say(power_line)
 
 
-def _decision(checks: list[Check], power_line: str, *, now: Standing, number: int) -> Decision:
-    """What follows from the checks: each failed one is a reason, else all of them are."""
-    failed = [check for check in checks if not check.passed]
-    why = [f"{check.name}: {check.figures}" for check in failed or checks]
+def _decision(
+    checks: list[Check], power_line: str, overruled: Mapping[str, str], *, now: Standing, number: int
+) -> Decision:
+    """What follows from the checks: each failed one that nobody overruled is a reason, else all of them are."""
+    failed = [check for check in checks if not check.passed and check.name not in overruled]
+    why = [
+        f"{check.name}: {check.figures}"
+        + (f", accepted: {overruled[check.name]}" if check.name in overruled else "")
+        for check in failed or checks
+    ]
     return Decision(
         action="refused" if failed else "promoted",
         version=number,
         before=now.champion,
         why="; ".join([*why, power_line] if power_line else why),
+        accepted={} if failed else dict(overruled),
     )

@@ -17,10 +17,17 @@ def sync() -> None:
 
 @command("frostline registry promote digits-vgg19 --dry-run", of=registry)
 @click.argument("classifier")
+@click.option(
+    "--accept",
+    multiple=True,
+    metavar="REASON",
+    help="Overrule a failed check, for this reason, which the registry keeps: `CHECK: REASON`, or the reason alone "
+    "where one check failed. As often as needed.",
+)
 @click.option("--dry-run", is_flag=True, help="Decide and say why, change nothing.")
-def promote(classifier: str, dry_run: bool) -> None:
+def promote(classifier: str, accept: tuple[str, ...], dry_run: bool) -> None:
     """Make CLASSIFIER's challenger champion if it is proven not worse; else say which check failed."""
-    run("registry", classifier, work="promote", dry_run=dry_run)
+    run("registry", classifier, work="promote", accept=accept, dry_run=dry_run)
 
 
 @command("frostline registry rollback digits-vgg19 --dry-run", of=registry)

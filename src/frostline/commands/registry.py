@@ -1,8 +1,10 @@
 """`frostline registry sync`, `promote` and `rollback`: runs brought up to date, and who is champion."""
 
+from collections.abc import Sequence
+
 from frostline import config, tracking
 from frostline.automation import gate
-from frostline.errors import FrostlineError
+from frostline.errors import FrostlineError, shell_command
 from frostline.tracking import sync as stage_outputs
 
 
@@ -11,18 +13,27 @@ def sync() -> None:
     stage_outputs.run(list(config.load().classifiers))
 
 
-def promote(name: str, *, dry_run: bool = False) -> str:
+def promote(name: str, *, accept: Sequence[str] = (), dry_run: bool = False) -> str:
     """Decide about a registered model's challenger, say why, record it and move the alias.
 
-    `dry_run` decides and changes nothing. FrostlineError when the challenger is refused, InputError when there
-    is none.
+    `accept` overrules failed checks, each `CHECK: REASON`, or a reason alone where one failed. `dry_run` decides
+    and changes nothing. FrostlineError when the challenger is refused, InputError when there is none.
     """
-    verdict = gate.judge(name, config.load().promotion, dry_run=dry_run)
+    verdict = gate.judge(name, config.load().promotion, accept=accept, dry_run=dry_run)
     if verdict.result == gate.REFUSED:
-        raise FrostlineError(f"{name}: version {verdict.version} is not promoted: {verdict.why}")
+        raise FrostlineError(
+            f"{name}: version {verdict.version} is not promoted: {verdict.why}; "
+            f"to promote it all the same: {_accepting(name, verdict.failed)}"
+        )
     was = f", was {verdict.before}" if verdict.before else ""
     done = "would promote" if dry_run else "promoted"
     return f"{done}: champion is version {verdict.version}{was}"
+
+
+def _accepting(name: str, failed: Sequence[str]) -> str:
+    """The command by which a person overrules the checks that failed."""
+    reasons = [word for check in failed for word in ("--accept", f"{check}: REASON")]
+    return shell_command("frostline", "registry", "promote", name, *reasons)
 
 
 def roll_back(name: str, *, dry_run: bool = False) -> str:
@@ -30,11 +41,6 @@ def roll_back(name: str, *, dry_run: bool = False) -> str:
 
     InputError where there is none to go back to.
     """
-    uri = tracking.store()
-    tracking.require(uri)
-    line = tracking.standing(name, uri=uri).champions
-    if dry_run:
-        what = f"version {line[-2]} again instead of {line[-1]}" if len(line) > 1 else "nothing to go back to"
-        return f"would roll back: {what}"
-    decision = tracking.roll_back(name, uri=uri)
-    return f"rolled back: {decision.why}; version {decision.version} is withdrawn"
+    decision = tracking.roll_back(name, uri=tracking.store(), dry_run=dry_run)
+    done = "would roll back" if dry_run else "rolled back"
+    return f"{done}: {decision.why}; version {decision.version} is withdrawn"

@@ -74,7 +74,7 @@ def _mlflow(port: int) -> Service:
         raise InputError(
             f"MLFLOW_TRACKING_URI names a server already ({store}); unset it, or start Prefect's parts alone"
         )
-    tracking.relocate(store)
+    tracking.prepare(store)
     return servers.mlflow(store=store, files=Path(".frostline/mlflow/files").absolute(), port=port)
 
 

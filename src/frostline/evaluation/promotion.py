@@ -1,6 +1,6 @@
 """The gate: what a challenger must show before it becomes champion, each check with its figures."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,8 @@ from frostline.config import Promotion
 from frostline.evaluation.paired_tests import NonInferiority, judge, needed, power, readable
 from frostline.evaluation.predictions import Predictions
 
+# In the order in which they are asked; the first two never both.
+CHECKS = ("better than nothing", "not worse", "agreement", "contract", "latency", "size", "data audit")
 # Findings of the data audit that make a test figure say more than it knows, if the images were kept.
 SPOILING = ("leak", "conflict", "unreadable", "truncated")
 
@@ -71,6 +73,18 @@ def checks(challenger: Evidence, anchor: Evidence | None, limits: Promotion) -> 
     yield _agreement(challenger)
     if anchor is not None:
         yield _same_contract(challenger, anchor)
+    yield from _own_limits(challenger, limits)
+
+
+def alone(challenger: Evidence, limits: Promotion) -> Iterator[Check]:
+    """Every check where there is a champion of which nothing is left to compare with."""
+    why = "the champion's run was deleted from MLflow, so nothing proves it"
+    yield Check("not worse", False, f"{why}; `frostline registry sync` brings it again where its outputs are")
+    yield _agreement(challenger)
+    yield from _own_limits(challenger, limits)
+
+
+def _own_limits(challenger: Evidence, limits: Promotion) -> Iterator[Check]:
     yield _limit("latency", challenger.milliseconds, limits.milliseconds, "ms per image on one CPU session")
     yield _limit("size", challenger.megabytes, limits.megabytes, "MB")
     yield _audit(challenger)
@@ -137,11 +151,26 @@ def _same_contract(challenger: Evidence, anchor: Evidence) -> Check:
     """What a scorer relies on; size and resize rule are the model's own affair, the file says them."""
     keys = ("contract", "classes", "decode")
     other = [key for key in keys if challenger.contract[key] != anchor.contract[key]]
-    changed = "; ".join(f"{key} {anchor.contract[key]} → {challenger.contract[key]}" for key in other)
+    changed = "; ".join(
+        _changed_classes(anchor.contract[key], challenger.contract[key])
+        if key == "classes"
+        else f"{key} {anchor.contract[key]} → {challenger.contract[key]}"
+        for key in other
+    )
     same = (
         f"version {anchor.contract['contract']}, {len(anchor.contract['classes'])} classes in the same order"
     )
     return Check("contract", not other, changed or same)
+
+
+def _changed_classes(before: Sequence[str], now: Sequence[str]) -> str:
+    """What is other about a class list, and what to do about it."""
+    new, gone = [name for name in now if name not in before], [name for name in before if name not in now]
+    parts = [f"{word} {', '.join(names)}" for word, names in (("new", new), ("gone", gone)) if names]
+    return (
+        f"other classes ({'; '.join(parts) or 'the same in another order'}), so scores by class number mean "
+        "something else; see that whatever reads them takes the new ones, then a person accepts it"
+    )
 
 
 def _limit(name: str, measured: float, allowed: float, unit: str) -> Check:

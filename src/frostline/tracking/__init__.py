@@ -6,6 +6,7 @@ content, so that whatever is lost can be brought again.
 
 from frostline.tracking.champions import (
     Decision,
+    GoneError,
     Standing,
     Version,
     decide,
@@ -20,15 +21,15 @@ from frostline.tracking.observations import Commit, Observed, commit
 from frostline.tracking.observations import read as observed
 from frostline.tracking.publishing import Published, publish, publish_study, studying
 from frostline.tracking.registry import Registered, champion_days, registered
-from frostline.tracking.relocation import relocate
 from frostline.tracking.runs import page
+from frostline.tracking.session import prepare
 from frostline.tracking.store_uri import reachable, require, store, where_to_look
 from frostline.tracking.studies import Child, Study, shared
 from frostline.tracking.studies import saved as saved_studies
 
 __all__ = [
-    "Child", "Commit", "Decision", "Observed", "Published", "Registered", "StageOutputs", "Standing", "Study",
-    "Version", "champion_days", "commit", "decide", "download_model", "live", "note",
-    "observed", "page", "publish", "publish_study", "reachable", "registered", "relocate", "require", "roll_back",
-    "saved_studies", "shared", "standing", "store", "studying", "version_files", "where_to_look",
+    "Child", "Commit", "Decision", "GoneError", "Observed", "Published", "Registered", "StageOutputs", "Standing",
+    "Study", "Version", "champion_days", "commit", "decide", "download_model", "live", "note", "observed", "page",
+    "prepare", "publish", "publish_study", "reachable", "registered", "require", "roll_back", "saved_studies",
+    "shared", "standing", "store", "studying", "version_files", "where_to_look",
 ]  # fmt: skip

@@ -1,8 +1,8 @@
 """Who is champion, who wants to be, and every decision about it, as the registry keeps them."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from frostline.errors import FrostlineError, InputError, nearest
 from frostline.tracking import store_uri
 from frostline.tracking.content import MODEL
+from frostline.tracking.locks import locked
 from frostline.tracking.registry import CHALLENGER, CHAMPION, WITHDRAWN
-from frostline.tracking.runs import user
-from frostline.tracking.session import locked, session
+from frostline.tracking.runs import run_exists, user
+from frostline.tracking.session import session
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 DECISION = "frostline.decision."
 LOCK_SECONDS = 60.0
 REASON_LENGTH = 4000  # a tag holds 5000 characters
+# Checks that compare with earlier champions: who overrules one sets a new standard.
+COMPARING = frozenset({"not worse", "contract"})
+
+
+class GoneError(FrostlineError):
+    """A version's run was deleted from MLflow for good, with all that it kept."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,8 @@ class Version:
 class Decision:
     """What was decided about a version: promoted, refused or "rolled back", when (UTC), by whom, why.
 
-    `before` is the champion until then, None where there was none.
+    `before` is the champion until then, None where there was none; `accepted` the person's reason for each
+    failed check that they overruled.
     """
 
     action: str
@@ -45,6 +53,7 @@ class Decision:
     why: str
     when: str = ""
     by: str = ""
+    accepted: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -59,17 +68,34 @@ class Standing:
 
     @property
     def champions(self) -> list[int]:
-        """Champions in their order, the present one last; those that were taken back are forgotten."""
-        line = champions(self.decisions)
-        return line if self.champion is None or line[-1:] == [self.champion] else [*line, self.champion]
+        """Champions in their order, the present one last.
+
+        Those that were taken back or deleted are forgotten; of several versions of one model the last counts.
+        """
+        line = [version for version in champions(self.decisions) if version in self.versions]
+        if self.champion is not None:
+            line = [*(version for version in line if version != self.champion), self.champion]
+        last = {self.versions[version].sha256 or version: version for version in line}
+        return [version for version in line if version in last.values()]
+
+    @property
+    def standards(self) -> list[int]:
+        """The champions that a challenger is compared with: since a person last set a new standard."""
+        line, accepted = (
+            self.champions,
+            {decision.version for decision in self.decisions if COMPARING & decision.accepted.keys()},
+        )
+        start = max((place for place, version in enumerate(line) if version in accepted), default=0)
+        return line[start:]
 
 
 def champions(decisions: Sequence[Decision]) -> list[int]:
     """Fold decisions, oldest first, into the line of champions."""
     line: list[int] = []
     for decision in decisions:
-        if decision.action == "promoted" and line[-1:] != [decision.version]:
-            line += [decision.version]
+        if decision.action == "promoted":
+            # A champion that took over from a version whose run was deleted was decided about as that one.
+            line += [each for each in (decision.before, decision.version) if each and line[-1:] != [each]]
         elif decision.action == "rolled back":
             line = [version for version in line if version != decision.version]
     return line
@@ -98,19 +124,22 @@ def decide(name: str, decision: Decision, *, uri: str) -> None:
                 client.delete_registered_model_alias(name, CHALLENGER)
 
 
-def roll_back(name: str, *, uri: str) -> Decision:
-    """Make the champion before this one champion again and withdraw this one; what was done.
+def roll_back(name: str, *, uri: str, dry_run: bool = False) -> Decision:
+    """Make the champion before this one champion again and withdraw this one; what was done, or would be.
 
-    InputError where there was none before.
+    InputError where there was none before, or only such whose runs were deleted from MLflow.
     """
     store_uri.require(uri)
     with locked(uri, seconds=LOCK_SECONDS), session(uri) as client:
         now = _standing(client, name)
-        *_, former, champion = [None, None, *now.champions]
-        if champion is None or former is None:
+        line = now.champions
+        former = next((v for v in line[-2::-1] if run_exists(client, now.versions[v].run_id)), None)
+        if former is None:
             raise InputError(f"{name} has had no other champion to go back to")
-        why = f"version {former} is champion again"
+        champion, why = line[-1], f"version {former} is champion again"
         decision = Decision("rolled back", champion, champion, why)
+        if dry_run:
+            return decision
         client.set_model_version_tag(name, str(champion), WITHDRAWN, why)
         _record(client, name, decision)
         client.set_registered_model_alias(name, CHAMPION, str(former))
@@ -118,8 +147,13 @@ def roll_back(name: str, *, uri: str) -> Decision:
 
 
 def version_files(version: Version, names: Sequence[str], *, uri: str, folder: Path) -> dict[str, Path]:
-    """Files of a version's run, downloaded into `folder`, by name; those it lacks are left out."""
+    """Files of a version's run, downloaded into `folder`, by name; those it lacks are left out.
+
+    GoneError where the run itself is gone.
+    """
     with session(uri) as client:
+        if not run_exists(client, version.run_id):
+            raise GoneError(f"the run of version {version.number} was deleted from MLflow")
         there = {file.path for file in client.list_artifacts(version.run_id)}
         folder.mkdir(parents=True, exist_ok=True)
         return {

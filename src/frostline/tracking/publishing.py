@@ -13,9 +13,10 @@ from frostline.errors import FrostlineError
 from frostline.progress import note
 from frostline.tracking import content, observations, registry, run_contents, runs, store_uri, studies
 from frostline.tracking.content import SYNCED, StageOutputs
+from frostline.tracking.locks import locked
 from frostline.tracking.observations import Commit
 from frostline.tracking.runs import RunIdentity
-from frostline.tracking.session import locked, session
+from frostline.tracking.session import session
 from frostline.tracking.studies import Child, Study
 
 if TYPE_CHECKING:

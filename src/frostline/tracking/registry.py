@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from frostline import files
 from frostline.tracking import content, packaging, store_uri
 from frostline.tracking.content import COMMIT, DIRTY, MODEL, StageOutputs, note
+from frostline.tracking.runs import run_exists
 from frostline.tracking.session import session
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ WITHDRAWN = "frostline.withdrawn"
 def register(client: "MlflowClient", run: "Run", outputs: StageOutputs, *, model: Path) -> tuple[int, bool]:
     """The registered version of a model file and whether this call created it.
 
-    One version per content and name, with the alias `challenger` on the newest.
+    One version per content and name, with the alias `challenger` on the newest. Where the run of a version was
+    deleted from MLflow for good, its files are gone too: another version takes its place and its aliases.
     """
     sha256 = files.sha256_file(model)
     logged = _logged(client, run, outputs, model=model, sha256=sha256)
@@ -40,9 +42,15 @@ def register(client: "MlflowClient", run: "Run", outputs: StageOutputs, *, model
 
 
 def find_version(client: "MlflowClient", name: str, sha256: str) -> "ModelVersion | None":
-    """The version that holds a model file; of several (two machines at once) the oldest."""
+    """The version that holds a model file; of several (two machines at once) the oldest whose run is there."""
+    found = _versions(client, name, sha256)
+    return next((version for version in found if run_exists(client, str(version.run_id))), None)
+
+
+def _versions(client: "MlflowClient", name: str, sha256: str) -> "list[ModelVersion]":
+    """Every version with a model file, the oldest first."""
     versions = client.search_model_versions(f"name = '{name}' and tags.`{MODEL}` = '{sha256}'")
-    return min(versions, key=lambda version: int(version.version), default=None)
+    return sorted(versions, key=lambda version: int(version.version))
 
 
 def _logged(
@@ -95,7 +103,19 @@ def _create_version(
     first = find_version(client, outputs.classifier, sha256) or created
     if first.version != created.version:
         client.delete_model_version(outputs.classifier, created.version)
+    for gone in _versions(client, outputs.classifier, sha256):
+        if int(gone.version) < int(first.version):
+            _succeed(client, gone, first)
     return first
+
+
+def _succeed(client: "MlflowClient", gone: "ModelVersion", version: "ModelVersion") -> None:
+    """Let a version take over from one of the same model: its aliases, and that it was withdrawn."""
+    if reason := gone.tags.get(WITHDRAWN):
+        client.set_model_version_tag(version.name, version.version, WITHDRAWN, reason)
+    for alias, number in client.get_registered_model(version.name).aliases.items():
+        if str(number) == str(gone.version):
+            client.set_registered_model_alias(version.name, alias, str(version.version))
 
 
 def _tag(client: "MlflowClient", version: "ModelVersion", wanted: Mapping[str, str]) -> None:
@@ -134,7 +154,8 @@ def registered(sha256: str, *, uri: str) -> list[Registered]:
         versions = client.search_model_versions(f"tags.`{MODEL}` = '{sha256}'")
         result = []
         for version in sorted(versions, key=lambda version: (version.name, int(version.version))):
-            tags = client.get_run(str(version.run_id)).data.tags
+            there = run_exists(client, str(version.run_id))
+            tags = client.get_run(str(version.run_id)).data.tags if there else {}
             aliases = client.get_registered_model(version.name).aliases
             held = tuple(sorted(a for a, number in aliases.items() if str(number) == str(version.version)))
             result.append(

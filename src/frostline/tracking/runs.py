@@ -83,6 +83,19 @@ def _deleted(run: "Run") -> bool:
     return bool(run.info.lifecycle_stage == "deleted")
 
 
+def run_exists(client: "MlflowClient", run_id: str) -> bool:
+    """Whether a run can still be read: `mlflow gc` takes what was deleted away for good."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return False
+    return True
+
+
 def user() -> str:
     """Who runs this, as MLflow's own runs say it."""
     try:

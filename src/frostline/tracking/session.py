@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from frostline.errors import FrostlineError, first_line
-from frostline.tracking import relocation, store_uri
+from frostline.tracking import database, relocation, store_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -39,38 +39,19 @@ def session(uri: str, *, limits: Mapping[str, str] = PATIENT) -> Iterator["Mlflo
     """
     settings = {name: value for name, value in {**QUIET, **limits}.items() if name not in os.environ}
     with _environment({**settings, store_uri.VARIABLE: uri}), _silence(), _explained(uri):
-        if file := store_uri.database(uri):
-            file.parent.mkdir(parents=True, exist_ok=True)
         relocation.relocate(uri)
+        database.make(uri)
         from mlflow import MlflowClient
 
         yield MlflowClient(tracking_uri=uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI", uri))
 
 
-@contextlib.contextmanager
-def locked(uri: str, *, seconds: float) -> Iterator[None]:
-    """One conversation that creates things at a time, for this store on this machine.
-
-    It also keeps two first users of a fresh sqlite file from migrating it at once.
-    """
-    from filelock import FileLock, Timeout
-
-    path = store_uri.lock_file(uri)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path)
-        lock.acquire(timeout=seconds)
-    except Timeout:
-        raise FrostlineError(
-            f"another frostline has been writing to {store_uri.shown(uri)} for {seconds:g} seconds; "
-            "run `frostline registry sync` when it is done"
-        ) from None
-    except OSError as error:
-        raise FrostlineError(f"cannot lock {path}: {error.strerror}; make its folder writable") from error
-    try:
-        yield
-    finally:
-        lock.release()
+def prepare(uri: str) -> None:
+    """What a server needs that opens the store by itself: a whole database that names where its files are now."""
+    relocation.relocate(uri)
+    if database.is_void(store_uri.database(uri)):
+        with session(uri):
+            pass
 
 
 @contextlib.contextmanager
