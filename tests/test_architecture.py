@@ -22,6 +22,7 @@ ROOMS = (
 # What every room may use, and what uses no room.
 TOOLS = {
     "arrow",
+    "checksums",
     "csv_text",
     "errors",
     "files",

@@ -14,6 +14,7 @@ from frostline import store as stores
 from frostline import system
 from frostline.files import sha256
 from frostline.store import Store
+from helpers.remarks import flip, remarks
 
 SHAPE = (3, 5)
 IDS = [sha256(str(number).encode()) for number in range(12)]
@@ -141,6 +142,77 @@ def test_a_truncated_file_holds_nothing(
     filled(folder, IDS[5:])
     assert store(folder).missing(IDS) == IDS[:5]
     np.testing.assert_array_equal(store(folder).rows(IDS[5:])[:], table(IDS[5:]))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_flipped_bit_is_a_missing_row(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    """Wherever it is, the file goes, what was in it is missing, said once, and can be stored again; others stay."""
+    folder = tmp_path_factory.mktemp("store")
+    filled(folder, IDS[:5])
+    (victim,) = folder.glob("*.arrow")
+    filled(folder, IDS[4:])
+    flip(victim, data.draw(st.integers(0, victim.stat().st_size - 1)), data.draw(st.integers(0, 7)))
+    with remarks() as lines:
+        made = store(folder)
+        assert made.missing(IDS) == IDS[:4]
+        assert made.missing(IDS) == IDS[:4]
+    assert len(lines) == 1
+    assert victim.name in lines[0]
+    assert not victim.exists()
+    made.append(IDS[:4], table(IDS[:4]))
+    for each in (made, store(folder)):
+        np.testing.assert_array_equal(each.rows(IDS)[:], table(IDS))
+
+
+def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
+    """Damage in a file whose rows nobody wants costs nothing and is found when somebody does."""
+    filled(tmp_path, IDS[:5])
+    (victim,) = tmp_path.glob("*.arrow")
+    filled(tmp_path, IDS[5:])
+    content = victim.read_bytes()
+    victim.write_bytes(content.replace(row(IDS[0]).tobytes(), row(IDS[1]).tobytes()))
+    made = store(tmp_path)
+    with remarks() as lines:
+        assert made.missing(IDS[5:]) == []
+        assert lines == []
+        assert made.missing(IDS[:1]) == IDS[:1]
+    with pytest.raises(KeyError):
+        made.rows(IDS[:1])
+
+
+def test_what_cannot_be_deleted_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A damaged file of somebody else's holds nothing either."""
+    filled(tmp_path, IDS[:5])
+    (victim,) = tmp_path.glob("*.arrow")
+    flip(victim, -9)
+
+    def refused(path: Path, **_: bool) -> None:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    with remarks() as lines:
+        made = store(tmp_path)
+        assert made.missing(IDS[:5]) == made.missing(IDS[:5]) == IDS[:5]
+    assert len(lines) == 1
+
+
+def test_files_of_older_versions(tmp_path: Path) -> None:
+    """Named by their SHA-256, they are checked by it and get the name of this version; damaged ones go."""
+    for ids in (IDS[:5], IDS[5:8], IDS[8:]):
+        filled(tmp_path, ids)
+    names = {path.name for path in tmp_path.glob("*.arrow")}
+    for path in list(tmp_path.glob("*.arrow")):
+        path.rename(path.with_name(f"{sha256(path.read_bytes())[:32]}.arrow"))
+    np.testing.assert_array_equal(store(tmp_path).rows(IDS)[:], table(IDS))
+    assert {path.name for path in tmp_path.glob("*.arrow")} == names
+    victim = min(tmp_path.glob("*.arrow"))
+    flip(victim.rename(tmp_path / f"{sha256(victim.read_bytes())[:32]}.arrow"), -9)
+    with remarks() as lines:
+        assert len(store(tmp_path).missing(IDS)) in (3, 4, 5)
+    assert len(lines) == 1
 
 
 def files_in(folder: Path) -> int:

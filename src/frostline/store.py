@@ -78,6 +78,7 @@ class Store:
     _places: dict[str, tuple[int, int]] = field(default_factory=dict, init=False)
     _shards: Shards = field(init=False)
     _files: ArrowFolder = field(init=False)
+    _gone: set[ArrowFile] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         columns = [("id", pa.binary(ID_BYTES)), ("row", pa.binary(self._row_bytes))]
@@ -85,9 +86,13 @@ class Store:
         self._shards = Shards(self.dtype)
 
     def missing(self, ids: Iterable[str]) -> list[str]:
-        """Those of `ids` that are not stored, each once, in order."""
-        self._refresh()
-        return [id_ for id_ in dict.fromkeys(ids) if id_ not in self._places]
+        """Those of `ids` that are not stored, each once, in order; a row of a damaged file is not.
+
+        Each file that holds any of the others is checked, once in a process.
+        """
+        asked = list(dict.fromkeys(ids))
+        self._refresh(asked)
+        return [id_ for id_ in asked if id_ not in self._places]
 
     def append(self, ids: Sequence[str], rows: npt.NDArray[Any]) -> None:
         """Store rows (n, *shape); they are on disk, whole, when this returns."""
@@ -128,7 +133,7 @@ class Store:
 
     def rows(self, ids: Sequence[str]) -> Rows:
         """The rows of `ids` in their order, memory-mapped; KeyError for an id that is not stored."""
-        self._refresh()
+        self._refresh(ids)
         places = np.array([self._places[id_] for id_ in ids], dtype=np.int64).reshape(-1, 2)
         for shard in np.unique(places[:, 0]):
             with contextlib.suppress(OSError):  # deleted meanwhile, or not ours to touch
@@ -143,9 +148,26 @@ class Store:
     def _row_bytes(self) -> int:
         return int(np.prod(self.shape)) * self._stored.itemsize
 
-    def _refresh(self) -> None:
+    def _refresh(self, ids: Sequence[str]) -> None:
+        """Know the files that are there now, and that those which hold any of `ids` are whole."""
         for file in self._files.refresh():
             self._index(file)
+        known = self._shards.files
+        while unread := {known[shard] for shard in self._holding(ids) if not known[shard].checked}:
+            if damaged := self._files.check(unread):
+                self._forget(damaged)
+
+    def _holding(self, ids: Sequence[str]) -> set[int]:
+        """The shards that hold any of `ids`."""
+        return {self._places[id_][0] for id_ in ids if id_ in self._places}
+
+    def _forget(self, damaged: Sequence[ArrowFile]) -> None:
+        """Some files hold nothing: what they held may be in another."""
+        self._gone.update(damaged)
+        self._places.clear()
+        for shard, file in enumerate(self._shards.files):
+            if file not in self._gone:
+                self._learn(shard, file)
 
     def _index(self, file: ArrowFile) -> None:
         """Know a file's rows by their ids."""
@@ -154,8 +176,13 @@ class Store:
         flat = np.frombuffer(column.buffers()[1], dtype=self._stored, count=count)
         self._shards.rows.append(flat.reshape(len(column), *self.shape))
         self._shards.files.append(file)
-        for row, id_ in enumerate(file.rows.column("id").to_pylist()):
-            self._places.setdefault(id_.hex(), (shard, row))
+        self._learn(shard, file)
+
+    def _learn(self, shard: int, file: ArrowFile) -> None:
+        content = file.rows.column("id").buffers()[1].to_pybytes().hex()
+        for row in range(file.rows.num_rows):
+            id_ = content[2 * ID_BYTES * row : 2 * ID_BYTES * (row + 1)]
+            self._places.setdefault(id_, (shard, row))
 
 
 def open_store(kind: str, key: dict[str, Any], *, shape: tuple[int, ...], dtype: str, cache: Path) -> Store:

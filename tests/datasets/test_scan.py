@@ -13,6 +13,7 @@ from frostline.datasets.source import open_source
 from frostline.features import inventory
 from frostline.files import sha256
 from helpers.images import crashing, encoded, folder
+from helpers.remarks import flip, remarks
 
 
 @pytest.fixture(autouse=True)
@@ -115,6 +116,22 @@ def test_a_damaged_cache_costs_only_time(tmp_path: Path, decoded: list[bytes]) -
     assert scanned(root)[1].table == first.table
     assert len(decoded) == 10
     assert list(inventory.damaged(tmp_path / "cache")) == []
+
+
+@pytest.mark.parametrize("place", [0.1, 0.3, 0.5, 0.7, 0.9, 0.995])
+def test_a_flipped_bit_costs_only_time(tmp_path: Path, decoded: list[bytes], place: float) -> None:
+    """In a picture, a measure, a reason or the end of the file: measured anew, and said."""
+    root = folder(tmp_path / "x", {f"{n}.png": encoded(n) for n in range(5)} | {"no.png": b"\x89PNG"})
+    first = scanned(root)[1]
+    pictures = first.thumbnails(range(5))
+    [file] = (tmp_path / "cache/image_stats").rglob("*.arrow")
+    flip(file, int(place * file.stat().st_size), bit=5)
+    with remarks() as lines:
+        again = scanned(root)[1]
+    assert again.table == first.table
+    np.testing.assert_array_equal(again.thumbnails(range(5)), pictures)
+    assert len(decoded) == 12
+    assert [file.name in line for line in lines if "damaged" in line] == [True]
 
 
 def test_a_thumbnail_is_read_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from frostline.models import augmentation
 from helpers.images import archive, encoded, folder
 from helpers.networks import HEIGHT, WIDTH, residual
 from helpers.networks import augmentation as settings
+from helpers.remarks import flip, remarks
 
 RULE = Image.model_validate(
     {"size": {"height": HEIGHT, "width": WIDTH}, "resize": "squash", "transform": "rescale"}
@@ -98,6 +99,24 @@ def test_the_second_time_costs_nothing(model: Any, root: Path) -> None:
     shutil.rmtree(root)
     again = features(these, trunk=Counting(model, limit=-1), key=KEY)
     np.testing.assert_array_equal(again[:], first)
+
+
+@pytest.mark.parametrize("place", [0.001, 0.2, 0.5, 0.9, 0.999])
+def test_a_flipped_bit_is_computed_anew(model: Any, root: Path, tmp_path: Path, place: float) -> None:
+    """Features and pixels of a damaged file never reach anybody: the images go through again, and that is said."""
+    these = of(root)
+    rows, decoded_rows = features(these, trunk=model, key=KEY)[:], pixels(these)[:]
+    for kind in ("features", "pixels"):
+        (file,) = (tmp_path / "cache" / kind).rglob("*.arrow")
+        flip(file, int(place * file.stat().st_size), bit=6)
+    with remarks() as lines:
+        counting = Counting(model)
+        np.testing.assert_allclose(features(these, trunk=counting, key=KEY)[:], rows, rtol=1e-6)
+        np.testing.assert_array_equal(pixels(these)[:], decoded_rows)
+    assert counting.seen == 40
+    said = [line for line in lines if "damaged in the cache: " in line]
+    assert ["features/" in said[0], "pixels/" in said[1]] == [True, True]
+    assert (forwarded(model, these), len(said)) == (0, 2)
 
 
 @pytest.mark.parametrize(

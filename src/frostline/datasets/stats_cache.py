@@ -57,9 +57,8 @@ class StatsCache:
         self.refresh()
 
     def refresh(self) -> None:
-        """List the files that are there now."""
-        for file in self._files.refresh():
-            file.give_back()
+        """List the files that are there now; those that are new are read, and not listed where they are damaged."""
+        self._files.check(self._files.refresh())
         batches = [file.rows for file in self._files.files]
         self._starts = np.cumsum([0, *(batch.num_rows for batch in batches)])
         self._table = pa.Table.from_batches(batches, self._files.schema).select(_UNMEASURED.names)
