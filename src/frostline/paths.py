@@ -9,10 +9,12 @@ from frostline.errors import InputError
 PARAMS = Path("params.yaml")
 PRETRAINED = Path("pretrained")
 BACKBONE = "backbone.weights.h5"  # in a weights folder; Keras decides the format by the ending
+TRUNK = "trunk.onnx"  # there, of an ONNX file
 
 
 def weights(name: str) -> Path:
-    """Folder of one weights entry: `backbone.weights.h5` (absent for scratch) and `source.json`."""
+    """Folder of one weights entry: `source.json`, and `backbone.weights.h5`, or `trunk.onnx` of an ONNX file; no other
+    file for scratch."""
     return Path("artifacts/weights") / name
 
 

@@ -2,15 +2,23 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from frostline import config
+from frostline.config import Tap
 from frostline.config.schema import Params
 from frostline.template import recipe
+from frostline.template.onnx_weights import OnnxNetwork
 from frostline.template.photos import Photos
 from frostline.template.weights import PretrainedFile
 
 TYPES = {"integer": "integer", "number": "number", "string": "text", "boolean": "true or false"}
+ONNX = PretrainedFile(
+    "onnx",
+    Path("net.onnx"),
+    onnx=OnnxNetwork(224, 224, False, "pooled", Tap(pooling="none", prefix_tokens=0), 512, (), False),
+)
 MANY = 12  # more values than these are listed elsewhere on the page
 
 
@@ -73,7 +81,7 @@ def written() -> dict[str, set[str]]:
         Photos({"cat": 300, "dog": 300}, {"": 600}, 500, 0),
         Photos({"a": 9000, "b": 8000, "c": 7000}, {"train": 20000, "test": 4000}, 80, 0),
     ):
-        for weights in (PretrainedFile("mobilenet"), PretrainedFile("vgg19"), None):
+        for weights in (PretrainedFile("mobilenet"), PretrainedFile("vgg19"), ONNX, None):
             text = recipe.recipe(
                 f"p{photos.total}", photos, path=f"data/p{photos.total}", weights=weights, cnn=False
             )
@@ -91,6 +99,7 @@ def _flat(node: Any, path: str) -> Iterator[tuple[str, Any]]:
         "phases",
         "blocks",
         "dense",
+        "taps",
     }
     for key, value in node.items():
         yield from _flat(value, f"{path}.{'NAME' if named else key}".removeprefix("."))

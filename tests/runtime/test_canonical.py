@@ -206,3 +206,56 @@ def test_metadata_is_part_of_the_file() -> None:
     graphs = [onnx.load_from_string(content).graph for content in forms]
     assert forms[0] != forms[1]
     assert all(one == other for one, other in itertools.pairwise(graphs))
+
+
+def branch(result: str, *, of: str, kind: str) -> onnx.GraphProto:
+    """A branch of an If that takes a tensor from around it."""
+    nodes = [
+        helper.make_node(kind, [of], [f"{result}_inside"]),
+        helper.make_node("Neg", [f"{result}_inside"], [result]),
+    ]
+    value = helper.make_tensor_value_info(result, TensorProto.FLOAT, None)
+    return helper.make_graph(nodes, "branch", [], [value])
+
+
+def test_branches_keep_what_they_take_from_around_them() -> None:
+    """Graphs inside nodes, as exporters write them: their names of outer tensors follow, and order heeds them."""
+    model = graph(outputs=("probs",))
+    model.graph.node[-1].input[0] = "chosen"
+    every = list(model.graph.node)
+    size = helper.make_node("Size", ["a_on"], ["count"])
+    some = helper.make_node("Cast", ["count"], ["any"], to=TensorProto.BOOL)
+    choice = helper.make_node(
+        "If", ["any"], ["chosen"], then_branch=branch("yes", of="logits", kind="Abs"),
+        else_branch=branch("no", of="left", kind="Abs"),
+    )  # fmt: skip
+    model.graph.ClearField("node")
+    model.graph.node.extend([choice, some, size, *every[::-1]])  # an order that only what is taken can mend
+    ordered = ModelProto()
+    ordered.CopyFrom(model)
+    ordered.graph.ClearField("node")
+    ordered.graph.node.extend([*every[:-1], size, some, choice, every[-1]])
+    ordered.ir_version = 8
+    pixels = RNG.integers(0, 256, (2, 5, 7, 3), dtype=np.uint8)
+    formed = canonical.form(model, metadata={})
+    (got,) = onnxruntime.InferenceSession(formed).run(None, {"image": pixels})
+    (expected,) = onnxruntime.InferenceSession(ordered.SerializeToString()).run(None, {"image": pixels})
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+    assert formed == canonical.form(ordered, metadata={})
+
+
+def test_two_calls_that_keep_other_numbers_of_outputs_stay_two() -> None:
+    """Of one operator on one input: a maximum, and a maximum with its places."""
+    nodes = (
+        *NODES[:1],
+        ("Transpose", ["pixels"], ["planes"], {"perm": [0, 3, 1, 2]}),
+        ("MaxPool", ["planes"], ["one"], {"kernel_shape": [5, 7]}),
+        ("MaxPool", ["planes"], ["two", "places"], {"kernel_shape": [5, 7]}),
+        ("Add", ["one", "two"], ["sum"], {}),
+        ("Flatten", ["sum"], ["features"], {}),
+        *NODES[2:],
+    )
+    pixels = RNG.integers(0, 256, (2, 5, 7, 3), dtype=np.uint8)
+    formed = canonical.form(graph(nodes), metadata={})
+    _, features = onnxruntime.InferenceSession(formed).run(None, {"image": pixels})
+    np.testing.assert_allclose(features, 2 * pixels.max((1, 2)).astype(np.float32))

@@ -77,7 +77,6 @@ FOREIGN = "it is not a model exported by frostline"
         (model(names=("picture", "probs")), "its input must be `image` of uint8 alone; is picture"),
         (model(kind=TensorProto.FLOAT), "is image of float32"),
         (model(shape=("N", 28, 20, 3)), "must have the shape ['N', 20, 28, 3]; has ['N', 28, 20, 3]"),
-        (model(shape=(8, 20, 28, 3)), "has [8, 20, 28, 3]"),
         (model(names=("image", "scores")), "its output `probs` must be (1, 3) float32; is nothing"),
         (model(outputs=2), "must be (1, 3) float32; is (1, 2) float32"),
         (model(metadata=to_json(contract(classes=("a", "b")))), "must be (1, 2) float32; is (1, 3)"),

@@ -1,7 +1,9 @@
 """Recipes fit photos and weights, and every one of them is a valid params.yaml."""
 
+import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frostline import config
+from frostline.config import OnnxWeights, Tap
 from frostline.config.backbones import TABLE
 from frostline.evaluation.paired_tests import judge
 from frostline.template import recipe
+from frostline.template.onnx_weights import OnnxNetwork
 from frostline.template.photos import Photos
 from frostline.template.weights import PretrainedFile
 
@@ -93,16 +97,23 @@ def test_margin_can_be_passed(images: int) -> None:
     assert chance >= recipe.POWER or margin == recipe.MARGINS[-1]
 
 
+ONNX = OnnxNetwork(20, 30, False, "net/3:0", Tap(pooling="mean", prefix_tokens=1), 96, ("logits",), False)
+
+
 @pytest.mark.parametrize(
-    ("name", "slug"),
-    [
-        ("Flowers 2024", "flowers-2024"),
-        ("Äpfel & Birnen", "apfel-birnen"),
-        ("写真", "photos"),
-        ("-x-", "x"),
-        ("a" * 99, "a" * 40),
-    ],
+    "changes", [{}, {"free": True}, {"takes_bytes": True}, {"outputs": ()}, {"tap": "null"}]
 )
-def test_slug(name: str, slug: str) -> None:
-    """Any folder's name becomes one that files, DVC and MLflow take."""
-    assert recipe.slug(name) == slug
+def test_a_network_of_an_onnx_file(changes: dict[str, Any]) -> None:
+    """Its entry is whole, a guess calls itself one, and the classifier has its size and its pooling."""
+    network = dataclasses.replace(ONNX, **changes)
+    weights = PretrainedFile("onnx", Path("my net.onnx"), onnx=network)
+    found = parsed(some(), weights)
+    entry, classifier = found.weights["my-net"], found.classifiers["flowers-my-net"]
+    assert isinstance(entry, OnnxWeights)
+    assert entry.taps == {network.tap: network.pooled}
+    assert entry.input.std == ([1.0] * 3 if network.takes_bytes else [0.229, 0.224, 0.225])
+    assert (classifier.image.size.height, classifier.image.size.width) == (20, 30)
+    assert classifier.network.head.pooling == "flatten"
+    text = recipe.recipe("flowers", some(), path="data/flowers", weights=weights, cnn=False)
+    assert ("A guess" in text) != network.takes_bytes
+    assert "96 numbers per image" in text

@@ -6,10 +6,11 @@ import h5py
 import numpy as np
 import pytest
 
-from frostline.config import Weights
+from frostline.config import KerasWeights, OnnxWeights
 from frostline.config.backbones import TABLE
 from frostline.errors import InputError
 from frostline.template import weights
+from helpers.onnx_networks import WIDTH, written
 
 
 def weights_file(path: Path, count: int) -> Path:
@@ -64,7 +65,7 @@ def test_imagenet_where_it_can_be_had(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_those_that_a_project_has() -> None:
     """The first backbone with weights that say something."""
     entries = {
-        name: Weights.model_validate({"backbone": backbone, "source": source})
+        name: KerasWeights.model_validate({"backbone": backbone, "source": source})
         for name, backbone, source in (
             ("a", None, "scratch"), ("b", "vgg19", "random"), ("c", "vgg16", "x.h5"), ("d", "xception", "imagenet")
         )
@@ -73,3 +74,35 @@ def test_those_that_a_project_has() -> None:
     assert found is not None
     assert (found.backbone, found.source) == ("vgg16", "x.h5")
     assert weights.named({"a": entries["a"]}) is None
+
+
+def test_an_onnx_file(tmp_path: Path) -> None:
+    """Its size, tap and width are read from it; its name is that of the file."""
+    found = weights.find(str(written(tmp_path / "My Net.onnx", size=(20, 30))))
+    assert found is not None
+    assert found.onnx is not None
+    assert (found.backbone, found.name, found.source) == ("onnx", "my-net", "My Net.onnx")
+    assert (found.onnx.height, found.onnx.width, found.onnx.free) == (20, 30, False)
+    assert (found.onnx.tap, found.onnx.features) == ("vector", WIDTH)
+
+
+def test_an_onnx_file_that_is_none(tmp_path: Path) -> None:
+    """One line with its name."""
+    (tmp_path / "x.onnx").write_bytes(b"something")
+    with pytest.raises(InputError, match=r"x\.onnx is no ONNX file"):
+        weights.find(str(tmp_path / "x.onnx"))
+
+
+def test_the_onnx_network_that_a_project_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`frostline data add` takes it by its entry's name."""
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "pretrained/net.onnx")
+    entry = {
+        "backbone": "onnx", "source": "net.onnx",
+        "input": {"channels": "RGB", "scale": 1.0, "mean": [0.0] * 3, "std": [1.0] * 3},
+        "taps": {"vector": {"pooling": "none", "prefix_tokens": 0}},
+    }  # fmt: skip
+    found = weights.named({"mine": OnnxWeights.model_validate(entry)})
+    assert found is not None
+    assert (found.name, found.source, found.onnx is not None) == ("mine", "net.onnx", True)
+    assert weights.among({"mine": OnnxWeights.model_validate(entry)}, found).name == "mine"

@@ -12,7 +12,7 @@ from frostline.errors import FrostlineError, InputError, shell_command
 from frostline.files import printable
 from frostline.pipeline import processes, workspace
 from frostline.progress import note
-from frostline.template import photos, recipe, weights
+from frostline.template import names, photos, recipe, weights
 from frostline.template.photos import Photos
 from frostline.template.weights import PretrainedFile
 
@@ -63,7 +63,7 @@ def run(data: Path, *, name: str | None = None, pretrained: str | None = None) -
 def _addition(data: Path, name: str | None, pretrained: str | None) -> Addition:
     text = config.text(paths.PARAMS)
     settings = config.parse(config.plain(text))
-    slug = recipe.slug(name or data.name.partition(".")[0])
+    slug = names.slug(name or data.name.partition(".")[0])
     if slug in settings.datasets:
         raise InputError(f"params.yaml has a dataset {slug} already; choose another name: --name NAME")
     if workspace.DATA.is_file() and not Path("data").is_dir():

@@ -6,17 +6,20 @@ from math import prod
 from pathlib import Path
 
 from frostline import config, files, paths
-from frostline.config import Classifier, Params
+from frostline.config import Classifier, OnnxWeights, Params
 from frostline.datasets import labels
 from frostline.datasets import manifest as manifests
 from frostline.datasets.source import open_source
 from frostline.errors import FrostlineError, InputError
 from frostline.evaluation import network_picture, style
 from frostline.evaluation.network_picture import Row
-from frostline.models import layers, network
+from frostline.features import trunks
+from frostline.features.trunks import OnnxTrunk
+from frostline.models import heads, layers, network
 from frostline.models.keras_backend import keras
 from frostline.models.layers import Layer
 from frostline.models.network import Network
+from frostline.runtime import graph_costs
 from frostline.training import assemble
 
 
@@ -39,8 +42,9 @@ def run(name: str, *, classes: int | None = None, picture: Path | None = None) -
     entry = config.entry(settings.classifiers, name, what="classifier")
     count = classes or _classes(settings, entry)
     keras(seed=settings.seed)
-    net = network.build(entry, backbone=settings.weights[entry.weights].backbone, weights=None, classes=count)
-    every_layer = [*layers.read(net.body), *layers.read(net.head, sees=layers.IMAGE)[1:]]  # without its input
+    net = _network(settings, entry, count)
+    below = [_trunk(net.body)] if isinstance(net.body, OnnxTrunk) else layers.read(net.body)
+    every_layer = [*below, *layers.read(net.head, sees=layers.IMAGE)[1:]]  # without its input
     phases = _phases(net, entry, every_layer)
     rows = _rows(every_layer, phases)
     lines = [
@@ -54,6 +58,30 @@ def run(name: str, *, classes: int | None = None, picture: Path | None = None) -
     with files.writing(picture) as temporary:
         temporary.write_bytes(style.png(network_picture.picture(rows, classifier=name)))
     return [*lines, f"Wrote {files.printable(picture)}"]
+
+
+def _network(settings: Params, entry: Classifier, classes: int) -> Network:
+    weights = settings.weights[entry.weights]
+    if not isinstance(weights, OnnxWeights):
+        return network.build(entry, backbone=weights.backbone, weights=None, classes=classes)
+    made = trunks.make(entry.weights, weights)
+    body = trunks.opened(made, weights=entry.weights, size=entry.image.size)
+    return Network(body, heads.build(entry.network.head, features=body.width, classes=classes))
+
+
+def _trunk(trunk: OnnxTrunk) -> Layer:
+    """The network of an ONNX file as one layer that sees all of the image."""
+    costs = graph_costs.of(trunk.content)
+    return Layer(
+        name="trunk",
+        kind=f"ONNX, {costs.nodes} nodes",
+        shape=(trunk.width,),
+        fields=layers.IMAGE,
+        operations=costs.operations,
+        variables=(),
+        held=trunk.parameters,
+        given=costs.values,
+    )
 
 
 def _classes(settings: Params, entry: Classifier) -> int:

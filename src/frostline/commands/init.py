@@ -9,11 +9,12 @@ from pathlib import Path
 
 from frostline import config, files
 from frostline.commands import lock, sample
+from frostline.config.backbones import NAMED_SOURCES
 from frostline.errors import FrostlineError, InputError, shell_command
 from frostline.files import printable
 from frostline.pipeline import commits, processes
 from frostline.progress import note
-from frostline.template import photos, project, recipe, weights
+from frostline.template import names, photos, project, recipe, weights
 from frostline.template.photos import Photos
 from frostline.template.weights import PretrainedFile
 
@@ -88,7 +89,7 @@ def _require_free(folder: Path) -> None:
 
 def _by_facts(name: str, data: Path, pretrained: PretrainedFile | None, *, cnn: bool) -> InitPlan:
     """A recipe that fits the photos and the weights."""
-    facts, slug = photos.look(data), recipe.slug(name)
+    facts, slug = photos.look(data), names.slug(name)
     path = f"data/{slug}{photos.ending(data)}"
     text = recipe.recipe(slug, facts, path=path, weights=pretrained, cnn=cnn)
     links = {Path(path): data}
@@ -208,8 +209,10 @@ def _findings(plan: InitPlan, *, asked: str | None) -> list[str]:
         kind = (
             "a plain CNN from scratch"
             if source.backbone is None
+            else f"the frozen network of {source.source}"
+            if source.backbone == config.ONNX
             else f"{source.backbone}, {source.source} weights"
-            if source.source in ("imagenet", "random")
+            if source.source in NAMED_SOURCES
             else f"{source.backbone}, weights from {source.source}"
         )
         lines.append(f"classifier {name}: {kind}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from frostline import files, images
-from frostline.config import Image
+from frostline.config import ONNX, Image
 from frostline.errors import InputError, weights_note
 from frostline.evaluation import gallery, style
 from frostline.evaluation.gallery import Overlay
@@ -27,6 +27,11 @@ def run(name: str, image: Path, *, layers: Sequence[str] = (), out: Path) -> lis
     `layers`: those whose maps are drawn, the last one explained by; by default some are chosen.
     """
     inputs = recipe.read(name)
+    if inputs.weights["backbone"] == ONNX:
+        raise InputError(
+            f"{name}: its network comes from an ONNX file, whose maps are not read; name a classifier "
+            "on a Keras backbone"
+        )
     pixels = _decoded(image, inputs.entry.image)
     network, _ = recipe.load_trained(inputs)
     at = layers[-1] if layers else activation_maps.deepest(network.body)

@@ -7,6 +7,7 @@ dotted path, as DVC's `-S` writes it.
 from frostline.config.reading import entry, load, parse, plain, read, require_backbone, require_entry, text
 from frostline.config.schema import (
     BACKBONES,
+    ONNX,
     OPTIMIZERS,
     Audit,
     Augmentation,
@@ -18,6 +19,9 @@ from frostline.config.schema import (
     DriftLimits,
     EarlyStopping,
     Image,
+    KerasWeights,
+    OnnxInput,
+    OnnxWeights,
     Params,
     Phase,
     Pooling,
@@ -25,12 +29,14 @@ from frostline.config.schema import (
     Promotion,
     Size,
     Splits,
+    Tap,
     Training,
     Weights,
 )
 
 __all__ = [
     "BACKBONES",
+    "ONNX",
     "OPTIMIZERS",
     "Audit",
     "Augmentation",
@@ -42,6 +48,9 @@ __all__ = [
     "DriftLimits",
     "EarlyStopping",
     "Image",
+    "KerasWeights",
+    "OnnxInput",
+    "OnnxWeights",
     "Params",
     "Phase",
     "Pooling",
@@ -49,6 +58,7 @@ __all__ = [
     "Promotion",
     "Size",
     "Splits",
+    "Tap",
     "Training",
     "Weights",
     "entry",

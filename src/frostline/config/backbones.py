@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+NAMED_SOURCES = ("imagenet", "random")  # of weights, that are no files
 Transform = Literal["caffe", "symmetric", "torch", "rescale", "none"]
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from frostline.config import shapes
-from frostline.config.schema import Classifier, Params, Splits
+from frostline.config.backbones import NAMED_SOURCES
+from frostline.config.schema import ONNX, Classifier, Params, Splits
 from frostline.errors import nearest
 
 
@@ -13,6 +14,8 @@ def contradictions(params: Params) -> Iterator[str]:
     for name, weights in params.weights.items():
         if (weights.source == "scratch") != (weights.backbone is None):
             yield f"weights.{name}: source 'scratch' goes with backbone null, and only with it"
+        if weights.backbone == ONNX and weights.source in NAMED_SOURCES:
+            yield f"weights.{name}.source: '{weights.source}' are weights of Keras; name an ONNX file in pretrained/"
         if "/" in weights.source or weights.source.startswith("."):
             yield (
                 f"weights.{name}.source: {weights.source!r} must be imagenet, random, scratch or the name "
@@ -58,3 +61,24 @@ def _classifier_problems(key: str, classifier: Classifier, params: Params) -> It
                 yield f"{key}.phases.{name}.freeze: a cnn from scratch has nothing to freeze; use none"
     elif scratch:
         yield f"{key}.weights: '{classifier.weights}' is scratch, a pretrained network needs a backbone"
+    elif params.weights[classifier.weights].backbone == ONNX:
+        yield from _onnx_problems(key, classifier)
+
+
+def _onnx_problems(key: str, classifier: Classifier) -> Iterator[str]:
+    """What a network from an ONNX file cannot do, and what to write instead: its taps say where it ends."""
+    name, network = classifier.weights, classifier.network
+    if network.type == "pretrained" and network.end_at is not None:
+        yield f"{key}.network.end_at: '{name}' ends at its taps; use null, and name a tensor in weights.{name}.taps"
+    if network.head.pooling != "flatten":
+        yield f"{key}.network.head.pooling: the taps of '{name}' say how they are pooled; use flatten"
+    if classifier.image.transform != "backbone":
+        yield f"{key}.image.transform: weights.{name}.input says how pixels are transformed; use backbone"
+    if classifier.precision != "float32":
+        yield f"{key}.precision: a network from an ONNX file computes features in float32; use float32"
+    for phase_name, phase in classifier.phases.items():
+        if phase.freeze != "all":
+            yield (
+                f"{key}.phases.{phase_name}.freeze: the network of '{name}' comes from an ONNX file and cannot be "
+                f"thawed; use all, or weights of a Keras backbone"
+            )

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from frostline.config.checks import contradictions
-from frostline.config.schema import BACKBONES, Params
+from frostline.config.schema import BACKBONES, ONNX, Params
 from frostline.errors import FEW, InputError, closest, first_line, nearest
 from frostline.paths import PARAMS
 
@@ -143,7 +143,11 @@ def _no_choice(value: Any, expected: str) -> str:
     return f"must be one of {', '.join(map(repr, known))}; is {_short(value)}"
 
 
-_TAGS = ("pretrained", "cnn")
+# The names of union branches in pydantic's locations: below which section, at which step.
+_BRANCHES = {
+    "classifiers": (3, ("pretrained", "cnn")),
+    "weights": (2, ("keras", ONNX)),
+}
 
 
 def _short(value: Any) -> str:
@@ -160,7 +164,8 @@ def _locate(loc: tuple[Any, ...], values: Any) -> tuple[list[Any], Any]:
     here = values
     for index, step in enumerate(loc):
         last = index == len(loc) - 1
-        if loc[0] == "classifiers" and loc[2:3] == ("network",) and index == 3 and step in _TAGS:
+        place, tags = _BRANCHES.get(loc[0], (-1, ()))
+        if index == place and step in tags and (loc[0] != "classifiers" or loc[2] == "network"):
             continue
         if isinstance(here, dict) and step in here:
             path, here = [*path, step], here[step]

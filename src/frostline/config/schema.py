@@ -7,9 +7,11 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     PlainValidator,
     StringConstraints,
+    Tag,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -17,6 +19,7 @@ from pydantic_core import PydanticCustomError
 from frostline.config.backbones import TABLE
 
 BACKBONES = tuple(TABLE)
+ONNX = "onnx"  # stands for a backbone: the network of an ONNX file
 
 OPTIMIZERS = (
     "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lamb", "lion", "momentum", "nadam",
@@ -50,11 +53,54 @@ class Section(BaseModel):
         return _refuse_unknown(values, cls.model_fields)
 
 
-class Weights(Section):
+class KerasWeights(Section):
     """Pretrained weights: a backbone and the file under `pretrained/` that they come from."""
 
     backbone: Literal[BACKBONES] | None  # type: ignore[valid-type]
     source: Annotated[str, StringConstraints(min_length=1)]
+
+
+Channels = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=3, max_length=3)]
+
+
+class OnnxInput(Section):
+    """How pixels become an ONNX network's input: (pixels x `scale` - `mean`) / `std`, by channel in that order."""
+
+    channels: Literal["RGB", "BGR"]
+    scale: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    mean: Channels
+    std: Annotated[
+        list[Annotated[float, Field(gt=0, allow_inf_nan=False)]], Field(min_length=3, max_length=3)
+    ]
+
+
+class Tap(Section):
+    """What becomes of a tensor inside an ONNX network: how it is pooled to a vector.
+
+    `prefix_tokens`: how many tokens stand before those of the image's patches (a class token, registers).
+    """
+
+    pooling: Literal["none", "mean", "class_token", "class_token_and_mean"]
+    prefix_tokens: Annotated[int, Field(ge=0, le=1024)]
+
+
+class OnnxWeights(Section):
+    """A whole network from an ONNX file under `pretrained/`: its input, and the tensors that become features."""
+
+    backbone: Literal["onnx"]
+    source: Annotated[str, StringConstraints(min_length=1)]
+    input: OnnxInput
+    taps: Annotated[dict[Annotated[str, StringConstraints(min_length=1)], Tap], Field(min_length=1)]
+
+
+def _kind_of_weights(values: Any) -> str:
+    backbone = values.get("backbone") if isinstance(values, dict) else getattr(values, "backbone", None)
+    return ONNX if backbone == ONNX else "keras"
+
+
+Weights = Annotated[
+    Annotated[KerasWeights, Tag("keras")] | Annotated[OnnxWeights, Tag(ONNX)], Discriminator(_kind_of_weights)
+]
 
 
 class Splits(Section):

@@ -19,10 +19,11 @@ import numpy.typing as npt
 from frostline import files
 from frostline.errors import FrostlineError
 from frostline.features.executor import Network
+from frostline.features.trunks import OnnxTrunk
 from frostline.models import transform
 from frostline.models.keras_backend import framework, in_float32, keras
 from frostline.progress import note
-from frostline.runtime import conversion, engine, openvino, pool
+from frostline.runtime import conversion, engine, openvino, pool, providers
 from frostline.runtime.contract import FEATURES
 
 
@@ -44,8 +45,11 @@ class UnfitError(FrostlineError):
 def available(trunk: Any, *, parallel: bool = False) -> list[Backend]:
     """How features of a trunk (a Keras model from pixels) can be had here, the fastest first; Keras always can.
 
-    With `parallel` a network may say what it is fastest with: `streams` calls at once of `batch_size` images.
+    With `parallel` a network may say what it is fastest with: `streams` calls at once of `batch_size` images. The
+    trunk of an ONNX file is computed by its runtime, and nothing of Keras is imported.
     """
+    if isinstance(trunk, OnnxTrunk):
+        return _of_onnx(trunk, parallel=parallel)
     plain = Backend(framework(), lambda _: Forward(trunk))
     if str(trunk.output.dtype) != "bfloat16" or keras().backend.backend() != "tensorflow":
         return [plain]
@@ -59,8 +63,15 @@ def available(trunk: Any, *, parallel: bool = False) -> list[Backend]:
     ]
 
 
+def _of_onnx(trunk: OnnxTrunk, *, parallel: bool) -> list[Backend]:
+    name = f"ONNX Runtime {providers.distribution().version}"
+    return [Backend(name, lambda _: Exported(trunk.content, "cpu", "float32", "float32", parallel=parallel))]
+
+
 def packages(trunk: Any) -> tuple[str, ...]:
     """What computes features of a trunk here beside Keras: it belongs in the record of a training."""
+    if isinstance(trunk, OnnxTrunk):
+        return (str(providers.distribution().metadata["Name"]),)
     return (openvino.PACKAGE,) if len(available(trunk)) > 1 else ()
 
 

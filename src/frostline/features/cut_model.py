@@ -6,16 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from frostline.errors import InputError
+from frostline.features.trunks import OnnxTrunk
 from frostline.models.keras_backend import keras
 from frostline.models.network import Network, is_cut, layer
+from frostline.runtime.contract import FEATURES
 
 
 @dataclass(frozen=True)
 class CutModel:
     """A network cut in two at one tensor.
 
-    `trunk`: pixels → that tensor, or None where nothing is frozen. `upper`: that tensor (or pixels)
-    → logits; the layers of the tail and the head, the part that trains. `cut`: the last frozen layer.
+    `trunk`: pixels → that tensor, a Keras model or an OnnxTrunk, or None where nothing is frozen. `upper`: that
+    tensor (or pixels) → logits; the layers of the tail and the head, the part that trains. `cut`: the last frozen
+    layer.
     """
 
     trunk: Any | None
@@ -29,8 +32,10 @@ def cut(network: Network, freeze: str) -> CutModel:
     Raises InputError for an unknown layer, and for one whose output is not all that the rest needs
     (inside a residual branch), naming the nearest layers that are.
     """
-    k = keras()
     body, head = network.body, network.head
+    if isinstance(body, OnnxTrunk):
+        return _frozen(body, head, freeze)
+    k = keras()
     if freeze == "none":
         return CutModel(trunk=None, upper=_upper(body, body.inputs[0], head), cut=None)
     last = body.layers[-1] if freeze == "all" else layer(body, freeze)
@@ -43,6 +48,16 @@ def cut(network: Network, freeze: str) -> CutModel:
             f"cannot freeze up to '{freeze}': its output is not all that the layers above need; near: {near}"
         )
     return CutModel(trunk=trunk, upper=_upper(body, last.output, head), cut=last.name)
+
+
+def _frozen(body: OnnxTrunk, head: Any, freeze: str) -> CutModel:
+    """The network of an ONNX file is its trunk, and never trains."""
+    if freeze != "all":
+        raise InputError(
+            f"freeze '{freeze}': the network comes from an ONNX file and cannot be thawed; use all, or weights of a "
+            "Keras backbone"
+        )
+    return CutModel(trunk=body, upper=head, cut=FEATURES)
 
 
 def nearest_cuts(body: Any, wrong: Any) -> list[str]:

@@ -18,7 +18,7 @@ from frostline import files, images, paths
 from frostline.config import Augmentation, Image
 from frostline.datasets.source import open_source
 from frostline.errors import FrostlineError
-from frostline.features import backends, inventory
+from frostline.features import backends, inventory, trunks
 from frostline.features.executor import Block, Decode, Executor, Item, Network
 from frostline.features.local_stream import stream
 from frostline.models import augmentation
@@ -87,14 +87,14 @@ def features(  # noqa: PLR0913  # what a pass over images has
     executor: Executor = stream,
     unreadable: dict[str, str] | None = None,
 ) -> Rows:
-    """What a trunk (a Keras model from pixels) makes of images, in the order of `wanted`; rows of its dtype.
+    """What a trunk (a Keras model from pixels, or an OnnxTrunk) makes of images, in their order; rows of its dtype.
 
     `key` says what the trunk is (backbone, weights checksum, cut, ...): equal keys must mean equal
     functions. Rows of 16-bit floats are read as the equal float32. With a view, of that rendering of each image.
     `executor` does the work: the local one, or another that gives the same rows. An image that cannot be read is
     an error; where `unreadable` is given, its id and the reason go there, and it has no row.
     """
-    shape, dtype = tuple(trunk.output.shape[1:]), str(trunk.output.dtype)
+    shape, dtype = trunks.shape(trunk), trunks.dtype(trunk)
     for backend in backends.available(trunk, parallel=True):
         full = {**wanted.decode_key, **key, "framework": backend.name}
         store = open_store("features", full, shape=shape, dtype=dtype, cache=wanted.cache or paths.cache())
@@ -103,7 +103,7 @@ def features(  # noqa: PLR0913  # what a pass over images has
                 wanted, store=store, begin=partial(backend.open, store.folder), decode=_decode(wanted, view),
                 row_ids=_row_ids(wanted, view), executor=executor, unreadable=unreadable,
             )  # fmt: skip
-    raise RuntimeError("Keras runs every trunk")
+    raise RuntimeError("the last backend runs every trunk")
 
 
 def _row_ids(wanted: Images, view: View | None) -> Sequence[str]:

@@ -13,7 +13,6 @@ from frostline.models.keras_backend import keras
 from frostline.models.transform import transform_layer
 
 CLASSES = 1000  # of ImageNet
-NAMED_SOURCES = ("imagenet", "random")  # of weights, that are no files
 
 
 def build(name: str, *, height: int = 224, width: int = 224, transform: Transform | None = None) -> Any:

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import numpy as np
+
 from frostline.config import ClassifierHead
+from frostline.models.dense_head import Dense, DenseHead
 from frostline.models.keras_backend import keras
 
 POOLING = {"flatten": "Flatten", "average": "GlobalAveragePooling2D", "max": "GlobalMaxPooling2D"}
@@ -27,6 +30,14 @@ def build(head: ClassifierHead, *, features: int, classes: int) -> Any:
         x = k.layers.Dropout(head.dropout, name="dropout")(x)
     logits = k.layers.Dense(1 if classes == 2 else classes, name="logits")(x)
     return k.Model(inputs, logits, name="head")
+
+
+def arrays(head: Any) -> DenseHead:
+    """What a head holds, as plain arrays."""
+    layers = {layer.name: [np.array(weight) for weight in layer.weights] for layer in head.layers}
+    mean, scale = layers.get("standardize", (None, None))
+    hidden = [Dense(*weights) for name, weights in layers.items() if name.startswith("dense_")]
+    return DenseHead(Dense(*layers["logits"]), hidden, mean, scale)
 
 
 def standardize_layer() -> Any:

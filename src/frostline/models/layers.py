@@ -24,7 +24,8 @@ WHOLE = {"Flatten", "Reshape", "GlobalAveragePooling2D", "GlobalMaxPooling2D"}  
 class Layer:
     """One layer of a network, for one image.
 
-    `shape` of what comes out, without N; `operations` as in `geometry`; `variables` are Keras'.
+    `shape` of what comes out, without N; `operations` as in `geometry`; `variables` are Keras'. A whole
+    network that is one layer here has none of these: `held` are its parameters, `given` its activations.
     """
 
     name: str
@@ -33,15 +34,19 @@ class Layer:
     fields: Fields
     operations: int
     variables: tuple[Any, ...] = field(repr=False, compare=False)
+    held: int = 0
+    given: int = 0
 
     @property
     def parameters(self) -> int:
         """Numbers that it holds, trained or not."""
-        return sum(prod(variable.shape) for variable in self.variables)
+        return self.held + sum(int(prod(variable.shape)) for variable in self.variables)
 
     @property
     def values(self) -> int:
         """Activations: numbers that come out. A view of what is already there has none of its own."""
+        if self.given:
+            return self.given
         return 0 if self.kind in {"Flatten", "Reshape", "Dropout"} else prod(self.shape)
 
 

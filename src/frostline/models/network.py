@@ -12,7 +12,7 @@ from frostline.models.keras_backend import computing, keras
 
 @dataclass(frozen=True)
 class Network:
-    """Two Keras models that share nothing but the feature vector between them.
+    """Two models that share nothing but the feature vector between them: of Keras, or an OnnxTrunk as the body.
 
     `body`: pixels (N, H, W, 3) 0-255 → features (N, D) in the classifier's precision. Pooling is
     its last layer, so that a wholly frozen body ends in the smallest tensor there is to cache.

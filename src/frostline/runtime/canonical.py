@@ -44,7 +44,8 @@ def form(model: Any, *, metadata: dict[str, str], input_name: str = INPUT) -> by
         opset_imports=sorted(model.opset_import, key=lambda opset: opset.domain),
         producer_name="frostline",
     )
-    result.ir_version = 8  # what opset 17 came with
+    least = onnx.helper.find_min_ir_version_for(list(model.opset_import), ignore_unknown=True)
+    result.ir_version = max(8, least)  # 8 came with opset 17
     onnx.helper.set_model_props(result, metadata)
     content = bytes(result.SerializeToString(deterministic=True))
     onnx.checker.check_model(content)
@@ -69,21 +70,52 @@ def _drop_duplicates(graph: Any) -> None:
             instead[tensor.name] = first_name
             graph.initializer.remove(tensor)
     for node in graph.node:
-        node.input[:] = [instead.get(name, name) for name in node.input]
+        _rename_inputs(node, instead)
 
 
 def _merge_equal(graph: Any) -> None:
     """Keep one node of each computation, an output's if there is one, for the same reason."""
     shown = {output.name for output in graph.output}
-    first: dict[str, Any] = {}
+    first: dict[tuple[str, int], Any] = {}
     instead: dict[str, str] = {}
     for signature, node in sorted(_order(graph), key=lambda pair: shown.isdisjoint(pair[1].output)):
-        first_node = first.setdefault(signature, node)
+        if _graphs(node):
+            continue  # its answer depends on more than its inputs
+        first_node = first.setdefault((signature, len(node.output)), node)
         if first_node.output != node.output and shown.isdisjoint(node.output):
             instead.update(zip(node.output, first_node.output, strict=True))
             graph.node.remove(node)
     for node in graph.node:
-        node.input[:] = [instead.get(name, name) for name in node.input]
+        _rename_inputs(node, instead)
+
+
+def _graphs(node: Any) -> list[Any]:
+    """The graphs inside a node: the branches of an If, the body of a Loop."""
+    return [graph for attribute in node.attribute for graph in (attribute.g, *attribute.graphs) if graph.node]
+
+
+def _taken(node: Any) -> list[str]:
+    """What a node takes: its inputs, and what graphs inside it take from around them."""
+    inside: list[str] = []
+    for graph in _graphs(node):
+        own = {name for inner in graph.node for name in inner.output}
+        own |= {value.name for value in (*graph.input, *graph.initializer)}
+        outer = [name for inner in graph.node for name in _taken(inner)] + [out.name for out in graph.output]
+        inside += [name for name in outer if name and name not in own]
+    return [*node.input, *dict.fromkeys(inside)]
+
+
+def _rename_inputs(node: Any, names: dict[str, str]) -> None:
+    """Other names for what a node takes, in place; names that a graph inside it has for its own stay."""
+    node.input[:] = [names.get(name, name) for name in node.input]
+    for graph in _graphs(node):
+        own = {name for inner in graph.node for name in inner.output}
+        own |= {value.name for value in (*graph.input, *graph.initializer)}
+        outer = {name: new for name, new in names.items() if name not in own}
+        for inner in graph.node:
+            _rename_inputs(inner, outer)
+        for output in graph.output:
+            output.name = outer.get(output.name, output.name)
 
 
 def _order(graph: Any) -> list[tuple[str, Any]]:
@@ -92,11 +124,11 @@ def _order(graph: Any) -> list[tuple[str, Any]]:
 
     signatures = {graph.input[0].name: INPUT, "": ""}
     signatures |= {tensor.name: _content(tensor) for tensor in graph.initializer}
-    producers = {name: index for index, node in enumerate(graph.node) for name in node.output}
+    producers = {name: index for index, node in enumerate(graph.node) for name in node.output if name}
     users: dict[int, list[int]] = {}
     waiting = {}
     for index, node in enumerate(graph.node):
-        needs = {producers[name] for name in node.input if name in producers}
+        needs = {producers[name] for name in _taken(node) if name in producers}
         waiting[index] = len(needs)
         for need in needs:
             users.setdefault(need, []).append(index)
@@ -106,7 +138,7 @@ def _order(graph: Any) -> list[tuple[str, Any]]:
     def push(index: int) -> None:
         signature = _signature(graph.node[index], signatures)
         signatures.update(
-            {name: f"{signature}/{place}" for place, name in enumerate(graph.node[index].output)}
+            {name: f"{signature}/{place}" for place, name in enumerate(graph.node[index].output) if name}
         )
         heapq.heappush(ready, (signature, index))
 
@@ -124,11 +156,12 @@ def _order(graph: Any) -> list[tuple[str, Any]]:
 
 
 def _signature(node: Any, signatures: dict[str, str]) -> str:
-    """What a node computes from what: its operator, attributes and inputs' own signatures."""
+    """What a node computes from what: its operator, attributes and what it takes, by signatures."""
     attributes = sorted(
         bytes(attribute.SerializeToString(deterministic=True)) for attribute in node.attribute
     )
-    parts = [node.op_type.encode(), *attributes, *(signatures[name].encode() for name in node.input)]
+    kind = f"{node.domain}:{node.op_type}" if node.domain else node.op_type
+    parts = [kind.encode(), *attributes, *(signatures[name].encode() for name in _taken(node))]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
@@ -139,7 +172,7 @@ def _names(graph: Any, order: list[Any], input_name: str) -> dict[str, str]:
     names |= {name: _output_name(name, shown) for name, shown in outputs.items()}
     weights = {tensor.name for tensor in graph.initializer}
     for number, node in enumerate(order):
-        for name in node.input:
+        for name in _taken(node):
             if name in weights and name not in names:
                 names[name] = f"w{len(names):05}"
         for place, name in enumerate(node.output):
@@ -161,7 +194,7 @@ def _renamed(node: Any, names: dict[str, str], number: int) -> Any:
     out.CopyFrom(node)
     out.name = f"n{number:05}"
     out.ClearField("doc_string")
-    out.input[:] = [names[name] for name in node.input]
+    _rename_inputs(out, names)
     out.output[:] = [names[name] for name in node.output]
     return out
 
@@ -174,8 +207,10 @@ def _renamed_tensor(tensor: Any, names: dict[str, str]) -> Any:
 
 
 def _value(info: Any, name: str) -> Any:
-    """A graph input or output under its contract name, its first dimension free as N."""
+    """A graph input or output under its contract name, its first dimension free as N unless it is a number."""
     import onnx
 
     shape = [dimension.dim_value for dimension in info.type.tensor_type.shape.dim]
-    return onnx.helper.make_tensor_value_info(name, info.type.tensor_type.elem_type, ["N", *shape[1:]])
+    return onnx.helper.make_tensor_value_info(
+        name, info.type.tensor_type.elem_type, [shape[0] or "N", *shape[1:]]
+    )

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from unittest import mock
 
-from frostline.runtime import canonical
+from frostline.models.dense_head import DenseHead
+from frostline.runtime import canonical, head_graph
 from frostline.runtime.contract import FEATURES, INPUT, KEY, PROBS
 
 OPSET = 17  # the newest that tf2onnx writes is 18; 17 is read by every ONNX Runtime of the last years
@@ -42,6 +43,20 @@ def convert(  # noqa: PLR0913  # two functions, their pixels, and their metadata
             lower = _graph(below, INPUT, FEATURES, shape=pixels, dtype="uint8")
             model = _stacked(lower, _graph(above, FEATURES, PROBS, shape=_sides(lower), dtype="float32"))
     _keep_zeros(model)
+    return canonical.form(model, metadata={KEY: metadata, **(more or {})})
+
+
+def on_trunk(
+    below: bytes, above: DenseHead, *, metadata: str, more: Mapping[str, str] | None = None
+) -> bytes:
+    """A head put on the trunk of an ONNX file, as one model like that of `convert`: without TensorFlow.
+
+    Where the trunk takes so many images at once, so does the model.
+    """
+    import onnx
+
+    lower = onnx.load_from_string(below)
+    model = _stacked(lower, head_graph.make(above, like=lower))
     return canonical.form(model, metadata={KEY: metadata, **(more or {})})
 
 

@@ -194,7 +194,7 @@ def _check_input(model: RuntimePool, contract: Contract) -> None:
         has = ", ".join(f"{tensor.name} of {tensor.dtype}" for tensor in model.inputs)
         raise InputError(f"its input must be `image` of uint8 alone; is {has}; export it again")
     shape = list(model.inputs[0].shape)
-    if shape[1:] != wanted or isinstance(shape[0], int):
+    if shape[1:] != wanted:
         raise InputError(f"its input must have the shape {['N', *wanted]}; has {shape}; export it again")
 
 

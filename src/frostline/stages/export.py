@@ -15,6 +15,8 @@ from frostline.evaluation import predictions, stage_outputs
 from frostline.evaluation.predictions import Predictions
 from frostline.features import extraction
 from frostline.features.cut_model import CutModel
+from frostline.features.trunks import OnnxTrunk
+from frostline.models import heads
 from frostline.progress import say
 from frostline.runtime import agreement, contract, conversion, parts, sessions, variants
 from frostline.runtime.contract import Contract, WeightsSource
@@ -37,14 +39,7 @@ def run(name: str) -> str:
     _, last = recipe.load_trained(
         inputs.changed(precision="float32")
     )  # the weights are float32 at every precision
-    size = inputs.entry.image.size
-    model = conversion.convert(
-        *assemble.below_and_above(last),
-        height=size.height,
-        width=size.width,
-        metadata=contract.to_json(_contract(inputs)),
-        more=_baseline(inputs, last, _predicted(inputs)),
-    )
+    model = _model(inputs, last)
     proof = _prove(inputs, last, model, _predicted(inputs))
     written = {"model.onnx": model}
     if last.trunk is not None:
@@ -59,6 +54,18 @@ def run(name: str) -> str:
     return (
         f"Wrote {folder / 'model.onnx'}, {len(model) / 1e6:.1f} MB; differs from the trained network by at most "
         f"{max(proof['image_difference'], proof['feature_difference']):.1g} in any probability"
+    )
+
+
+def _model(inputs: Recipe, last: CutModel) -> bytes:
+    """The whole classifier, its contract and the baseline of its drift in it."""
+    metadata, more = contract.to_json(_contract(inputs)), _baseline(inputs, last, _predicted(inputs))
+    if isinstance(last.trunk, OnnxTrunk):
+        return conversion.on_trunk(last.trunk.content, heads.arrays(last.upper), metadata=metadata, more=more)
+    size = inputs.entry.image.size
+    below, above = assemble.below_and_above(last)
+    return conversion.convert(
+        below, above, height=size.height, width=size.width, metadata=metadata, more=more
     )
 
 

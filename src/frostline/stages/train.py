@@ -12,7 +12,7 @@ import numpy.typing as npt
 from frostline import files, paths
 from frostline.errors import InputError
 from frostline.evaluation import explanations, history, predictions
-from frostline.features import backends, ray_stream
+from frostline.features import backends, ray_stream, trunks
 from frostline.features.cut_model import CutModel
 from frostline.features.extraction import pixels
 from frostline.models import activation_maps, augmentation
@@ -109,7 +109,7 @@ def _parameters(inputs: Recipe, network: Network, last: CutModel) -> dict[str, i
     constants = 0
     if inputs.entry.network.head.standardize:
         constants = network.head.get_layer("standardize").count_params()
-    total = network.body.count_params() + network.head.count_params()
+    total = trunks.parameters(network.body) + network.head.count_params()
     return {"trainable": trainable, "frozen": total - trainable - constants, "constants": constants}
 
 
@@ -160,7 +160,7 @@ def _explained(inputs: Recipe, network: Network, test: predictions.Predictions) 
 
 def _unseen(inputs: Recipe, last: CutModel, predicted: predictions.Predictions) -> Any:
     """Probabilities by plain classifiers that never saw the image, where its features are a cached vector."""
-    if last.trunk is None or len(last.trunk.output.shape) != 2:
+    if last.trunk is None or len(trunks.shape(last.trunk)) != 1:
         return None
     rows = [inputs.rows(last, split) for split in predictions.SPLITS]
     classes = len(predicted.classes)
@@ -181,6 +181,8 @@ def heat(
 
     ("", (0, 1, 1)) for a network without maps.
     """
+    if isinstance(network.body, trunks.OnnxTrunk):
+        return "", np.zeros((0, 1, 1), np.uint8)
     try:
         layer = activation_maps.deepest(network.body)
     except InputError:  # nothing but dense layers

@@ -1,14 +1,10 @@
 """The params.yaml of a new project: values that fit the photos and the weights at hand, each with its reason."""
 
-import json
-import re
-import unicodedata
-
-from ruamel.yaml import YAML
-
 from frostline.config.backbones import TABLE
 from frostline.config.schema import Audit
 from frostline.evaluation.paired_tests import power
+from frostline.template import onnx_weights
+from frostline.template.names import scalar
 from frostline.template.photos import Photos
 from frostline.template.weights import PretrainedFile
 
@@ -24,23 +20,6 @@ QUARANTINED = {"unreadable", "truncated", "oversized", "duplicate", "conflict", 
 ENDS = {
     "mobilenet": ("conv_pw_12_relu", "before what is special to ImageNet's classes: 97.7% on cats and dogs")
 }
-
-
-def slug(name: str) -> str:
-    """A name as params.yaml, files, DVC's stages and MLflow's models all allow it."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    found = re.sub(r"[^a-z0-9_]+", "-", plain.lower()).strip("-_")[:40] or "photos"
-    return found if _is_text(found) else f"photos-{found}"  # `2024` and `null` are no names to YAML
-
-
-def _is_text(plain: str) -> bool:
-    return isinstance(YAML(typ="safe", pure=True).load(plain), str)
-
-
-def _scalar(text: str) -> str:
-    """A text as YAML takes it anywhere: in quotes, unless it is a plain word."""
-    plain = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", text) and _is_text(text)
-    return text if plain else json.dumps(text, ensure_ascii=False)
 
 
 def margin(images: int) -> tuple[float, float]:
@@ -73,8 +52,10 @@ def recipe(name: str, photos: Photos, *, path: str, weights: PretrainedFile | No
 def weights_entries(weights: PretrainedFile | None, *, cnn: bool) -> str:
     """Entries below `weights:`."""
     lines = []
-    if weights:
-        source = _scalar(weights.source)
+    source = scalar(weights.source) if weights else ""
+    if weights and weights.onnx:
+        lines.append(onnx_weights.entry(weights.name, weights.source, weights.onnx).rstrip())
+    elif weights:
         lines.append(f"  {weights.name}: {{backbone: {weights.backbone}, source: {source}}}")
     if cnn or not weights:
         lines.append("  scratch: {backbone: null, source: scratch}")
@@ -123,15 +104,27 @@ def classifier_entries(name: str, photos: Photos, *, weights: PretrainedFile | N
 
 
 def _frozen(name: str, photos: Photos, weights: PretrainedFile) -> str:
-    side, why = _input_side(photos.side, weights.backbone)
-    end, reason = ENDS.get(weights.backbone, ("null", "its last layer"))
+    size, why = _input_size(photos.side, weights)
+    end, reason = ENDS.get(weights.backbone, ("null", "its taps" if weights.onnx else "its last layer"))
+    kind, pooled = ON_TAPS if weights.onnx else AVERAGE
     train = photos.expected("train", SHARES["train"])
     epochs = max(10, min(100, round(STEPS * BATCH / max(train, 1))))
     head = "one sigmoid unit" if len(photos.classes) == 2 else f"a softmax over {len(photos.classes)} classes"
     return FROZEN.format(
-        name=name, backbone=weights.backbone, weights=weights.name, side=side, why=why, end=end,
-        reason=reason, epochs=epochs, steps=round(epochs * train / BATCH), train=train, head=head, batch=BATCH,
+        name=name, backbone=weights.name if weights.onnx else weights.backbone, weights=weights.name,
+        height=size[0], width=size[1], why=why, end=end, head=head, kind=kind, pooling=pooled,
+        reason=reason, epochs=epochs, steps=round(epochs * train / BATCH), train=train, batch=BATCH,
     )  # fmt: skip
+
+
+def _input_size(side: int, weights: PretrainedFile) -> tuple[tuple[int, int], str]:
+    """Height and width of the network's input in pixels, and why."""
+    if weights.onnx and not weights.onnx.free:
+        return (weights.onnx.height, weights.onnx.width), "The size that the network takes"
+    if weights.onnx:
+        return (weights.onnx.height, weights.onnx.width), "The network takes other sizes too"
+    fitting, why = _input_side(side, weights.backbone)
+    return (fitting, fitting), why
 
 
 def _input_side(side: int, backbone: str) -> tuple[int, str]:
@@ -188,18 +181,22 @@ DATASET = """\
 {policies}
 """
 
+# How the head pools what the frozen layers give, and why.
+AVERAGE = ("average", "average: one number per channel")
+ON_TAPS = ("flatten", "flatten: the taps are pooled already")
+
 FROZEN = """\
   # A frozen {backbone}, computed once per image and cached; above it, {head}.
   {name}-{backbone}:
     dataset: {name}
     weights: {weights}
     # {why}.
-    image: {{size: {{height: {side}, width: {side}}}, resize: squash, transform: backbone}}
+    image: {{size: {{height: {height}, width: {width}}}, resize: squash, transform: backbone}}
     network:
       type: pretrained
       end_at: {end}  # {reason}
-      # average: one number per channel. standardize: each to mean 0, deviation 1, or it learns badly.
-      head: {{pooling: average, standardize: true, dense: {{}}, dropout: 0.5}}
+      # {pooling}. standardize: each to mean 0, deviation 1, or it learns badly.
+      head: {{pooling: {kind}, standardize: true, dense: {{}}, dropout: 0.5}}
     augmentation: null  # every view of an image is one more pass through the frozen layers: `frostline sweep`
     precision: float32
     # The epochs end when the validation loss has not fallen for ten.

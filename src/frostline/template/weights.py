@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from frostline.config import Weights
+from frostline.config import ONNX, Weights
 from frostline.config.backbones import TABLE
 from frostline.errors import InputError, first_line
 from frostline.files import printable
 from frostline.paths import PRETRAINED
+from frostline.template import onnx_weights
+from frostline.template.names import slug
+from frostline.template.onnx_weights import OnnxNetwork
 
 KERAS_HOST = ("storage.googleapis.com", 443)  # where Keras downloads ImageNet weights from
 SECONDS = 3.0
@@ -23,12 +26,14 @@ KERAS_FILE = "mobilenet_1_0_224_tf_no_top.h5"
 class PretrainedFile:
     """A backbone of the table with where its weights come from: `imagenet`, or a file (else None).
 
-    `entry`: what params.yaml calls them, "" for the backbone's own name.
+    `entry`: what params.yaml calls them, "" for the backbone's own name. `onnx`: what is in an ONNX file, whose
+    backbone is `onnx`.
     """
 
     backbone: str
     file: Path | None = None
     entry: str = ""
+    onnx: OnnxNetwork | None = None
 
     @property
     def source(self) -> str:
@@ -38,7 +43,7 @@ class PretrainedFile:
     @property
     def name(self) -> str:
         """The name of their entry in params.yaml."""
-        return self.entry or self.backbone
+        return self.entry or (slug(self.file.stem) if self.onnx and self.file else self.backbone)
 
 
 def find(given: str | None) -> PretrainedFile | None:
@@ -54,7 +59,10 @@ def find(given: str | None) -> PretrainedFile | None:
 
 
 def recognise(file: Path) -> PretrainedFile:
-    """The backbone whose number of parameters a weights file holds, without its classification layers."""
+    """The network of an ONNX file; else the backbone whose number of parameters a weights file holds, without its
+    classification layers."""
+    if file.suffix == ".onnx" or file.is_dir():
+        return PretrainedFile(ONNX, file, onnx=onnx_weights.read(file))
     if not file.is_file():
         raise InputError(
             f"{printable(file)} does not exist; --weights takes imagenet, none or a weights file"
@@ -64,7 +72,7 @@ def recognise(file: Path) -> PretrainedFile:
     except (OSError, KeyError, RuntimeError) as error:
         raise InputError(
             f"{printable(file)} cannot be read as a Keras weights file ({first_line(error)}); "
-            "it is made by model.save_weights('NAME.weights.h5')"
+            "it is made by model.save_weights('NAME.weights.h5'); an ONNX file ends in .onnx"
         ) from None
     for name, row in TABLE.items():
         if row.parameters == count:
@@ -103,6 +111,8 @@ def named(entries: Mapping[str, Weights]) -> PretrainedFile | None:
     for name, entry in entries.items():
         if entry.backbone and entry.source not in ("random", "scratch"):
             file = None if entry.source == "imagenet" else PRETRAINED / entry.source
+            if entry.backbone == ONNX and file:
+                return PretrainedFile(ONNX, file, name, onnx_weights.read(file))
             return PretrainedFile(entry.backbone, file, name)
     return None
 
@@ -112,6 +122,6 @@ def among(entries: Mapping[str, Weights], weights: PretrainedFile) -> Pretrained
     for name, entry in entries.items():
         if (entry.backbone, entry.source) == (weights.backbone, weights.source):
             return replace(weights, entry=name)
-    numbered = (f"{weights.backbone}-{number}" for number in itertools.count(2))
-    free = (name for name in itertools.chain([weights.backbone], numbered) if name not in entries)
+    numbered = (f"{weights.name}-{number}" for number in itertools.count(2))
+    free = (name for name in itertools.chain([weights.name], numbered) if name not in entries)
     return replace(weights, entry=next(free))

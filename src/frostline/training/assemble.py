@@ -10,6 +10,7 @@ from frostline import files
 from frostline.config import Classifier
 from frostline.errors import FrostlineError, InputError, first_line
 from frostline.features.cut_model import CutModel, cut
+from frostline.features.trunks import OnnxTrunk
 from frostline.models.heads import probabilities
 from frostline.models.network import Network
 
@@ -21,6 +22,8 @@ def cut_phases(network: Network, classifier: Classifier) -> dict[str, CutModel]:
     would no longer be those of the pretrained network.
     """
     cuts = {name: cut(network, phase.freeze) for name, phase in classifier.phases.items()}
+    if isinstance(network.body, OnnxTrunk):
+        return cuts  # all of it is frozen in each
     order = {layer.name: place for place, layer in enumerate(network.body.layers)}
     depths = [order[parts.cut] if parts.cut else -1 for parts in cuts.values()]
     for (before, after), name in zip(itertools.pairwise(depths), list(cuts)[1:], strict=True):

@@ -9,13 +9,16 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from frostline import config, files, paths
-from frostline.config import Classifier, Image
-from frostline.config.backbones import TABLE
+from frostline.config import ONNX, Classifier, Image
+from frostline.config.backbones import NAMED_SOURCES, TABLE
 from frostline.errors import InputError, weights_note
-from frostline.features import cut_model
+from frostline.features import cut_model, trunks
 from frostline.models import backbones, network
+from frostline.runtime import onnx_trunk
+from frostline.runtime.contract import FEATURES
 from frostline.training import assemble, recipe
 
+SIDE = 224  # pixels, of images for a network that takes any size
 LOCK = threading.Lock()  # Keras builds and computes for one caller at a time
 
 
@@ -81,7 +84,7 @@ class LayerSelection:
 
 @dataclass(frozen=True)
 class FrozenTrunk:
-    """A trunk (a Keras model, pixels to features) with the key of its rows, and what it wants of an image.
+    """A trunk (a Keras model or an OnnxTrunk) with the key of its rows, and what it wants of an image.
 
     `note` is what must stand beside all that comes of it; "" for trained weights.
     """
@@ -94,10 +97,7 @@ class FrozenTrunk:
     @property
     def width(self) -> int:
         """How many numbers it makes of an image."""
-        size = 1
-        for side in self.trunk.output.shape[1:]:
-            size *= int(side)
-        return size
+        return trunks.values(self.trunk)
 
 
 @lru_cache(maxsize=2)
@@ -107,8 +107,9 @@ def _opened(layers: LayerSelection, root: Path | None, _: tuple[str, ...]) -> Fr
     if layers.backbone is None:
         root = _required(root, "weights without a backbone")
         source = recipe.read_weights(str(layers.weights), root=root)
-        file = root / paths.weights(str(layers.weights)) / paths.BACKBONE
-        return _of_backbone(layers, source, file)
+        file = recipe.weights_file(source, root=root) or root
+        of = _of_onnx if source["backbone"] == ONNX else _of_backbone
+        return of(layers, source, file)
     return _of_backbone(layers, *_own_weights(layers, layers.backbone))
 
 
@@ -131,12 +132,12 @@ def _own_weights(layers: LayerSelection, backbone: str) -> tuple[dict[str, Any],
     """Weights that no project names, written once as the weights stage writes them, so that their rows are shared."""
     config.require_backbone(backbone)
     source = layers.weights or "imagenet"
-    content = source if source in backbones.NAMED_SOURCES else _hash(Path(source))
+    content = source if source in NAMED_SOURCES else _hash(Path(source))
     file = layers.cache / "weights" / files.digest([backbone, content])[:32] / paths.BACKBONE
     if not file.is_file():
         with files.writing(file) as temporary:
             backbones.save_weights(
-                backbone, source if source in backbones.NAMED_SOURCES else Path(source), seed=0, to=temporary
+                backbone, source if source in NAMED_SOURCES else Path(source), seed=0, to=temporary
             )
     return {"backbone": backbone, "source": source, "sha256": files.sha256_file(file)}, file
 
@@ -160,7 +161,20 @@ def _of_backbone(layers: LayerSelection, weights: dict[str, Any], file: Path) ->
     return FrozenTrunk(parts.trunk, key, entry.image, weights_note(weights["source"]))
 
 
-def _entry(layers: LayerSelection, side: int) -> Classifier:
+def _of_onnx(layers: LayerSelection, weights: dict[str, Any], file: Path) -> FrozenTrunk:
+    """The network of an ONNX file says itself where it ends and what its pixels become."""
+    said = ("pooling", "end_at", "image_transform", "precision")
+    if given := [name for name in said if getattr(layers, name) is not None]:
+        raise InputError(f"{', '.join(given)}: the entry '{weights['name']}' says it; leave it out")
+    content = trunks.content(file, weights=weights["name"])
+    height, width = onnx_trunk.side(content)
+    entry = _entry(layers, (height or SIDE, width or SIDE))
+    trunk = trunks.opened(content, weights=weights["name"], size=entry.image.size)
+    key = assemble.trunk_key(entry, weights=weights, cut=FEATURES)
+    return FrozenTrunk(trunk, key, entry.image, weights_note(weights["source"]))
+
+
+def _entry(layers: LayerSelection, side: int | tuple[int, int]) -> Classifier:
     """The classifier that would have these frozen layers, so that its rows are theirs."""
     size = layers.size or side
     height, width = (size, size) if isinstance(size, int) else size

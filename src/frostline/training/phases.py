@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from frostline.features import cut_model
 from frostline.features.cut_model import CutModel
 from frostline.features.extraction import View
 from frostline.models.network import Network
@@ -139,8 +140,7 @@ def _assign(model: Any, values: list[Any]) -> bool:
 
 def _pooled(inputs: Recipe, network: Network) -> RowsLike:
     """The whole body's features of the training images as they are, before anything has trained."""
-    whole = CutModel(trunk=network.body, upper=network.head, cut="pool")
-    return inputs.rows(whole, "train")
+    return inputs.rows(cut_model.cut(network, "all"), "train")
 
 
 def _view(inputs: Recipe, epoch: int) -> View | None:

@@ -5,16 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from frostline import config, files, paths
-from frostline.config import Classifier, Params
+from frostline.config import ONNX, Classifier, Params
 from frostline.datasets import manifest
 from frostline.datasets.manifest import Manifest
 from frostline.errors import FrostlineError
-from frostline.features import backends
+from frostline.features import backends, trunks
 from frostline.features.cut_model import CutModel
 from frostline.features.executor import Executor
 from frostline.features.extraction import Images, View, features, pixels
 from frostline.features.local_stream import stream
-from frostline.models import network
+from frostline.models import heads, network
 from frostline.models.keras_backend import keras, strategy
 from frostline.models.network import Network
 from frostline.training import assemble
@@ -44,7 +44,12 @@ class Recipe:
         return {"seed": self.seed, **self.entry.model_dump(exclude={"variants"})}
 
     def network(self) -> Network:
-        """Its network with the pretrained weights in place and everything else freshly drawn."""
+        """Its network with the pretrained weights in place and everything else freshly drawn.
+
+        InputError where an image size does not fit the network of an ONNX file.
+        """
+        if self.weights["backbone"] == ONNX:
+            return self._on_onnx()
         keras(seed=self.seed)
         with strategy().scope():
             return network.build(
@@ -52,6 +57,17 @@ class Recipe:
                 backbone=self.weights["backbone"],
                 weights=self.weights_file,
                 classes=len(self.manifest.classes),
+            )
+
+    def _on_onnx(self) -> Network:
+        body = trunks.read(
+            Path(self.weights_file or ""), weights=self.entry.weights, size=self.entry.image.size
+        )
+        keras(seed=self.seed)
+        with strategy().scope():
+            return Network(
+                body,
+                heads.build(self.entry.network.head, features=body.width, classes=len(self.manifest.classes)),
             )
 
     def changed(self, **changes: Any) -> "Recipe":
@@ -92,6 +108,14 @@ def read_weights(name: str, *, root: Path = Path()) -> dict[str, Any]:
     return source
 
 
+def weights_file(weights: dict[str, Any], *, root: Path = Path()) -> Path | None:
+    """What the weights stage of the project at `root` wrote for an entry; None for a network from scratch."""
+    if not weights["sha256"]:
+        return None
+    file = paths.TRUNK if weights["backbone"] == ONNX else paths.BACKBONE
+    return root / paths.weights(weights["name"]) / file
+
+
 def read(
     name: str, *, executor: Executor = stream, root: Path = Path(), settings: Params | None = None
 ) -> Recipe:
@@ -108,7 +132,7 @@ def read(
         entry=entry,
         manifest=manifest.read(root / paths.dataset(entry.dataset) / "manifest.parquet"),
         weights=weights,
-        weights_file=root / paths.weights(entry.weights) / paths.BACKBONE if weights["sha256"] else None,
+        weights_file=weights_file(weights, root=root),
         executor=executor,
         root=root,
     )

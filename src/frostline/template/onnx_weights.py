@@ -1,0 +1,90 @@
+"""An ONNX file as an entry of `weights`: what it says of itself, and guesses, each named, for what it does not say."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from frostline.config import OnnxInput, Tap
+from frostline.errors import InputError
+from frostline.files import printable
+from frostline.runtime import onnx_file, onnx_taps, onnx_trunk
+from frostline.template.names import scalar
+
+SIDE = 224  # pixels, where a network takes any size
+# ImageNet's usual normalisation, as torchvision and timm have it.
+GUESS = OnnxInput(channels="RGB", scale=1 / 255, mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])
+BYTES = OnnxInput(channels="RGB", scale=1.0, mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 1.0])
+
+
+@dataclass(frozen=True)
+class OnnxNetwork:
+    """A network of an ONNX file: the size of its images in pixels (`free`: any other would do), its tap, how many
+    features that gives, its other outputs, and whether its input are bytes."""
+
+    height: int
+    width: int
+    free: bool
+    tap: str
+    pooled: Tap
+    features: int
+    outputs: tuple[str, ...]
+    takes_bytes: bool
+
+
+def read(file: Path) -> OnnxNetwork:
+    """What is in an ONNX file; InputError where it is no network of images, or does not run."""
+    model = onnx_file.read(file)
+    outputs = tuple(output.name for output in model.graph.output)
+    try:
+        facts = onnx_trunk.image_input(model)
+        height, width = facts.height or SIDE, facts.width or SIDE
+        name, tap = onnx_taps.suggest(model, side=height if height == width else None)
+        takes_bytes = facts.element == onnx_trunk.PIXELS
+        made = onnx_trunk.make(model, BYTES if takes_bytes else GUESS, {name: tap})
+        _, features = onnx_trunk.sized(made, height=height, width=width)
+    except InputError as error:
+        raise InputError(f"{printable(file)}: {error}") from None
+    free = facts.height is None or facts.width is None
+    others = tuple(other for other in outputs if other != name)
+    return OnnxNetwork(height, width, free, name, tap, features, others, takes_bytes)
+
+
+def entry(name: str, source: str, network: OnnxNetwork) -> str:
+    """The lines below `weights:`, with what the file does not say as a guess that calls itself one."""
+    given = BYTES if network.takes_bytes else GUESS
+    others = f"; it also gives {', '.join(network.outputs)}" if network.outputs else ""
+    size = "any size" if network.free else f"{network.height}x{network.width} pixels"
+    return ENTRY.format(
+        name=name,
+        source=scalar(source),
+        size=size,
+        remark=OF_BYTES if network.takes_bytes else OF_FLOATS,
+        channels=given.channels,
+        scale=f"{given.scale:.10g}",
+        mean=list(given.mean),
+        std=list(given.std),
+        features=network.features,
+        others=others,
+        tap=scalar(network.tap),
+        pooling=network.pooled.pooling,
+        prefix_tokens=network.pooled.prefix_tokens,
+    )
+
+
+ENTRY = """\
+  # The network of an ONNX file, for images of {size}. It stays frozen.
+  {name}:
+    backbone: onnx
+    source: {source}
+{remark}
+    input: {{channels: {channels}, scale: {scale}, mean: {mean}, std: {std}}}
+    # Which tensors become features, and how each is pooled: none, mean, class_token, class_token_and_mean.
+    # {features:,} numbers per image{others}.
+    taps:
+      {tap}: {{pooling: {pooling}, prefix_tokens: {prefix_tokens}}}
+"""
+
+OF_BYTES = "    # It takes bytes as they are."
+OF_FLOATS = """\
+    # A guess that the file cannot confirm; look up how it was trained. Its input is (pixel x scale - mean) / std with
+    # pixels from 0 to 255. Usual: these values (timm, torchvision); scale 1, mean [127, 127, 127], std [128, 128, 128]
+    # (EfficientNet-Lite); scale 1, mean and std [127.5, 127.5, 127.5] (Inception, many ViTs)."""

@@ -1,0 +1,262 @@
+"""A network of an ONNX file below the frost line, through every stage: its own numbers, one file, no way to thaw it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from ruamel.yaml import YAML
+
+import frostline
+from frostline import config, files, tracking
+from frostline.errors import InputError
+from frostline.evaluation import explanations, predictions
+from frostline.runtime import sessions
+from frostline.scoring import drift_baseline
+from frostline.stages import evaluate, export, preprocess, train, weights
+from helpers.images import archive, classes
+from helpers.networks import KERAS_COPIES
+from helpers.onnx_networks import network, own, written
+from helpers.params import LENIENT, PRETRAINED, WHOLE, changed
+
+pytestmark = KERAS_COPIES
+
+INPUT = {"channels": "BGR", "scale": 1.0, "mean": [103.0, 116.0, 123.0], "std": [50.0, 60.0, 70.0]}
+ENTRY = {
+    "backbone": "onnx",
+    "source": "net.onnx",
+    "input": INPUT,
+    "taps": {
+        "vector": {"pooling": "none", "prefix_tokens": 0},
+        "map": {"pooling": "mean", "prefix_tokens": 0},
+    },
+}
+FIXED = {**ENTRY, "source": "one.onnx", "taps": {"vector": {"pooling": "none", "prefix_tokens": 0}}}
+TINY = changed(
+    PRETRAINED,
+    {
+        "weights": "net",
+        "image.resize": "squash",
+        "network.end_at": None,
+        "network.head": {"pooling": "flatten", "standardize": True, "dense": {"wide": 7}, "dropout": 0.1},
+    },
+)
+VIEWED = changed(
+    TINY,
+    {
+        "weights": "one",
+        "network.head.dense": {},
+        "augmentation": {
+            "rotation": 20.0, "width_shift": 0.1, "height_shift": 0.1, "shear": 5.0, "zoom": 0.1,
+            "horizontal_flip": True, "views": 2,
+        },
+    },
+)  # fmt: skip
+SETTINGS = changed(
+    WHOLE,
+    {
+        "weights.net": ENTRY,
+        "weights.one": FIXED,
+        "classifiers": {"tiny": TINY, "viewed": VIEWED},
+        "datasets.shapes.audit": LENIENT,
+    },
+)
+NAMES = ("tiny", "viewed")
+
+
+def settle(values: dict[str, Any] = SETTINGS) -> None:
+    """Write params.yaml into the current folder."""
+    with Path("params.yaml").open("w", encoding="utf-8") as file:
+        YAML(typ="safe").dump(values, file)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A project on two ONNX files, one of them for one image at a time, that every stage has run in."""
+    root = tmp_path_factory.mktemp("project")
+    archive(root / "data/shapes.zip", classes({"circle": 15, "square": 14, "star": 13}))
+    written(root / "pretrained/net.onnx", size=None)
+    written(root / "pretrained/one.onnx", size=(32, 40), layout="NHWC", batch=1, baked=True, seed=3)
+    (root / "dvc.yaml").write_text("stages: {}\n")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("MLFLOW_", "DVC_", "FROSTLINE_"))]:
+            patch.delenv(name)
+        patch.chdir(root)
+        settle()
+        for name in ("net", "one"):
+            weights.run(name)
+        preprocess.run("shapes")
+        for name in NAMES:
+            train.run(name, live=tracking.live)
+            evaluate.run(name)
+            export.run(name)
+        yield root
+
+
+def test_the_weights_stage(project: Path) -> None:
+    """One trunk, with its hash beside where it came from."""
+    source = json.loads((project / "artifacts/weights/net/source.json").read_text())
+    trunk = project / "artifacts/weights/net/trunk.onnx"
+    assert source == {
+        "name": "net",
+        "backbone": "onnx",
+        "source": "net.onnx",
+        "sha256": files.sha256_file(trunk),
+    }
+    assert sorted(path.name for path in trunk.parent.iterdir()) == ["source.json", "trunk.onnx"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_exported_model_is_the_trained_one(project: Path, name: str) -> None:
+    """From pixels to the predicted probabilities, one file; trunk and head beside it give the same."""
+    model = project / f"artifacts/models/{name}/model.onnx"
+    predicted = predictions.read(project / f"artifacts/classifiers/{name}/predictions.parquet", made_by="")
+    agreement = json.loads(model.with_name("agreement.json").read_text())
+    assert agreement["image_difference"] < 1e-5
+    assert agreement["feature_difference"] < 1e-5
+    assert agreement["parts_difference"] < 1e-6
+    rows = frostline.open_model(model).predict(project / "data/shapes.zip")
+    assert len(rows) == len(predicted)
+    metadata = {entry.key for entry in onnx.load(model).metadata_props}
+    assert drift_baseline.KEY in metadata
+
+
+def test_features_are_the_networks_own(project: Path) -> None:
+    """Every image's row is what the file itself makes of its pixels."""
+    found = frostline.extract_features(project / "data/shapes.zip", weights="net", size=(32, 40))
+    from frostline import images
+    from frostline.datasets.source import open_source
+
+    with open_source(project / "data/shapes.zip") as source:
+        decoded = [
+            images.decode(source.read(path), height=32, width=40, resize="squash") for path in found.paths
+        ]
+    values = (np.stack(decoded)[..., ::-1] - np.array(INPUT["mean"])) / np.array(INPUT["std"])
+    given = np.ascontiguousarray(values.transpose(0, 3, 1, 2), np.float32)
+    vector, map_ = own(network(size=None), given, "vector", "map")
+    np.testing.assert_allclose(
+        found.features, np.concatenate([map_.mean((2, 3)), vector], axis=1), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_a_network_for_one_image_scores_batches(project: Path) -> None:
+    """The exported model keeps its own size and takes any number of images in pieces."""
+    session = sessions.open_session(project / "artifacts/models/viewed/model.onnx", device="cpu")
+    some = np.random.default_rng(0).integers(0, 256, (5, 32, 40, 3), dtype=np.uint8)
+    together = session.run(some)["probs"]
+    alone = np.concatenate([session.run(image[None])["probs"] for image in some])
+    assert together.shape == (5, 3)
+    np.testing.assert_allclose(together, alone, atol=1e-6)
+
+
+def test_the_record_and_the_explanations(project: Path) -> None:
+    """Counts of what is frozen, who computed it; and no maps, as for a network without any."""
+    record = json.loads((project / "artifacts/classifiers/tiny/record.json").read_text())
+    assert record["weights"]["backbone"] == "onnx"
+    assert record["parameters"]["frozen"] > 0
+    assert any(name.startswith("onnxruntime") for name in record["packages"])
+    shown = explanations.read(project / "artifacts/classifiers/viewed/explanations.npz", made_by="")
+    assert (shown.layer, len(shown.heat), len(shown.views)) == ("", 0, 2)
+
+
+def test_the_same_again(project: Path) -> None:
+    """Equal inputs give equal bytes: trunk, model, head."""
+    places = [
+        *(project / "artifacts/weights").rglob("*.onnx"),
+        *(project / "artifacts/models/tiny").iterdir(),
+    ]
+    before = {path: files.sha256_file(path) for path in places}
+    weights.run("net")
+    train.run("tiny", live=tracking.live)
+    export.run("tiny")
+    assert before == {path: files.sha256_file(path) for path in places}
+
+
+def test_no_tensorflow_from_photos_to_features(project: Path) -> None:
+    """Neither for the trunk nor for what the cache keeps of it: a process of its own says what it imported."""
+    script = (
+        "import sys, frostline\n"
+        "from frostline.stages import weights\n"
+        "weights.run('net')\n"
+        "found = frostline.extract_features('data/shapes.zip', weights='net', size=(32, 40))\n"
+        "print(len(found), 'tensorflow' in sys.modules, 'keras' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=project, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["42", "False", "False"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"phases.head.freeze": "conv1"}, "phases.head.freeze: the network of 'net' comes from an ONNX file"),
+        ({"network.end_at": "conv1"}, "network.end_at: 'net' ends at its taps"),
+        ({"network.head.pooling": "average"}, "head.pooling: the taps of 'net'"),
+        ({"image.transform": "rescale"}, "image.transform: weights.net.input"),
+        ({"precision": "bfloat16"}, "precision: a network from an ONNX file"),
+    ],
+)
+def test_what_cannot_be_done_with_it_is_refused_by_its_key(changes: dict[str, Any], message: str) -> None:
+    """Before anything is computed, with what to write instead."""
+    with pytest.raises(InputError) as caught:
+        config.parse(changed(SETTINGS, {f"classifiers.tiny.{key}": value for key, value in changes.items()}))
+    assert message in str(caught.value)
+    assert "use " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"weights.net.taps": {}}, "weights.net.taps"),
+        ({"weights.net.taps.map.pooling": "max"}, "weights.net.taps.map.pooling: must be one of"),
+        ({"weights.net.input.channels": "GBR"}, "weights.net.input.channels: must be one of 'RGB', 'BGR'"),
+        ({"weights.net.input.std": [1.0, 0.0, 1.0]}, "weights.net.input.std: must be greater than 0"),
+        ({"weights.net.inputs": 1}, "weights.net.inputs: unknown key; did you mean 'input'?"),
+        ({"weights.net.source": "imagenet"}, "weights.net.source: 'imagenet' are weights of Keras"),
+        ({"weights.net.backbone": "vgg16"}, "weights.net.input: unknown key"),
+    ],
+)
+def test_mistakes_in_an_entry_are_named_by_their_keys(changes: dict[str, Any], message: str) -> None:
+    """As for any other key of params.yaml."""
+    with pytest.raises(InputError) as caught:
+        config.parse(changed(SETTINGS, changes))
+    assert message in str(caught.value)
+
+
+def test_another_size_is_refused_by_name(project: Path) -> None:
+    """A network of one size: the key, both sizes, and whose it is."""
+    assert project
+    settle(changed(SETTINGS, {"classifiers.viewed.image.size": {"height": 48, "width": 48}}))
+    try:
+        with pytest.raises(
+            InputError, match=r"image\.size: the network of 'one' takes images of 32x40 pixels"
+        ):
+            train.run("viewed", live=tracking.live)
+    finally:
+        settle()
+
+
+def test_what_the_entry_says_is_not_said_again(project: Path) -> None:
+    """Arguments that mean something for a Keras backbone alone."""
+    with pytest.raises(InputError, match="pooling, precision: the entry 'net' says it"):
+        frostline.extract_features(
+            project / "data/shapes.zip", weights="net", pooling="max", precision="float32"
+        )
+
+
+def test_a_tensor_that_is_not_there(project: Path) -> None:
+    """The entry, the name, and what is near."""
+    assert project
+    settle(changed(SETTINGS, {"weights.net.taps": {"vectors": ENTRY["taps"]["vector"]}}))
+    try:
+        with pytest.raises(InputError, match=r"weights\.net: taps: .*'vectors'; near: vector"):
+            weights.run("net")
+    finally:
+        settle()
