@@ -59,7 +59,7 @@ def test_page(browser: Any, reports: dict[str, Path], name: str, width: int, tmp
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda request: said.append(request.url) if request.url.startswith("http") else None)
     page.goto(reports[name].as_uri())
-    assert page.evaluate("document.images.length") > 0
+    assert page.evaluate("document.images.length") > 0 or name == "comparison"
     assert page.evaluate(BROKEN) == []
     assert page.evaluate(WIDTH) <= width
     assert said == []
@@ -67,6 +67,26 @@ def test_page(browser: Any, reports: dict[str, Path], name: str, width: int, tmp
     page.screenshot(path=shot, full_page=True)
     page.close()
     assert len(_colours(shot)) > 50
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_every_accuracy_of_a_comparison_is_in_sight(
+    browser: Any, reports: dict[str, Path], width: int
+) -> None:
+    """The best one above all: points lie inside the page, apart, in the order of the accuracies."""
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.goto(reports["comparison"].as_uri())
+    ends = (
+        "[...document.querySelectorAll('.ranges em')].map(point => {const r = point.getBoundingClientRect(); "
+    )
+    points = page.evaluate(f"{ends} return [r.left, r.right]}})")
+    assert len(points) == 2
+    assert all(0 <= left < right <= width for left, right in points)
+    assert points[0][0] > points[1][1]
+    assert page.evaluate(
+        "[...document.querySelectorAll('.ranges')].every(one => one.scrollWidth <= one.clientWidth)"
+    )
+    page.close()
 
 
 @pytest.mark.parametrize("name", ["pets-cnn", "comparison"])

@@ -181,3 +181,25 @@ def test_chart_fits(count: int) -> None:
     figure.draw_without_rendering()
     drawn, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
     assert min(drawn.x0, drawn.y0, width - drawn.x1, height - drawn.y1) > -0.02
+
+
+def test_the_pages_chart_keeps_everything_on_its_axis() -> None:
+    """From tick to tick around all intervals, in the order of the numbers; alike accuracies have an axis too."""
+    comparison = compare([candidate("a", 3), candidate("b", 20)])
+    chart = comparison_report._chart(comparison["datasets"]["pets"]["classifiers"])
+    assert list(chart.ticks.values())[:: len(chart.ticks) - 1] == [0, 100]
+    assert all(0 <= row["low"] < row["point"] < row["high"] <= 100 for row in chart.rows)
+    assert chart.rows[0]["point"] > chart.rows[1]["point"]
+    perfect = [{"accuracy_low": 1.0, "accuracy": 1.0, "accuracy_high": 1.0}]
+    assert comparison_report._chart(perfect).ticks == {"99%": 0.0, "100%": 100.0}
+
+
+def test_the_page_shows_each_accuracy() -> None:
+    """As a point and as text, best first; hollow where weights are random."""
+    html = comparison_report.page(compare([candidate("a", 3), candidate("b", 20, note=RANDOM_WEIGHTS)]))
+    chart = html.split('<div class="ranges">')[1].split("<table>")[0]
+    assert [name for name in ("<b>a</b>", "95.0%", "<b>b</b>", "66.7%") if name in chart] == [
+        "<b>a</b>", "95.0%", "<b>b</b>", "66.7%",
+    ]  # fmt: skip
+    assert chart.count("<em") == 2
+    assert chart.count("hollow") == 1

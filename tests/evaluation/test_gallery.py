@@ -7,7 +7,7 @@ import pytest
 
 from frostline.errors import RANDOM_WEIGHTS
 from frostline.evaluation import gallery, style
-from frostline.evaluation.gallery import Mistake, Overlay
+from frostline.evaluation.gallery import Mistake
 from helpers.images import pixels
 
 SHOWN = Mistake(pixels(1, height=40, width=61), "cat", "dog", 0.987, "cat/deep/one.png")
@@ -47,9 +47,10 @@ def test_titles(count: int, wrong: int, title: str) -> None:
 
 
 def test_captions() -> None:
-    """Actual, predicted with its probability, the file's own name."""
+    """Actual, predicted with its probability, the file with its folder."""
     figure = gallery.mistakes([SHOWN], classifier="pets", wrong=1, total=2, note="")
-    assert words(figure)[-3:] == ["cat", "→ dog 98.7%", "one.png"]
+    assert words(figure)[-3:] == ["cat", "→ dog 98.7%", "deep/one.png"]
+    assert gallery.short("one.png") == "one.png"
 
 
 def test_pictures_are_the_images() -> None:
@@ -75,13 +76,24 @@ def test_nothing_overlaps_or_leaves_the_page() -> None:
     assert min(bottoms) >= 0
 
 
-def test_cold_places_are_the_image() -> None:
-    """Without heat nothing changes; where all is hot, 65% of the brightest colour lies over the image."""
+def test_cold_places_are_the_image_in_grey() -> None:
+    """Where all is hot, the brightest colour with the image's details as shade: no colour of its own is left."""
     image = pixels(1, height=20, width=28)
-    np.testing.assert_array_equal(gallery.overlay(image, np.zeros((5, 7))), image)
+    grey = (image @ np.array([0.299, 0.587, 0.114]))[..., None]
+    np.testing.assert_allclose(
+        gallery.overlay(image, np.zeros((5, 7))), np.repeat(0.6 * grey, 3, axis=2), atol=0.51
+    )
     hot = gallery.overlay(image, np.ones((5, 7)))
-    brightest = np.array([0.988362, 0.998364, 0.644924]) * 255  # the end of matplotlib's inferno
-    np.testing.assert_allclose(hot, 0.35 * image + 0.65 * brightest, atol=1.5)
+    brightest = np.array([0.988362, 0.998364, 0.644924])  # the end of matplotlib's inferno
+    np.testing.assert_allclose(hot, brightest * (0.55 * 255 + 0.45 * grey), atol=1.5)
+
+
+@pytest.mark.parametrize("level", [20, 120, 250])
+def test_heat_is_seen_on_dark_and_on_bright_images(level: int) -> None:
+    """Half the heat is a colour that no grey is."""
+    image = np.full((24, 40, 3), level, np.uint8)
+    warm = gallery.overlay(image, np.full((3, 4), 0.5)).astype(int)
+    assert np.ptp(warm[12, 20]) > 45
 
 
 def test_heat_is_placed_as_the_image_lies() -> None:
@@ -89,7 +101,7 @@ def test_heat_is_placed_as_the_image_lies() -> None:
     image = np.full((24, 40, 3), 90, np.uint8)
     corner = np.zeros((3, 4))
     corner[0, 0] = 1
-    changed = np.abs(gallery.overlay(image, corner).astype(int) - 90).sum(-1)
+    changed = np.abs(gallery.overlay(image, corner).astype(int) - 54).sum(-1)
     assert changed[:8, :10].sum() > 10 * changed[12:, 20:].sum()
     assert changed[0, 0] == changed.max()
 
@@ -104,13 +116,27 @@ def test_strongest_channels() -> None:
 
 
 def test_heat_is_reproducible() -> None:
-    """The same bytes twice, others for another heat; an empty gallery can be drawn too."""
+    """The image once, then its heat by class; the same bytes twice, others for another heat."""
     image = pixels(2, height=30, width=40)
-    cold, hot = (Overlay(image, np.full((3, 4), value), "cat 90%", "a/b.png") for value in (0.0, 1.0))
+    cold, hot = ([("cat 90%", np.full((3, 4), value)), ("dog 8%", np.eye(3, 4))] for value in (0.0, 1.0))
     how = {"title": "pets", "layer": "last", "note": ""}
-    drawn = [style.png(gallery.overlays([each] * 4, **how)) for each in (cold, cold, hot)]
+    drawn = [style.png(gallery.heats(image, shown, **how)) for shown in (cold, cold, hot)]
     assert drawn[0] == drawn[1] != drawn[2]
-    assert style.png(gallery.overlays([], **how)).startswith(b"\x89PNG")
+    figure = gallery.heats(image, cold, **how)
+    assert [axes.get_title("left") for axes in figure.axes] == ["the image", "cat 90%", "dog 8%"]
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), image)
+
+
+def test_maps_show_the_image_once() -> None:
+    """A row per layer beside it, with its name; the same bytes twice."""
+    image = pixels(2, height=30, width=40)
     layers = {"first": np.random.default_rng(1).normal(size=(6, 8, 20)), "second": np.zeros((3, 4, 2))}
-    two = [style.png(gallery.maps(image, layers, title="pets", note="")) for _ in range(2)]
-    assert two[0] == two[1]
+    figure = gallery.maps(image, layers, title="pets", note="")
+    shown = [axes.images[0].get_array() for axes in figure.axes if axes.images]
+    assert sum(each.shape == image.shape for each in shown) == 1
+    assert len(shown) == 1 + 12 + 2
+    assert [text.get_text() for axes in figure.axes for text in axes.texts] == [
+        "first\n6 x 8 x 20",
+        "second\n3 x 4 x 2",
+    ]
+    assert style.png(figure) == style.png(gallery.maps(image, layers, title="pets", note=""))

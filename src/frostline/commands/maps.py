@@ -10,7 +10,6 @@ from frostline import files, images
 from frostline.config import ONNX, Image
 from frostline.errors import InputError, weights_note
 from frostline.evaluation import gallery, style
-from frostline.evaluation.gallery import Overlay
 from frostline.images import ImageError
 from frostline.models import activation_maps, heads
 from frostline.training import recipe
@@ -45,8 +44,8 @@ def run(name: str, image: Path, *, layers: Sequence[str] = (), out: Path) -> lis
     warm = activation_maps.gradcam(network, np.repeat(pixels[None], len(top), axis=0), classes=top, name=at)
     answers = [f"{inputs.manifest.classes[label]} {probs[label]:.1%}" for label in top]
     note, title = weights_note(inputs.weights["source"]), f"{name}: {image.name}"
-    shown = [Overlay(pixels, heat, text, image.name) for heat, text in zip(warm, answers, strict=True)]
-    _write(out / "gradcam.png", gallery.overlays(shown, title=title, layer=at, note=note))
+    shown = list(zip(answers, warm, strict=True))
+    _write(out / "gradcam.png", gallery.heats(pixels, shown, title=title, layer=at, note=note))
     _write(
         out / "maps.png",
         gallery.maps(pixels, {key: values[0] for key, values in maps.items()}, title=title, note=note),

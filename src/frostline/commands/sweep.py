@@ -186,7 +186,8 @@ def _seeds(plans: Sequence[SweepPlan], out: Path, watch: _Watch) -> list[SweepOu
 def _band(name: str, outcomes: Sequence[SweepOutcome]) -> Band:
     courses = [[epoch.val_accuracy for epoch in outcome.epochs] for outcome in outcomes]
     shortest = min(map(len, courses))  # early stopping may end some before others
-    return Band(name, np.array([course[:shortest] for course in courses]))
+    seeds = tuple(outcome.variant.value for outcome in outcomes)
+    return Band(name, np.array([course[:shortest] for course in courses]), seeds)
 
 
 def _course(band: Band) -> str:

@@ -1,6 +1,6 @@
 """The data report: one page that holds all it shows, the same bytes for the same dataset."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from frostline import pages, system
@@ -15,6 +16,7 @@ from frostline.datasets.findings import KINDS, Finding
 from frostline.datasets.layout import SPLITS
 from frostline.datasets.manifest import Manifest
 from frostline.datasets.source import ImageSource
+from frostline.datasets.thumbnails import shrunk
 from frostline.images import ImageError, decode
 
 _SHOWN = 24  # findings of a kind
@@ -43,7 +45,7 @@ def render(report: Report, source: ImageSource) -> str:
     shown = [one["pictures"] for kind in kinds for one in kind["shown"]] + [
         sheet["shown"] for sheet in sheets
     ]
-    pictures = _pictures(source, dict.fromkeys(name for names in shown for name in names))
+    pictures = _pictures(source, _sizes(report.manifest, {name for names in shown for name in names}))
     usable = int(report.manifest.usable.sum())
     return pages.render(
         "frostline.datasets",
@@ -63,15 +65,24 @@ def render(report: Report, source: ImageSource) -> str:
     )
 
 
-def _pictures(source: ImageSource, names: Iterable[str]) -> dict[str, str]:
+def _sizes(manifest: Manifest, names: set[str]) -> dict[str, tuple[int, int]]:
+    """Height and width of each image's picture, in its own proportions; square where they are not known."""
+    among = manifest.table.filter(pc.is_in(manifest.table["path"], pa.array(names, pa.string())))
+    return {
+        row["path"]: shrunk(row["height"] or 1, row["width"] or 1, _SIDE)
+        for row in among.select(["path", "height", "width"]).to_pylist()
+    }
+
+
+def _pictures(source: ImageSource, sizes: Mapping[str, tuple[int, int]]) -> dict[str, str]:
     """Name → a small JPEG as a data address, "" where there is none to be had."""
     with ThreadPoolExecutor(system.processors()) as pool:
-        return dict(zip(names, pool.map(partial(_picture, source), names), strict=True))
+        return dict(zip(sizes, pool.map(partial(_picture, source), sizes, sizes.values()), strict=True))
 
 
-def _picture(source: ImageSource, name: str) -> str:
+def _picture(source: ImageSource, name: str, size: tuple[int, int]) -> str:
     try:
-        pixels = decode(source.read(name), height=_SIDE, width=_SIDE, resize="pad")
+        pixels = decode(source.read(name), height=size[0], width=size[1], resize="squash")
     except ImageError:
         return ""
     return pages.photo(pixels, quality=_QUALITY)

@@ -23,7 +23,7 @@ def thumbnails(manifest: Manifest, wanted: Sequence[str]) -> list[np.ndarray]:
 
     FrostlineError where one cannot be read or changed since preprocess.
     """
-    sizes = {row["path"]: _shrunk(row["height"], row["width"]) for row in _rows(manifest, wanted)}
+    sizes = {row["path"]: shrunk(row["height"], row["width"], LONGEST) for row in _rows(manifest, wanted)}
     return list(_read(manifest, wanted, sizes))
 
 
@@ -54,8 +54,9 @@ def _rows(manifest: Manifest, wanted: Sequence[str]) -> list[dict[str, Any]]:
     return list(manifest.table.filter(among).select(columns).to_pylist())
 
 
-def _shrunk(height: int, width: int) -> tuple[int, int]:
-    scale = min(1.0, LONGEST / max(height, width))
+def shrunk(height: int, width: int, longest: int) -> tuple[int, int]:
+    """Height and width in the same proportions with a longer side of at most `longest`, never enlarged."""
+    scale = min(1.0, longest / max(height, width))
     return max(1, round(height * scale)), max(1, round(width * scale))
 
 

@@ -1,6 +1,8 @@
 """A comparison for people: text for a terminal, Markdown, a picture and one page."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from frostline import pages
@@ -111,17 +113,54 @@ def _short(count: int) -> str:
     return str(count)
 
 
-def page(comparison: Mapping[str, Any], picture: bytes) -> str:
-    """The HTML of a comparison with its picture (PNG)."""
+def page(comparison: Mapping[str, Any]) -> str:
+    """The HTML of a comparison; its chart is drawn by the page, to fit a phone."""
     return pages.render(
         "frostline.evaluation",
         "comparison.html.j2",
         marks={f"dataset_digest:{name}": entry["digest"] for name, entry in comparison["datasets"].items()},
         datasets={
-            name: {**entry, "verdicts": verdicts(entry)} for name, entry in comparison["datasets"].items()
+            name: {**entry, "verdicts": verdicts(entry), "chart": _chart(entry["classifiers"])}
+            for name, entry in comparison["datasets"].items()
         },
         how=HOW,
-        pictures={"accuracies": pages.embedded(picture)},
+        pictures={},
+    )
+
+
+_STEPS = (1, 2, 5, 10, 20)  # points between two ticks of an axis
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Accuracies on an axis: ticks by their text, and each row's interval and point, all in percent of its width."""
+
+    ticks: dict[str, float]
+    rows: list[dict[str, float]]
+
+
+def _chart(rows: Sequence[Mapping[str, Any]]) -> Chart:
+    """The axis goes from tick to tick around all intervals."""
+    least, most = (
+        min(100 * row["accuracy_low"] for row in rows),
+        max(100 * row["accuracy_high"] for row in rows),
+    )
+    step = next((step for step in _STEPS if most - least <= 4 * step), _STEPS[-1])
+    end = math.ceil(most / step) * step
+    start = min(math.floor(least / step) * step, end - step)
+
+    def place(percent: float) -> float:
+        return float(round(100 * (percent - start) / (end - start), 2))
+
+    return Chart(
+        {f"{tick}%": place(tick) for tick in range(start, end + 1, step)},
+        [
+            {
+                key: place(100 * row[f"accuracy{of}"])
+                for key, of in (("low", "_low"), ("point", ""), ("high", "_high"))
+            }
+            for row in rows
+        ],
     )
 
 

@@ -9,13 +9,16 @@ import numpy as np
 from frostline.evaluation.style import INK, MUTED, RIGHT, WRONG, canvas, legible, styled
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 TILES = 24
 _COLUMNS, _TILE, _CAPTION = 6, 1.5, 0.62  # inches
-_PAIR = 1.7  # inches of an image beside its heat
+_SIDE = 2.0  # inches of an image and of each heat beside it
 CHANNELS = 12  # maps shown of a layer
-HOTTEST = 0.65  # how much of the image the strongest heat covers
+_GREY = 0.6  # of the image's brightness stays where nothing is hot
+_GLOW = 0.55  # of its own brightness has a colour on black; the rest is the image's
+_LUMA = np.array([0.299, 0.587, 0.114])  # Rec. 601
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,90 +69,94 @@ def _tile(figure: "Figure", mistake: Mistake, *, row: int, column: int, rows: in
     left = 0.18 + column * (_TILE + 0.12)
     top = (rows - row) * (_TILE + _CAPTION) + 0.06
     axes = figure.add_axes((left / width, (top - _TILE) / height, _TILE / width, _TILE / height))
-    tall, wide = mistake.pixels.shape[:2]
-    # A small image shows its pixels, a large one is smoothed down.
-    axes.imshow(mistake.pixels, interpolation="nearest" if max(tall, wide) < 120 else "antialiased")
+    axes.imshow(mistake.pixels, interpolation=_interpolation(mistake.pixels))
     axes.set_anchor("S")
     axes.set_axis_off()
     lines = (
         (legible(mistake.actual, longest=20), INK, 8.5, "bold"),
         (f"→ {legible(mistake.predicted, longest=13)} {mistake.probability:.1%}", WRONG, 8.5, "bold"),
-        (legible(mistake.path.rsplit("/", 1)[-1], longest=26), MUTED, 6.5, "normal"),
+        (legible(short(mistake.path), longest=28), MUTED, 6.5, "normal"),
     )
     for line, (text, colour, size, weight) in enumerate(lines):
         height_in = top - _TILE - 0.04 - 0.155 * line
         figure.text(left / width, height_in / height, text, color=colour, size=size, weight=weight, va="top")
 
 
-@dataclass(frozen=True, eq=False)
-class Overlay:
-    """An image (H, W, 3) uint8 with heat (h, w) in 0..1 over it, and its caption."""
-
-    pixels: np.ndarray
-    heat: np.ndarray
-    caption: str
-    path: str
+def short(path: str) -> str:
+    """A file with its folder, which is mostly its class: `test/cat/1.png` → `cat/1.png`."""
+    return "/".join(path.split("/")[-2:])
 
 
 def overlay(pixels: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """(H, W, 3) uint8: the image, the more covered by colour from dark to bright the hotter it is."""
+    """(H, W, 3) uint8: the image in dark grey, under colour from dark to bright the hotter it is.
+
+    `heat`: (h, w) in 0..1. The image's own colours are left out, for they would be taken for heat.
+    """
     from matplotlib import colormaps
     from PIL import Image
 
     height, width = pixels.shape[:2]
-    raised = Image.fromarray(heat.astype(np.float32)).resize((width, height), Image.Resampling.BILINEAR)
+    raised = Image.fromarray(heat.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
     share = np.clip(np.asarray(raised), 0, 1)
-    colour = colormaps["inferno"](share)[..., :3] * 255
-    cover = HOTTEST * share[..., None]
-    return np.asarray(np.round(pixels * (1 - cover) + colour * cover), np.uint8)
+    grey = (pixels @ _LUMA)[..., None]
+    # Details of the image show in the colour too, as shade.
+    colour = colormaps["inferno"](share)[..., :3] * (_GLOW * 255 + (1 - _GLOW) * grey)
+    cover = share[..., None] ** 0.6
+    return np.asarray(np.round(_GREY * grey * (1 - cover) + colour * cover), np.uint8)
 
 
 @styled
-def overlays(shown: Sequence[Overlay], *, title: str, layer: str, note: str) -> "Figure":
-    """Pairs of an image and its heat, three to a row."""
-    columns = min(3, max(1, len(shown)))
-    rows = max(1, -(-len(shown) // columns))
+def heats(
+    pixels: np.ndarray, shown: Sequence[tuple[str, np.ndarray]], *, title: str, layer: str, note: str
+) -> "Figure":
+    """An image (H, W, 3) and, beside it, what speaks for each class: captions and heat (h, w) in 0..1."""
+    pictures = [("the image", pixels), *((text, overlay(pixels, heat)) for text, heat in shown)]
     figure = canvas(
-        width=max(5.4, columns * 2 * (_PAIR + 0.1) + 0.3),
-        height=rows * (_PAIR + 0.55),
+        width=len(pictures) * (_SIDE + 0.1) + 0.3,
+        height=_SIDE * pixels.shape[0] / pixels.shape[1] + 0.45,
         title=title,
-        subtitle=f"Grad-CAM at {layer}: bright where the image supports the class named"
-        if shown
-        else "no images to show",
+        subtitle=f"Grad-CAM at {layer}: bright where the image supports the class named",
         note=note,
     )
-    for place, one in enumerate(shown):
-        for side, picture in enumerate((one.pixels, overlay(one.pixels, one.heat))):
-            axes = figure.add_subplot(rows, 2 * columns, 2 * place + side + 1)
-            axes.imshow(picture, interpolation="nearest" if max(picture.shape) < 120 else "antialiased")
-            axes.set_axis_off()
-            text = (legible(one.path.rsplit("/", 1)[-1], longest=24), legible(one.caption, longest=24))[side]
-            axes.set_title(text, size=7.5, color=(MUTED, INK)[side])
+    for place, (text, picture) in enumerate(pictures, start=1):
+        axes = figure.add_subplot(1, len(pictures), place)
+        axes.imshow(picture, interpolation=_interpolation(picture))
+        axes.set_axis_off()
+        axes.set_title(legible(text, longest=24), size=8.5, color=INK if place > 1 else MUTED)
     return figure
+
+
+def _interpolation(pixels: np.ndarray) -> str:
+    """A small image shows its pixels, a large one is smoothed down."""
+    return "nearest" if max(pixels.shape[:2]) < 120 else "antialiased"
 
 
 @styled
 def maps(pixels: np.ndarray, layers: Mapping[str, np.ndarray], *, title: str, note: str) -> "Figure":
     """An image and, a row per layer, its CHANNELS strongest maps (h, w, c), each on its own scale."""
+    columns = CHANNELS + 2  # the image, and the names of the layers
     figure = canvas(
-        width=0.8 * (CHANNELS + 1) + 0.3,
-        height=1.12 * max(1, len(layers)),
+        width=0.8 * columns + 0.3,
+        height=0.92 * max(1, len(layers)),
         title=title,
-        subtitle=f"a row per layer: up to {CHANNELS} channels, those that vary most; bright is strong",
+        subtitle=f"a row per layer: up to {CHANNELS} channels by number, those that vary most; bright is strong",
         note=note,
     )
-    for row, (name, values) in enumerate(layers.items()):
-        axes = figure.add_subplot(len(layers), CHANNELS + 1, row * (CHANNELS + 1) + 1)
-        axes.imshow(pixels)
+    grid = figure.add_gridspec(max(1, len(layers)), columns)
+
+    def panel(row: int, column: int) -> "Axes":
+        axes = figure.add_subplot(grid[row, column])
         axes.set_axis_off()
-        axes.set_title(
-            f"{legible(name, longest=16)}\n{'x'.join(map(str, values.shape))}", size=5.5, color=INK
-        )
-        for place, channel in enumerate(strongest(values)):
-            axes = figure.add_subplot(len(layers), CHANNELS + 1, row * (CHANNELS + 1) + 2 + place)
+        return axes
+
+    panel(0, 0).imshow(pixels, interpolation=_interpolation(pixels))
+    for row, (name, values) in enumerate(layers.items()):
+        text = f"{legible(name, longest=18)}\n{' x '.join(map(str, values.shape))}"
+        panel(row, 1).text(1, 0.5, text, size=6, color=INK, ha="right", va="center")
+        for place, channel in enumerate(strongest(values), start=2):
+            axes = panel(row, place)
             axes.imshow(values[..., channel], cmap="inferno", interpolation="nearest")
-            axes.set_axis_off()
-            axes.set_title(str(channel), size=5.5, color=MUTED)
+            axes.set_title(str(channel), size=5.5, color=MUTED, pad=2)
     return figure
 
 

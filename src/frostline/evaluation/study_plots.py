@@ -11,6 +11,7 @@ from frostline.evaluation.statistics import Estimate, wilson
 from frostline.evaluation.style import MUTED, RIGHT, WRONG, canvas, names, styled
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _LINES = ("-", "-", "--", ":")
@@ -47,10 +48,11 @@ def flat(name: str, estimate: Estimate) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Band:
-    """Validation accuracies (S, E) of one classifier: S seeds, E epochs, each 0 to 1."""
+    """Validation accuracies (S, E) of one classifier: S `seeds`, E epochs, each 0 to 1."""
 
     name: str
     accuracy: np.ndarray
+    seeds: tuple[str, ...]
 
     @property
     def mean(self) -> np.ndarray:
@@ -117,26 +119,42 @@ def bands(curves: Sequence[Band], *, title: str, note: str) -> "Figure":
     """
     seeds = len(curves[0].accuracy)
     banded = seeds > 2
-    figure = canvas(
-        width=9.2,
-        height=4.2,
-        title=title,
-        subtitle=f"mean of {seeds} seeds; band: its 95% interval"
-        if banded
-        else "thin: each seed; thick: their mean",
-        note=note,
-    )
+    how = f"mean of {seeds} seeds; band: its 95% interval" if banded else "a line for each seed"
+    figure = canvas(width=9.2, height=4.2, title=title, subtitle=how, note=note)
     axes = figure.add_subplot()
+    if banded:
+        _draw_means(axes, curves)
+    else:
+        _draw_seeds(axes, curves)
+    axes.set(xlabel="epoch", ylabel="validation accuracy")
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)  # type: ignore[call-arg]
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
+    axes.grid(axis="y")
+    axes.legend(loc="lower right", frameon=False)
+    return figure
+
+
+def _draw_means(axes: "Axes", curves: Sequence[Band]) -> None:
     # Frozen and thawed share their first epochs: through the gaps of the one line the other is seen.
     for band, colour, line in zip(curves, cycle(_COLOURS), cycle(_LINES), strict=False):
         epochs = np.arange(1, len(band.mean) + 1)
         axes.plot(epochs, band.mean, color=colour, linestyle=line, label=band.name)
-        if not banded:
-            axes.plot(epochs, band.accuracy.T, color=colour, linewidth=0.8, alpha=0.6)
-        else:
-            low, high = band.mean - band.half_width, band.mean + band.half_width
-            axes.fill_between(epochs, low, np.minimum(high, 1), color=colour, alpha=0.2, linewidth=0)
-    axes.set(xlabel="epoch", ylabel="validation accuracy")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
-    axes.legend(loc="lower right")
-    return figure
+        low, high = band.mean - band.half_width, band.mean + band.half_width
+        axes.fill_between(epochs, low, np.minimum(high, 1), color=colour, alpha=0.2, linewidth=0)
+
+
+def _draw_seeds(axes: "Axes", curves: Sequence[Band]) -> None:
+    """A colour for each classifier, a line style for each of its seeds; of one classifier, colours for seeds."""
+    alone = len(curves) == 1
+    for number, band in enumerate(curves):
+        for place, (seed, course) in enumerate(zip(band.seeds, band.accuracy, strict=True)):
+            axes.plot(
+                np.arange(1, len(course) + 1),
+                course,
+                color=_COLOURS[(place if alone else number) % len(_COLOURS)],
+                linestyle=("-", (0, (4, 1.5)))[place % 2],
+                linewidth=max(1.2, 2.4 - 0.6 * number),  # what lies below another line shows at its sides
+                marker="o" if len(course) <= 25 else "",
+                markersize=3,
+                label=f"{band.name}, seed {seed}",
+            )

@@ -44,7 +44,7 @@ class Explanation:
     drop: float | None = None
 
     def overlay(self) -> Pixels:
-        """(H, W, 3) uint8: the image, the more covered by colour the hotter it is; needs matplotlib."""
+        """(H, W, 3) uint8: the image in grey, under colour the brighter the hotter it is; needs matplotlib."""
         if find_spec("matplotlib") is None:
             raise FrostlineError("overlay needs matplotlib, not installed here; pip install matplotlib")
         from frostline.evaluation import gallery

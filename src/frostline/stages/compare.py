@@ -20,11 +20,9 @@ def run() -> str:
     files.write_json(paths.COMPARISON / "comparison.json", comparison)
     files.write_text(paths.COMPARISON / "comparison.md", comparison_report.markdown(comparison))
     files.write_text(paths.COMPARISON / "comparison.txt", comparison_report.render(comparison))
-    picture = style.png(comparison_report.accuracies(comparison))
     with files.writing(paths.COMPARISON / "comparison.png") as temporary:
-        temporary.write_bytes(picture)
-    page = comparison_report.page(comparison, picture)
-    files.write_text(paths.COMPARISON / "report.html", page)
+        temporary.write_bytes(style.png(comparison_report.accuracies(comparison)))
+    files.write_text(paths.COMPARISON / "report.html", comparison_report.page(comparison))
     return f"{comparison_report.render(comparison)}\nWrote {paths.COMPARISON / 'report.html'}"
 
 

@@ -83,8 +83,15 @@ def _results(name: str, every: Predictions, *, record: Mapping[str, Any], manife
 def _overlays(
     explained: Explanations, *, record: Mapping[str, Any], manifest: Manifest
 ) -> dict[str, np.ndarray]:
-    """Photos by path as the network takes them, (H, W, 3) uint8, under the heat that train kept of them."""
-    photos = thumbnails.resized(manifest, explained.paths, rule=record["recipe"]["image"])
+    """Photos by path, (H, W, 3) uint8, under the heat that train kept of them.
+
+    As the network takes them, for it may see a part of a photo; in their own proportions where it sees all of it.
+    """
+    rule, asked = record["recipe"]["image"], explained.paths
+    whole = rule["resize"] == "squash"
+    photos = (
+        thumbnails.thumbnails(manifest, asked) if whole else thumbnails.resized(manifest, asked, rule=rule)
+    )
     pairs = zip(explained.paths, photos, explained.heat, strict=True)
     return {path: gallery.overlay(photo, heat / 255) for path, photo, heat in pairs}
 
