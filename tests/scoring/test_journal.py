@@ -18,6 +18,7 @@ from frostline.scoring import journal, output_paths
 from frostline.scoring.journal import Journal, discard, open_journal
 from frostline.scoring.output_paths import parts
 from frostline.scoring.rows import FINGERPRINT
+from helpers.remarks import flip, remarks
 
 SAME = {"model": "m", "top_k": 3}
 
@@ -170,6 +171,55 @@ def test_what_follows_a_damaged_shard_is_scored_again(tmp_path: Path, damage: st
         shards.flush()
         assert names(shards) == [f"{number}.png" for number in range(7)]
     assert len(list(parts(out).rglob("*.arrow"))) == 2
+
+
+def three_shards(out: Path) -> list[Path]:
+    """An interrupted job of three shards of five rows; their files."""
+    with open_journal(out, SAME, resume=False) as shards:
+        for start in (0, 5, 10):
+            shards.add(table(start, 5))
+            shards.flush()
+    return sorted(parts(out).glob("*.arrow"))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_a_flipped_bit_is_scored_again(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    """Wherever it is in a shard, none of its rows and none after it are taken, and that is said."""
+    out = tmp_path_factory.mktemp("job") / "scores.csv"
+    number = data.draw(st.integers(0, 2))
+    shard = three_shards(out)[number]
+    flip(shard, data.draw(st.integers(0, shard.stat().st_size - 1)), data.draw(st.integers(0, 7)))
+    with remarks() as lines, open_journal(out, SAME, resume=True) as shards:
+        assert names(shards) == [f"{each}.png" for each in range(5 * number)]
+    assert [f"rows from {5 * number} on are scored anew" in line for line in lines] == [True]
+
+
+def test_a_bit_that_flips_while_the_job_runs_ends_it(tmp_path: Path) -> None:
+    """Before the rows become the output: one line, what is whole is kept, and the job can go on."""
+    out = tmp_path / "scores.csv"
+    second = three_shards(out)[1]
+
+    def merging() -> None:
+        with open_journal(out, SAME, resume=True) as shards:
+            flip(second, 700)
+            names(shards)
+
+    with pytest.raises(
+        FrostlineError, match=r"^rows from 5 on .* damaged .*; 5 finished rows are kept, go on with --resume$"
+    ):
+        merging()
+    with open_journal(out, SAME, resume=True) as shards:
+        assert (shards.done, len(names(shards))) == (5, 5)
+
+
+def test_shards_of_an_older_version_are_taken(tmp_path: Path) -> None:
+    """Their names hold no checksum; the rows count."""
+    out = tmp_path / "scores.csv"
+    for shard in three_shards(out):
+        shard.rename(shard.with_name("-".join(shard.stem.split("-")[:2]) + ".arrow"))
+    with open_journal(out, SAME, resume=True) as shards:
+        assert len(names(shards)) == 15
 
 
 def test_what_a_kill_left_half_written_is_swept(tmp_path: Path) -> None:

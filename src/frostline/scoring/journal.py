@@ -20,14 +20,17 @@ from typing import IO, Any
 import pyarrow as pa
 
 from frostline import files, system
+from frostline.checksums import checksum
 from frostline.errors import FrostlineError, InputError
 from frostline.features.executor import Item
 from frostline.files import printable, write_json, writing
+from frostline.progress import note
 from frostline.scoring import output_paths
 from frostline.scoring.rows import FINGERPRINT
 
 SHARD_ROWS, SHARD_SECONDS = 1024, 10.0  # what a kill can cost
 _IDENTITY, _LOCK = "identity.json", "lock"
+_SHARDS = "[0-9]*-[0-9]*.arrow"
 
 
 @dataclass
@@ -51,23 +54,32 @@ class Journal:
         if self._held:
             # One batch of rows in the shard, not one for every few images that came together.
             table = pa.concat_tables(self._held).combine_chunks()
-            name = f"{self.done:012d}-{len(table)}.arrow"  # where it begins, how many rows: known unopened
-            with (
-                writing(self.folder / name) as temporary,
-                temporary.open("wb") as sink,
-                pa.ipc.new_file(
-                    sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
-                ) as file,
-            ):
-                file.write_table(table)
+            content = _sealed(table)
+            # Where it begins, how many rows and which bytes: known unopened.
+            name = f"{self.done:012d}-{len(table)}-{checksum(content)}.arrow"
+            with writing(self.folder / name) as temporary:
+                temporary.write_bytes(content)
             self.done += len(table)
             self._held = []
         self._since = time.monotonic()
 
     def tables(self) -> Iterator[pa.Table]:
-        """Every shard in order, its rows with their fingerprints; one is in memory at a time."""
-        for path, _ in _shards(self.folder):
+        """Every shard in order, its rows with their fingerprints; one is in memory at a time.
+
+        FrostlineError where one is damaged or gone: what comes before it is kept.
+        """
+        at = 0
+        for path in sorted(self.folder.glob(_SHARDS)):
+            start, rows = _place(path)
+            if start != at or not _is_whole(path):
+                break
             yield _read(path)
+            at += rows
+        if at != self.done:
+            self.done = at
+            raise FrostlineError(
+                f"rows from {at} on in {printable(self.folder)} are damaged and have to be scored again"
+            )
 
     def without_rows(self, items: Iterator[Item]) -> Iterator[Item]:
         """The items that have no row yet; InputError where the source is not what it was when the rows were made."""
@@ -137,8 +149,12 @@ def _remove_leftovers(out: Path, folder: Path) -> None:
     for ending in output_paths.ENDINGS:
         files.sweep(out.parent, out.name + ending)
     files.sweep(folder)
-    whole = {path for path, _ in _shards(folder)}
-    for left in set(folder.glob("*.arrow")) - whole:
+    shards = _shards(folder)
+    if damaged := sorted(set(folder.glob(_SHARDS)) - {path for path, _ in shards}):
+        note(
+            f"damaged: {printable(damaged[0])}; rows from {sum(rows for _, rows in shards)} on are scored anew"
+        )
+    for left in set(folder.glob("*.arrow")) - {path for path, _ in shards}:
         left.unlink(missing_ok=True)
 
 
@@ -204,21 +220,39 @@ def _identity(folder: Path) -> dict[str, Any]:
 
 
 def _shards(folder: Path) -> list[tuple[Path, int]]:
-    """Shards and their numbers of rows, as far as each begins where the one before ends."""
+    """Shards and their numbers of rows, as far as each is whole and begins where the one before ends."""
     shards: list[tuple[Path, int]] = []
     at = 0
-    for path in sorted(folder.glob("[0-9]*-*.arrow")):
-        start, _, rows = path.stem.partition("-")
-        if int(start) != at or not _is_whole(path):
+    for path in sorted(folder.glob(_SHARDS)):
+        start, rows = _place(path)
+        if start != at or not _is_whole(path):
             break
-        shards.append((path, int(rows)))
-        at += int(rows)
+        shards.append((path, rows))
+        at += rows
     return shards
 
 
+def _place(path: Path) -> tuple[int, int]:
+    """Where a shard begins, and how many rows it has."""
+    start, rows, *_ = path.stem.split("-")
+    return int(start), int(rows)
+
+
+def _sealed(table: pa.Table) -> memoryview:
+    """The bytes of a shard."""
+    sink = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
+    with pa.ipc.new_file(sink, table.schema, options=options) as file:
+        file.write_table(table)
+    return memoryview(sink.getvalue())
+
+
 def _is_whole(path: Path) -> bool:
-    """Whether a shard's end is there and readable; a damaged one is scored again."""
+    """Whether a shard's bytes are those in its name; of an older version's, whether its end is there."""
+    _, _, *sums = path.stem.split("-")
     try:
+        if sums:
+            return checksum(path.read_bytes()) == sums[0]
         with pa.memory_map(os.fsencode(path)) as file:
             pa.ipc.open_file(file)
     except (pa.ArrowException, OSError):
