@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from frostline import checksums
 from frostline.checksums import BLOCK, checksum
+from helpers.remarks import flip, remarks
 
 RNG = np.random.default_rng(3)
 
@@ -65,3 +67,54 @@ def test_of_what_is_mapped(tmp_path: Path) -> None:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     assert checksum(mapped) == checksum(memoryview(content)) == checksum(content)
     assert checksum(np.frombuffer(content, np.uint8)) == checksum(content)
+
+
+@given(st.binary(max_size=99), st.data())
+def test_sealed_bytes(content: bytes, data: st.DataObject) -> None:
+    """They come back, or nothing does."""
+    sealed = bytearray(checksums.sealed(content))
+    assert checksums.unsealed(bytes(sealed)) == content
+    sealed[data.draw(st.integers(0, len(sealed) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    assert checksums.unsealed(bytes(sealed)) is None
+    assert checksums.unsealed(checksums.sealed(content)[:-1]) is None
+
+
+def test_sealed_json(tmp_path: Path) -> None:
+    """A value comes back as it was; a damaged, foreign or missing file is none."""
+    path, value = tmp_path / "x.json", {"a": [1, 0.1], "b": {"c": "ä"}}
+    checksums.write_sealed_json(path, value)
+    assert checksums.read_sealed_json(path) == value
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        flip(path, place, bit=place % 8)
+        assert checksums.read_sealed_json(path) in (None, value)  # a space may become a line's end
+        path.write_bytes(whole)
+    for text in ("", "{}", "[]", '{"a": [1, 0.1]}'):
+        path.write_text(text)
+        assert checksums.read_sealed_json(path) is None
+    assert checksums.read_sealed_json(tmp_path / "missing") is None
+
+
+def test_kept_files_are_made_once_and_when_damaged(tmp_path: Path) -> None:
+    """Missing or damaged they are made, which is said; whole, or of an older version, they are taken as they are."""
+    made = []
+
+    def make() -> None:
+        made.append(1)
+        for name in ("a", "b"):
+            (tmp_path / name).write_bytes(name.encode() * 5000)
+
+    def kept() -> tuple[int, int]:
+        with remarks() as lines:
+            checksums.keep(tmp_path, ["a", "b"], make)
+        return len(made), len(lines)
+
+    assert [kept(), kept()] == [(1, 0), (1, 0)]
+    flip(tmp_path / "b", 4097)
+    assert [kept(), kept()] == [(2, 1), (2, 0)]
+    (tmp_path / "a").unlink()
+    assert kept() == (3, 0)
+    (tmp_path / checksums.SEAL).unlink()
+    assert [kept(), checksums.is_whole(tmp_path / "a")] == [(3, 0), True]
+    flip(tmp_path / checksums.SEAL, 20)
+    assert kept() == (3, 0)

@@ -148,10 +148,20 @@ class ArrowFolder:
 
 def folder_of(kind: str, key: dict[str, Any], *, cache: Path) -> Path:
     """The folder of a kind of rows in a cache, named by its key and with the key in it."""
-    folder = cache / kind / files.digest(key)[:32]
-    if not (folder / "key.json").exists():
-        files.write_json(folder / "key.json", key)
+    folder, text = cache / kind / key_name(key), files.canonical_json(key)
+    described = folder / "key.json"
+    try:
+        there = described.read_text(encoding="utf-8") == text
+    except (OSError, ValueError):
+        there = False
+    if not there:
+        files.write_text(described, text)
     return folder
+
+
+def key_name(key: dict[str, Any]) -> str:
+    """The name of a key's folder."""
+    return files.digest(key)[:32]
 
 
 def name(content: Any) -> str:

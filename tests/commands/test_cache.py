@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from frostline import files
+from frostline import arrow, checksums, files
 from frostline.commands import cache
 from frostline.errors import FrostlineError, InputError
 from frostline.store import Store
+from helpers.remarks import flip
 
 IDS = [files.sha256(str(number).encode()) for number in range(20)]
 KEY = {"backbone": "vgg19", "cut": "pool", "precision": "bfloat16", "shape": [32, 40, 3], "resize": "squash"}
@@ -21,8 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of two files of ten rows each, the first last used 40 days ago."""
     monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path))
     monkeypatch.delenv("FROSTLINE_CACHE_LIMIT", raising=False)
-    where = tmp_path / "features" / "abcdef0123"
-    files.write_json(where / "key.json", KEY)
+    where = arrow.folder_of("features", KEY, cache=tmp_path)
     store = Store(where, shape=(100,), dtype="float32")
     store.append(IDS[:10], np.ones((10, 100)))
     then = time.time() - 40 * 86_400
@@ -31,21 +31,31 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return where
 
 
-def test_list() -> None:
+def test_list(folder: Path) -> None:
     """A line a key: size, rows, last use, what it is; then the sum."""
     line, total = cache.show()
-    assert line.split("  features ")[1] == "abcdef01  vgg19 up to pool, bfloat16, 32x40 squash"
+    assert line.split("  features ")[1] == f"{folder.name[:8]}  vgg19 up to pool, bfloat16, 32x40 squash"
     assert "20 rows  used today" in line
     assert total.endswith("under 1 keys; no FROSTLINE_CACHE_LIMIT is set")
 
 
-def test_list_features_of_scored_images(folder: Path) -> None:
+@pytest.mark.parametrize(("backbone", "expected"), [("vgg19", "vgg19"), (None, "a network from scratch")])
+def test_list_features_of_scored_images(tmp_path: Path, backbone: str | None, expected: str) -> None:
     """What `score --keep-features` keeps is named by its trunk: an exported model does not tell its cut."""
-    for backbone, expected in (("vgg19", "vgg19"), (None, "a network from scratch")):
-        key = {"backbone": backbone, "precision": "float32", "trunk": "0123456789abcdef"}
-        files.write_json(folder / "key.json", key)
-        line, _ = cache.show()
-        assert line.endswith(f"abcdef01  {expected}, trunk 01234567 of scored images, float32")
+    key = {"backbone": backbone, "precision": "float32", "trunk": "0123456789abcdef"}
+    where = arrow.folder_of("features", key, cache=tmp_path)
+    Store(where, shape=(100,), dtype="float32").append(IDS, np.ones((20, 100)))
+    shown = f"{where.name[:8]}  {expected}, trunk 01234567 of scored images, float32"
+    assert sum(line.endswith(shown) for line in cache.show()) == 1
+
+
+def test_a_damaged_description(folder: Path, tmp_path: Path) -> None:
+    """One that is not the folder's is not shown, and put right when the folder is used next."""
+    for text in ("{", '{"shape": 7, "trunk": null}', "[]"):
+        (folder / "key.json").write_text(text)
+        assert cache.show()[0].endswith(f"features {folder.name[:8]}  ")
+    assert arrow.folder_of("features", KEY, cache=tmp_path) == folder
+    assert cache.show()[0].endswith("vgg19 up to pool, bfloat16, 32x40 squash")
 
 
 def test_prune_by_age(folder: Path) -> None:
@@ -70,9 +80,29 @@ def test_prune_needs_to_know() -> None:
 
 def test_verify(folder: Path) -> None:
     """Whole files pass; a changed one is deleted, named, and the command fails."""
-    assert cache.verify().startswith("2 files, ")
+    assert cache.verify()[0].startswith("2 files, ")
     victim = sorted(folder.glob("*.arrow"))[0]
-    victim.write_bytes(victim.read_bytes()[:-1] + b"?")
-    with pytest.raises(FrostlineError, match=f"damaged, deleted: features abcdef01 {victim.name}"):
+    flip(victim, -1)
+    with pytest.raises(FrostlineError, match=f"damaged, deleted: features {folder.name[:8]} {victim.name}"):
         cache.verify()
-    assert cache.verify().startswith("1 files, ")
+    assert cache.verify()[0].startswith("1 files, ")
+
+
+def test_verify_every_kind(tmp_path: Path) -> None:
+    """Models, their parts, kept trunks, weights and checkpoints too; what has no checksum is named."""
+    content, digest = b"network", files.sha256(b"network")
+    model, trunk = tmp_path / f"models/{digest}/model.onnx", tmp_path / f"features/key/{digest[:32]}.onnx"
+    weights, state = tmp_path / "weights/key/backbone.weights.h5", tmp_path / "checkpoints/key/state.npz"
+    for path in (model, trunk, weights, state, model.with_name("head.onnx"), tmp_path / "weights/old/x.h5"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(checksums.sealed(content) if path == state else content)
+    checksums.keep(weights.parent, [weights.name], list)
+    checksums.keep(model.parent, ["head.onnx"], list)
+    whole, unknown = cache.verify()
+    assert whole.startswith("7 files, ")
+    assert unknown == "cannot be judged, having none: weights old x.h5"
+    for path in (model, trunk, weights, state, model.with_name("head.onnx")):
+        flip(path, -1)
+    with pytest.raises(FrostlineError, match="5 files were damaged"):
+        cache.verify()
+    assert [path.exists() for path in (model, trunk, weights, state)] == [False] * 4

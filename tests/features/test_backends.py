@@ -16,6 +16,7 @@ from frostline.models import network
 from frostline.models.keras_backend import framework
 from frostline.runtime import conversion, openvino
 from helpers.networks import HEIGHT, KERAS_COPIES, WIDTH, augmentation, classifier, residual
+from helpers.remarks import remarks
 
 pytestmark = KERAS_COPIES
 PICTURES = np.random.default_rng(4).integers(0, 256, (5, HEIGHT, WIDTH, 3), np.uint8)
@@ -147,8 +148,10 @@ def test_the_file_is_kept_beside_the_features(
     kept.write_bytes(content[:-1])
     assert exported(net, kept.parent, **HERE) is exported(net, kept.parent, **HERE)
     backends._try_export.cache_clear()
-    exported(net, kept.parent, **HERE)
+    with remarks() as lines:
+        exported(net, kept.parent, **HERE)
     assert kept.read_bytes() == content
+    assert sum("the trunk is converted anew" in line for line in lines) == 1
 
 
 def test_keras_steps_in(of: Images, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frostline import files
+from frostline import arrow, files
 from frostline.errors import InputError
 from frostline.features import inventory
 from frostline.store import Store
@@ -51,7 +51,7 @@ def dated(path: Path) -> bool:
 
 
 def test_entries_say_what_is_there(tmp_path: Path) -> None:
-    """Rows, files and bytes by key, the largest first, with what the key was made of."""
+    """Rows, files and bytes by key, the largest first."""
     filled(tmp_path, "small", count=1)
     filled(tmp_path, "large", count=3)
     (tmp_path / "models").mkdir()
@@ -60,9 +60,17 @@ def test_entries_say_what_is_there(tmp_path: Path) -> None:
     assert [(entry.kind, entry.key, entry.rows, entry.files) for entry in found] == [
         ("features", "large", 30, 3), ("features", "small", 10, 1), ("models", "m.onnx", None, 1),
     ]  # fmt: skip
-    assert found[0].made_of == {"backbone": "vgg19", "cut": "large"}
     assert found[0].bytes == sum(path.stat().st_size for path in tmp_path.glob("features/large/*.arrow"))
     assert found[2].bytes == 77
+
+
+def test_entries_say_what_they_are_made_of(tmp_path: Path) -> None:
+    """The key that the folder is named by; nothing where the description is another's."""
+    key = {"backbone": "vgg19", "cut": "large"}
+    store_of_key = Store(arrow.folder_of("features", key, cache=tmp_path), shape=(WIDTH,), dtype="float32")
+    store_of_key.append(IDS, rows(IDS))
+    filled(tmp_path, "small", count=1)
+    assert [entry.made_of for entry in inventory.entries(tmp_path)] == [key, {}]
 
 
 def test_an_absent_cache_is_empty(tmp_path: Path) -> None:

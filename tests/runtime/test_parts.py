@@ -11,6 +11,7 @@ from frostline.files import sha256
 from frostline.runtime import parts, sessions
 from frostline.runtime.contract import FEATURES
 from helpers.models import contract, model
+from helpers.remarks import flip, remarks
 
 PIXELS = np.random.default_rng(4).integers(0, 256, (37, 20, 28, 3), np.uint8)
 
@@ -82,3 +83,28 @@ def test_parts_of_other_models_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a/head.onnx").unlink()
     with pytest.raises(InputError, match=r"there is no head\.onnx beside"):
         parts.open_head(whole, precision="float32")
+
+
+def test_damaged_parts_are_cut_anew(tmp_path: Path) -> None:
+    """Those of a downloaded model: a flipped bit in either is found, said and put right; whole ones stay."""
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model(features=True))
+    parts.write_beside(path)
+    trunk, head = (path.with_name(name) for name in (parts.TRUNK, parts.HEAD))
+    made = (trunk.read_bytes(), head.read_bytes())
+    assert made == parts.make(path.read_bytes())
+    for part in (trunk, head):
+        flip(part, part.stat().st_size // 2)
+        with remarks() as lines:
+            parts.write_beside(path)
+            parts.write_beside(path)
+        assert ["damaged in the cache" in line for line in lines] == [True]
+        assert (trunk.read_bytes(), head.read_bytes()) == made
+
+
+def test_a_model_without_frozen_layers_has_no_parts(tmp_path: Path) -> None:
+    """Nothing is written beside it."""
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model())
+    parts.write_beside(path)
+    assert list(tmp_path.iterdir()) == [path]

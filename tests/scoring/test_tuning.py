@@ -9,6 +9,7 @@ import pytest
 from frostline.runtime.sessions import Session, open_session
 from frostline.scoring import tuning
 from helpers.models import model
+from helpers.remarks import flip
 
 
 @pytest.mark.parametrize(
@@ -39,9 +40,23 @@ def test_a_measurement_is_remembered(session: Session) -> None:
     assert tuning.tuned(session) == (first, False)
     assert tuning.tuned(open_session(model(scale=0.06), device="cpu"))[1]
     assert tuning.tuned(open_session(model(), device="cpu", threads=1))[1]
-    for path in tuning.cache().iterdir():
-        path.write_text("{}")
-    assert tuning.tuned(session)[1]
+    for text in ("{}", '{"batch_size": 16, "rate": 9.5, "measured": {}}'):  # nothing; an older version's
+        for path in tuning.cache().iterdir():
+            path.write_text(text)
+        assert tuning.tuned(session)[1]
+
+
+def test_a_flipped_bit_is_measured_anew(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another size is never taken for the one that was measured."""
+    monkeypatch.setattr(tuning, "SECONDS", 0)
+    first, _ = tuning.tuned(session)
+    (path,) = tuning.cache().iterdir()
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 7):
+        flip(path, place, bit=place % 7)
+        best, now = tuning.tuned(session)
+        assert now or best == first
+        path.write_bytes(whole)
 
 
 @pytest.mark.parametrize(

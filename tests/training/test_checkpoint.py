@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from frostline.training import checkpoint
 from frostline.training.checkpoint import Checkpoint, TrainingState
 from frostline.training.loop import Epoch
+from helpers.remarks import remarks
 
 RNG = np.random.default_rng(2)
 STANDING = TrainingState(
@@ -57,7 +58,9 @@ def test_damage_is_nothing(data: st.DataObject) -> None:
     else:
         content = content[:place]
     made.path.write_bytes(content)
-    assert made.read() is None
+    with remarks() as lines:
+        assert made.read() is None
+    assert ["the training begins anew" in line for line in lines] == [True]
 
 
 def test_removed_when_done(tmp_path: Path) -> None:

@@ -6,8 +6,12 @@ from typing import Any
 import pytest
 
 from frostline.errors import InputError
+from frostline.files import sha256
+from frostline.models import backbones
+from frostline.training import frozen
 from frostline.training.features import extract_features
 from helpers.images import encoded, folder
+from helpers.remarks import flip, remarks
 
 
 @pytest.mark.parametrize(
@@ -38,3 +42,25 @@ def test_no_images(tmp_path: Path) -> None:
     folder(tmp_path, {"photos/readme.txt": b"nothing"})
     with pytest.raises(InputError, match="no images"):
         extract_features(tmp_path / "photos", backbone="mobilenet", weights="random", size=32)
+
+
+def test_kept_weights_are_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights of no project are written once; a flipped bit is found, so that no features are made with it."""
+    monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    written = []
+
+    def save(_: str, __: object, *, seed: int, to: Path) -> None:
+        written.append(seed)
+        to.write_bytes(b"weights" * 1000)
+
+    monkeypatch.setattr(backbones, "save_weights", save)
+    layers = frozen.LayerSelection(backbone="mobilenet", weights="random")
+    for _ in range(2):
+        weights, file = frozen._own_weights(layers, "mobilenet")
+        assert weights["sha256"] == sha256(b"weights" * 1000)
+    assert len(written) == 1
+    flip(file, 3000)
+    with remarks() as lines:
+        assert frozen._own_weights(layers, "mobilenet")[0] == weights
+    assert (len(written), len(lines)) == (2, 1)

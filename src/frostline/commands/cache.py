@@ -60,9 +60,10 @@ def prune(*, limit: str | None = None, unused_days: float | None = None) -> str:
     return f"deleted {len(gone)} files, {_size(sum(file.bytes for file in gone))}; {_size(left)} are left"
 
 
-def verify() -> str:
-    """Read every file and compare it with its hash; FrostlineError names the damaged ones, which are deleted."""
-    broken = list(inventory.damaged(paths.cache()))
+def verify() -> list[str]:
+    """Read every file and compare it with its checksum; FrostlineError names the damaged ones, which are deleted."""
+    found = list(inventory.verified(paths.cache()))
+    broken = [file for file, whole in found if whole is False]
     for file in broken:
         file.path.unlink(missing_ok=True)
     if broken:
@@ -75,8 +76,12 @@ def verify() -> str:
                 [*lines, f"{len(broken)} files were damaged; what they held is computed again when needed"]
             )
         )
-    whole = inventory.cached_files(paths.cache())
-    return f"{len(whole)} files, {_size(sum(file.bytes for file in whole))}: every one matches its hash"
+    whole = [file for file, state in found if state]
+    unknown = [file for file, state in found if state is None]
+    return [
+        f"{len(whole)} files, {_size(sum(file.bytes for file in whole))}: every one matches its checksum",
+        *(f"cannot be judged, having none: {file.kind} {file.key[:8]} {file.path.name}" for file in unknown),
+    ]
 
 
 def _size(count: int) -> str:

@@ -171,6 +171,9 @@ def _converted(trunk: Any, folder: Path | None) -> bytes:
         if path.stem == _name(content):
             path.touch()  # what was used last is pruned last
             return content
+        if not path.name.startswith("."):  # somebody is writing those
+            note(f"damaged in the cache: {files.printable(path)}; the trunk is converted anew")
+            path.unlink(missing_ok=True)
     with in_float32(trunk):
         content = conversion.trunk(partial(trunk, training=False), shape=trunk.input.shape[1:])
     if folder:

@@ -11,9 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from frostline import arrow, files
+from frostline import arrow, checksums, files
 from frostline.errors import InputError
 
+NOTES = {"key.json", checksums.SEAL}  # what describes the other files of a folder
 LIMIT = "FROSTLINE_CACHE_LIMIT"
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
@@ -80,13 +81,16 @@ def prune(cache: Path, *, limit: int | None = None, unused_since: float | None =
     return gone
 
 
-def damaged(cache: Path) -> Iterator[CachedFile]:
-    """Files of rows whose bytes are not those that their name was made of; the whole cache is read."""
+def verified(cache: Path) -> Iterator[tuple[CachedFile, bool | None]]:
+    """Every file, and whether its bytes are those that were written, for which it is read; None: nothing tells."""
     for file in cached_files(cache):
-        if file.path.suffix == ".arrow":
-            with contextlib.suppress(FileNotFoundError):  # pruned meanwhile
-                if not arrow.is_whole(file.path):
-                    yield file
+        with contextlib.suppress(FileNotFoundError):  # pruned meanwhile
+            yield file, _is_whole(file)
+
+
+def damaged(cache: Path) -> Iterator[CachedFile]:
+    """Files whose bytes are not those that were written; the whole cache is read."""
+    return (file for file, whole in verified(cache) if whole is False)
 
 
 def keep_limit(cache: Path, *, since: float) -> str:
@@ -121,7 +125,21 @@ def parse_size(text: str, *, what: str) -> int:
 
 
 def _counts(path: Path) -> bool:
-    return not path.name.startswith(".") and path.name != "key.json" and path.is_file()
+    return not path.name.startswith(".") and path.name not in NOTES and path.is_file()
+
+
+def _is_whole(file: CachedFile) -> bool | None:
+    """By the checksum in its name, in itself, in its folder's name, or beside it."""
+    path = file.path
+    if path.suffix == ".arrow":
+        return arrow.is_whole(path)
+    if file.kind == "checkpoints":
+        return checksums.unsealed(path.read_bytes()) is not None
+    if path.suffix == ".onnx" and re.fullmatch("[0-9a-f]{32}", path.stem):
+        return files.sha256_file(path).startswith(path.stem)
+    if path.suffix == ".onnx" and re.fullmatch("[0-9a-f]{64}", file.key) and path.stem == "model":
+        return files.sha256_file(path) == file.key
+    return checksums.is_whole(path)
 
 
 def _cached_file(cache: Path, path: Path) -> CachedFile | None:
@@ -162,13 +180,14 @@ def _made_of(path: Path) -> dict[str, Any]:
         key = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return key if isinstance(key, dict) else {}
+    return key if isinstance(key, dict) and arrow.key_name(key) == path.parent.name else {}
 
 
 def _close(folder: Path, cache: Path) -> None:
     """Remove a key's folder that holds nothing but its note; a writer makes both again."""
-    while folder not in {cache, cache.parent} and {path.name for path in folder.glob("*")} <= {"key.json"}:
-        (folder / "key.json").unlink(missing_ok=True)
+    while folder not in {cache, cache.parent} and {path.name for path in folder.glob("*")} <= NOTES:
+        for name in NOTES:
+            (folder / name).unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # somebody has just put a file there
             folder.rmdir()
         folder = folder.parent

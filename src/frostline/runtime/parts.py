@@ -8,6 +8,7 @@ it belongs to.
 import dataclasses
 import json
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from frostline.checksums import keep
 from frostline.errors import FrostlineError, InputError
 from frostline.files import printable, sha256, sha256_file, writing
 from frostline.runtime import canonical, contract, conversion, pool, sessions
@@ -50,10 +52,13 @@ def make(model: bytes) -> tuple[bytes, bytes]:
 def write_beside(model: Path) -> None:
     """Cut trunk and head out of a model that came alone, into its folder; nothing where none of it is frozen.
 
-    FrostlineError where the package onnx is missing, which a scorer needs for nothing else.
+    Cut before, they are there; damaged since, they are cut anew. FrostlineError where the package onnx is missing,
+    which a scorer needs for nothing else.
     """
-    if all(model.with_name(part).is_file() for part in (TRUNK, HEAD)):
-        return
+    keep(model.parent, (TRUNK, HEAD), partial(_cut, model))
+
+
+def _cut(model: Path) -> None:
     if find_spec("onnx") is None:
         raise FrostlineError(
             "--keep-features: a model from the registry is cut with onnx, not installed here; "

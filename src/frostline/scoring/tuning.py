@@ -1,7 +1,6 @@
 """The fastest batch size: measured for a few seconds, once per machine and model."""
 
 import contextlib
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from frostline import files, system
+from frostline import checksums, files, system
 from frostline.errors import FrostlineError
 from frostline.runtime import providers
 from frostline.runtime.openvino import processor
@@ -77,7 +76,7 @@ def tuned(session: Session) -> tuple[TunedBatch, bool]:
     sizes = CPU_BATCHES if session.device == "cpu" else GPU_BATCHES
     best = choose(_measured(session, sizes, clock=time.perf_counter))
     with contextlib.suppress(FrostlineError):  # where it cannot be kept, the next job measures anew
-        files.write_json(path, asdict(best))
+        checksums.write_sealed_json(path, asdict(best))
     return best, True
 
 
@@ -103,9 +102,10 @@ def _key(session: Session) -> dict[str, Any]:
 
 
 def _remembered(path: Path) -> TunedBatch | None:
+    """What was measured earlier; None where that is damaged, or an older version wrote it."""
     try:
-        return TunedBatch(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return TunedBatch(**(checksums.read_sealed_json(path) or {}))
+    except TypeError:
         return None
 
 

@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import time
-import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from frostline import files, paths
+from frostline.checksums import sealed, unsealed
+from frostline.files import printable
+from frostline.progress import note
 from frostline.training.loop import Epoch
 
 SECONDS = 1.0  # between two checkpoints: what a kill can cost
@@ -52,21 +54,21 @@ class Checkpoint:
         arrays |= {f"fit{number}": array for number, array in enumerate(state.fit)}
         content = io.BytesIO()
         np.savez(content, epochs=np.array(epochs), **arrays)  # type: ignore[arg-type]
-        sealed = content.getvalue()
         with files.writing(self.path) as temporary:
-            temporary.write_bytes(bytes.fromhex(files.sha256(sealed)) + sealed)
+            temporary.write_bytes(sealed(content.getvalue()))
         self.written = time.monotonic()
 
     def read(self) -> TrainingState | None:
-        """What was written last; None where there is nothing, or nothing whole."""
+        """What was written last; None where there is nothing, or, which is said, nothing whole."""
         try:
-            content = self.path.read_bytes()
-            if bytes.fromhex(files.sha256(content[32:])) != content[:32]:
-                return None
-            with np.load(io.BytesIO(content[32:]), allow_pickle=False) as found:
-                arrays = dict(found)
-        except (OSError, ValueError, zipfile.BadZipFile):
+            content = unsealed(self.path.read_bytes())
+        except OSError:
             return None
+        if content is None:
+            note(f"damaged in the cache: {printable(self.path)}; the training begins anew")
+            return None
+        with np.load(io.BytesIO(content), allow_pickle=False) as found:
+            arrays = dict(found)
         epochs = json.loads(str(arrays.pop("epochs")))
         return TrainingState(
             epochs=[(phase, Epoch(**epoch)) for phase, epoch in epochs],

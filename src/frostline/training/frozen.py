@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from frostline import config, files, paths
+from frostline import checksums, config, files, paths
 from frostline.config import ONNX, Classifier, Image
 from frostline.config.backbones import NAMED_SOURCES, TABLE
 from frostline.errors import InputError, weights_note
@@ -134,11 +134,14 @@ def _own_weights(layers: LayerSelection, backbone: str) -> tuple[dict[str, Any],
     source = layers.weights or "imagenet"
     content = source if source in NAMED_SOURCES else _hash(Path(source))
     file = layers.cache / "weights" / files.digest([backbone, content])[:32] / paths.BACKBONE
-    if not file.is_file():
+
+    def make() -> None:
         with files.writing(file) as temporary:
             backbones.save_weights(
                 backbone, source if source in NAMED_SOURCES else Path(source), seed=0, to=temporary
             )
+
+    checksums.keep(file.parent, [file.name], make)
     return {"backbone": backbone, "source": source, "sha256": files.sha256_file(file)}, file
 
 
