@@ -8,10 +8,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from PIL import Image
 
 from frostline.commands import drift, score
 from frostline.errors import InputError, LimitError
 from frostline.scoring import drift_baseline, drift_report, score_reader
+from frostline.scoring.drift import Shift
+from frostline.scoring.drift_baseline import Histogram
 from helpers.drift import photos, with_baseline
 from helpers.models import CLASSES, model
 from helpers.params import WHOLE, changed
@@ -113,12 +116,46 @@ def test_the_command_reads_what_score_wrote(
     assert "confidence: PSI " in capsys.readouterr().out
 
 
-def test_bins_are_named() -> None:
-    """Ranges; one number where many images share it."""
+def test_bins_are_named_with_their_units() -> None:
+    """Ranges; one number where many images share it; tenths where numbers would mean nothing."""
     after = float(str(np.nextafter(np.float32(2), np.float32(np.inf))))
-    assert drift_report._ranges((1.0, 1.5)) == ["below 1", "1 to 1.5", "from 1.5"]
-    assert drift_report._ranges((2.0, after)) == ["below 2", "2", "above 2"]
-    assert drift_report._ranges(()) == ["all"]
+
+    def bins(index: str, edges: tuple[float, ...], place: int = 0) -> list[str]:
+        counts = (1,) * (len(edges) + 1)
+        shift = Shift(index, 0.0, 1.0, None, Histogram(edges, counts), counts, place)
+        return [share["bin"] for share in drift_report._index(shift, ["cat", "dog"])["shares"]]
+
+    assert bins("size", (100.4, 150.0)) == ["below 100 px", "100 px to 150 px", "from 150 px"]
+    assert bins("size", (2.0, after), 1) == ["below 2.00", "2.00", "above 2.00"]
+    assert bins("brightness", (81.56, 96.4)) == ["below 82", "82 to 96", "from 96"]
+    assert bins("confidence", (0.57, 0.995)) == ["below 57%", "57% to 99.5%", "from 99.5%"]
+    assert bins("answers", (0.5,)) == ["cat", "dog"]
+    assert bins("embedding", tuple(range(9)), 3)[::9] == ["lowest tenth", "highest tenth"]
+    assert bins("embedding", tuple(range(9)), 16) == [
+        "nearest tenth", *map(str, range(2, 10)), "farthest tenth",
+    ]  # fmt: skip
+    assert bins("sharpness", ()) == ["all"]
+
+
+def test_the_strangest_images_are_shown(place: Path) -> None:
+    """Those farthest from the test images, with pictures; afterwards too, as long as the folder is there."""
+    new = photos(place / "new", 30, seed=2)
+    for number in range(3):
+        Image.new("RGB", (90, 40 + number), "white").save(new / f"{number:03}.png")
+    shown = scored(new)["strangest"]
+    assert {one["path"] for one in shown[:3]} == {"000.png", "001.png", "002.png"}
+    assert [one["strangeness"] for one in shown] == sorted(
+        (one["strangeness"] for one in shown), reverse=True
+    )
+    page = Path("scores.parquet.drift.html")
+    assert page.read_text().count("data:image/jpeg") == len(shown) == 12
+    first = page.read_text()
+    drift.run(Path("scores.parquet"), model="model.onnx", limit=50.0)
+    assert page.read_text().count("data:image/jpeg") == 12
+    new.rename(place / "away")
+    drift.run(Path("scores.parquet"), model="model.onnx", limit=50.0)
+    assert "could not be read again" in page.read_text()
+    assert "could not be read again" not in first
 
 
 def test_a_model_without_baseline(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

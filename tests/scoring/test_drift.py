@@ -40,6 +40,15 @@ def test_the_p_value_by_hand() -> None:
     assert p_value([5, 0], [9, 0]) == 1
 
 
+def test_few_images_can_be_an_alarm_too() -> None:
+    """Features of another place: sixty images show it although seventeen histograms are compared."""
+    far = population(60, seed=1)
+    far["embedding"] = far["embedding"] + 20
+    [shift] = [each for each in drift(population(60), far).shifts if each.index == "embedding"]
+    assert shift.p_value < drifts.LEVEL
+    assert shift.above_limit
+
+
 @given(counts=COUNTS, factor=st.integers(1, 9))
 def test_the_same_shares_are_no_drift(counts: list[int], factor: int) -> None:
     """Whatever the number of images."""

@@ -1,21 +1,23 @@
 """`frostline drift`: whether the images of a score job, and its predictions, look like those of the model's test."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 
 from frostline import files, paths
-from frostline.errors import InputError
+from frostline.errors import FrostlineError, InputError
 from frostline.files import printable
 from frostline.runtime.providers import VARIANTS
 from frostline.runtime.sessions import open_session, variant
-from frostline.scoring import drift_report, model_path, score_reader
+from frostline.scoring import drift_report, model_path, output_paths, score_reader, sources
 from frostline.scoring.drift import Limits, Tally
 from frostline.scoring.drift_baseline import INDICES
 from frostline.scoring.drift_report import Comparison
+from frostline.scoring.sources import Source
 
-COLUMNS = ("probs", "model", "height", "width", "brightness", "sharpness", "embedding")
+COLUMNS = ("path", "probs", "model", "height", "width", "brightness", "sharpness", "embedding")
 
 
 def run(scores: Path, *, model: str, limit: float | None = None) -> None:
@@ -33,7 +35,7 @@ def run(scores: Path, *, model: str, limit: float | None = None) -> None:
     baseline = drift_report.baseline_of(session)
     if baseline is None:
         raise InputError(f"{printable(path)}: {drift_report.NO_BASELINE}")
-    comparison = Comparison(Tally(baseline), wanted, scores, model)
+    comparison = Comparison(Tally(baseline), wanted, scores, model, _source(scores))
     for _ in comparison.counted(_tables(scores, model, _hashes(path))):
         pass
     values = comparison.write(session.contract.classes)
@@ -62,13 +64,23 @@ def limits(one: float | None) -> Limits:
 
 def _tables(scores: Path, model: str, hashes: set[str]) -> Iterator[pa.Table]:
     """Some rows after another of what is compared."""
-    for table in score_reader.tables(scores, COLUMNS, needed=("probs", "model")):
+    for table in score_reader.tables(scores, COLUMNS, needed=("path", "probs", "model")):
         scored = table.filter(table["probs"].is_valid())
         if strange := set(scored["model"].to_pylist()) - hashes:
             raise InputError(
                 f"{printable(scores)}: scored by another model ({min(strange)[:12]}) than {model} is now; score again"
             )
         yield scored
+
+
+def _source(scores: Path) -> Source | None:
+    """The images of a job, by its job file; None where it has none, or they are not one folder or file here."""
+    try:
+        state = json.loads(output_paths.job_file(scores).read_text(encoding="utf-8"))["source"]
+        place = state[0] if isinstance(state, list) else state
+        return sources.open_images([place]) if Path(place).is_absolute() else None
+    except (OSError, ValueError, KeyError, TypeError, IndexError, FrostlineError):
+        return None
 
 
 def _hashes(model: Path) -> set[str]:

@@ -13,10 +13,11 @@ import pyarrow as pa
 
 from frostline.scoring.drift_baseline import INDICES, Baseline, Counts, Histogram
 from frostline.scoring.drift_stats import IMAGE_STATS, PROJECTIONS, Sample, sample
+from frostline.scoring.strangest import Strange, measure, strangest
 
 LEVEL = 0.001
 _FEW = 5  # images expected in a bin: with fewer, the p-value is simulated
-_DRAWS = 9999
+_DRAWS, _MORE_DRAWS = 9_999, 99_999  # more where no table of the first is as extreme
 
 Limits = Mapping[str, float | None]  # of the PSI, by index; None never alarms
 
@@ -25,7 +26,7 @@ Limits = Mapping[str, float | None]  # of the PSI, by index; None never alarms
 class Shift:
     """One index: its PSI, the p-value of no difference, the histogram that differs most and its new counts.
 
-    limit: what the PSI may be; None where there is none.
+    limit: what the PSI may be; None where there is none. place: which of the index' histograms it is.
     """
 
     index: str
@@ -34,6 +35,7 @@ class Shift:
     limit: float | None
     histogram: Histogram
     counts: tuple[int, ...]
+    place: int = 0
 
     @property
     def significant(self) -> bool:
@@ -53,6 +55,8 @@ class Drift:
     images: int
     baseline: int
     shifts: tuple[Shift, ...]
+    strangest: tuple[Strange, ...] = ()
+    measure: str = ""  # what they are strange by
 
     @property
     def score(self) -> float:
@@ -72,6 +76,8 @@ class Tally:
     baseline: Baseline
     images: int = 0
     counts: dict[str, list[Counts]] = field(default_factory=dict)
+    strangest: list[Strange] = field(default_factory=list)
+    measure: str = ""
 
     def add(self, sample: Sample) -> None:
         """Count a sample of n images."""
@@ -89,7 +95,7 @@ class Tally:
             for name in INDICES
             if name in self.counts
         )
-        return Drift(self.images, self.baseline.images, tuple(shifts))
+        return Drift(self.images, self.baseline.images, tuple(shifts), tuple(self.strangest), self.measure)
 
 
 def count(table: pa.Table, into: Tally) -> None:
@@ -99,13 +105,14 @@ def count(table: pa.Table, into: Tally) -> None:
         return
     stats = {name: good[name].to_numpy() for name in IMAGE_STATS if name in good.column_names}
     embedded = "embedding" in good.column_names and not good["embedding"].null_count
-    into.add(
-        sample(
-            probs=_matrix(good["probs"], len(good["probs"][0])),
-            stats=stats if len(stats) == len(IMAGE_STATS) else {},
-            embedding=_matrix(good["embedding"], PROJECTIONS) if embedded else None,
-        )
+    found = sample(
+        probs=_matrix(good["probs"], len(good["probs"][0])),
+        stats=stats if len(stats) == len(IMAGE_STATS) else {},
+        embedding=_matrix(good["embedding"], PROJECTIONS) if embedded else None,
     )
+    into.add(found)
+    into.strangest = strangest(into.strangest, good, found, into.baseline)
+    into.measure = measure(found, into.baseline)
 
 
 def _matrix(column: pa.ChunkedArray, width: int) -> np.ndarray:
@@ -129,6 +136,7 @@ def _shift(index: str, before: Sequence[Histogram], after: Sequence[Counts], lim
         limit=limit,
         histogram=before[worst],
         counts=tuple(after[worst].tolist()),
+        place=worst,
     )
 
 
@@ -149,7 +157,8 @@ def p_value(before: Sequence[int], after: Sequence[int]) -> float:
     """The p-value of Pearson's chi-squared test that both histograms are of one population.
 
     Where a bin is expected to hold few images, from simulated tables with the same sums: there the
-    chi-squared distribution gives false alarms. The draws are fixed, so that the p-value is.
+    chi-squared distribution gives false alarms. The draws are fixed, so that the p-value is. They are enough for
+    one below LEVEL also after the correction for the directions of the features.
     """
     from scipy import stats
 
@@ -159,5 +168,9 @@ def p_value(before: Sequence[int], after: Sequence[int]) -> float:
         return 1.0
     if stats.contingency.expected_freq(table).min() >= _FEW:
         return float(stats.chi2_contingency(table, correction=False).pvalue)
-    draws = stats.MonteCarloMethod(n_resamples=_DRAWS, rng=np.random.default_rng(0))
-    return float(stats.chi2_contingency(table, correction=False, method=draws).pvalue)
+    for draws in (_DRAWS, _MORE_DRAWS):
+        method = stats.MonteCarloMethod(n_resamples=draws, rng=np.random.default_rng(0))
+        found = float(stats.chi2_contingency(table, correction=False, method=method).pvalue)
+        if found > 1 / (draws + 1):
+            break
+    return found

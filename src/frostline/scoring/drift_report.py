@@ -1,7 +1,7 @@
 """A score job's images compared with those that its model was tested on: files, lines, the alarm."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +18,10 @@ from frostline.runtime.sessions import Session
 from frostline.scoring import drift_baseline, output_paths
 from frostline.scoring.drift import Drift, Limits, Shift, Tally, count
 from frostline.scoring.drift_baseline import INDICES, Baseline
+from frostline.scoring.drift_stats import PROJECTIONS
 from frostline.scoring.plan import Plan
+from frostline.scoring.sources import Source
+from frostline.scoring.strangest import MEASURES, photos
 
 NO_BASELINE = "drift is not measured: the model has no baseline of its test images; export it again"
 FULL = 0.5  # of all images: the whole width of a bar on the page
@@ -47,6 +50,7 @@ class Comparison:
     limits: Limits
     out: Path
     model: str
+    source: Source | None = None  # where the strangest images can be seen again
 
     def counted(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """The tables of a job as they pass, their scored images counted."""
@@ -60,7 +64,8 @@ class Comparison:
             return None
         measured = values(self.tally.drift(self.limits), classes=classes)
         files.write_json(output_paths.drift_file(self.out), measured)
-        html = page(measured, scores=printable(self.out), model=self.model)
+        pictures = photos(self.source, [one.path for one in self.tally.strangest])
+        html = page(measured, scores=printable(self.out), model=self.model, pictures=pictures)
         files.write_text(output_paths.drift_page(self.out), html)
         return measured
 
@@ -68,7 +73,7 @@ class Comparison:
 def comparison(plan: Plan, limits: Limits, *, model: str) -> Comparison | None:
     """The comparison of a planned job; None where its model has no baseline."""
     baseline = baseline_of(plan.session)
-    return Comparison(Tally(baseline), limits, plan.out, model) if baseline else None
+    return Comparison(Tally(baseline), limits, plan.out, model, plan.source) if baseline else None
 
 
 def values(drift: Drift, *, classes: Iterable[str]) -> dict[str, Any]:
@@ -80,13 +85,24 @@ def values(drift: Drift, *, classes: Iterable[str]) -> dict[str, Any]:
         "images": drift.images,
         "baseline": drift.baseline,
         "indices": {shift.index: _index(shift, names) for shift in drift.shifts},
+        "strange_by": MEASURES.get(drift.measure, ""),
+        "strangest": [
+            {
+                "path": one.path,
+                "strangeness": one.strangeness,
+                "predicted": names[one.predicted],
+                "prob": one.prob,
+            }
+            for one in drift.strangest
+        ],
     }
 
 
 def _index(shift: Shift, classes: list[str]) -> dict[str, Any]:
-    bins = classes if shift.index == "answers" else _ranges(shift.histogram.edges)
+    kind = _kind(shift.index, shift.place)
     return {
         "title": INDICES[shift.index],
+        "measure": kind.measure,
         "psi": round(shift.psi, 6),
         "p_value": float(f"{shift.p_value:.3g}"),
         "limit": shift.limit,
@@ -95,20 +111,73 @@ def _index(shift: Shift, classes: list[str]) -> dict[str, Any]:
         "shares": [
             {"bin": name, "baseline": round(before, 6), "job": round(now, 6)}
             for name, before, now in zip(
-                bins, _shares(shift.histogram.counts), _shares(shift.counts), strict=True
+                _bins(shift, kind, classes),
+                _shares(shift.histogram.counts),
+                _shares(shift.counts),
+                strict=True,
             )
         ],
     }
 
 
-def _ranges(edges: tuple[float, ...]) -> list[str]:
+@dataclass(frozen=True)
+class Kind:
+    """What a histogram counts, in words, and how its numbers are written."""
+
+    measure: str
+    form: str = "{:.0f}"
+    factor: float = 1.0
+
+
+_SIZES = (
+    Kind("side of a square of the same area, in pixels", "{:.0f} px"),
+    Kind("width divided by height", "{:.2f}"),
+)
+_KINDS = {
+    "brightness": Kind("mean grey, from 0 (black) to 255 (white)"),
+    "sharpness": Kind("variance of the grey's Laplacian: low is blurred or plain, high is detailed or noisy"),
+    "confidence": Kind("probability of the predicted class", "{:.3g}%", 100),
+    "answers": Kind("share of the images by predicted class"),
+}
+_DIRECTION = Kind("one of 16 random directions of the features; each tenth holds a tenth of the test images")
+_DISTANCE = Kind("distance of the features from those of the test images; each tenth holds a tenth of those")
+
+
+def _kind(index: str, place: int) -> Kind:
+    if index == "size":
+        return _SIZES[place]
+    if index == "embedding":
+        return _DIRECTION if place < PROJECTIONS else _DISTANCE
+    return _KINDS[index]
+
+
+def _bins(shift: Shift, kind: Kind, classes: list[str]) -> list[str]:
+    """Bins by name: classes; tenths of numbers that mean nothing by themselves; ranges of all others."""
+    if shift.index == "answers":
+        return classes
+    if shift.index == "embedding":
+        return _tenths(
+            len(shift.counts), ("nearest", "farthest") if kind is _DISTANCE else ("lowest", "highest")
+        )
+    return _ranges(shift.histogram.edges, lambda value: kind.form.format(kind.factor * value))
+
+
+def _tenths(count: int, ends: tuple[str, str]) -> list[str]:
+    """Bins in order; where many images share a number there are fewer or more than ten."""
+    if count < 2:
+        return ["all"]
+    what = "tenth" if count == 10 else "part"
+    return [f"{ends[0]} {what}", *(f"{number}" for number in range(2, count)), f"{ends[1]} {what}"]
+
+
+def _ranges(edges: tuple[float, ...], form: Callable[[float], str]) -> list[str]:
     """Bins by name; where an edge follows the one before at once, the bin is that one number."""
     if not edges:
         return ["all"]
     pairs = list(itertools.pairwise(edges))
-    between = [f"{low:.4g}" if _next(low, high) else f"{low:.4g} to {high:.4g}" for low, high in pairs]
+    between = [form(low) if _next(low, high) else f"{form(low)} to {form(high)}" for low, high in pairs]
     last = "above" if pairs and _next(*pairs[-1]) else "from"
-    return [f"below {edges[0]:.4g}", *between, f"{last} {edges[-1]:.4g}"]
+    return [f"below {form(edges[0])}", *between, f"{last} {form(edges[-1])}"]
 
 
 def _next(low: float, high: float) -> bool:
@@ -120,8 +189,10 @@ def _shares(counts: tuple[int, ...]) -> list[float]:
     return [number / max(1, sum(counts)) for number in counts]
 
 
-def page(measured: Mapping[str, Any], *, scores: str, model: str) -> str:
-    """The HTML of a job file's `drift`, for scores of a model."""
+def page(
+    measured: Mapping[str, Any], *, scores: str, model: str, pictures: Mapping[str, np.ndarray] | None = None
+) -> str:
+    """The HTML of a job file's `drift`, for scores of a model; `pictures` (H, W, 3) uint8 of strange images by path."""
     indices = sorted(measured["indices"].values(), key=lambda index: -index["psi"])
     shares = [share[of] for index in indices for share in index["shares"] for of in ("baseline", "job")]
     return pages.render(
@@ -133,6 +204,7 @@ def page(measured: Mapping[str, Any], *, scores: str, model: str) -> str:
         scores=scores,
         model=model,
         full=max([FULL, *shares]),
+        pictures={path: pages.photo(pixels) for path, pixels in (pictures or {}).items()},
     )
 
 

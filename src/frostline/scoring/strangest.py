@@ -1,0 +1,100 @@
+"""The images of a job that are least like its model's test images, to be looked at."""
+
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from frostline import images
+from frostline.datasets.thumbnails import shrunk
+from frostline.errors import FrostlineError
+from frostline.images import ImageError
+from frostline.scoring.drift_baseline import Baseline, Histogram, with_distance
+from frostline.scoring.drift_stats import Floats, Sample
+from frostline.scoring.sources import Source
+
+SHOWN = 12
+_SIDE = 256  # pixels of a picture's longer side, at most
+# By what images are told strange: the first of these that is known of them.
+MEASURES = {
+    "embedding": "distance of the features from those of the test images, in standard deviations",
+    "brightness": "brightness and sharpness beyond the middle 80% of the test images, in widths of that range",
+    "confidence": "low confidence",
+}
+
+
+@dataclass(frozen=True, order=True)
+class Strange:
+    """An image by how strange it is, its path, the number of the predicted class and its probability."""
+
+    strangeness: float
+    path: str
+    predicted: int
+    prob: float
+
+
+def measure(sample: Sample, baseline: Baseline) -> str:
+    """Which of MEASURES is known of a sample."""
+    there = sample.keys() & baseline.histograms.keys()
+    return next(name for name in MEASURES if name in there)
+
+
+def strangest(
+    before: Iterable[Strange], table: pa.Table, sample: Sample, baseline: Baseline
+) -> list[Strange]:
+    """The SHOWN strangest of those before and of a table's rows, whose (n, …) numbers are `sample`."""
+    values = strangeness(sample, baseline)
+    most = np.argsort(-values, kind="stable")[:SHOWN].tolist()
+    found = [
+        Strange(
+            round(float(values[row]), 3),
+            table["path"][row].as_py(),
+            int(sample["answers"][row, 0]),
+            round(max(table["probs"][row].as_py()), 4),
+        )
+        for row in most
+    ]
+    return sorted([*before, *found], key=lambda one: (-one.strangeness, one.path))[:SHOWN]
+
+
+def strangeness(sample: Sample, baseline: Baseline) -> Floats:
+    """(n,) by the measure that is known of the sample; larger is stranger."""
+    name = measure(sample, baseline)
+    if name == "embedding":
+        return with_distance(sample[name], baseline.mean, baseline.deviation)[:, -1]
+    if name == "confidence":
+        return 1 - sample[name][:, 0]
+    beyond = [_beyond(sample[each][:, 0], *baseline.histograms[each]) for each in ("brightness", "sharpness")]
+    return np.maximum(*beyond)
+
+
+def _beyond(values: Floats, histogram: Histogram) -> Floats:
+    """How far numbers lie outside a histogram's edges, from the first tenth to the last, in widths of that range."""
+    if not histogram.edges:
+        return np.zeros(len(values), np.float32)
+    low, high = histogram.edges[0], histogram.edges[-1]
+    outside = np.maximum(np.maximum(low - values, values - high), 0)
+    return np.asarray(outside / max(high - low, 1e-6), np.float32)
+
+
+def photos(source: Source | None, wanted: Sequence[str]) -> Mapping[str, np.ndarray]:
+    """Small pictures, (H, W, 3) uint8, by name, of those that can still be read: a list is read only once."""
+    left, found = set(wanted), dict[str, np.ndarray]()
+    if source is None or not left:
+        return found
+    with contextlib.suppress(FrostlineError, OSError):
+        for item in source.items():
+            if item.name in left:
+                left.remove(item.name)
+                with contextlib.suppress(ImageError, OSError):
+                    found[item.name] = _small(item.read())
+            if not left:
+                break
+    return found
+
+
+def _small(content: bytes) -> np.ndarray:
+    height, width = shrunk(*images.size(content), _SIDE)
+    return images.decode(content, height=height, width=width, resize="squash")
