@@ -20,6 +20,7 @@ import yaml
 import frostline
 from frostline import cli
 from frostline.cli import app
+from frostline.datasets import source
 from frostline.errors import FrostlineError, InputError
 from frostline.pipeline import code_digest, code_file
 from frostline.scoring import plan
@@ -378,6 +379,9 @@ def test_in_a_subfolder(
     assert str(here / "none.csv") in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.rglob("*.zip")) == ["digits.zip", "mine.zip"]
     assert (tmp_path / "data/digits.zip").is_file()
+    for name in ("net maps", "net classify"):  # their examples show an image that a project of the sample has
+        [image] = [word for word in example(name) if word.endswith(".png")]
+        assert source.read_image(tmp_path / image).startswith(b"\x89PNG")
 
 
 def test_defaults_are_those_of_the_functions() -> None:

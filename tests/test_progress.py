@@ -2,15 +2,17 @@
 
 import re
 import sys
+import time
+from collections.abc import Callable
 
 import pytest
 
-from frostline.progress import progress
+from frostline import progress
 
 
 def test_one_line_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     """Not on a terminal: what, how many, how fast, once, on standard error."""
-    with progress(50, "features") as advance:
+    with progress.progress(50, "features") as advance:
         advance(30)
         advance(20)
         assert capsys.readouterr().err == ""
@@ -21,7 +23,7 @@ def test_one_line_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_nothing_to_do_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     """A warm cache is silent."""
-    with progress(0, "features") as advance:
+    with progress.progress(0, "features") as advance:
         advance(0)
     assert capsys.readouterr() == ("", "")
 
@@ -30,7 +32,7 @@ def test_a_failure_passes_and_claims_nothing(capsys: pytest.CaptureFixture[str])
     """The error comes through, and no line says that it was done."""
 
     def fail() -> None:
-        with progress(3, "features") as advance:
+        with progress.progress(3, "features") as advance:
             advance(1)
             raise KeyError("x")
 
@@ -44,7 +46,7 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
-    with progress(50, "pixels") as advance:
+    with progress.progress(50, "pixels") as advance:
         advance(20)
         advance(30)
     out, err = capsys.readouterr()
@@ -62,10 +64,55 @@ def test_a_bar_survives_a_failure(
     monkeypatch.setenv("TERM", "xterm")
 
     def fail() -> None:
-        with progress(5, "pixels") as advance:
+        with progress.progress(5, "pixels") as advance:
             advance(1)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         fail()
     assert capsys.readouterr().err.rstrip("\n").endswith("\x1b[?25h")
+
+
+def lines_of(block: Callable[[], None]) -> list[str]:
+    """What was noted while a function ran."""
+    lines: list[str] = []
+    before = progress.report_to(progress.Reporter(say=lines.append, note=lines.append))
+    try:
+        block()
+    finally:
+        progress.report_to(before)
+    return lines
+
+
+def test_whoever_is_silent_says_so_and_no_other() -> None:
+    """Of two blocks the inner one, and only where no line was said for so long; nothing while a person is asked."""
+
+    def work() -> None:
+        with progress.alive(lambda: "outer", every=0.05, first=0.05):
+            with progress.alive(lambda: "inner", every=0.05, first=0.05):
+                time.sleep(0.18)
+            for _ in range(8):
+                progress.say("result")
+                time.sleep(0.02)
+            with progress.waiting():
+                time.sleep(0.12)
+
+    lines = lines_of(work)
+    assert lines.count("inner") >= 2
+    assert lines == ["inner"] * lines.count("inner") + ["result"] * 8
+
+
+def test_a_command_says_that_it_is_at_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name and the time so far, first after less time than later."""
+    monkeypatch.setattr(progress, "SECONDS", 0.05)
+
+    def work() -> None:
+        with progress.at_work("net describe"):
+            time.sleep(0.12)
+
+    assert lines_of(work)[:1] == ["net describe: at work for 0 s …"]
+
+
+def test_an_announcement_says_for_how_long() -> None:
+    """What is done, and about how long it takes."""
+    assert lines_of(lambda: progress.announce("loading", about=10)) == ["loading, about 10 s …"]

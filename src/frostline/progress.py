@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-SECONDS = 30.0  # at least so often a long job says how far it is, where there is no terminal
+SECONDS = 30.0  # at least so often a long job says how far it is
+PATIENCE = 5.0  # for so long a person at a terminal takes silence for work
 
 Total = int | Callable[[], int | None]
 
@@ -30,8 +31,9 @@ class Reporter:
 
 
 SILENT = Reporter()
-_alive: list[threading.Event] = []  # one for each `alive` that lasts
+_alive: list[object] = []  # one for each `alive` and each bar that lasts, the innermost last
 _reporter = SILENT
+_last = [0.0]  # when a line was last said
 
 
 def report_to(reporter: Reporter) -> Reporter:
@@ -43,12 +45,35 @@ def report_to(reporter: Reporter) -> Reporter:
 
 def say(line: str) -> None:
     """A result, as soon as it is there."""
+    _said()
     _reporter.say(line)
 
 
 def note(line: str) -> None:
     """A remark about the work that is no result."""
+    _said()
     _reporter.note(line)
+
+
+def _said() -> None:
+    _last[0] = time.monotonic()
+
+
+def announce(what: str, *, about: float) -> None:
+    """Note what a command does first that takes some time, and about how many seconds."""
+    note(f"{what}, about {duration(about)} …")
+
+
+def at_work(what: str) -> contextlib.AbstractContextManager[None]:
+    """For as long as the block lasts and is silent: what is at work, and since when."""
+    start = time.monotonic()
+    first = PATIENCE if _watched() else SECONDS
+    return alive(lambda: f"{what}: at work for {duration(time.monotonic() - start)} …", first=first)
+
+
+def _watched() -> bool:
+    """Whether a person sits at the terminal that lines go to."""
+    return _reporter.bars and sys.stderr.isatty()
 
 
 @contextlib.contextmanager
@@ -59,7 +84,7 @@ def progress(total: Total, what: str, *, summary: bool = True) -> Iterator[Calla
     `summary` is False. A total that takes time to find out may be a function: it is called beside the work, and
     only where somebody looks.
     """
-    if total and _reporter.bars and sys.stderr.isatty():
+    if total and _watched():
         with _bar(total, what) as count_on_bar:
             yield count_on_bar
         return
@@ -96,24 +121,47 @@ class Counted:
 
 
 @contextlib.contextmanager
-def alive(line: Callable[[], str], *, every: float = SECONDS) -> Iterator[None]:
-    """Note `line()` every so many seconds for as long as the block lasts; of nested ones the innermost speaks."""
+def alive(line: Callable[[], str], *, every: float = SECONDS, first: float = SECONDS) -> Iterator[None]:
+    """Note `line()` wherever the block is silent for `every` seconds, at its start for `first`; of nested ones the
+    innermost speaks.
+    """
     over = threading.Event()
 
     def work() -> None:
-        while not over.wait(every):
+        pause, since = first, time.monotonic()
+        while not over.wait(max(since, *_last) + pause - time.monotonic()):
+            since = max(since, *_last)
+            if time.monotonic() < since + pause:  # a line was said meanwhile
+                continue
+            since = time.monotonic()
             if _alive[-1:] == [over]:
                 note(line())
+                pause = every
 
     thread = threading.Thread(target=work, daemon=True)
-    _alive.append(over)
     thread.start()
+    try:
+        with _innermost(over):
+            yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextlib.contextmanager
+def waiting() -> Iterator[None]:
+    """For as long as the block lasts nothing around it says that it is at work: somebody is asked, or a bar is seen."""
+    with _innermost(object()):
+        yield
+
+
+@contextlib.contextmanager
+def _innermost(what: object) -> Iterator[None]:
+    _alive.append(what)
     try:
         yield
     finally:
-        over.set()
-        _alive.remove(over)
-        thread.join()
+        _alive.remove(what)
 
 
 def duration(seconds: float) -> str:
@@ -140,7 +188,7 @@ def _bar(total: Total, what: str) -> Iterator[Callable[[int], None]]:
         TextColumn("{task.fields[rate]:.0f} images/s"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=Console(stderr=True)) as bar, waiting():
         task = bar.add_task(what, total=None if callable(total) else total, rate=0.0)
         if callable(total):
             threading.Thread(target=_count, args=(bar, task, total), daemon=True).start()

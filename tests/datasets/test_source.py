@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from frostline.datasets import archives
-from frostline.datasets.source import open_source
+from frostline.datasets.source import open_source, read_image
 from frostline.errors import FrostlineError, InputError
 from frostline.images import ImageError
 from helpers.images import archive, classes, folder
@@ -244,3 +244,18 @@ def test_reasons_hold_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         with pytest.raises(ImageError) as told:
             source.read(name)
         assert str(told.value) == reason
+
+
+@pytest.mark.parametrize("make", [archive, tar])
+def test_one_image_of_an_archive(tmp_path: Path, make: Callable[[Path, Mapping[str, bytes]], Path]) -> None:
+    """A path through an archive is an image in it; one beside it is a file."""
+    place = make(tmp_path / "photos.x", {"3/one.png": b"one", "two.png": b"two"})
+    (tmp_path / "own.png").write_bytes(b"own")
+    assert read_image(place / "3/one.png") == b"one"
+    assert read_image(tmp_path / "own.png") == b"own"
+    with pytest.raises(ImageError, match="no such file"):
+        read_image(place / "gone.png")
+    with pytest.raises(FileNotFoundError):
+        read_image(tmp_path / "gone.png")
+    with pytest.raises(InputError):
+        read_image(tmp_path / "own.png/gone.png")

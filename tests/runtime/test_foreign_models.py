@@ -93,7 +93,15 @@ def test_another_description_is_another_model(tmp_path: Path) -> None:
         ({"output__name": "scores"}, "names the output 'scores', the model has ['logits', 'pooled']"),
         ({"image__height": 8}, "asks for ['N', 3, 8, 8], the model takes ['N', 3, 6, 8]"),
         ({"input__layout": "NHWC"}, "asks for ['N', 6, 8, 3], the model takes"),
-        ({"classes": ["a", "b"]}, "must be (1, 2) float32; is (1, 3)"),
+        (
+            {"classes": ["a", "b"]},
+            "names 2 classes, which with softmax are 2 numbers per image; the model gives 3 numbers",
+        ),
+        # not the first of three numbers for the only one
+        (
+            {"classes": ["a", "b"], "output__activation": "sigmoid"},
+            "names 2 classes, which with sigmoid are 1 number per image; the model gives 3 numbers",
+        ),
         ({"output__activation": "none"}, "its probabilities sum to"),
     ],
 )

@@ -9,14 +9,14 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 
-from frostline import __version__, paths
+from frostline import __version__, paths, progress
 from frostline.errors import FrostlineError, InputError
 from frostline.progress import Reporter
 
@@ -231,7 +231,7 @@ on_cluster = click.option(
 
 def stage(name: str, /, *args: Any, **kwargs: Any) -> None:
     """Run what DVC tracks the outputs of: only by the code and packages that code.yaml names, on an entry there is."""
-    with _packages():
+    with _packages(), _at_work():
         import_module("frostline.pipeline.code_file").require(name)
         for entry in args:
             import_module("frostline.config").require_entry(SECTION_OF.get(name, "classifiers"), entry)
@@ -244,7 +244,7 @@ def run(name: str, /, *args: Any, work: Any = "run", **kwargs: Any) -> None:
 
     An option that was not given is not passed on: the function's own default holds.
     """
-    with _packages():
+    with _packages(), _at_work():
         function = getattr(import_module(f"frostline.commands.{name}"), work)
         given = {option: value for option, value in kwargs.items() if value is not None}
         _print(function(*args, **given))
@@ -256,6 +256,16 @@ def _print(lines: str | list[str] | None) -> None:
         _say(lines if isinstance(lines, str) else "\n".join(lines))
 
 
+def _at_work() -> AbstractContextManager[None]:
+    """Nobody waits for long in silence, whatever the command."""
+    return progress.at_work(_command())
+
+
+def _command() -> str:
+    """The command as it was typed, without the program's name: `net describe`."""
+    return click.get_current_context().command_path.partition(" ")[2]
+
+
 @contextmanager
 def _packages() -> Iterator[None]:
     """A package that a command misses is an instruction: the base install only scores."""
@@ -265,7 +275,7 @@ def _packages() -> Iterator[None]:
         missing = (error.name or "").split(".")[0]
         if missing == "frostline":
             raise
-        command = click.get_current_context().command_path.partition(" ")[2]
         raise FrostlineError(
-            f"{command} needs {missing}, which is not installed; install the pipeline: pip install 'frostline[train]'"
+            f"{_command()} needs {missing}, which is not installed; install the pipeline: "
+            "pip install 'frostline[train]'"
         ) from None

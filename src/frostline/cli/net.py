@@ -21,7 +21,7 @@ def describe(classifier: str, **options: Any) -> None:
     run("describe", classifier, **options)
 
 
-@command("frostline net maps digits-cnn .frostline/digits/3/digit-0003.png --out maps", of=net)
+@command("frostline net maps digits-cnn data/digits.zip/3/digit-0003.png --out maps", of=net)
 @click.argument("classifier")
 @click.argument("image", type=Given())
 @click.option(
@@ -31,7 +31,7 @@ def describe(classifier: str, **options: Any) -> None:
 def maps(classifier: str, image: Path, layers: tuple[str, ...], out: Path) -> None:
     """Show what CLASSIFIER sees in IMAGE: activation maps of its layers, and Grad-CAM of its top classes.
 
-    Grad-CAM explains by the last --layer.
+    IMAGE is a file, or an image in an archive: photos.zip/NAME. Grad-CAM explains by the last --layer.
     """
     run("maps", classifier, image, layers=layers, out=out)
 
@@ -44,7 +44,7 @@ def backbones(names: tuple[str, ...], measure: bool) -> None:
     run("backbones", names, measure=measure)
 
 
-@command("frostline net classify .frostline/digits/3/digit-0003.png --backbone vgg19", of=net)
+@command("frostline net classify data/digits.zip/3/digit-0003.png --backbone vgg19", of=net)
 @click.argument("images", nargs=-1, required=True, type=Given())
 @click.option("--backbone", required=True, help="A name in `frostline net backbones`.")
 @click.option("--weights", type=Given(), help="Its weights file, with classification layers.")
@@ -53,7 +53,7 @@ def backbones(names: tuple[str, ...], measure: bool) -> None:
     "--top", source="commands.classify.run", type=click.IntRange(1, 1000), help="Classes listed per image."
 )
 def classify(images: tuple[Path, ...], **options: Any) -> None:
-    """Name what is in IMAGES by ImageNet's 1,000 classes.
+    """Name what is in IMAGES (files, or images in an archive: photos.zip/NAME) by ImageNet's 1,000 classes.
 
     Keras downloads weights and class names the first time; without internet, give files.
     """

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from frostline import progress
 from frostline.cli.app import command, option, run
 
 
@@ -39,7 +40,8 @@ def init(name: Path, yes: bool, **options: Any) -> None:
 
 def _asked(findings: str) -> bool:
     """Whether a person at the terminal wants what was found."""
-    return click.confirm(f"{findings}\nMake this project?", default=True)
+    with progress.waiting():
+        return click.confirm(f"{findings}\nMake this project?", default=True)
 
 
 @command("frostline lock")

@@ -5,6 +5,7 @@ from typing import Any
 
 from frostline import paths
 from frostline.errors import FrostlineError, InputError
+from frostline.evaluation.comparison_report import aligned
 from frostline.features import inventory
 from frostline.features.inventory import Entry
 
@@ -12,19 +13,25 @@ DAY = 86_400
 
 
 def show() -> list[str]:
-    """A line for each key of the cache, and the sum."""
+    """A table of the cache, a line for each key, and the sum."""
     entries = inventory.entries(paths.cache())
     total = sum(entry.bytes for entry in entries)
     limit = inventory.size_limit()
     allowed = f", at most {_size(limit)}" if limit is not None else f"; no {inventory.LIMIT} is set"
-    return [*map(_line, entries), f"{paths.cache()}: {_size(total)} under {len(entries)} keys{allowed}"]
+    table = aligned([_row(entry) for entry in entries], right=frozenset({"size", "rows"})) if entries else ()
+    return [*table, f"{paths.cache()}: {_size(total)} under {len(entries)} keys{allowed}"]
 
 
-def _line(entry: Entry) -> str:
-    rows = "" if entry.rows is None else f"{entry.rows:,} rows"
+def _row(entry: Entry) -> dict[str, str]:
     days = (time.time() - entry.used) / DAY
-    used = "used today" if days < 1 else f"used {days:.0f} days ago"
-    return f"{_size(entry.bytes):>9}  {rows:>13}  {used:<17}  {entry.kind} {entry.key[:8]}  {_what(entry.made_of)}"
+    return {
+        "size": _size(entry.bytes),
+        "rows": "" if entry.rows is None else f"{entry.rows:,}",
+        "last use": "today" if days < 1 else f"{days:.0f} days ago",
+        "kind": entry.kind,
+        "key": entry.key[:8],
+        "made of": _what(entry.made_of),
+    }
 
 
 def _what(made_of: dict[str, Any]) -> str:

@@ -8,11 +8,12 @@ import numpy as np
 from frostline import config
 from frostline import images as decoder
 from frostline.config.backbones import TABLE
-from frostline.errors import FrostlineError
+from frostline.datasets.source import read_image
+from frostline.errors import FrostlineError, InputError
 from frostline.files import printable
 from frostline.images import ImageError
-from frostline.models import backbones
-from frostline.progress import say
+from frostline.models import backbones, keras_backend
+from frostline.progress import announce, say
 
 
 def run(
@@ -29,13 +30,14 @@ def run(
     image could not be read.
     """
     config.require_backbone(backbone)
+    announce(f"loading {backbone} in Keras", about=keras_backend.LOADING)
     names = backbones.class_names(classes)
     network = backbones.whole(backbone, weights=weights)
     side, unreadable = TABLE[backbone].side, 0
     for path in images:
         try:
-            pixels = decoder.decode(path.read_bytes(), height=side, width=side, resize="crop")
-        except (ImageError, OSError) as error:
+            pixels = decoder.decode(read_image(path), height=side, width=side, resize="crop")
+        except (ImageError, InputError, OSError) as error:
             unreadable += 1
             say(f"{printable(path)}: {getattr(error, 'strerror', None) or error}")
             continue

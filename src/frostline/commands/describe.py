@@ -15,10 +15,10 @@ from frostline.evaluation import network_picture, style
 from frostline.evaluation.network_picture import Row
 from frostline.features import trunks
 from frostline.features.trunks import OnnxTrunk
-from frostline.models import heads, layers, network
-from frostline.models.keras_backend import keras
+from frostline.models import heads, keras_backend, layers, network
 from frostline.models.layers import Layer
 from frostline.models.network import Network
+from frostline.progress import announce
 from frostline.runtime import graph_costs
 from frostline.training import assemble
 
@@ -41,7 +41,8 @@ def run(name: str, *, classes: int | None = None, picture: Path | None = None) -
     settings = config.load()
     entry = config.entry(settings.classifiers, name, what="classifier")
     count = classes or _classes(settings, entry)
-    keras(seed=settings.seed)
+    announce(f"building {name}", about=keras_backend.LOADING)
+    keras_backend.keras(seed=settings.seed)
     net = _network(settings, entry, count)
     below = [_trunk(net.body)] if isinstance(net.body, OnnxTrunk) else layers.read(net.body)
     every_layer = [*below, *layers.read(net.head, sees=layers.IMAGE)[1:]]  # without its input

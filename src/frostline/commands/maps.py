@@ -8,10 +8,12 @@ import numpy as np
 
 from frostline import files, images
 from frostline.config import ONNX, Image
+from frostline.datasets.source import read_image
 from frostline.errors import InputError, weights_note
 from frostline.evaluation import gallery, style
 from frostline.images import ImageError
-from frostline.models import activation_maps, heads
+from frostline.models import activation_maps, heads, keras_backend
+from frostline.progress import announce
 from frostline.training import recipe
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def run(name: str, image: Path, *, layers: Sequence[str] = (), out: Path) -> lis
             "on a Keras backbone"
         )
     pixels = _decoded(image, inputs.entry.image)
+    announce(f"loading {name} in Keras", about=keras_backend.LOADING)
     network, _ = recipe.load_trained(inputs)
     at = layers[-1] if layers else activation_maps.deepest(network.body)
     maps = activation_maps.activations(
@@ -58,7 +61,7 @@ def run(name: str, image: Path, *, layers: Sequence[str] = (), out: Path) -> lis
 
 def _decoded(image: Path, rule: Image) -> np.ndarray:
     try:
-        content = image.read_bytes()
+        content = read_image(image)
         return images.decode(content, height=rule.size.height, width=rule.size.width, resize=rule.resize)
     except OSError as error:
         raise InputError(

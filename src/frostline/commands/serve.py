@@ -15,7 +15,7 @@ from frostline import files, tracking
 from frostline.automation import credential, prefect_api, servers, supervisor
 from frostline.automation.supervisor import Service
 from frostline.errors import FrostlineError, InputError, shell_command
-from frostline.progress import say
+from frostline.progress import say, waiting
 
 LOGS = Path(".frostline/logs")
 POOL = "frostline"
@@ -42,7 +42,8 @@ def run(*, api_port: int = 4200, mlflow_port: int = 5000, mlflow_only: bool = Fa
             _end_interrupted(shared["PREFECT_API_URL"], login)
             up["worker"] = _start(stack, servers.worker(pool=POOL), shared)
         _say_where(shared, mlflow_only=mlflow_only)
-        _watch(up)
+        with waiting():
+            _watch(up)
     say("all stopped")
 
 

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from frostline import config, paths, tracking
+from frostline import config, paths, progress, tracking
 from frostline.config import sweep
 from frostline.config.sweep import Key
 from frostline.errors import InputError
 from frostline.features import cut_model
+from frostline.models import keras_backend
 from frostline.progress import duration, note, say
 from frostline.training import assemble, recipe
 from frostline.training.recipe import Recipe
@@ -54,6 +55,7 @@ def plan(classifier: str, key: str, values: str | None, *, most: int | None) -> 
     config.entry(settings.classifiers, classifier, what="classifier")
     base = recipe.read(classifier, settings=settings)
     steps = sweep.find_key(plain, classifier, key)
+    progress.announce(f"building the networks of {classifier}", about=keras_backend.LOADING)
     chosen = sweep.read_values(values) if values is not None else _usual(base, steps, most)
     every = sweep.variants(plain, steps, chosen)
     name = ".".join(steps[2:]) or steps[0]

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from frostline import arrow, files, tracking
+from frostline.datasets.listing import EXTENSIONS
 from frostline.datasets.source import open_source
 from frostline.errors import FrostlineError, InputError, shell_command
 from frostline.images import ImageError
 from frostline.pipeline import provenance, workspace
 from frostline.pipeline.provenance import Origin
-from frostline.progress import say
+from frostline.progress import announce, say
 from frostline.scoring import output_paths, score_reader
 
 
@@ -31,11 +32,12 @@ def run(file: Path, *, path: str | None = None) -> None:
     `path` picks one row of a score file. InputError for what cannot be traced, FrostlineError where
     no commit and no registry knows it.
     """
+    announce("looking through every version of dvc.lock, and MLflow", about=10)
     trail = _trail(file, path)
     say(trail.summary)
     known = False
     for sha256 in trail.models or [""]:
-        origin = trail.origin or provenance.origin_of_model(sha256)
+        origin = trail.origin or (provenance.origin_of_model(sha256) if sha256 else None)
         lines = [*_model(sha256), *_origin(origin, trail, file)]
         known = known or origin is not None
         for line in lines:
@@ -63,6 +65,11 @@ def _trail(file: Path, path: str | None) -> Trail:
     if origin is None and file.name.endswith(".job.json"):
         values = files.read_json(file, made_by="frostline score")
         return Trail(f"{file}: a score job", [values["model"]["sha256"]])
+    if origin is None and file.suffix.lower() in EXTENSIONS:
+        row = shell_command("frostline", "registry", "trace", "SCORES", "--path", file.name)
+        raise InputError(
+            f"{files.printable(file)}: no stage wrote this image; its row in a score file: `{row}`"
+        )
     if origin is None:
         return Trail(f"{file}: no stage's output is like this")
     return _output(file, origin)
@@ -112,6 +119,8 @@ def _origin(origin: Origin | None, trail: Trail, file: Path) -> Iterator[str]:
         return
     yield f"commit   {origin.commit or 'none yet'}  {provenance.subject(origin.commit)}"
     yield f"         its dvc.lock is the first that holds {origin.path}, written by {origin.stage}"
+    if origin.commit and provenance.begins_here(origin.commit):
+        yield "         this clone begins there (it is shallow), earlier ones may hold it: git fetch --unshallow"
     raw = ""
     if dataset := _dataset(origin):
         raw, md5 = _raw(origin, dataset)

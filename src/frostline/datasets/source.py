@@ -81,6 +81,19 @@ def open_source(path: Path) -> ImageSource:
         raise InputError(f"cannot read {printable(path)}: permission denied") from None
 
 
+def read_image(path: Path) -> bytes:
+    """The bytes of an image file, or of an image in an archive by the path of both: `digits.zip/3/digit-0003.png`.
+
+    OSError, ImageError or InputError where they cannot be had.
+    """
+    archive = next((above for above in path.parents if above.is_file()), None)
+    if archive is None:
+        archives.check_size(path.stat().st_size)
+        return path.read_bytes()
+    with open_source(archive) as source:
+        return source.read(path.relative_to(archive).as_posix())
+
+
 @functools.lru_cache(maxsize=8)
 def _again(path: Path) -> ImageSource:
     """What another process meant, held open until this process ends."""

@@ -13,6 +13,7 @@ from typing import Any
 from frostline.errors import InputError
 
 DEVICES = "FROSTLINE_DEVICES"
+LOADING = 15.0  # seconds that TensorFlow and a first network take on two quiet processors
 
 
 def keras(*, seed: int | None = None) -> Any:

@@ -30,15 +30,19 @@ class RemoteError(FrostlineError):
 
 
 def run(
-    *command: str, check: bool = True, settings: Mapping[str, str] | None = None, folder: Path | None = None
+    *command: str,
+    check: bool = True,
+    settings: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    given: str | None = None,
 ) -> str:
     """What a program prints; FrostlineError with the last line of its complaint where it fails.
 
-    `settings` go before what the environment says; it runs in `folder`, or here.
+    `settings` go before what the environment says; it runs in `folder`, or here; `given` is its standard input.
     """
     done = subprocess.run(
         [program(command[0]), *command[1:]], capture_output=True, text=True, check=False,
-        env={**environment(), **(settings or {})}, cwd=folder,
+        env={**environment(), **(settings or {})}, cwd=folder, input=given,
     )  # fmt: skip
     if check and done.returncode:
         raise FrostlineError(f"`{shell_command(*command)}` failed: {_reason(done.stderr)}")

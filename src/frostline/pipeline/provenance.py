@@ -1,18 +1,20 @@
 """Which commit's dvc.lock holds a file: the way back from a result to what made it."""
 
+import functools
 import hashlib
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from frostline.errors import FrostlineError
-from frostline.pipeline import dvc_lock
+from frostline.pipeline import dvc_lock, workspace
 from frostline.pipeline.processes import run
-from frostline.pipeline.workspace import content
 
-Stages = dict[str, dict[str, dict[str, str]]]  # see lock.parse
+Stages = dict[str, dict[str, dict[str, str]]]  # see dvc_lock.parse
+FOLDER = re.compile(r"\b[0-9a-f]{32}\.dir\b")
 
 
 @dataclass(frozen=True)
@@ -52,32 +54,42 @@ class Origin:
         cached = _kept(folder, md5)
         if md5 and cached.is_file():
             return cached.read_bytes()
-        return content(Path(path), revision=self.commit or "HEAD")
+        return workspace.content(Path(path), revision=self.commit or "HEAD")
 
 
 def origin_of_file(file: Path) -> Origin | None:
     """Where a file's content stands in history, whatever the file is called now; None where it does not."""
     with file.open("rb") as opened:
         md5 = hashlib.file_digest(opened, "md5").hexdigest()  # DVC's own hash
-    folder = _cache()
-    for commit, stages in _locks():
-        for stage, path, value in _outs(stages):
-            if value == md5 or (value.endswith(".dir") and md5 in _listed(folder, value).values()):
-                return Origin(commit, stage, path, stages)
+    folder, known = _cache(), set[str]()
+    for commit, text in _locks():
+        holders = {md5, *(value for value in _folders(text, known) if md5 in _listed(folder, value).values())}
+        if any(value in text for value in holders):
+            stages = dvc_lock.parse(text)
+            for stage, path, value in _outs(stages):
+                if value in holders:
+                    return Origin(commit, stage, path, stages)
     return None
 
 
 def origin_of_model(sha256: str) -> Origin | None:
     """Where the model with this SHA-256 was exported: its proof lies beside it and names it."""
-    examined: set[str] = set()
-    for commit, stages in _locks():
+    folder, known = _cache(), set[str]()
+    for commit, text in _locks():
+        candidates = {value for value in _folders(text, known) if _may_prove(folder, value, sha256)}
+        stages = dvc_lock.parse(text) if candidates else {}
         for stage, path, value in _outs(stages):
-            if stage.startswith("export@") and value not in examined:
-                examined.add(value)
+            if stage.startswith("export@") and value in candidates:
                 origin = Origin(commit, stage, path, stages)
                 if origin.json(f"{path}/agreement.json").get("model") == sha256:
                     return origin
     return None
+
+
+def begins_here(commit: str) -> bool:
+    """Whether a shallow clone begins with this commit: what was before it is not here."""
+    shallow = run("git", "rev-parse", "--is-shallow-repository").strip() == "true"
+    return shallow and not run("git", "rev-parse", "--verify", "--quiet", f"{commit}^", check=False)
 
 
 def subject(commit: str) -> str:
@@ -87,12 +99,45 @@ def subject(commit: str) -> str:
     )
 
 
-def _locks() -> Iterator[tuple[str, Stages]]:
-    """Every dvc.lock of any branch, tag and experiment, the oldest first, then the working tree's."""
-    for commit in run("git", "log", "--all", "--reverse", "--format=%H", "--", str(dvc_lock.LOCK)).split():
-        yield commit, dvc_lock.parse(run("git", "show", f"{commit}:./{dvc_lock.LOCK}", check=False))
-    if dvc_lock.LOCK.is_file():
-        yield "", dvc_lock.parse(dvc_lock.LOCK.read_text(encoding="utf-8"))
+def _locks() -> Iterator[tuple[str, str]]:
+    """The text of every dvc.lock of any branch, tag and experiment, the oldest first, then the working tree's.
+
+    Reading YAML takes a second for each: who looks for a hash looks for it in the text first.
+    """
+    lock = dvc_lock.LOCK
+    commits = run("git", "log", "--all", "--reverse", "--format=%H", "--", str(lock)).split()
+    place = (workspace.place() / lock).as_posix()
+    yield from zip(commits, _contents([f"{commit}:{place}" for commit in commits]), strict=True)
+    if lock.is_file():
+        yield "", lock.read_text(encoding="utf-8")
+
+
+def _contents(names: Sequence[str]) -> Iterator[str]:
+    """Files of git by `REVISION:PATH`, in one process (git-cat-file(1), batch output); "" for one that is not there."""
+    rest = run("git", "cat-file", "--batch", given="".join(f"{name}\n" for name in names)).encode()
+    while rest:
+        head, _, rest = rest.partition(b"\n")
+        if head.endswith(b" missing"):
+            yield ""
+        else:
+            size = int(head.split()[-1])
+            yield rest[:size].decode()
+            rest = rest[size + 1 :]
+
+
+def _folders(text: str, known: set[str]) -> list[str]:
+    """Hashes of folders in a dvc.lock that are not `known`, which they are from now on."""
+    found = [value for value in dict.fromkeys(FOLDER.findall(text)) if value not in known]
+    known.update(found)
+    return found
+
+
+def _may_prove(cache: Path, folder: str, sha256: str) -> bool:
+    """Whether a folder may be the export of a model: its proof names it, or is not in DVC's cache here."""
+    if not (listed := _listed(cache, folder)):
+        return True
+    proof = _kept(cache, listed["agreement.json"]) if "agreement.json" in listed else None
+    return proof is not None and (not proof.is_file() or sha256 in proof.read_text(encoding="utf-8"))
 
 
 def _outs(stages: Stages) -> Iterator[tuple[str, str, str]]:
@@ -102,7 +147,13 @@ def _outs(stages: Stages) -> Iterator[tuple[str, str, str]]:
 
 def _cache() -> Path:
     """The folder in which DVC keeps files by their hash."""
-    return Path(run("dvc", "cache", "dir").strip()) / "files" / "md5"
+    return _cache_of(Path.cwd())
+
+
+@functools.cache
+def _cache_of(project: Path) -> Path:
+    """DVC takes a second or two to say it."""
+    return Path(run("dvc", "cache", "dir", folder=project).strip()) / "files" / "md5"
 
 
 def _kept(folder: Path, md5: str) -> Path:

@@ -79,12 +79,30 @@ class ForeignModel:
         return np.ascontiguousarray(values.transpose(0, 3, 1, 2) if self.layout == "NCHW" else values)
 
     def finish(self, outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The model's outputs → `probs` (N, C) float32, and `features` where asked for."""
+        """The model's outputs → `probs` (N, C) float32, and `features` where asked for.
+
+        InputError where the model gives other than the numbers that the description's classes take.
+        """
         raw = outputs[self.output].astype(np.float32)
-        result = {PROBS: _ACTIVATE[self.activation](raw.reshape(len(raw), -1))}
+        flat = raw.reshape(len(raw), -1)
+        self._check_width(flat.shape[1])
+        result = {PROBS: _ACTIVATE[self.activation](flat)}
         if self.features in outputs:
             result[FEATURES] = outputs[str(self.features)]
         return result
+
+    def _check_width(self, has: int) -> None:
+        classes = len(self.contract.classes)
+        wanted = 1 if self.activation == "sigmoid" else classes
+        if has != wanted:
+            raise InputError(
+                f"the contract names {classes} classes, which with {self.activation} are {_numbers(wanted)} per image; "
+                f"the model gives {_numbers(has)}; mend `classes` or `output.activation`"
+            )
+
+
+def _numbers(count: int) -> str:
+    return "1 number" if count == 1 else f"{count} numbers"
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
