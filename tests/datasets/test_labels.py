@@ -1,154 +1,21 @@
-"""Labels from tables and folders, the order of classes, and what a table gets wrong by row and name."""
+"""Labels of a source: from a table or folders, alike from a folder, an archive, a shard, and one folder deeper."""
 
+import io
 import random
+import tarfile
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frostline import csv_text
 from frostline.datasets import labels
-from frostline.datasets.layout import SPLITS, LabelledImage
+from frostline.datasets.layout import LabelledImage
 from frostline.datasets.source import open_source
 from frostline.errors import InputError
-from helpers.hostile import FORMULAS
 from helpers.images import archive, folder
-
-NAMES = ["a/1.png", "a/2.png", "b, c/3.png"]
-
-
-def csv(folder: Path, text: str) -> Path:
-    """`labels.csv` of that text."""
-    path = folder / "labels.csv"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def test_a_table_is_found_by_its_name(tmp_path: Path) -> None:
-    """CSV or Parquet, none, and not both."""
-    assert labels.find_table(tmp_path) is None
-    one = csv(tmp_path, "path,label\n")
-    assert labels.find_table(tmp_path) == one
-    (tmp_path / "labels.parquet").touch()
-    with pytest.raises(InputError, match=r"holds both labels.csv and labels.parquet; remove one of them"):
-        labels.find_table(tmp_path)
-
-
-def test_folders_are_no_tables(tmp_path: Path) -> None:
-    """A class may have any name."""
-    (tmp_path / "labels.csv").mkdir()
-    assert labels.find_table(tmp_path) is None
-
-
-def test_label_split_and_group(tmp_path: Path) -> None:
-    """In the source's order; images that the table does not name are left out; columns in any order."""
-    path = csv(
-        tmp_path,
-        'group,path,label,split,note\nfilm 1,"b, c/3.png",cat,Val,x\n,./a/1.png,dog,,y\n',
-    )
-    assert list(labels.from_table(path, NAMES)) == [
-        LabelledImage("a/1.png", "dog", ""),
-        LabelledImage("b, c/3.png", "cat", "validation", "film 1"),
-    ]
-
-
-def test_labels_are_text(tmp_path: Path) -> None:
-    """Zip codes keep their zeros, `NA` and `true` are names like others."""
-    path = csv(tmp_path, "path,label\na/1.png,007\na/2.png,NA\n")
-    assert [image.label for image in labels.from_table(path, NAMES)] == ["007", "NA"]
-
-
-@pytest.mark.parametrize("name", FORMULAS)
-def test_a_table_made_of_scores_has_the_true_names(tmp_path: Path, name: str) -> None:
-    """As frostline's own CSV escapes what a spreadsheet would run."""
-    path = tmp_path / "labels.csv"
-    pa.csv.write_csv(pa.table({"path": [csv_text.escape(name)], "label": [csv_text.escape(name)]}), path)
-    [image] = labels.from_table(path, [name])
-    assert (image.name, image.label) == (name, name)
-
-
-def test_numbers_and_gaps_in_parquet(tmp_path: Path) -> None:
-    """Numbers are their digits, null is nothing."""
-    path = tmp_path / "labels.parquet"
-    columns = {"path": NAMES, "label": [3, 1, 2], "split": [None, "train", None], "group": [7, None, 7]}
-    pa.parquet.write_table(pa.table(columns), path)
-    assert list(labels.from_table(path, NAMES)) == [
-        LabelledImage(NAMES[0], "3", "", "7"),
-        LabelledImage(NAMES[1], "1", "train", ""),
-        LabelledImage(NAMES[2], "2", "", "7"),
-    ]
-
-
-def test_shards_are_waves(tmp_path: Path) -> None:
-    """An image's wave is the number of its shard."""
-    path = csv(tmp_path, "path,label\n2.zip/x.png,cat\n1.zip/y.png,dog\n")
-    found = labels.from_table(path, ["1.zip/y.png", "2.zip/x.png"], shards=["1.zip", "2.zip"])
-    assert [(image.name, image.wave) for image in found] == [("1.zip/y.png", 0), ("2.zip/x.png", 1)]
-
-
-text = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
-rows = st.lists(
-    st.tuples(text, text, st.sampled_from(["", *SPLITS]), st.one_of(st.just(""), text)),
-    min_size=1,
-    max_size=9,
-    unique_by=lambda row: row[0].removeprefix("./"),
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(rows, st.sampled_from(labels.TABLES))
-def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, rows, name: str) -> None:  # type: ignore[no-untyped-def]
-    """Commas, quotes, spaces, any script: every row comes back as it was meant, from either form."""
-    path = tmp_path_factory.mktemp("table") / name
-    wanted = [LabelledImage(row[0].removeprefix("./"), *row[1:]) for row in rows]
-    text = csv_text.escape if name.endswith(".csv") else str
-    columns = zip(*([text(cell) for cell in row] for row in rows), strict=True)
-    table = pa.table(dict(zip(("path", "label", "split", "group"), map(list, columns), strict=True)))
-    if path.suffix == ".csv":
-        pa.csv.write_csv(table, path)
-    else:
-        pa.parquet.write_table(table, path)
-    assert list(labels.from_table(path, [image.name for image in wanted])) == wanted
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("", "labels.csv cannot be read: "),
-        ("path,label\n", "labels.csv is empty; it needs one row per image: path,label"),
-        ("path,class\na/1.png,cat\n", "labels.csv: no column 'label'; needed are path and label, allowed"),
-        ("label\ncat\n", "labels.csv: no column 'path'; needed"),
-        ("path,label\na/1.png,cat,dog\n", "labels.csv cannot be read: "),
-        (
-            "path,label\na/1.png,cat\n./a/1.png,dog\n",
-            "labels.csv: row 2 names 'a/1.png' again; an image has one label",
-        ),
-        ("path,label\na/1.png,\n", "labels.csv: row 1, 'a/1.png', has no label; name its class"),
-        (
-            "path,label,split\na/1.png,cat,train\na/2.png,cat,holdout\n",
-            "labels.csv: row 2 has the split 'holdout'; use train, validation, test, or nothing",
-        ),
-        (
-            "path,label\na/1.png,cat\nphotos/a/2.png,cat\nx.png,dog\n",
-            "labels.csv: 2 paths are not images here, the first 'photos/a/2.png'; paths start at "
-            "the table's own folder",
-        ),
-    ],
-)
-def test_tables_that_cannot_be_used(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, message: str
-) -> None:
-    """The file, the row, the name, and what to do, in one line."""
-    monkeypatch.chdir(tmp_path)
-    csv(tmp_path, content)
-    with pytest.raises(InputError) as told:
-        labels.from_table(Path("labels.csv"), NAMES)
-    assert str(told.value).startswith(message)
-    assert "\n" not in str(told.value)
 
 
 def labelled(path: Path) -> list[LabelledImage]:
@@ -179,10 +46,239 @@ def test_a_table_comes_before_folders(tmp_path: Path) -> None:
     assert labelled(folder(tmp_path / "x", files)) == [LabelledImage("train/cat/1.png", "owl", "test")]
 
 
-def test_a_table_in_an_archive_is_no_table(tmp_path: Path) -> None:
-    """Only a folder can hold one beside its images."""
-    files = {"cat/1.png": b"1", "dog/2.png": b"2", "labels.csv": b"path,label\ncat/1.png,owl\n"}
-    assert [image.label for image in labelled(archive(tmp_path / "x.zip", files))] == ["cat", "dog"]
+def tar(path: Path, files: Mapping[str, bytes]) -> Path:
+    """A tar of the given entries; returns `path`."""
+    with tarfile.open(path, "w") as target:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            target.addfile(info, io.BytesIO(content))
+    return path
+
+
+def shard(path: Path, files: Mapping[str, bytes]) -> Path:
+    """A folder with one archive of the given entries; returns the folder."""
+    archive(path / "part.zip", files)
+    return path
+
+
+WRAPPER = "some photos"
+# How the same files are packed, and what their names then begin with.
+PACKINGS: dict[str, tuple[Callable[[Path, Mapping[str, bytes]], Path], str]] = {
+    "folder": (folder, ""),
+    "wrapped folder": (folder, f"{WRAPPER}/"),
+    "zip": (archive, ""),
+    "wrapped zip": (archive, f"{WRAPPER}/"),
+    "tar": (tar, ""),
+    "wrapped tar": (tar, f"{WRAPPER}/"),
+    "shard": (shard, ""),
+    "wrapped shard": (shard, f"{WRAPPER}/"),
+}
+
+
+def reading(packing: str, files: Mapping[str, bytes], place: Path) -> list[tuple[str, ...]] | str:
+    """Name as in the files, class, split and group of each image; or the type of the error that names the source."""
+    make, wrapper = PACKINGS[packing]
+    place = make(place / packing, {f"{wrapper}{name}": content for name, content in files.items()})
+    begin = wrapper if make is not shard else f"part.zip/{wrapper}"
+    try:
+        with open_source(place) as source:
+            found = labels.read(source, place)
+            labels.classes(found, None, where=str(place))
+    except InputError as error:
+        return "refused" if str(place) in str(error) else str(error)
+    assert all(name.startswith(begin) for name in found.names)
+    return sorted((one.name.removeprefix(begin), *one[1:4]) for one in found)
+
+
+part = st.sampled_from(
+    ["cat", "dog", "Cat", "cat ", "café", "cafe\N{COMBINING ACUTE ACCENT}", "2024", "train", "val"]
+)
+images_in = st.builds(
+    lambda folders, number: "/".join((*folders, f"{number}.png")),
+    st.lists(part, max_size=3),
+    st.integers(0, 3),
+)
+label = st.sampled_from(["cat", " cat", "dog", "owl", ""])
+table_name = st.sampled_from(["labels.csv", "Labels.CSV", "labels.parquet.csv"])
+
+
+@st.composite
+def layouts(draw: st.DrawFn) -> dict[str, bytes]:
+    """Files of any layout: images in folders of all kinds, other files, and perhaps tables of labels somewhere."""
+    names = draw(st.lists(images_in, min_size=1, max_size=12, unique=True))
+    files = {name: name.encode() for name in names}
+    for other in draw(st.lists(st.sampled_from(["notes.txt", "owl/a.jpg_large", "cat/x.csv"]), max_size=2)):
+        files[other] = b"x"
+    for place in draw(st.lists(st.sampled_from(["", "cat/", "train/"]), max_size=2, unique=True)):
+        rows = draw(st.lists(st.sampled_from(names), min_size=1, max_size=12, unique=True))
+        lines = [f"{name.removeprefix(place)},{draw(label)}" for name in rows]
+        files[place + draw(table_name)] = "\n".join(["path,label", *lines]).encode()
+    return files
+
+
+@settings(max_examples=60, deadline=None)
+@given(layouts())
+def test_any_packing_is_the_same_dataset(
+    tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]
+) -> None:
+    """Folder, zip, tar and shard, and each of them one folder deeper: the same labels, or refused by name."""
+    place = tmp_path_factory.mktemp("packed")
+    found = {packing: reading(packing, files, place) for packing in PACKINGS}
+    assert {packing: one for packing, one in found.items() if one != found["folder"]} == {}
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_a_table_is_found_in_any_packing(tmp_path: Path, packing: str) -> None:
+    """Beside the images, in any case of its name: folders then mean nothing."""
+    files = {
+        "cat/1.png": b"1", "dog/2.png": b"2", "dog/3.png": b"3", "cat/labels.csv": b"no table that counts",
+        "LABELS.csv": b"path,label,split\ncat/1.png,owl,test\ndog\\2.png, hen,\n",
+    }  # fmt: skip
+    expected = [("cat/1.png", "owl", "test", ""), ("dog/2.png", "hen", "", "")]
+    assert reading(packing, files, tmp_path) == expected
+
+
+def test_what_was_read_otherwise_is_remarked(tmp_path: Path) -> None:
+    """The table, images that it does not name, blanks around labels, other files."""
+    files = {"x/labels.csv": b"path,label\n1.png, a\n2.png,b\n", "x/old.txt": b"x"}
+    place = folder(tmp_path, {**files, **{f"x/{n}.png": b"1" for n in range(5)}})
+    with open_source(place) as source:
+        remarks = labels.read(source, Path("data/x")).remarks
+    assert remarks == (
+        "passed over, being no images: 1 file (.txt 1), the first 'x/old.txt'",
+        "labels from x/labels.csv",
+        "left out, for x/labels.csv does not name them: 3 images",
+        "x/labels.csv: ' a' is read as 'a', 1 labels have blanks around",
+    )
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_a_class_without_images_is_remarked(tmp_path: Path, packing: str) -> None:
+    """Endings that nobody reads, and folders without any file; not those inside a class."""
+    make, wrapper = PACKINGS[packing]
+    files = {"cat/1.png": b"1", "dog/2.png": b"2", "owl/a.jpg_large": b"3", "cat/raw/x.nef": b"4"}
+    place = make(tmp_path / "x", {f"{wrapper}{name}": content for name, content in files.items()})
+    begin = wrapper if make is not shard else f"part.zip/{wrapper}"
+    with open_source(place) as source:
+        assert labels.read(source, place).remarks == (
+            "passed over, being no images: 2 files (.jpg_large 1, .nef 1), "
+            f"the first {begin + 'cat/raw/x.nef'!r}",
+            f"no class, for no image lies in it: {begin + 'owl'!r}",
+        )
+
+
+@pytest.mark.parametrize("make", [folder, archive, tar])
+def test_an_empty_class_folder_is_remarked(tmp_path: Path, make: Callable[..., Path]) -> None:
+    """Also where an archive names nothing but the folder."""
+    place = make(tmp_path / "x", {"cat/1.png": b"1", "dog/2.png": b"2"})
+    if place.is_dir():
+        (place / "owl").mkdir()
+    elif make is archive:
+        with zipfile.ZipFile(place, "a") as made:
+            made.mkdir("owl")
+    else:
+        with tarfile.open(place, "a") as made:
+            member = tarfile.TarInfo("owl")
+            member.type = tarfile.DIRTYPE
+            made.addfile(member)
+    with open_source(place) as source:
+        assert labels.read(source, place).remarks == ("no class, for no image lies in it: 'owl'",)
+
+
+TABLE = b"path,label\n1.png,a\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (
+            {"a/1.png": b"1", "b/2.png": b"2", "a/labels.csv": TABLE},
+            "a/labels.csv lies beside a part of the images",
+        ),
+        (
+            {"1.png": b"1", "labels.csv": TABLE, "Labels.csv": TABLE},
+            "holds both Labels.csv and labels.csv; remove one",
+        ),
+        (
+            {"1.png": b"1", "labels.csv": TABLE, "labels.parquet": b""},
+            "holds both labels.csv and labels.parquet",
+        ),
+        (
+            {"a.jpg_large": b"1", "a.txt": b"2"},
+            "no images found among 2 files (.jpg_large 1, .txt 1), the first",
+        ),
+        (
+            {"inner.zip": b"PK", "deep/er.tar": b""},
+            "holds no images but archives, the first 'deep/er.tar'; unpack it",
+        ),
+        (
+            {"cat/1.png": b"1", "dog/1.png": b"1", "more/cat/2.png": b"2"},
+            "'more' would be a class, but holds nothing but folders that are called as classes are, 'cat'",
+        ),
+    ],
+)
+def test_what_cannot_be_read_alike(tmp_path: Path, files: dict[str, bytes], words: str) -> None:
+    """Named, whether from a folder or from an archive."""
+    for place in (folder(tmp_path / "x", files), archive(tmp_path / "x.zip", files)):
+        if place.is_dir() and "inner.zip" in files:
+            continue  # a folder of archives is one dataset
+        with open_source(place) as source, pytest.raises(InputError) as told:
+            labels.read(source, place)
+        assert words in str(told.value)
+        assert str(place) in str(told.value)
+
+
+def test_each_shard_has_its_table(tmp_path: Path) -> None:
+    """Its labels are those of its images; one shard without a table is refused."""
+    archive(tmp_path / "a.zip", {"photos/1.png": b"1", "photos/labels.csv": b"path,label\n1.png,cat\n"})
+    archive(tmp_path / "b.zip", {"1.png": b"1", "Labels.csv": b"path,label\n1.png,dog\n"})
+    assert labelled(tmp_path) == [
+        LabelledImage("a.zip/photos/1.png", "cat", ""),
+        LabelledImage("b.zip/1.png", "dog", "", wave=1),
+    ]
+    archive(tmp_path / "c.zip", {"1.png": b"1"})
+    with pytest.raises(InputError, match=r"'a.zip/photos/labels.csv' labels .* and 'c.zip' has no table"):
+        labelled(tmp_path)
+
+
+def test_shards_called_as_splits_are_no_splits(tmp_path: Path) -> None:
+    """They are parts of one dataset, which is said; folders in them may be splits."""
+    archive(tmp_path / "train.zip", {"cat/1.png": b"1", "dog/1.png": b"1"})
+    archive(tmp_path / "test.zip", {"cat/1.png": b"1"})
+    with open_source(tmp_path) as source:
+        found = labels.read(source, tmp_path)
+    assert {image.split for image in found} == {""}
+    assert found.remarks == (
+        "archives are parts that came one after the other, no splits: 'test.zip', 'train.zip'",
+    )
+
+
+def test_classes_of_unknown_encoding_are_refused(tmp_path: Path) -> None:
+    """In GBK one class happens to be UTF-8 and another is not: neither can be trusted; ASCII folders can."""
+    raw = {"??/1.png": "\u732b/1.png".encode("gbk"), "!!/1.png": "\u72d7/1.png".encode("gbk")}
+    content = archive(tmp_path / "a.zip", dict.fromkeys(raw, b"1")).read_bytes()
+    for stand_in, name in raw.items():
+        content = content.replace(stand_in.encode(), name)
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(InputError, match=r"a.zip: names are not UTF-8, the first '.*/1.png'"):
+        labelled(tmp_path / "a.zip")
+    archive(tmp_path / "b.zip", {"cat/??.png": b"1", "dog/2.png": b"2"})
+    (tmp_path / "b.zip").write_bytes((tmp_path / "b.zip").read_bytes().replace(b"??", b"\xb9\xb7"))
+    assert [image.label for image in labelled(tmp_path / "b.zip")] == ["cat", "dog"]
+
+
+def test_a_zip_of_windows(tmp_path: Path) -> None:
+    """Backslashes part its folders; in a zip of another system they may be part of a name."""
+    place = archive(
+        tmp_path / "a.zip", {"photos\\cat\\1.png": b"1", "photos\\dog\\2.png": b"2", "photos\\": b""}
+    )
+    assert [image[:2] for image in labelled(place)] == [
+        ("photos/cat/1.png", "cat"),
+        ("photos/dog/2.png", "dog"),
+    ]
+    place = archive(tmp_path / "b.zip", {"cat/a\\b.png": b"1", "dog/2.png": b"2"})
+    assert [image.name for image in labelled(place)] == ["cat/a\\b.png", "dog/2.png"]
 
 
 def test_shards_beside_a_table(tmp_path: Path) -> None:
@@ -196,7 +292,7 @@ def test_shards_beside_a_table(tmp_path: Path) -> None:
     ]
 
 
-@given(st.lists(st.text(max_size=5), min_size=2, max_size=8, unique=True), st.randoms())
+@given(st.lists(st.text(max_size=5), min_size=2, max_size=8, unique_by=labels._as_read), st.randoms())
 def test_order_of_classes(names: list[str], order: random.Random) -> None:
     """By name however the images come; the fixed order where there is one."""
     shuffled = names * 2
@@ -227,3 +323,26 @@ def test_classes_that_do_not_fit(found: list[LabelledImage], fixed: list[str] | 
     with pytest.raises(InputError) as told:
         labels.classes(found, fixed, where="data/x", key="datasets.x")
     assert str(told.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("cat", "cat "), ("cat", " cat"), ("cat", "Cat"), ("hot dog", "hot  dog"), ("cat", "cat\N{ZERO WIDTH SPACE}"),
+        ("caf\N{LATIN SMALL LETTER E WITH ACUTE}", "cafe\N{COMBINING ACUTE ACCENT}"), ("hot dog", "hot\xa0dog"),
+    ],
+)  # fmt: skip
+def test_one_class_spelled_twice(one: str, other: str) -> None:
+    """Refused, both spellings named so that they can be told apart, unless somebody lists both."""
+    found = images(one, other, "owl")
+    with pytest.raises(InputError) as told:
+        labels.classes(found, None, where="data/x", key="datasets.x")
+    for part in (f"{one!a}", f"{other!a}", "list all classes in datasets.x.classes"):
+        assert part in str(told.value)
+    listed = [other, "owl", one]
+    assert labels.classes(found, listed, where="data/x", key="datasets.x") == tuple(listed)
+
+
+def test_letters_are_classes_of_their_own() -> None:
+    """A and a are two letters."""
+    assert labels.classes(images("a", "A"), None, where="data/x") == ("A", "a")

@@ -78,8 +78,8 @@ def written() -> dict[str, set[str]]:
     """Key → the values, as JSON, that `init` writes there for photos and weights of several kinds."""
     found: dict[str, set[str]] = {}
     for photos in (
-        Photos({"cat": 300, "dog": 300}, {"": 600}, 500, 0),
-        Photos({"a": 9000, "b": 8000, "c": 7000}, {"train": 20000, "test": 4000}, 80, 0),
+        Photos({"cat": 300, "dog": 300}, {"": 600}, 500),
+        Photos({"a": 9000, "b": 8000, "c": 7000}, {"train": 20000, "test": 4000}, 80),
     ):
         for weights in (PretrainedFile("mobilenet"), PretrainedFile("vgg19"), ONNX, None):
             text = recipe.recipe(

@@ -57,15 +57,15 @@ def test_folder_zip_and_tar_hold_the_same_images(tmp_path: Path) -> None:
         assert contents(place) == [FILES["a.JPG"], FILES["b/one.png"]]
 
 
-@pytest.mark.parametrize(("name", "others"), [("folder", 2), ("files.zip", 2), ("files.tar", None)])
-def test_other_files_are_counted(tmp_path: Path, name: str, others: int | None) -> None:
-    """Hidden files and litter are nobody's data; a tar would have to be read twice."""
+@pytest.mark.parametrize("name", ["folder", "files.zip", "files.tar"])
+def test_other_files_are_counted(tmp_path: Path, name: str) -> None:
+    """Hidden files and litter are nobody's data."""
     folder(tmp_path / "folder", FILES)
     archive(tmp_path / "files.zip", FILES)
     tar(tmp_path / "files.tar")
     with contextlib.closing(sources.open_images([str(tmp_path / name)])) as source:
         assert len(list(source.items())) == 2
-        assert source.others == others
+        assert source.others == 2
 
 
 def test_one_image_is_a_source(tmp_path: Path) -> None:

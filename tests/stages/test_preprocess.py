@@ -1,5 +1,6 @@
 """From a raw folder or archive to manifest and summary, as the stage does it."""
 
+import html
 import io
 import json
 import os
@@ -63,6 +64,19 @@ def test_class_folders_are_split_by_the_shares(here: Path) -> None:
     assert summary["splits"]["test"]["classes"] == {"bird": 1, "cat": 4, "dog": 5}
 
 
+def test_what_is_passed_over_is_said(here: Path) -> None:
+    """On the terminal and on the page: endings that nobody reads, and the class that is lost by it."""
+    folder(here / "data/pets", {**classes(COUNTS), "owl/1.jpg_large": b"x"})
+    over, lost = (
+        "passed over, being no images: 1 file (.jpg_large 1), the first 'owl/1.jpg_large'",
+        "no class, for no image lies in it: 'owl'",
+    )
+    said = preprocess.run("pets").splitlines()
+    assert said[-3:] == [f"  {over}", f"  {lost}", "Wrote reports/data/pets.html"]
+    page = paths.data_report("pets").read_text()
+    assert f"<li>{html.escape(over, quote=False)}</li>" in html.unescape(page)
+
+
 def test_given_splits_stay(here: Path) -> None:
     """Test as given, validation carved out of train: about 0.2 / 0.8 of it."""
     folder(here / "data/pets", classes({"cat": 12, "dog": 12}, prefix="Training/"))
@@ -87,6 +101,24 @@ def test_a_zip_of_a_folder_is_the_same_dataset(here: Path) -> None:
     archive(here / "data/pets.zip", files)
     project(here, path="data/pets.zip")
     assert made().digest == unpacked.digest
+
+
+def test_any_packing_gives_one_manifest(here: Path) -> None:
+    """Folder, archive and shard, and each one folder deeper: the same contents, labels, splits and findings."""
+    files = classes(COUNTS) | {"cat/again.png": encoded(2000), "dog/cut.jpg": encoded(8, kind="jpeg")[:-90]}
+    rows = [f"{name},{'bird' if name < 'cat/cat-5' else 'owl'},{row // 2}" for row, name in enumerate(files)]
+    files["Labels.csv"] = "\n".join(["path,label,group", *rows]).encode()
+    found = []
+    for wrapper in ("", "photos/"):
+        wrapped = {f"{wrapper}{name}": content for name, content in files.items()}
+        for place in ("folder", "zip.zip", "shards/part.zip"):
+            path = Path(f"data/{len(found)}", place)
+            (archive if place.endswith(".zip") else folder)(here / path, wrapped)
+            project(here, path=str(path).removesuffix("/part.zip"))
+            manifest = made()
+            found.append((manifest.classes, manifest.table.drop_columns(["path", "reason"]).to_pylist()))
+    assert all(one == found[0] for one in found)
+    assert {row["split"] for row in found[0][1]} == {"train", "validation", "test", ""}
 
 
 def run_elsewhere(place: Path, files: Mapping[str, bytes], environment: Mapping[str, str]) -> list[bytes]:
@@ -213,7 +245,7 @@ def test_duplicates_never_straddle(here: Path) -> None:
         (
             {"notes.txt": b"x"},
             {},
-            "data/pets: no images found; put jpg or png files there, one folder per class",
+            "data/pets: no images found among 1 file (.txt 1), the first 'notes.txt'; put jpg or png files",
         ),
         (classes({"cat": 5}), {}, "data/pets: only one class, 'cat'; a classifier needs two or more"),
         (

@@ -36,10 +36,35 @@ def test_given_splits_in_their_order(tmp_path: Path) -> None:
     assert (found.expected("test", 0.15), found.expected("validation", 0.15)) == (4, 3)
 
 
-def test_other_files_are_counted(tmp_path: Path) -> None:
-    """What is no image is not passed over without a word; hidden files are nobody's photos."""
-    files = {**classes({"a": 2, "b": 2}), "a/notes.txt": b"x", "b/a.xcf": b"x", ".hidden/x.png": b"x"}
-    assert photos.look(folder(tmp_path / "x", files)).other == 2
+def test_what_is_left_out_is_said(tmp_path: Path) -> None:
+    """Other files, folders without images and links to nothing; hidden files are nobody's photos."""
+    files = {
+        **classes({"a": 2, "b": 2}),
+        "a/notes.txt": b"x",
+        "owl/a.xcf": b"x",
+        ".hidden/x.png": b"x",
+        "b/.x": b"x",
+    }
+    place = folder(tmp_path / "x", files)
+    (place / "a/gone.png").symlink_to("nowhere.png")
+    found = photos.look(place)
+    assert (found.total, found.classes) == (4, {"a": 2, "b": 2})
+    assert found.remarks == (
+        "passed over, being no images: 2 files (.txt 1, .xcf 1), the first 'a/notes.txt'",
+        "no class, for no image lies in it: 'owl'",
+        "left out, being links to nothing: 1 files, the first 'a/gone.png'",
+    )
+    photos.link(place, tmp_path / "y")
+    assert sum(path.suffix == ".png" for path in (tmp_path / "y").rglob("*")) == found.total
+
+
+def test_names_that_dvc_cannot_hold(tmp_path: Path) -> None:
+    """Refused by name before anything is linked, be it an image or a file beside; in an archive it is no matter."""
+    place = folder(tmp_path / "x", {**classes({"a": 2, "b": 2}), os.fsdecode(b"a/caf\xe9.txt"): b"x"})
+    with pytest.raises(
+        InputError, match=r"x: the name 'a/caf\\\\xe9.txt' is not UTF-8, which DVC cannot hold"
+    ):
+        photos.look(place)
 
 
 @pytest.mark.parametrize(
@@ -63,15 +88,45 @@ def test_missing(tmp_path: Path) -> None:
         photos.look(tmp_path / "nowhere")
 
 
+def linked(source: Path, target: Path) -> list[str]:
+    """What lies there after linking."""
+    photos.link(source, target)
+    return [path.relative_to(target).as_posix() for path in sorted(target.rglob("*"))]
+
+
 def test_link_shares_the_bytes(tmp_path: Path) -> None:
-    """Hard links; hidden names, endless and broken links stay behind."""
-    source = folder(tmp_path / "x", {"a/1.png": encoded(1), "a/.thumbs/1.png": b"x", ".DS_Store": b"x"})
+    """Hard links; hidden names, DVC's own files, endless and broken links stay behind."""
+    own = [".dvcignore", ".dvc/config", "dvc.yaml", "dvc.lock", "a.dvc"]
+    source = folder(
+        tmp_path / "x",
+        {"a/1.png": encoded(1), "a/.thumbs/1.png": b"x", ".DS_Store": b"x", "b.dvc/labels.csv": b"x"}
+        | dict.fromkeys(own, b"x"),
+    )
     (source / "a" / "up").symlink_to(source)
     (source / "a" / "gone.png").symlink_to(tmp_path / "gone.png")
     target = tmp_path / "project" / "data" / "x"
-    photos.link(source, target)
-    assert [path.relative_to(target).as_posix() for path in sorted(target.rglob("*"))] == ["a", "a/1.png"]
+    assert linked(source, target) == ["a", "a/1.png", "b.dvc", "b.dvc/labels.csv"]
     assert (target / "a/1.png").stat().st_ino == (source / "a/1.png").stat().st_ino
+
+
+def test_linked_folders_can_be_written(tmp_path: Path) -> None:
+    """Whatever the modes of those of the photos: files are added to them, and removed."""
+    source = folder(tmp_path / "x", {"a/1.png": encoded(1)})
+    for path in (source / "a/1.png", source / "a", source):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    photos.link(source, tmp_path / "y")
+    for path in (source, source / "a"):
+        path.chmod(0o755)
+    assert all(path.stat().st_mode & 0o700 == 0o700 for path in (tmp_path / "y", tmp_path / "y/a"))
+
+
+def test_linked_folders_are_copied_through(tmp_path: Path) -> None:
+    """What a link of a folder leads to is linked as files."""
+    source = folder(tmp_path / "x", {"a/1.png": encoded(1)})
+    folder(tmp_path / "elsewhere", {"2.png": encoded(2)})
+    (source / "b").symlink_to(tmp_path / "elsewhere")
+    assert linked(source, tmp_path / "y") == ["a", "a/1.png", "b", "b/2.png"]
+    assert not (tmp_path / "y/b").is_symlink()
 
 
 def test_link_leaves_nothing_where_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ def some(
 ) -> Photos:
     """Photos, `count` in each class."""
     names = {f"class {number}": count for number in range(classes)}
-    return Photos(names, splits or {"": count * classes}, side, 0)
+    return Photos(names, splits or {"": count * classes}, side)
 
 
 def parsed(photos: Photos, weights: PretrainedFile | None = MOBILENET, *, cnn: bool = False) -> config.Params:

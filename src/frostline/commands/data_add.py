@@ -54,6 +54,7 @@ def run(data: Path, *, name: str | None = None, pretrained: str | None = None) -
         processes.run("dvc", "add", *map(str, tracked))
     return [
         f"{new.facts.total} photos in {len(new.facts.classes)} classes: {printable(new.place)}",
+        *new.facts.remarks,
         f"params.yaml: dataset {new.dataset} and classifier {new.classifier} added",
         "next: dvc repro",
         *undo,

@@ -201,8 +201,7 @@ def _findings(plan: InitPlan, *, asked: str | None) -> list[str]:
     lines = []
     if plan.photos:
         lines.append(_photos(plan.photos))
-        if plan.photos.other:
-            lines.append(f"left out, being no images: {plan.photos.other} files")
+        lines += plan.photos.remarks
     settings = config.parse(config.plain(plan.params))
     for name, entry in settings.classifiers.items():
         source = settings.weights[entry.weights]

@@ -13,10 +13,12 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from frostline.datasets.listing import index, is_image
+from frostline.datasets.listing_notes import ListingNotes, is_table
 from frostline.errors import FrostlineError, InputError
 from frostline.files import printable
 from frostline.images import ImageError
@@ -34,15 +36,27 @@ _DAMAGED = (
     UnicodeError,
     NotImplementedError,  # zipfile's, of a version of the format that is none
 )
+_WINDOWS = 0  # a zip entry's system: backslashes part its folders, against the format
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK"
 
 Reader = Callable[[str], bytes]
-Opened = tuple[Sequence[str], Reader, Callable[[], None]]
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a source holds: image names in stable order, what lies beside them, a thread-safe reader of images and of
+    tables by name, and what closes it.
+    """
+
+    names: Sequence[str]
+    notes: ListingNotes
+    read: Reader
+    close: Callable[[], None]
 
 
 def open_archive(path: Path) -> Opened:
-    """Image names in stable order, a thread-safe reader by name, and what closes the archive.
+    """A zip, tar or tar.gz.
 
     Raises InputError for what is no archive, is damaged or encrypted, has an entry that points out
     of it or an image larger than MAX_BYTES. The reader raises ImageError.
@@ -76,9 +90,9 @@ def check_size(size: int) -> None:
 
 
 def _open_zip(path: Path) -> Opened:
-    archive = zipfile.ZipFile(path)
+    archive, notes = zipfile.ZipFile(path), ListingNotes()
     try:
-        entries = _zip_entries(archive, where=printable(path))
+        entries = _zip_entries(archive, where=printable(path), notes=notes)
     except BaseException:
         archive.close()
         raise
@@ -99,12 +113,17 @@ def _open_zip(path: Path) -> Opened:
         except _DAMAGED as error:
             raise ImageError("damaged archive entry") from error
 
-    return list(entries), read, archive.close
+    return Opened(list(filter(is_image, entries)), notes, read, archive.close)
 
 
-def _zip_entries(archive: zipfile.ZipFile, *, where: str) -> dict[str, zipfile.ZipInfo]:
-    files = ((_zip_name(info), info) for info in archive.infolist() if not info.is_dir())
-    entries = index(files, where=where)
+def _zip_entries(archive: zipfile.ZipFile, *, where: str, notes: ListingNotes) -> dict[str, zipfile.ZipInfo]:
+    named = [(_zip_name(info), info) for info in archive.infolist()]
+    windows = not any("/" in name for name, _ in named)
+    files = (
+        (name.replace("\\", "/") if windows or info.create_system == _WINDOWS else name, info)
+        for name, info in named
+    )
+    entries = index(files, where=where, notes=notes)
     for name, info in entries.items():
         if info.flag_bits & 0x1:
             raise InputError(f"{where}: entry {name!r} is encrypted; make the archive without a password")
@@ -133,7 +152,8 @@ def _open_tar(file: IO[bytes], path: Path) -> Opened:
     where = printable(path)
     try:
         archive = tarfile.TarFile(fileobj=file, encoding="utf-8", errors="surrogateescape")
-        entries = index(_tar_members(archive, where=where), where=where)
+        notes = ListingNotes()
+        entries = index(_tar_members(archive, where=where), where=where, notes=notes)
         for name, (_, size) in entries.items():
             _refuse_large(name, size, where=where)
     except BaseException:
@@ -147,7 +167,7 @@ def _open_tar(file: IO[bytes], path: Path) -> Opened:
             raise ImageError("damaged archive entry")
         return content
 
-    return list(entries), read, file.close
+    return Opened(list(filter(is_image, entries)), notes, read, file.close)
 
 
 def _tar_members(archive: tarfile.TarFile, *, where: str) -> Iterator[tuple[str, tuple[int, int]]]:
@@ -156,7 +176,9 @@ def _tar_members(archive: tarfile.TarFile, *, where: str) -> Iterator[tuple[str,
     for member in archive:
         if member.isreg():
             yield member.name, places[member.name]
-        elif (member.islnk() or member.issym()) and is_image(member.name):
+        elif member.isdir():
+            yield f"{member.name}/", (0, 0)
+        elif (member.islnk() or member.issym()) and (is_image(member.name) or is_table(member.name)):
             yield member.name, _target(member, places, where=where)
 
 

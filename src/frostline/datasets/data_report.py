@@ -30,13 +30,14 @@ _BINS = 32
 
 @dataclass(frozen=True)
 class Report:
-    """What the page shows: the manifest, all findings in it, the policy of each kind (None: not audited)."""
+    """What the page shows: the manifest, all findings in it, the policy of each kind, and what was passed over."""
 
     name: str
     manifest: Manifest
     findings: Sequence[Finding]
     policies: Mapping[str, str]
     audited: bool
+    remarks: Sequence[str] = ()
 
 
 def render(report: Report, source: ImageSource) -> str:
@@ -56,6 +57,7 @@ def render(report: Report, source: ImageSource) -> str:
         quarantined=report.manifest.table.num_rows - usable,
         decode=report.manifest.decode,
         audited=report.audited,
+        remarks=report.remarks,
         splits=SPLITS,
         classes=_classes(report.manifest),
         charts=_charts(report.manifest),

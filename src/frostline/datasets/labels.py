@@ -1,42 +1,49 @@
 """Labels of a source's images: from a table beside them, else from their folders.
 
-The table is `labels.csv` or `labels.parquet` at the top of the folder: columns path and label, and if
-wanted split and group. Only images in it belong to the dataset.
+The table is `labels.csv` or `labels.parquet`: columns path and label, and if wanted split and group. It lies at the
+top or in a folder that all images lie below; only images in it belong to the dataset. An archive is read as the
+folder that it was made of.
 """
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from frostline import arrow, csv_text
-from frostline.datasets import layout
-from frostline.datasets.layout import SPLITS, LabelledImage, LabelledImages, split_word
+from frostline.datasets import label_table, layout
+from frostline.datasets.layout import LabelledImage, LabelledImages
+from frostline.datasets.listing_notes import ListingNotes, listed, without_images
 from frostline.datasets.source import ImageSource
-from frostline.errors import InputError, first_line
+from frostline.errors import InputError
 from frostline.files import printable
-
-TABLES = ("labels.csv", "labels.parquet")
-_NEEDED, _ALLOWED = ("path", "label"), ("path", "label", "split", "group")
 
 
 def read(source: ImageSource, path: Path) -> LabelledImages:
     """Class, given split, group and wave of the images of a dataset at `path`; InputError if unclear."""
-    table = find_table(path) if path.is_dir() else None
-    if table:
-        return from_table(table, source.names(), shards=source.shards)
-    return layout.from_folders(source.names(), where=printable(path), shards=source.shards)
+    where, names, notes = printable(path), source.names(), source.notes
+    if not names:
+        raise InputError(_no_images(notes, where))
+    if tables := _tables(source, where=where):
+        found = from_tables(source, tables, where=where)
+        rest = notes.without(tables.values())
+        return found.with_remarks(_passed_over(rest), *found.remarks)
+    _require_utf8_folders(names, notes, where=where)
+    found = layout.from_folders(names, where=where, shards=source.shards)
+    about = (_as_parts(source.shards, found), *_without_class(source, where=where))
+    return found.with_remarks(_passed_over(notes), *about)
 
 
 def classes(
-    images: Sequence[LabelledImage], fixed: Sequence[str] | None, *, where: str, key: str
+    images: Sequence[LabelledImage], fixed: Sequence[str] | None, *, where: str, key: str = ""
 ) -> tuple[str, ...]:
     """The classes in their order: the `fixed` one, which must name exactly those of the images, or by name."""
     names = sorted({image.label for image in images})
     if len(names) < 2:
+        seen = "".join(f" ({remark})" for remark in getattr(images, "remarks", ()))
         raise InputError(
-            f"{where}: only one class, {names[0]!r}; a classifier needs two or more class folders"
+            f"{where}: only one class, {names[0]!r}; a classifier needs two or more class folders{seen}"
         )
     if fixed is None:
+        require_distinct(names, where=where, key=key)
         return tuple(names)
     if extra := sorted(set(names) - set(fixed)):
         raise InputError(f"{where}: class {extra[0]!r} is not in {key}.classes; add it, or remove its images")
@@ -45,83 +52,144 @@ def classes(
     return tuple(fixed)
 
 
-def find_table(folder: Path) -> Path | None:
-    """The table of a folder, if it has one; InputError for two."""
-    tables = [folder / name for name in TABLES if (folder / name).is_file()]
-    if len(tables) > 1:
-        raise InputError(f"{printable(folder)} holds both {' and '.join(TABLES)}; remove one of them")
-    return tables[0] if tables else None
+def require_distinct(names: Iterable[str], *, where: str, key: str = "") -> None:
+    """InputError for two classes that read the same: they differ in blanks, case or Unicode form alone."""
+    seen: dict[str, str] = {}
+    for name in names:
+        if (twin := seen.setdefault(_as_read(name), name)) != name:
+            meant = f", or, if both are meant, list all classes in {key}.classes" if key else ""
+            raise InputError(
+                f"{where}: two classes read the same, {twin!a} and {name!a}; give their images one class{meant}"
+            )
 
 
-def from_table(path: Path, names: Sequence[str], *, shards: Sequence[str] = ()) -> LabelledImages:
-    """Label, split and group of every image in the table, in the order of `names`.
+def _as_read(name: str) -> str:
+    """A name without what a reader does not see; of a single letter, A and a are two."""
+    visible = "".join(c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) != "Cf")
+    folded = visible.casefold() if len(visible) > 1 else visible
+    return " ".join(folded.split())
 
-    Raises InputError for a table that cannot be read, lacks a column, names an image twice or one
-    that does not exist, or has an empty label or an unknown split.
+
+def from_tables(source: ImageSource, tables: Mapping[str, str], *, where: str) -> LabelledImages:
+    """Label, split and group of every image in the tables, in the order of the source's names.
+
+    tables: what the names of images begin with that are a table's → the table.
     """
-    where = printable(path)
-    rows = _by_path(_read(path), where=where)
-    known = set(names)
-    if missing := [name for name in rows if name not in known]:
-        raise InputError(
-            f"{where}: {len(missing)} paths are not images here, the first {missing[0]!r}; "
-            "paths start at the table's own folder"
-        )
-    waves = {shard: number for number, shard in enumerate(shards)}
-    named = [name for name in names if name in rows]
+    rows: dict[str, label_table.LabelRow] = {}
+    remarks: list[str] = []
+    names = source.names()
+    for scope, table in tables.items():
+        shown, prefix = f"{where}/{table}", table[: table.rfind("/") + 1]
+        mine = _below(prefix, scope, names, shown=shown)
+        parsed = label_table.read(source.table(table), where=shown)
+        named = label_table.by_name(parsed.rows, mine, where=shown)
+        rows |= {prefix + name: row for name, row in named.items()}
+        remarks += _about_table(table, parsed, left=len(mine) - len(named))
+    return _labelled(source, rows, remarks)
+
+
+def _labelled(
+    source: ImageSource, rows: Mapping[str, label_table.LabelRow], remarks: Sequence[str]
+) -> LabelledImages:
+    waves = {shard: number for number, shard in enumerate(source.shards)}
+    named = [name for name in source.names() if name in rows]
     places: dict[tuple[str, str, str, int], int] = {}
 
     def place_of(name: str) -> int:
-        row = rows[name]
-        wave = waves.get(name.partition("/")[0], 0)
-        return places.setdefault((row["label"], row["split"], row["group"], wave), len(places))
+        row, wave = rows[name], waves.get(name.partition("/")[0], 0)
+        return places.setdefault((row.label, row.split, row.group, wave), len(places))
 
-    place_numbers = [place_of(name) for name in named]
-    return LabelledImages(named, list(places), place_numbers)
+    numbers = [place_of(name) for name in named]
+    return LabelledImages(named, list(places), numbers, remarks=remarks)
 
 
-def _read(path: Path) -> list[dict[str, Any]]:
-    """Rows as text, None and missing columns as ""."""
-    import pyarrow as pa
-    import pyarrow.csv
-
-    where = printable(path)
-    try:
-        if path.suffix == ".csv":
-            types = pa.csv.ConvertOptions(column_types=dict.fromkeys(_ALLOWED, pa.string()))
-            alone = pa.csv.ReadOptions(use_threads=False)  # as `arrow.read_parquet` says
-            table = pa.csv.read_csv(path, read_options=alone, convert_options=types)
-        else:
-            table = arrow.read_parquet(path)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{where} cannot be read: {first_line(error)}") from None
-    if lacking := [name for name in _NEEDED if name not in table.column_names]:
+def _below(prefix: str, scope: str, names: Iterable[str], *, shown: str) -> list[str]:
+    """Names in a table's scope, from the table's folder on; InputError where some lie elsewhere."""
+    mine = [name for name in names if name.startswith(scope)]
+    if outside := next((name for name in mine if not name.startswith(prefix)), None):
         raise InputError(
-            f"{where}: no column {lacking[0]!r}; needed are path and label, allowed are split and group too"
+            f"{shown} lies beside a part of the images only, not beside {outside!r}; move it to the top with paths "
+            "from there, or rename it if it is no table of labels"
         )
-    columns = [name for name in _ALLOWED if name in table.column_names]
-    rows = table.select(columns).to_pylist()
-    text = csv_text.unescape if path.suffix == ".csv" else str  # a table made of scores has them escaped
-    return [
-        {**dict.fromkeys(_ALLOWED, ""), **{k: "" if v is None else text(str(v)) for k, v in row.items()}}
-        for row in rows
-    ]
+    return [name[len(prefix) :] for name in mine]
 
 
-def _by_path(rows: list[dict[str, Any]], *, where: str) -> dict[str, dict[str, Any]]:
-    if not rows:
-        raise InputError(f"{where} is empty; it needs one row per image: path,label")
-    by_path: dict[str, dict[str, Any]] = {}
-    for number, row in enumerate(rows, start=1):
-        row["path"] = row["path"].removeprefix("./")
-        if row["path"] in by_path:
-            raise InputError(f"{where}: row {number} names {row['path']!r} again; an image has one label")
-        if not row["label"]:
-            raise InputError(f"{where}: row {number}, {row['path']!r}, has no label; name its class")
-        word = split_word(row["split"])
-        if row["split"] and not word:
-            raise InputError(
-                f"{where}: row {number} has the split {row['split']!r}; use {', '.join(SPLITS)}, or nothing"
-            )
-        by_path[row["path"]] = {**row, "split": word}
-    return by_path
+def _tables(source: ImageSource, *, where: str) -> dict[str, str]:
+    """Scope → the table that labels its images: one for all, or one in each shard; of several the topmost."""
+    tables, shards = source.notes.tables, source.shards
+    if outer := [table for table in tables if table.partition("/")[0] not in shards]:
+        return {"": _topmost(outer, where=where)}
+    inside = {shard: [table for table in tables if table.startswith(f"{shard}/")] for shard in shards}
+    having = {f"{shard}/": _topmost(found, where=where) for shard, found in inside.items() if found}
+    if having and (lacking := [shard for shard, found in inside.items() if not found]):
+        raise InputError(
+            f"{where}: {next(iter(having.values()))!r} labels the images of one archive, and {lacking[0]!r} has no "
+            "table; give each one, or put one table beside the archives"
+        )
+    return having
+
+
+def _topmost(tables: Sequence[str], *, where: str) -> str:
+    depth = min(table.count("/") for table in tables)
+    top = sorted(table for table in tables if table.count("/") == depth)
+    if len(top) > 1:
+        raise InputError(f"{where} holds both {' and '.join(top[:2])}; remove one of them")
+    return top[0]
+
+
+def _require_utf8_folders(names: Iterable[str], notes: ListingNotes, *, where: str) -> None:
+    """InputError where classes may be read in a wrong encoding: some names are not UTF-8, so none need be."""
+    if not notes.not_utf8:
+        return
+    if notes.folder_not_utf8 or not all(name.rpartition("/")[0].isascii() for name in names):
+        raise InputError(
+            f"{where}: names are not UTF-8, the first {notes.folder_not_utf8 or notes.not_utf8!r}, so that classes "
+            "cannot be read rightly; make the archive again with UTF-8 names, or rename the files"
+        )
+
+
+def _no_images(notes: ListingNotes, where: str) -> str:
+    if notes.archives:
+        return (
+            f"{where} holds no images but archives, the first {min(notes.archives)!r}; "
+            "unpack it, and name the folder"
+        )
+    found = f" among {notes.passed_over()}" if notes.passed_over() else ""
+    return f"{where}: no images found{found}; put jpg or png files there, one folder per class"
+
+
+def _passed_over(notes: ListingNotes) -> str:
+    return f"passed over, being no images: {notes.passed_over()}" if notes.passed_over() else ""
+
+
+def _as_parts(shards: Sequence[str], found: Iterable[LabelledImage]) -> str:
+    """What to say of archives that are called as splits are."""
+    named = [shard for shard in shards if layout.split_word(shard.partition(".")[0])]
+    if not named or any(image.split for image in found):
+        return ""
+    return f"archives are parts that came one after the other, no splits: {listed(named)}"
+
+
+def _without_class(source: ImageSource, *, where: str) -> Iterator[str]:
+    """What to say of folders that look like classes and hold no image."""
+    names = source.names()
+    if empty := without_images(source.notes.folders, names):
+        known = layout.class_folders(names, where=where, shards=source.shards)
+        missing = [folder for folder in empty if not _inside(folder, known)]
+        if missing:
+            yield f"no class, for no image lies in it: {listed(missing)}"
+
+
+def _inside(folder: str, others: set[str]) -> bool:
+    """Whether a folder lies below one of the others."""
+    above = folder.rpartition("/")[0]
+    return bool(above) and (above in others or _inside(above, others))
+
+
+def _about_table(table: str, parsed: label_table.LabelTable, *, left: int) -> Iterator[str]:
+    yield f"labels from {table}"
+    if left:
+        yield f"left out, for {table} does not name them: {left} images"
+    if parsed.stripped:
+        first = min(parsed.stripped)
+        yield f"{table}: {first!r} is read as {first.strip()!r}, {parsed.stripped.total()} labels have blanks around"

@@ -1,7 +1,7 @@
 """From names to labels: class folders, split folders, and what people wrap around them."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, overload
 
 import numpy as np
@@ -15,6 +15,9 @@ _WORDS = {
     "val": "validation", "valid": "validation", "validation": "validation", "dev": "validation",
     "test": "test", "testing": "test",
 }  # fmt: skip
+
+
+_IF_CLASSES = "if these are classes, name them otherwise or say so in a table, labels.csv"
 
 
 class LabelledImage(NamedTuple):
@@ -34,10 +37,31 @@ class LabelledImage(NamedTuple):
 class LabelledImages(Sequence[LabelledImage]):
     """Many images in a few bytes each: their names, and for each the number of a place that many share."""
 
-    def __init__(self, names: Sequence[str], places: Sequence[tuple[Any, ...]], of: Iterable[int]) -> None:
-        """`places` are (label, split, group, wave); `of` has the place's number for each name."""
-        self.names, self._places = names, places
+    def __init__(
+        self,
+        names: Sequence[str],
+        places: Sequence[tuple[Any, ...]],
+        of: Iterable[int],
+        *,
+        remarks: Sequence[str] = (),
+    ) -> None:
+        """`places` are (label, split, group, wave); `of` has the place's number for each name.
+
+        `remarks` say what was passed over or read otherwise than it stands there, a line each.
+        """
+        self.names, self._places, self.remarks = names, places, tuple(remarks)
         self._of = np.fromiter(of, np.int32, len(names))
+
+    def with_remarks(self, *remarks: str) -> "LabelledImages":
+        """The same with these remarks; empty ones are none."""
+        return LabelledImages(self.names, self._places, self._of, remarks=[*filter(None, remarks)])
+
+    def without(self, names: Container[str]) -> "LabelledImages":
+        """The same without some of the images."""
+        rows = [row for row, name in enumerate(self.names) if name not in names]
+        return LabelledImages(
+            [self.names[row] for row in rows], self._places, self._of[rows], remarks=self.remarks
+        )
 
     def __len__(self) -> int:
         return len(self.names)
@@ -67,28 +91,72 @@ def from_folders(names: Sequence[str], *, where: str, shards: Sequence[str] = ()
     if not names:
         raise InputError(f"{where}: no images found; put jpg or png files there, one folder per class")
     # One image stands for all of its folder.
-    firsts: dict[str, int] = {}
-    folder_numbers = np.fromiter(
-        (firsts.setdefault(_folder(name), len(firsts)) for name in names), np.int32, len(names)
-    )
-    inside = [tuple(names[row].split("/")) for row in np.unique(folder_numbers, return_index=True)[1]]
+    folders = _Folders(names)
+    read = _read(folders.inside, where=where, shards=shards)
+    _require_classes(read, folders, names, where=where)
     waves = {shard: number for number, shard in enumerate(shards)}
+    places = [
+        (part[0], split, "", waves[whole[0]] if shards else 0)
+        for whole, (part, split) in zip(folders.inside, read, strict=True)
+    ]
+    return LabelledImages(names, places, folders.numbers)
+
+
+def class_folders(names: Sequence[str], *, where: str, shards: Sequence[str] = ()) -> set[str]:
+    """The folders that are classes to `from_folders`, of whatever split, by their whole path."""
+    inside = _Folders(names).inside
+    read = _read(inside, where=where, shards=shards)
+    return {
+        "/".join(whole[: len(whole) - len(part) + 1]) for whole, (part, _) in zip(inside, read, strict=True)
+    }
+
+
+class _Folders:
+    """The folders that hold images: `numbers` has that of each name, `inside` the parts of one name in each."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        firsts: dict[str, int] = {}
+        self.numbers = np.fromiter(
+            (firsts.setdefault(_folder(name), len(firsts)) for name in names), np.int32, len(names)
+        )
+        rows = np.unique(self.numbers, return_index=True)[1]
+        self.inside = [tuple(names[row].split("/")) for row in rows.tolist()]
+
+
+def _read(
+    inside: Sequence[tuple[str, ...]], *, where: str, shards: Sequence[str]
+) -> list[tuple[tuple[str, ...], str]]:
+    """Of one name in each folder: its parts from the class on, and the split that a folder above gives."""
     parts = _unwrapped([part[bool(shards) :] for part in inside])
     given = _given_splits(parts, where=where)
     if any(given):
         parts = _unnested([part[1:] for part in parts], given)
-    loose = [number for number, part in enumerate(parts) if len(part) < 2]
+    return list(zip(parts, given, strict=True))
+
+
+def _require_classes(
+    read: Sequence[tuple[tuple[str, ...], str]], folders: _Folders, names: Sequence[str], *, where: str
+) -> None:
+    """InputError for images in no class folder, and for a class whose folders are classes themselves."""
+    loose = [number for number, (part, _) in enumerate(read) if len(part) < 2]
     if loose:
-        rows = np.flatnonzero(np.isin(folder_numbers, loose))
-        raise InputError(
-            f"{where}: {len(rows)} images lie in no class folder, the first {names[rows[0]]!r}; "
-            "move each into the folder of its class"
+        rows = np.flatnonzero(np.isin(folders.numbers, loose))
+        first = names[rows[0]]
+        do = (
+            "its name holds backslashes, as an archive of Windows leaves them: unpack it with another program"
+            if "\\" in first
+            else "move each into the folder of its class"
         )
-    places = [
-        (part[0], split, "", waves[whole[0]] if shards else 0)
-        for whole, part, split in zip(inside, parts, given, strict=True)
-    ]
-    return LabelledImages(names, places, folder_numbers)
+        raise InputError(f"{where}: {len(rows)} images lie in no class folder, the first {first!r}; {do}")
+    labels = {part[0] for part, _ in read}
+    below: dict[str, set[str]] = {}
+    for part, _ in read:
+        below.setdefault(part[0], set()).add(part[1] if len(part) > 2 else "")
+    if wraps := sorted(name for name, inner in below.items() if inner <= labels - {name}):
+        raise InputError(
+            f"{where}: {wraps[0]!r} would be a class, but holds nothing but folders that are called as classes are, "
+            f"{_listed(below[wraps[0]])}; move these beside the others, or rename them"
+        )
 
 
 def _folder(name: str) -> str:
@@ -121,11 +189,13 @@ def _given_splits(parts: list[tuple[str, ...]], *, where: str) -> list[str]:
     if others := tops - named:
         raise InputError(
             f"{where}: {_listed(others)} lies beside the split folders {_listed(named)}; "
-            "move it out, or rename it train, validation or test"
+            f"move it out, or rename it train, validation or test; {_IF_CLASSES}"
         )
     splits = [split_word(part[0]) for part in parts]
     if "train" not in splits:
-        raise InputError(f"{where}: only {_listed(named)} found; a folder named train is missing")
+        raise InputError(
+            f"{where}: only {_listed(named)} found; a folder named train is missing; {_IF_CLASSES}"
+        )
     return splits
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar, overload
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from frostline.datasets.listing_notes import ListingNotes, is_table
 from frostline.errors import InputError
 from frostline.files import printable
 
@@ -58,11 +59,15 @@ class Names(Sequence[str]):
 def is_image(name: str) -> bool:
     """Whether a relative '/'-separated name looks like an image that somebody meant to keep."""
     # Not by pathlib, which would be most of the time that a listing takes.
+    last = name.rpartition("/")[2]
+    _, dot, ending = last.rpartition(".")
+    return f"{dot}{ending}".lower() in EXTENSIONS and is_visible(name)
+
+
+def is_visible(name: str) -> bool:
+    """Whether a relative '/'-separated name is neither hidden nor litter, in all its parts."""
     parts = [part for part in name.split("/") if part not in {"", "."}]
-    if not parts or any(part in _LITTER or (part[0] == "." and part != "..") for part in parts):
-        return False
-    _, dot, ending = parts[-1].rpartition(".")
-    return f"{dot}{ending}".lower() in EXTENSIONS
+    return bool(parts) and not any(part in _LITTER or (part[0] == "." and part != "..") for part in parts)
 
 
 def find_images(folder: Path) -> list[str]:
@@ -75,8 +80,8 @@ def walk_images(folder: Path, *, other: Callable[[str], None] | None = None) -> 
 
     Names that are not UTF-8 hold surrogates (`os.fsencode` gives the bytes back). Links to folders
     are followed, loops once; dangling links are listed, so that reading them can say so; pipes and
-    devices are not. `other` is told the names that are passed over for their suffix. Raises InputError
-    for a folder that cannot be listed.
+    devices are not. `other` is told what else lies there, neither hidden nor litter: files, and folders with
+    a slash at the end. Raises InputError for a folder that cannot be listed.
     """
     return _walk(folder, "", (), other or _nobody)
 
@@ -99,6 +104,7 @@ def _walk(
     for name in names:
         # A folder sorts as `name/`, so that walking gives the order of whole paths.
         if name.endswith("/"):
+            other(prefix + name)
             yield from _walk(folder / name[:-1], prefix + name, (*ancestors, here), other)
         else:
             yield prefix + name
@@ -108,12 +114,12 @@ def _wanted(entries: Iterable[os.DirEntry[str]], prefix: str, other: Callable[[s
     """Names of images and, with a slash at the end, of folders; neither hidden nor litter."""
     for entry in entries:
         if _is_folder(entry):
-            if entry.name not in _LITTER and not entry.name.startswith("."):
+            if is_visible(entry.name):
                 yield entry.name + "/"
-        elif not is_image(entry.name):
-            other(prefix + entry.name)
-        elif _readable(entry):
+        elif is_image(entry.name) and _readable(entry):
             yield entry.name
+        elif is_visible(entry.name):
+            other(prefix + entry.name)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -146,22 +152,37 @@ def _chunks(values: Iterable[T]) -> Iterator[list[T]]:
     return iter(lambda: list(itertools.islice(source, _CHUNK)), [])
 
 
-def index(entries: Iterable[tuple[str, T]], *, where: str) -> dict[str, T]:
-    """Entries by printable name, images only, in the one stable order (that of code points).
+def index(entries: Iterable[tuple[str, T]], *, where: str, notes: ListingNotes | None = None) -> dict[str, T]:
+    """Entries by printable name in the one stable order (that of code points): images, and tables of labels.
 
-    Of the same name twice, the last entry counts, as unpacking would have it. Raises InputError for
-    names that leave the archive and for different names that print alike.
+    Of the same name twice, the last entry counts, as unpacking would have it. What else there is goes into `notes`.
+    Raises InputError for names that leave the archive and for different names that print alike.
     """
     real: dict[str, str] = {}
     by_name: dict[str, T] = {}
+    notes = notes or ListingNotes()
     for raw, entry in entries:
-        if not is_image(raw):
+        kept = is_image(raw) or (is_table(raw) and is_visible(raw))
+        name = printable(_inside(raw, where=where) if kept else raw)
+        note(notes, raw, name)
+        if not kept:
             continue
-        name = printable(_inside(raw, where=where))
         if real.setdefault(name, raw) != raw:
             raise InputError(f"{where}: two different files print as {name!r}; rename one of them")
         by_name[name] = entry
     return {name: by_name[name] for name in sorted(by_name)}
+
+
+def note(notes: ListingNotes, raw: str, name: str) -> None:
+    """Note what was listed: other files and folders, and names that are not UTF-8; `name` is `raw` as it prints."""
+    if not is_visible(raw):
+        return
+    if name != raw:
+        folder = raw.rpartition("/")[0]
+        notes.not_utf8 = notes.not_utf8 or name
+        notes.folder_not_utf8 = notes.folder_not_utf8 or (name if printable(folder) != folder else "")
+    if not is_image(raw):
+        notes.add(name)
 
 
 def _inside(raw: str, *, where: str) -> str:

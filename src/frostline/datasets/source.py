@@ -3,19 +3,18 @@
 import contextlib
 import functools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 
 from frostline.datasets import archives
-from frostline.datasets.listing import Names, index, walk_images
-from frostline.errors import InputError
+from frostline.datasets.listing import Names, index, note, walk_images
+from frostline.datasets.listing_notes import ListingNotes, is_archive
+from frostline.errors import InputError, first_line
 from frostline.files import printable
 from frostline.images import ImageError
-
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
 
 
 class ImageSource:
@@ -25,8 +24,10 @@ class ImageSource:
     """
 
     def __init__(self, opened: archives.Opened, *, path: Path, shards: Sequence[str] = ()) -> None:
-        names, self._read, self._close = opened
+        names = opened.names
+        self._read, self._close = opened.read, opened.close
         self._path, self._names = path, names if isinstance(names, Names) else Names(names)
+        self.notes = opened.notes  # of what lies beside the images
         self._known = np.sort(np.fromiter(map(hash, names), np.int64, len(names)))
         # A folder's archives in order; images are then named `shard/name`.
         self.shards = tuple(shards)
@@ -45,6 +46,13 @@ class ImageSource:
         except OSError as error:
             # Without the path, which is absolute and would end up in manifests.
             raise ImageError(f"cannot be read: {error.strerror or type(error).__name__}") from error
+
+    def table(self, name: str) -> bytes:
+        """The bytes of a table of labels among the notes; InputError where they cannot be had."""
+        try:
+            return self._read(name)
+        except (OSError, ImageError) as error:
+            raise InputError(f"cannot read {printable(self._path)}/{name}: {first_line(error)}") from None
 
     def close(self) -> None:
         """Release the archive; a folder holds nothing."""
@@ -101,9 +109,9 @@ def _again(path: Path) -> ImageSource:
 
 
 def _open_folder(folder: Path) -> ImageSource:
-    names, odd = _listed(folder)
+    names, odd, notes = _listed(folder)
     if not names and (shards := _shards(folder)):
-        return _open_shards(folder, shards)
+        return _open_shards(folder, shards, notes)
 
     def read(name: str) -> bytes:
         # Not by pathlib, which keeps a table of all names it ever saw.
@@ -111,46 +119,51 @@ def _open_folder(folder: Path) -> ImageSource:
             archives.check_size(os.fstat(file.fileno()).st_size)
             return file.read()
 
-    return ImageSource((names, read, lambda: None), path=folder)
+    return ImageSource(archives.Opened(names, notes, read, lambda: None), path=folder)
 
 
-def _listed(folder: Path) -> tuple[Names, dict[str, str]]:
-    """A folder's images by printable name; and, of names that are not UTF-8, what they really are."""
+def _listed(folder: Path) -> tuple[Names, dict[str, str], ListingNotes]:
+    """A folder's images by printable name; what names that are not UTF-8 really are; and what lies beside."""
     odd: dict[str, str] = {}
+    notes = ListingNotes()
 
-    def shown() -> Iterator[str]:
-        for real in walk_images(folder):
-            name = printable(real)
-            if name != real:
-                odd[name] = real
-            yield name
+    def shown(real: str) -> str:
+        name = printable(real)
+        if name != real:
+            odd[name] = real
+        note(notes, real, name)
+        return name
 
-    names = Names(shown())
+    def other(real: str) -> None:
+        shown(real)
+
+    names = Names(shown(real) for real in walk_images(folder, other=other))
     if odd:  # these may be out of order, or print as another does
         names = Names(index(((real, real) for real in walk_images(folder)), where=printable(folder)))
-    return names, odd
+    return names, odd, notes
 
 
 def _shards(folder: Path) -> dict[str, Path]:
     """Archives that lie in a folder, by printable name in order."""
-    archives_by_name = {
-        printable(path.name): path for path in folder.iterdir() if path.name.lower().endswith(ARCHIVES)
-    }
+    archives_by_name = {printable(path.name): path for path in folder.iterdir() if is_archive(path.name)}
     return {name: archives_by_name[name] for name in sorted(archives_by_name) if not name.startswith(".")}
 
 
-def _open_shards(folder: Path, shards: dict[str, Path]) -> ImageSource:
+def _open_shards(folder: Path, shards: dict[str, Path], notes: ListingNotes) -> ImageSource:
     """Archives of one dataset as one source: `shard/name`, shard by shard."""
+    notes = notes.without(shards)
     with contextlib.ExitStack() as stack:
         readers, names = {}, []
         for shard, path in shards.items():
-            inside, readers[shard], close = archives.open_archive(path)
-            stack.callback(close)
-            names += [f"{shard}/{name}" for name in inside]
+            opened = archives.open_archive(path)
+            stack.callback(opened.close)
+            readers[shard] = opened.read
+            names += [f"{shard}/{name}" for name in opened.names]
+            notes.below(shard, opened.notes)
         closing = stack.pop_all()
 
     def read(name: str) -> bytes:
         shard, _, inside = name.partition("/")
-        return readers[shard](inside)
+        return readers[shard](inside) if shard in readers else (folder / name).read_bytes()  # a table beside
 
-    return ImageSource((names, read, closing.close), path=folder, shards=list(shards))
+    return ImageSource(archives.Opened(names, notes, read, closing.close), path=folder, shards=list(shards))

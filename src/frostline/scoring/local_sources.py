@@ -4,9 +4,8 @@ import functools
 import glob
 import os
 import platform
-import zipfile
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from frostline.datasets.archives import check_size
@@ -107,7 +106,7 @@ class Folder(LocalSource):
         return printable(self.root.absolute())
 
     def _count_other(self, name: str) -> None:
-        if _is_visible(name):
+        if not name.endswith("/"):
             self.others = (self.others or 0) + 1
 
     def _read(self, path: str) -> bytes:
@@ -128,11 +127,6 @@ def _identity(root: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return (status.st_dev, status.st_ino)
-
-
-def _is_visible(name: str) -> bool:
-    """Neither hidden nor litter: it would be listed if only it were called .png."""
-    return is_image(str(PurePosixPath(name).with_suffix(".png")))
 
 
 class Glob(LocalSource):
@@ -190,7 +184,7 @@ class Archive(LocalSource):
     def __init__(self, path: Path) -> None:
         self.path, self.where = path, printable(path)
         self._source = open_source(path)
-        self.others = _others_in(path)
+        self.others = self._source.notes.endings.total()
 
     def items(self) -> Iterator[Item]:
         """Its images in stable order; what changes in one changes the archive."""
@@ -214,12 +208,3 @@ class Archive(LocalSource):
     def close(self) -> None:
         """Release the archive."""
         self._source.close()
-
-
-def _others_in(path: Path) -> int | None:
-    """Files in a zip that are passed over for their suffix; a tar would have to be read twice."""
-    if not zipfile.is_zipfile(path):
-        return None
-    with zipfile.ZipFile(path) as archive:
-        names = [info.filename for info in archive.infolist() if not info.is_dir()]
-    return sum(_is_visible(name) and not is_image(name) for name in names)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from frostline import images, system
 from frostline.datasets.archives import check_size
-from frostline.datasets.source import ARCHIVES
+from frostline.datasets.listing_notes import is_archive
 from frostline.errors import InputError
 from frostline.features.executor import Block, Item
 from frostline.features.local_stream import stream
@@ -88,7 +88,7 @@ class SeveralInputs(LocalSource):
         if remote_sources.is_address(word):
             return functools.partial(iter, [remote_sources.item(word)])
         path = Path(word)
-        if not (path.is_dir() or (path.is_file() and word.lower().endswith(ARCHIVES))):
+        if not (path.is_dir() or (path.is_file() and is_archive(word))):
             return functools.partial(iter, [local_sources.item(printable(word), path)])
         source = sources.open_images([word])
         self._opened.append(source)

@@ -21,10 +21,11 @@ from frostline.errors import InputError
 
 @dataclass(frozen=True)
 class Examined:
-    """A dataset as checked: its manifest and everything that was found."""
+    """A dataset as checked: its manifest, everything that was found, and what its folders hold beside images."""
 
     manifest: Manifest
     findings: list[Finding]
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,12 @@ def run(name: str) -> str:
         memory.give_back()
         html = data_report.render(
             data_report.Report(
-                name, examined.manifest, examined.findings, policies.by_kind, dataset.audit is not None
+                name,
+                examined.manifest,
+                examined.findings,
+                policies.by_kind,
+                dataset.audit is not None,
+                examined.remarks,
             ),
             source,
         )
@@ -61,7 +67,8 @@ def run(name: str) -> str:
     manifests.write(examined.manifest, folder / "manifest.parquet")
     files.write_json(folder / "summary.json", {"dataset": name, **summary})
     files.write_text(paths.data_report(name), html)
-    return f"{report(name, summary)}\nWrote {paths.data_report(name)}"
+    lines = [report(name, summary), *(f"  {remark}" for remark in examined.remarks)]
+    return "\n".join([*lines, f"Wrote {paths.data_report(name)}"])
 
 
 def examine(source: ImageSource, dataset: config.Dataset, *, key: str, seed: int) -> Examined:
@@ -86,7 +93,7 @@ def examine(source: ImageSource, dataset: config.Dataset, *, key: str, seed: int
     policies.refuse(late, names)
     out |= {row: _bridge(row, between).text for row, between in drawn.bridges.items()}
     own += [*settled.findings, *late]
-    return Examined(_manifest(dataset.path, scanned, drawn.splits, out, own), own)
+    return Examined(_manifest(dataset.path, scanned, drawn.splits, out, own), own, labelled.remarks)
 
 
 def _policies(dataset: config.Dataset, key: str) -> Policies:

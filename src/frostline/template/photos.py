@@ -1,10 +1,10 @@
 """A folder or archive of labelled photos, as a recipe must know it, and as a project holds it."""
 
+import itertools
 import os
 import shutil
-import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -13,23 +13,24 @@ from frostline import images
 from frostline.datasets import labels
 from frostline.datasets.layout import SPLITS
 from frostline.datasets.listing import walk_images
+from frostline.datasets.listing_notes import ARCHIVES
 from frostline.datasets.source import ImageSource, open_source
 from frostline.errors import FrostlineError, InputError, first_line
 from frostline.files import printable
 
 MEASURED = 200  # photos whose size is read: a median needs no more
-ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
+_DVC = {"dvc.yaml", "dvc.lock"}  # DVC would obey these, and files called .dvc, where they lie in data/
 
 
 @dataclass(frozen=True)
 class Photos:
-    """`classes` and `splits` count photos, the latter those that folders or a table give ("" for the rest);
-    `side` is the median of the shorter sides in pixels, `other` counts files that are no images."""
+    """`classes` and `splits` count photos, the latter those that folders or a table give ("" for the rest); `side` is
+    the median of the shorter sides in pixels, `remarks` say what was left out or read otherwise, a line each."""
 
     classes: Mapping[str, int]
     splits: Mapping[str, int]
     side: int
-    other: int
+    remarks: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:
@@ -45,53 +46,54 @@ class Photos:
 
 
 def look(path: Path) -> Photos:
-    """Read what there is; InputError where it is no dataset of two or more classes."""
+    """Read what there is; InputError where it is no dataset of two or more classes, or has names DVC cannot hold."""
     if not path.exists():
         raise InputError(
             f"{printable(path)} does not exist; name the folder or archive that holds your photos"
         )
-    other = _other(path) if path.is_dir() else 0
+    if path.is_dir():
+        _require_utf8(path)
     with open_source(path) as source:
-        placed = labels.read(source, path)
-        classes = Counter(image.label for image in placed)
-        splits = Counter(image.split for image in placed)
-        side = _side(source)
-    if len(classes) < 2:
-        raise InputError(
-            f"{printable(path)}: only one class, {next(iter(classes))!r}; a classifier needs two or more: "
-            "put the photos of each class into a folder of its own"
-        )
-    _require_distinct(classes, path)
-    ordered = {name: splits[name] for name in (*SPLITS, "") if splits[name]}
-    return Photos(dict(sorted(classes.items())), ordered, side, other)
+        found = labels.read(source, path)
+        gone = set() if source.shards else _gone(found.names, path)
+        there = found.without(gone) if gone else found
+        names = labels.classes(there, None, where=printable(path))
+        side = _side(source, there.names)
+    classes, splits = (Counter(values) for values in zip(*((i.label, i.split) for i in there), strict=True))
+    return Photos(
+        {name: classes[name] for name in names},
+        {name: splits[name] for name in (*SPLITS, "") if splits[name]},
+        side,
+        (*found.remarks, *_about_gone(gone)),
+    )
 
 
-def _other(folder: Path) -> int:
-    """How many files of a folder are neither images nor its table of labels."""
-    names: list[str] = []
-    for _ in walk_images(folder, other=names.append):
-        pass
-    return sum(name not in labels.TABLES for name in names)
-
-
-def _require_distinct(classes: Iterable[str], path: Path) -> None:
-    """InputError for two classes that read the same: an accented letter is one character, or a letter and an accent."""
-    seen: dict[str, str] = {}
-    for name in classes:
-        if (twin := seen.setdefault(unicodedata.normalize("NFC", name), name)) != name:
+def _require_utf8(folder: Path) -> None:
+    for real in _files(folder):
+        if (name := printable(real)) != real:
             raise InputError(
-                f"{printable(path)}: two classes read the same, {twin!a} and {name!a}: "
-                "one name in two Unicode forms; put their photos into one folder, or rename one"
+                f"{printable(folder)}: the name {name!r} is not UTF-8, which DVC cannot hold; rename the file, and "
+                "all like it"
             )
 
 
-def _side(source: ImageSource) -> int:
-    """The median of the shorter sides of some photos; InputError where none of them can be read."""
-    names = source.names()
+def _gone(names: Iterable[str], path: Path) -> set[str]:
+    """Links of a folder that lead to nothing."""
+    return {name for name in names if not (path / name).exists()} if path.is_dir() else set()
+
+
+def _about_gone(gone: set[str]) -> list[str]:
+    if not gone:
+        return []
+    return [f"left out, being links to nothing: {len(gone)} files, the first {min(gone)!r}"]
+
+
+def _side(source: ImageSource, names: Sequence[str]) -> int:
+    """The median of the shorter sides of some of these photos; InputError where none of them can be read."""
     step = max(1, len(names) // MEASURED)
     sides = []
     problem = "no images"
-    for name in list(names)[::step]:
+    for name in names[::step]:
         try:
             sides.append(min(images.size(source.read(name))))
         except images.ImageError as error:
@@ -114,20 +116,37 @@ def ending(path: Path) -> str:
 def link(source: Path, target: Path) -> None:
     """Hard links, file by file; copies where the photos lie on another disk. Nothing is left where it fails.
 
-    Not symbolic links: DVC does not look behind them, so the photos would never be versioned.
+    Not symbolic links: DVC does not look behind them, so the photos would never be versioned. Folders are this
+    user's own, who can add and remove files in them whatever the modes of the photos' folders.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_file():
             link_file(str(source), str(target))
         else:
-            shutil.copytree(source, target, copy_function=link_file, ignore=_left_out)
-    except (OSError, shutil.Error) as error:
+            _link_all(source, target)
+    except OSError as error:
         remove(target)
-        reason = getattr(error, "strerror", None) or str(error)[:200]
+        reason = error.strerror or str(error)[:200]
         raise FrostlineError(
-            f"cannot link {printable(source)} to {printable(target)}: {reason}; nothing was changed"
+            f"cannot link {printable(error.filename or source)} to {printable(target)}: {reason}; nothing was changed"
         ) from None
+
+
+def _link_all(source: Path, target: Path) -> None:
+    for folder, names in itertools.groupby(_files(source), key=lambda name: name.rpartition("/")[0]):
+        (target / folder).mkdir(parents=True, exist_ok=True)
+        for name in names:
+            link_file(f"{source}/{name}", f"{target}/{name}")
+
+
+def _files(folder: Path) -> Iterator[str]:
+    """What is linked of a folder: no hidden names, no DVC files, no links to nothing or to a folder above, no pipes."""
+    others: list[str] = []
+    for name in itertools.chain(walk_images(folder, other=others.append), others):
+        last = name.rpartition("/")[2]
+        if last and not (last in _DVC or last.endswith(".dvc")) and os.path.isfile(f"{folder}/{name}"):  # noqa: PTH113
+            yield name
 
 
 def link_file(source: str, target: str) -> None:
@@ -144,17 +163,3 @@ def remove(target: Path) -> None:
         shutil.rmtree(target, ignore_errors=True)
     else:
         target.unlink(missing_ok=True)
-
-
-def _left_out(folder: str, names: list[str]) -> list[str]:
-    """What must stay behind: hidden names, DVC's files, links to a folder above or to nothing, pipes and devices."""
-    here = Path(folder).resolve()
-    entries = [(name, Path(folder, name)) for name in names]
-    return [
-        name
-        for name, path in entries
-        if name.startswith(".")
-        or name.endswith(".dvc")
-        or name in {"dvc.yaml", "dvc.lock"}
-        or (here.is_relative_to(path.resolve()) if path.is_dir() else not path.is_file())
-    ]

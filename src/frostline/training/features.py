@@ -165,7 +165,7 @@ def _opened(
 
 def _labelled(source: ImageSource, path: Path) -> Sequence[Any] | None:
     """Labels by a table or folders; None where the folders are no classes. A table that is wrong is an error."""
-    if path.is_dir() and labels.find_table(path):
+    if source.notes.tables:
         return labels.read(source, path)
     try:
         return labels.read(source, path)

@@ -1,0 +1,104 @@
+"""What a listing of a source passes over: noted, so that nothing a person put there vanishes without a line."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+TABLES = ("labels.csv", "labels.parquet")  # of labels, beside images; in any case
+ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
+_SHOWN = 3  # endings and folders that a line names
+
+
+def is_table(name: str) -> bool:
+    """Whether a file is called as a table of labels is."""
+    return name.rpartition("/")[2].lower() in TABLES
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file is called as an archive is."""
+    return name.lower().endswith(ARCHIVES)
+
+
+@dataclass
+class ListingNotes:
+    """Files and folders of a source beside its images, neither hidden nor litter; names print.
+
+    endings: how many files of each. tables, archives: those called so. first: of the others, by name. folders: all
+    there are. not_utf8, folder_not_utf8: the first name of any file that is not UTF-8, and of a folder; "" for none.
+    """
+
+    endings: Counter[str] = field(default_factory=Counter)
+    first: str = ""
+    tables: list[str] = field(default_factory=list)
+    archives: list[str] = field(default_factory=list)
+    folders: set[str] = field(default_factory=set)
+    not_utf8: str = ""
+    folder_not_utf8: str = ""
+
+    def add(self, name: str) -> None:
+        """A file beside the images or, with a slash at the end, a folder."""
+        folder, _, last = name.rpartition("/")
+        self.folders.add(folder)
+        if not last:
+            return
+        stem, dot, ending = last.rpartition(".")
+        self.endings[f".{ending}" if dot and stem else ""] += 1
+        if is_table(name):
+            self.tables.append(name)
+        elif is_archive(name):
+            self.archives.append(name)
+        else:
+            self.first = min(self.first or name, name)
+
+    def without(self, read: Iterable[str]) -> "ListingNotes":
+        """The same without some of its tables and archives, which are read after all."""
+        used = set(read)
+        endings = self.endings - Counter(f".{name.rpartition('.')[2]}" for name in used)
+        tables, archives = (
+            [name for name in names if name not in used] for names in (self.tables, self.archives)
+        )
+        return replace(self, endings=endings, tables=tables, archives=archives)
+
+    def below(self, folder: str, inside: "ListingNotes") -> None:
+        """Add what was noted of an archive that stands for a folder."""
+        self.endings += inside.endings
+        self.tables += [f"{folder}/{name}" for name in inside.tables]
+        self.archives += [f"{folder}/{name}" for name in inside.archives]
+        self.folders |= {f"{folder}/{name}" if name else folder for name in inside.folders}
+        self.first = min(filter(None, (self.first, inside.first and f"{folder}/{inside.first}")), default="")
+        self.not_utf8 = self.not_utf8 or inside.not_utf8
+        self.folder_not_utf8 = self.folder_not_utf8 or inside.folder_not_utf8
+
+    def passed_over(self) -> str:
+        """How many files of which endings, and one of them; "" for none."""
+        if not (count := self.endings.total()):
+            return ""
+        first = min(filter(None, (self.first, *self.tables, *self.archives)))
+        ordered = sorted(self.endings.items(), key=lambda item: (-item[1], item[0]))
+        most = ", ".join(f"{ending or 'no ending'} {n}" for ending, n in ordered[:_SHOWN])
+        more = ", …" if len(self.endings) > _SHOWN else ""
+        return f"{count} file{'s' * (count != 1)} ({most}{more}), the first {first!r}"
+
+
+def without_images(folders: Iterable[str], names: Iterable[str]) -> list[str]:
+    """Of folders, the topmost below which no image lies, in order; `names` are those of all images."""
+    full = {""}
+    for folder in {name.rpartition("/")[0] for name in names}:
+        while folder not in full:
+            full.add(folder)
+            folder = folder.rpartition("/")[0]  # noqa: PLW2901 - on to the one above
+    return sorted({top for folder in folders if (top := _topmost(folder, full))})
+
+
+def _topmost(folder: str, full: set[str]) -> str:
+    """The highest folder at or above one that is not among the `full`; "" where it is itself."""
+    top = ""
+    while folder not in full:
+        top, folder = folder, folder.rpartition("/")[0]
+    return top
+
+
+def listed(names: list[str]) -> str:
+    """Some names in quotes, and how many more there are."""
+    shown = ", ".join(map(repr, names[:_SHOWN]))
+    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
