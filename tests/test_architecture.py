@@ -52,9 +52,9 @@ HEAVY = (
 # Prefect's decorators make a task where it is defined. Flows import this module by name, nothing of the package does.
 FLOWS_ONLY = PACKAGE / "automation" / "tasks.py"
 # By the name they are imported by: they read params, draw progress, count threads, show a protocol's errors or move
-# work. OpenVINO's plugin is an extra: the key of the features that it computed names its version.
+# work. OpenVINO is an extra: the key of the features that it computed names its version.
 NO_ARITHMETIC = {
-    "fsspec", "google", "ml_dtypes", "onnxruntime_ep_openvino", "pydantic", "pydantic_core", "ray", "rich", "ruamel",
+    "fsspec", "google", "ml_dtypes", "openvino", "pydantic", "pydantic_core", "ray", "rich", "ruamel",
     "threadpoolctl",
 }  # fmt: skip
 

@@ -267,8 +267,11 @@ def test_job_file(tmp_path: Path, network: Path) -> None:
     assert job["provider"]["asked"] == "auto"
     assert job["provider"]["why"]
     if providers.missing("cuda"):
-        used = "CPU" if providers.missing("openvino") else "OpenVINO"
-        assert (job["provider"]["used"], job["device"]) == (f"{used}ExecutionProvider", "cpu")
+        used, device = (
+            ("CPUExecutionProvider", "cpu") if providers.missing("openvino") else ("OpenVINO", "openvino")
+        )
+        assert (job["provider"]["used"], job["device"]) == (used, "cpu")
+        assert job["provider"]["engine"] == providers.runtime(device)
     assert job["labels"] == {label: [row["label"] for row in rows].count(label) for label in job["labels"]}
     assert sum(job["labels"].values()) == 5
     assert job["images_per_second"] > 0

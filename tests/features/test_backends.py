@@ -36,7 +36,7 @@ def halved() -> Any:
 
 
 def processor(monkeypatch: pytest.MonkeyPatch, *, bfloat16: bool, missing: str = "") -> None:
-    """One that multiplies bfloat16 or not, with the plugin or without."""
+    """One that multiplies bfloat16 or not, with OpenVINO or without."""
     monkeypatch.setattr(openvino, "has_bfloat16", lambda: bfloat16)
     monkeypatch.setattr(openvino, "missing", lambda: missing)
 
@@ -81,7 +81,7 @@ def test_it_travels(halved: Any) -> None:
 
 
 def test_keras_alone_where_nothing_is_faster(monkeypatch: pytest.MonkeyPatch, halved: Any) -> None:
-    """float32, a processor without bfloat16, no plugin: one backend, whose name is Keras' and TensorFlow's."""
+    """float32, a processor without bfloat16, no OpenVINO: one backend, whose name is Keras' and TensorFlow's."""
     processor(monkeypatch, bfloat16=True)
     assert [backend.name for backend in available(residual().body)] == [framework()]
     processor(monkeypatch, bfloat16=False)
@@ -93,8 +93,8 @@ def test_keras_alone_where_nothing_is_faster(monkeypatch: pytest.MonkeyPatch, ha
 def test_openvino_first_in_bfloat16(monkeypatch: pytest.MonkeyPatch, halved: Any) -> None:
     """Its version is in the name, which is part of the key of the features."""
     processor(monkeypatch, bfloat16=True)
-    monkeypatch.setattr(backends.metadata, "version", lambda name: {openvino.PACKAGE: "7.8.9"}[name])
-    assert [backend.name for backend in available(halved)] == ["OpenVINO's plugin 7.8.9 in bf16", framework()]
+    monkeypatch.setattr(openvino, "runtime", lambda: "OpenVINO 7.8.9")
+    assert [backend.name for backend in available(halved)] == ["OpenVINO 7.8.9 in bf16", framework()]
     assert packages(halved) == (openvino.PACKAGE,)
     assert packages(residual().body) == ()
 

@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 
 from frostline.runtime.buffers import Buffers, Outputs, pin
-from frostline.runtime.engine import OnnxEngine, Setup, Tensor, batch_axis
+from frostline.runtime.engine import OnnxEngine, Setup, Tensor, fixed_batch, reason
 from helpers.models import model
 
 BATCH = np.random.default_rng(1).integers(0, 256, (6, 20, 28, 3), np.uint8)
@@ -71,5 +71,26 @@ def test_an_engine_says_what_its_model_takes_and_gives() -> None:
     assert sorted(engine.outputs) == ["features", "probs"]
     assert engine.provider == "CPUExecutionProvider"
     assert "frostline" in engine.metadata
-    assert batch_axis(engine.inputs) == "N"
-    assert batch_axis(()) is batch_axis((Tensor("x", "float32", ()),)) is None
+    assert engine.size is fixed_batch(engine.inputs) is None
+    assert fixed_batch(()) is fixed_batch((Tensor("x", "float32", ()),)) is None
+    assert OnnxEngine(Setup(model(shape=(8, 20, 28, 3)), "cpu", "float32")).size == 8
+
+
+@pytest.mark.parametrize(
+    ("message", "short"),
+    [
+        (
+            "[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : Got invalid dimensions.\nmore",
+            "Got invalid dimensions",
+        ),
+        (
+            "Exception from src/core.cpp:105:\nException from src/reader.cpp:188:\nUnable to read.\n\n",
+            "Unable to read",
+        ),
+        ("Exception from src/core.cpp:105:\n", "Exception from src/core.cpp:105:"),
+        ("", "RuntimeError"),
+    ],
+)
+def test_reasons_are_one_line(message: str, short: str) -> None:
+    """ONNX Runtime's without its number, OpenVINO's without places in its source."""
+    assert reason(RuntimeError(message)) == short

@@ -19,7 +19,7 @@ class Fake:
     outputs, metadata, provider = ("sum",), dict[str, str](), "Fake"
 
     def __init__(self, work: Callable[[np.ndarray], Outputs], size: int | None = None) -> None:
-        self.work, self.inputs = work, (Tensor("image", "uint8", (size or "N", 2, 2, 3)),)
+        self.work, self.size, self.inputs = work, size, (Tensor("image", "uint8", ("N", 2, 2, 3)),)
 
     def run(self, batch: np.ndarray, names: Sequence[str]) -> Outputs:
         """What was asked for of it."""

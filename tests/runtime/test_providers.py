@@ -1,7 +1,5 @@
 """What ONNX Runtime is asked for: options by device and precision, and what is missing."""
 
-import json
-import os
 from importlib import metadata
 from pathlib import Path
 
@@ -14,16 +12,15 @@ CACHE = Path("/cache")
 
 
 def test_chains_end_where_nodes_may_go() -> None:
-    """Best first; OpenVINO is a plugin and adds itself."""
+    """Best first."""
     names = {
         device: [each if isinstance(each, str) else each[0] for each in providers.chain(
             device, precision="float32", cache=CACHE
         )]
-        for device in ("cpu", "openvino", "cuda", "tensorrt")
+        for device in ("cpu", "cuda", "tensorrt")
     }  # fmt: skip
     assert names == {
         "cpu": ["CPUExecutionProvider"],
-        "openvino": ["CPUExecutionProvider"],
         "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"],
         "tensorrt": ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"],
     }
@@ -51,37 +48,6 @@ def test_tensorrt_keeps_its_engines(precision: str, float16: str, int8: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("precision", "flags", "hint"),
-    [
-        ("float32", "avx512_bf16 amx_bf16", "f32"),
-        ("bfloat16", "avx512_bf16", "bf16"),
-        ("int8", "avx2", "f32"),
-        ("int8", "avx512_bf16", "bf16"),
-        ("int8", "amx_bf16", "bf16"),
-    ],
-)
-def test_openvino_is_told_its_arithmetic(
-    monkeypatch: pytest.MonkeyPatch, precision: str, flags: str, hint: str
-) -> None:
-    """On AMX it would choose bfloat16 by itself; what int8 leaves in floats may be that."""
-    monkeypatch.setattr(openvino.system, "cpu_field", lambda _: flags)
-    options = providers.openvino_options(precision=precision, threads=2, streams=3, cache=CACHE)
-    device = json.loads(options["load_config"])["CPU"]
-    assert device["INFERENCE_PRECISION_HINT"] == hint
-    assert device["INFERENCE_NUM_THREADS"] == "2"
-    assert device["NUM_STREAMS"] == "3"
-    free = providers.openvino_options(precision=precision, threads=None, streams=1, cache=CACHE)
-    assert "INFERENCE_NUM_THREADS" not in free["load_config"]
-
-
-@pytest.mark.parametrize(("threads", "streams"), [(1, 1), (2, 2), (4, 4), (8, 4), (16, 4), (64, 16)])
-def test_few_processors_have_a_run_each(threads: int, streams: int) -> None:
-    """More of them share a run, four or more to one."""
-    assert openvino.streams(threads) == streams
-    assert 1 <= openvino.streams() <= (os.cpu_count() or 1)
-
-
-@pytest.mark.parametrize(
     ("device", "precision"),
     [("cpu", "bfloat16"), ("cuda", "int8"), ("cuda", "bfloat16"), ("openvino", "float16")],
 )
@@ -106,30 +72,6 @@ def test_bfloat16_is_refused_where_it_would_be_float32(
     else:
         with pytest.raises(FrostlineError, match="neither AMX nor AVX-512 BF16"):
             providers.require_precision("openvino", "bfloat16")
-
-
-def test_openvino_says_why_it_cannot_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A processor that the plugin does not take, or no plugin: one line, with the command."""
-    monkeypatch.setattr(openvino, "devices", lambda: ())
-    monkeypatch.setattr(openvino.system, "cpu_field", lambda _: "Acme")
-    with pytest.raises(
-        FrostlineError, match="openvino cannot be used: its plugin takes Intel processors only, this"
-    ):
-        providers.require("openvino")
-
-    def absent() -> None:
-        raise ModuleNotFoundError("onnxruntime_ep_openvino")
-
-    monkeypatch.setattr(openvino, "devices", absent)
-    with pytest.raises(FrostlineError, match=r"is not installed; pip install 'frostline\[cpu\]', or use"):
-        providers.require("openvino")
-
-
-def test_the_real_plugin_loads_and_gives_at_most_one_cpu() -> None:
-    """Registered with the installed ONNX Runtime: a device on Intel processors, a reason elsewhere."""
-    assert len(openvino.devices()) == (0 if openvino.missing() else 1)
-    if "GenuineIntel" not in openvino.processor():
-        assert "takes Intel processors only" in openvino.missing()
 
 
 def test_gpus_are_counted_by_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """Sessions: the model runs where it says it runs, or one line says why not."""
 
-import dataclasses
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +13,8 @@ from onnx import TensorProto
 
 from frostline.errors import FrostlineError, InputError
 from frostline.files import sha256
-from frostline.runtime import engine, openvino, placement, pool, providers, sessions
+from frostline.runtime import openvino, pool, providers, sessions
 from frostline.runtime.contract import to_json
-from frostline.runtime.engine import Setup
-from frostline.runtime.placement import Proof
 from frostline.runtime.sessions import open_session
 from helpers.models import contract, model
 
@@ -128,7 +125,7 @@ def test_a_device_that_is_missing_fails_with_the_library(device: str) -> None:
 def test_auto_falls_back_and_says_why() -> None:
     """What came up is what is said, with the reason."""
     session = open_session(model(), device="auto")
-    cpu = "CPUExecutionProvider" if providers.missing("openvino") else "OpenVINOExecutionProvider"
+    cpu = "CPUExecutionProvider" if providers.missing("openvino") else openvino.NAME
     assert (session.asked, session.provider, session.device) == ("auto", cpu, "cpu")
     assert session.why.startswith("cuda cannot be used: lib")
 
@@ -231,73 +228,38 @@ def test_importing_sessions_loads_no_runtime() -> None:
     assert sessions.DEVICES == ("auto", "cpu", "openvino", "cuda", "tensorrt")
 
 
+@pytest.mark.skipif(bool(openvino.missing()), reason="the extra cpu is not installed")
 @pytest.mark.parametrize("parallel", [False, True])
-def test_openvino_divides_its_threads_among_runs(monkeypatch: pytest.MonkeyPatch, parallel: bool) -> None:
-    """Only for callers that keep so many runs under way; a run alone has all threads. The CPU stands in for it."""
-    real, streams = engine.session, []
-
-    def on_cpu(setup: Setup, **more: Any) -> Any:
-        streams.append(setup.streams)
-        return real(dataclasses.replace(setup, device="cpu"), **more)
-
-    monkeypatch.setattr(engine, "session", on_cpu)
-    monkeypatch.setattr(pool.providers, "require", lambda _: None)
-    monkeypatch.setattr(placement, "prove", lambda _: Proof({openvino.NAME: 1}, (), 1))
+def test_openvino_divides_its_threads_among_runs(parallel: bool) -> None:
+    """Only for callers that keep so many runs under way; a run alone has all threads."""
     loaded = pool.load(model(), "openvino", "float32", threads=3, parallel=parallel)
     loaded.names = ("probs",)
-    assert streams == [loaded.streams] == [3 if parallel else 1]
+    assert loaded.streams == (3 if parallel else 1)
     batch = np.random.default_rng(3).integers(0, 256, (8, 20, 28, 3), np.uint8)
     with ThreadPoolExecutor(8) as threads:
         found = list(threads.map(lambda row: loaded.run(batch[row : row + 1])["probs"], range(8)))
     np.testing.assert_allclose(np.concatenate(found), loaded.run(batch)["probs"], atol=1e-6)
 
 
-@pytest.mark.skipif(bool(openvino.missing()), reason="OpenVINO's plugin does not run here")
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"] if openvino.has_bfloat16() else ["float32"])
-def test_openvino_itself_in_parallel(precision: str) -> None:
-    """Every row is the very same, alone or beside others."""
-    batch = np.random.default_rng(3).integers(0, 256, (16, 20, 28, 3), np.uint8)
-    alone = open_session(model(), device="openvino", precision=precision)
-    shared = open_session(model(), device="openvino", precision=precision, parallel=True)
-    assert (alone.streams, shared.streams) == (1, openvino.streams())
-    with ThreadPoolExecutor(4) as threads:
-        found = list(threads.map(shared.run, [batch[at : at + 2] for at in range(0, 16, 2)]))
-    assert np.array_equal(np.concatenate([each["probs"] for each in found]), alone.run(batch)["probs"])
-
-
-@pytest.mark.skipif(bool(openvino.missing()), reason="OpenVINO's plugin does not run here")
+@pytest.mark.skipif(bool(openvino.missing()), reason="the extra cpu is not installed")
 @pytest.mark.parametrize(
     ("precision", "within"), [("float32", 1e-6), *([("bfloat16", 1e-2)] if openvino.has_bfloat16() else [])]
 )
-def test_openvino_itself_settled_on_a_size(precision: str, within: float) -> None:
-    """Rows are the same within the precision's tolerance, also of batches that are smaller and larger."""
+def test_openvino_settles_on_a_size(precision: str, within: float) -> None:
+    """Whatever comes in pieces of it: rows of batches of 1, 5 and 32 are the same in every bit, beside each other too;
+    those of another size within the precision.
+    """
     session = open_session(model(), device="openvino", precision=precision, parallel=True)
-    batch = np.random.default_rng(3).integers(0, 256, (11, 20, 28, 3), np.uint8)
+    assert (session.provider, session.device, session.streams) == ("OpenVINO", "cpu", openvino.streams())
+    assert session.engine == openvino.runtime()
+    batch = np.random.default_rng(3).integers(0, 256, (32, 20, 28, 3), np.uint8)
     free = session.run(batch)["probs"]
     for size in (4, 3):
         session.bind(size)
-        for count in (1, size, 11):
-            np.testing.assert_allclose(session.run(batch[:count])["probs"], free[:count], atol=within)
-
-
-def test_openvino_settles_on_one_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The network is read anew for the batch, and for another one; it still takes fewer images and more."""
-    real, read = engine.session, []
-
-    def on_cpu(setup: Setup, **more: Any) -> Any:
-        read.append(more.get("axes"))
-        return real(dataclasses.replace(setup, device="cpu"), **more)
-
-    batch = np.random.default_rng(3).integers(0, 256, (11, 20, 28, 3), np.uint8)
-    monkeypatch.setattr(engine, "session", on_cpu)
-    monkeypatch.setattr(pool.providers, "require", lambda _: None)
-    monkeypatch.setattr(placement, "prove", lambda _: Proof({openvino.NAME: 1}, (), 1))
-    loaded = pool.load(model(), "openvino", "float32")
-    loaded.names = ("probs",)
-    before = loaded.run(batch)["probs"]
-    for size in (4, 4, 2):
-        loaded.bind((size, 20, 28, 3))
-        assert loaded.inputs[0].shape[0] == loaded.limit == size
-        for count in (1, 4, 11):
-            np.testing.assert_allclose(loaded.run(batch[:count])["probs"], before[:count], atol=1e-6)
-    assert read == [None, {"N": 4}, {"N": 2}]
+        whole = session.run(batch)["probs"]
+        np.testing.assert_allclose(whole, free, atol=within)
+        for count in (1, 5):
+            parts = [batch[at : at + count] for at in range(0, 32, count)]
+            with ThreadPoolExecutor(4) as threads:
+                found = list(threads.map(lambda part: session.run(part)["probs"], parts))
+            assert np.array_equal(np.concatenate(found), whole)

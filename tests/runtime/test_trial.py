@@ -52,7 +52,8 @@ def test_a_loop_that_nothing_stops_ends_with_the_command(tmp_path: Path) -> None
     (tmp_path / "photo.png").write_bytes(encoded(1))
     command = (
         "import sys; from frostline import cli; from frostline.runtime import trial; "
-        "trial.SECONDS = trial.GRACE = 0.2; sys.argv[1:] = 'score', 'photo.png', '--model', 'model.onnx'; cli.main()"
+        "trial.SECONDS = trial.GRACE = 0.2; "
+        "sys.argv[1:] = 'score', 'photo.png', '--model', 'model.onnx', '--device', 'cpu'; cli.main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False

@@ -9,7 +9,6 @@ import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +55,7 @@ def available(trunk: Any, *, parallel: bool = False) -> list[Backend]:
     if not openvino.has_bfloat16() or openvino.missing():
         return [plain]
     # Its wording stands in keys of the cache: another would compute all features anew.
-    name = f"OpenVINO's plugin {metadata.version(openvino.PACKAGE)} in bf16"
+    name = f"{openvino.runtime()} in bf16"
     return [
         Backend(name, partial(exported, trunk, device="openvino", precision="bfloat16", parallel=parallel)),
         plain,
@@ -104,7 +103,7 @@ def _arrived(content: bytes) -> Forward:
 
 
 class Exported:
-    """What an exported trunk makes of a batch, by ONNX Runtime; pickled, it opens again where it arrives."""
+    """What an exported trunk makes of a batch, by another runtime; pickled, it opens again where it arrives."""
 
     batch_size = 8  # what a VGG19 makes of 32 no longer fits a processor's cache: four fifths of the speed
 
@@ -114,6 +113,8 @@ class Exported:
         self._arguments = (content, device, precision, dtype)
         self._pool = pool.load(content, device, precision, parallel=parallel)
         self._pool.names = (FEATURES,)
+        sides = (side for side in self._pool.inputs[0].shape[1:] if isinstance(side, int))
+        self._pool.bind((self.batch_size, *sides))
 
     @property
     def streams(self) -> int:
@@ -122,7 +123,7 @@ class Exported:
 
     @property
     def proof(self) -> str:
-        """What a profile showed of where its nodes run, in brackets; "" on the CPU's own provider."""
+        """What was shown of where its nodes run, in brackets; "" on ONNX Runtime's CPU provider."""
         return f" ({self._pool.proof})" if self._pool.proof else ""
 
     def __call__(self, batch: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
@@ -138,7 +139,7 @@ class Exported:
 def exported(
     trunk: Any, folder: Path | None = None, *, device: str, precision: str, parallel: bool = False
 ) -> Exported:
-    """A trunk through ONNX Runtime on a device, opened once per process, since every view asks anew.
+    """A trunk through its ONNX file on a device, opened once per process, since every view asks anew.
 
     UnfitError where it cannot be converted, or the device leaves out one of its layers.
     """

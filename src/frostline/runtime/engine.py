@@ -10,7 +10,7 @@ import numpy as np
 
 from frostline import system
 from frostline.errors import FrostlineError, InputError, first_line
-from frostline.runtime import openvino, providers
+from frostline.runtime import providers
 from frostline.runtime.buffers import Buffers, Outputs
 from frostline.runtime.contract import INPUT
 
@@ -30,18 +30,26 @@ class Tensor:
     shape: tuple[int | str | None, ...]
 
 
-def batch_axis(inputs: Sequence[Tensor]) -> int | str | None:
-    """The first axis of a model's first input: its size, or its name where that is left open; None without any."""
-    return next(iter(inputs[0].shape), None) if inputs else None
+Description = tuple[tuple[Tensor, ...], tuple[str, ...], Mapping[str, str]]  # inputs, outputs, metadata
+
+
+def fixed_batch(inputs: Sequence[Tensor]) -> int | None:
+    """The size of the first axis of a model's first input; None where that is left open, and without any."""
+    size = next(iter(inputs[0].shape), None) if inputs else None
+    return size if isinstance(size, int) else None
 
 
 class Engine(Protocol):
-    """A model on one device. Several threads may call `run` at once where the engine was made for so many streams."""
+    """A model on one device. Several threads may call `run` at once where the engine was made for so many streams.
+
+    `size` is that of the only batches it is given, None: of any size.
+    """
 
     inputs: tuple[Tensor, ...]
     outputs: tuple[str, ...]
     metadata: Mapping[str, str]
     provider: str
+    size: int | None
 
     def run(self, batch: np.ndarray, names: Sequence[str]) -> Outputs:
         """The named outputs of one batch."""
@@ -75,8 +83,6 @@ class OnnxEngine:
         """FrostlineError where the device does not come up, InputError where the bytes are no model."""
         self._setup, self._graph = setup, graph
         self._use(session(setup))
-        axis = batch_axis(self.inputs)
-        self._batch_axis = axis if isinstance(axis, str) else None
 
     def _use(self, runtime: Any, *, graph: bool = False) -> None:
         """Run on a session from now on; beside its CUDA `graph`, which has one shape, not through it."""
@@ -87,12 +93,8 @@ class OnnxEngine:
         self._beside = onnxruntime.RunOptions()
         if graph:
             self._beside.add_run_config_entry("gpu_graph_id", "-1")
-        self.inputs = tuple(
-            Tensor(one.name, _DTYPES.get(one.type, one.type), tuple(one.shape))
-            for one in runtime.get_inputs()
-        )
-        self.outputs = tuple(one.name for one in runtime.get_outputs())
-        self.metadata: Mapping[str, str] = dict(runtime.get_modelmeta().custom_metadata_map)
+        self.inputs, self.outputs, self.metadata = _description(runtime)
+        self.size = fixed_batch(self.inputs)
         self.provider = str(runtime.get_providers()[0])
 
     def run(self, batch: np.ndarray, names: Sequence[str]) -> Outputs:
@@ -103,13 +105,8 @@ class OnnxEngine:
         return dict(zip(names, given, strict=True))
 
     def bind(self, shape: tuple[int, ...], names: Sequence[str]) -> None:
-        """Prepare for batches of one shape: fixed buffers on a GPU, and a CUDA graph where all nodes are there.
-
-        OpenVINO reads the network anew for that many images: where it knows sizes it is faster, up to twice in int8.
-        """
-        if self._setup.device == "openvino":
-            self._fix_batch(shape[0])
-        elif self._setup.device != "cpu" and self.inputs[0].name == INPUT:
+        """Prepare for batches of one shape: fixed buffers on a GPU, and a CUDA graph where all nodes are there."""
+        if self._setup.device != "cpu" and self.inputs[0].name == INPUT:
             like = self.run(np.zeros((1, *shape[1:]), np.uint8), names)
             graph = self._with_graph() if self._graph else None
             self._use(graph or self._runtime, graph=graph is not None)
@@ -119,10 +116,6 @@ class OnnxEngine:
         """End a run that is under way, before its next node."""
         self._beside.terminate = True
 
-    def _fix_batch(self, count: int) -> None:
-        if self._batch_axis and batch_axis(self.inputs) != count:
-            self._use(session(self._setup, axes={self._batch_axis: count}))
-
     def _with_graph(self) -> Any | None:
         """The model once more, with a CUDA graph; None where that does not come up."""
         with contextlib.suppress(FrostlineError):
@@ -130,21 +123,33 @@ class OnnxEngine:
         return None
 
 
-def session(
-    setup: Setup, *, graph: bool = False, profile: Path | None = None, axes: dict[str, int] | None = None
-) -> Any:
+def described(content: bytes) -> Description:
+    """Inputs, outputs and metadata of a model's bytes, which are only read; InputError where they are no model."""
+    return _description(session(Setup(content, "cpu", "float32"), optimized=False))
+
+
+def _description(runtime: Any) -> Description:
+    inputs = tuple(
+        Tensor(one.name, _DTYPES.get(one.type, one.type), tuple(one.shape)) for one in runtime.get_inputs()
+    )
+    outputs = tuple(one.name for one in runtime.get_outputs())
+    return inputs, outputs, dict(runtime.get_modelmeta().custom_metadata_map)
+
+
+def session(setup: Setup, *, graph: bool = False, profile: Path | None = None, optimized: bool = True) -> Any:
     """An onnxruntime.InferenceSession whose first provider is the device's, or an error.
 
-    `graph` asks for a CUDA graph, `profile` is the prefix of a profile's path, `axes` are sizes of axes, by name,
-    that the model leaves open.
+    `graph` asks for a CUDA graph, `profile` is the prefix of a profile's path; one that is not `optimized` is there
+    sooner.
     """
     import onnxruntime
 
-    options = _options(setup.threads, profile)
-    for axis, size in (axes or {}).items():
-        options.add_free_dimension_override_by_name(axis, size)
+    options = _options(setup.threads, profile, optimized=optimized)
+    chain = providers.chain(
+        setup.device, precision=setup.precision, gpu=setup.gpu, graph=graph, cache=engines()
+    )
     try:
-        runtime = onnxruntime.InferenceSession(setup.content, options, **_placed(setup, options, graph=graph))
+        runtime = onnxruntime.InferenceSession(setup.content, options, providers=chain)
     except Exception as error:  # its exceptions share no base
         if setup.device == "cpu" or type(error).__name__ in _MODEL_FAULTS:
             raise InputError(f"ONNX Runtime cannot load it as a model: {reason(error)}") from error
@@ -157,21 +162,7 @@ def session(
     return runtime
 
 
-def _placed(setup: Setup, options: Any, *, graph: bool) -> dict[str, Any]:
-    """The arguments that say where to compute; OpenVINO, a plugin, is named in the options instead."""
-    if setup.device != "openvino":
-        chain = providers.chain(
-            setup.device, precision=setup.precision, gpu=setup.gpu, graph=graph, cache=engines()
-        )
-        return {"providers": chain}
-    settings = providers.openvino_options(
-        precision=setup.precision, threads=setup.threads, streams=setup.streams, cache=engines()
-    )
-    options.add_provider_for_devices(list(openvino.devices()), settings)
-    return {}
-
-
-def _options(threads: int | None, profile: Path | None) -> Any:
+def _options(threads: int | None, profile: Path | None, *, optimized: bool) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -181,6 +172,9 @@ def _options(threads: int | None, profile: Path | None) -> Any:
     if profile:
         options.enable_profiling = True
         options.profile_file_prefix = str(profile)
+    if not optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        options.add_session_config_entry("session.disable_prepacking", "1")
     # Its idle threads would spin on the processors that the decoders need: 1.08 instead of 0.80 ms of
     # processor time per image with a tiny network on 2 cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -193,5 +187,7 @@ def engines() -> Path:
 
 
 def reason(error: BaseException) -> str:
-    """An ONNX Runtime message as one line, without its numbered prefix."""
-    return first_line(error).split(" : ")[-1].strip()
+    """A runtime's message as one line: without ONNX Runtime's numbered prefix and OpenVINO's places in its source."""
+    lines = [line for line in str(error).splitlines() if not line.rstrip().endswith(":")]
+    shown = first_line(FrostlineError("\n".join(lines)) if any(lines) else error)
+    return shown.split(" : ")[-1].strip()

@@ -3,7 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,7 +11,8 @@ from frostline.errors import FrostlineError, InputError
 from frostline.progress import note
 from frostline.runtime import openvino, placement, providers
 from frostline.runtime.buffers import Outputs
-from frostline.runtime.engine import SILENT, Engine, OnnxEngine, Setup, Tensor, batch_axis
+from frostline.runtime.engine import SILENT, Engine, OnnxEngine, Setup, Tensor
+from frostline.runtime.openvino_engine import OpenVinoEngine
 
 _AUTO = ("cuda", "openvino", "cpu")  # the fastest that comes up
 # As CUDA, TensorRT, cuDNN, ONNX Runtime's arena and the system say it.
@@ -44,16 +45,11 @@ class RuntimePool:
         self._free: queue.Queue[Engine] = queue.Queue()
         for engine in [*self.engines] * self.runs_per_engine:
             self._free.put(engine)
-        self.limit = self._fixed()
-
-    def _fixed(self) -> int | None:
-        """The size of the batches that a model takes which takes no other."""
-        size = batch_axis(self.inputs)
-        return size if isinstance(size, int) else None
+        self.limit = self.engines[0].size
 
     @property
     def provider(self) -> str:
-        """ONNX Runtime's name of where it computes."""
+        """ONNX Runtime's name of where it computes, or OpenVINO."""
         return self.engines[0].provider
 
     @property
@@ -95,7 +91,7 @@ class RuntimePool:
         """Prepare all engines for batches of one shape; not while runs are under way."""
         for engine in self.engines:
             engine.bind(shape, self.names)
-        self.limit = self._fixed()
+        self.limit = self.engines[0].size
 
     def stop(self) -> None:
         """End the runs that are under way; the pool is of no use then."""
@@ -177,19 +173,26 @@ def _load(content: bytes, device: str, precision: str, *, threads: int | None, p
     onnxruntime.set_default_logger_severity(SILENT)
     providers.require_precision(device, precision)
     providers.require(device)
-    proof, graph = "", False
-    if device != "cpu":
-        name = providers.NAMES[device]
-        shown = placement.prove(Setup(content, device, precision, threads=threads))
-        proof, graph = shown.summary(name), device == "cuda" and shown.whole(name)
-    count = max(1, providers.gpus()) if device in {"cuda", "tensorrt"} else 1
     runs = openvino.streams(threads) if parallel and device == "openvino" else 1
-    engines = [
-        OnnxEngine(Setup(content, device, precision, gpu, threads, runs), graph=graph) for gpu in range(count)
-    ]
+    setup = Setup(content, device, precision, threads=threads, streams=runs)
+    engines, proof = _by_openvino(setup) if device == "openvino" else _by_onnxruntime(setup)
     return RuntimePool(
         content, device, precision, engines, proof, asked=device, threads=threads, runs_per_engine=runs
     )
+
+
+def _by_openvino(setup: Setup) -> tuple[Sequence[Engine], str]:
+    engine = OpenVinoEngine(setup)
+    return [engine], engine.proof
+
+
+def _by_onnxruntime(setup: Setup) -> tuple[Sequence[Engine], str]:
+    if setup.device == "cpu":
+        return [OnnxEngine(setup)], ""
+    name, shown = providers.NAMES[setup.device], placement.prove(setup)
+    graph = setup.device == "cuda" and shown.whole(name)
+    gpus = range(max(1, providers.gpus()))
+    return [OnnxEngine(replace(setup, gpu=gpu), graph=graph) for gpu in gpus], shown.summary(name)
 
 
 def on_cpu(content: bytes) -> Callable[[np.ndarray], Outputs]:

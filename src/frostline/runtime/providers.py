@@ -1,9 +1,8 @@
-"""ONNX Runtime's providers: what a device and a precision mean, and what is missing here."""
+"""Devices and precisions: which runtime and provider they mean, and what is missing here."""
 
 import contextlib
 import ctypes
 import io
-import json
 import warnings
 from importlib import metadata
 from pathlib import Path
@@ -13,7 +12,7 @@ from frostline.errors import FrostlineError, InputError, first_line
 from frostline.runtime import openvino
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
-NAMES = {"cpu": CPU, "openvino": openvino.NAME, "cuda": CUDA, "tensorrt": TENSORRT}
+NAMES = {"cpu": CPU, "cuda": CUDA, "tensorrt": TENSORRT}
 
 LIBRARIES = {"cuda": "libonnxruntime_providers_cuda.so", "tensorrt": "libonnxruntime_providers_tensorrt.so"}
 INSTALL = {
@@ -46,6 +45,11 @@ def distribution() -> metadata.Distribution:
         return metadata.distribution("onnxruntime")
 
 
+def runtime(device: str) -> str:
+    """What computes on a device, by name and version."""
+    return openvino.runtime() if device == "openvino" else f"ONNX Runtime {distribution().version}"
+
+
 def require(device: str) -> None:
     """FrostlineError names what a device misses here, and the command that installs it."""
     if problem := missing(device):
@@ -68,7 +72,7 @@ def require_precision(device: str, precision: str) -> None:
 
 
 def missing(device: str) -> str:
-    """What keeps a device's provider from loading, such as "libcublas.so.13 is missing"; "" if nothing.
+    """What keeps a device's runtime or provider from loading, such as "libcublas.so.13 is missing"; "" if nothing.
 
     Loading the provider's own shared object tells: ONNX Runtime's list of available providers names
     what was compiled, not what works.
@@ -112,8 +116,7 @@ def _driver() -> ctypes.CDLL | None:
 def chain(device: str, *, precision: str, gpu: int = 0, graph: bool = False, cache: Path) -> list[Any]:
     """The providers to ask for with their options, best first: what one does not take goes to the next.
 
-    OpenVINO is a plugin and no name in this list. `graph` asks for a CUDA graph,
-    `cache` is the folder of TensorRT's engines.
+    `graph` asks for a CUDA graph, `cache` is the folder of TensorRT's engines.
     """
     gpu_chain: list[Any] = [(CUDA, cuda_options(gpu, graph=graph)), CPU]
     if device == "tensorrt":
@@ -146,24 +149,6 @@ def tensorrt_options(gpu: int, *, precision: str, cache: Path, graph: bool = Fal
         "trt_builder_optimization_level": "3",
         "trt_cuda_graph_enable": str(int(graph)),
     }
-
-
-def openvino_options(*, precision: str, threads: int | None, streams: int, cache: Path) -> Options:
-    """OpenVINO: `streams` runs at once share its threads; the arithmetic is named, on AMX its own would be bfloat16.
-
-    What an int8 network leaves in floats is bfloat16 where the processor has it (2e-4 in a probability of a ResNet50
-    with random weights).
-    """
-    halved = precision == "bfloat16" or (precision == "int8" and openvino.has_bfloat16())
-    device = {
-        "INFERENCE_PRECISION_HINT": "bf16" if halved else "f32",
-        "PERFORMANCE_HINT": "THROUGHPUT",
-        "NUM_STREAMS": str(streams),
-        "CACHE_DIR": str(cache),
-    }
-    if threads:
-        device["INFERENCE_NUM_THREADS"] = str(threads)
-    return {"load_config": json.dumps({"CPU": device})}
 
 
 def _preload(onnxruntime: object) -> None:

@@ -1,7 +1,8 @@
 """Open a model on a device in a precision, and say truthfully what runs where.
 
 ONNX Runtime comes up on the CPU without a word when a GPU's libraries are missing. Here every device
-but the CPU is proven by a profile of a trial batch, node by node: it runs there or fails in one line.
+but ONNX Runtime's CPU is proven, by a profile of a trial batch or by the network that OpenVINO compiled: it runs
+there, in the precision asked for, or fails in one line.
 `auto` may fall back, and says why.
 """
 
@@ -43,8 +44,13 @@ class Session:
 
     @property
     def provider(self) -> str:
-        """ONNX Runtime's provider that really came up, such as "CUDAExecutionProvider"."""
+        """ONNX Runtime's provider that really came up, such as "CUDAExecutionProvider", or "OpenVINO"."""
         return self._pool.provider
+
+    @property
+    def engine(self) -> str:
+        """The runtime that computes, by name and version."""
+        return providers.runtime(self._pool.device)
 
     @property
     def device(self) -> str:
@@ -53,7 +59,7 @@ class Session:
 
     @property
     def proof(self) -> str:
-        """What a profile showed of where nodes run; "" on the CPU's own provider."""
+        """What was shown of where, or in which precision, nodes run; "" on ONNX Runtime's CPU provider."""
         return self._pool.proof
 
     @property

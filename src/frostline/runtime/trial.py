@@ -1,4 +1,4 @@
-"""A trial run that must end: a file may hold a loop without end, and no signal reaches native code."""
+"""Work on a model that must end: a file may hold a loop without end, and no signal reaches native code."""
 
 import threading
 from collections.abc import Callable
@@ -8,14 +8,15 @@ from typing import TypeVar
 from frostline.errors import InputError
 
 SECONDS = 60.0  # for one image on a processor
-GPU_SECONDS = 600.0  # a GPU's kernels and engines may be compiled by the first image
+COMPILING_SECONDS = 600.0  # a network, or a GPU's kernels and engines with the first image
 GRACE = 2.0  # seconds to stop in
 
 T = TypeVar("T")
 
 
-def run(work: Callable[[], T], *, device: str, stop: Callable[[], None]) -> T:
-    """What `work` returns or raises; InputError where it takes longer than a model may for one image on `device`.
+def run(work: Callable[[], T], *, device: str, stop: Callable[[], None], compiles: bool = False) -> T:
+    """What `work` returns or raises; InputError where it takes longer than a model may for one image on `device`, or
+    for being compiled.
 
     It is then asked to `stop`. ONNX Runtime heeds that between two nodes: a loop without nodes is left behind in its
     thread, which ends with the process.
@@ -23,11 +24,12 @@ def run(work: Callable[[], T], *, device: str, stop: Callable[[], None]) -> T:
     answer: Future[T] = Future()
     thread = threading.Thread(target=_answer, args=(work, answer), daemon=True)
     thread.start()
-    limit = SECONDS if device in {"cpu", "openvino"} else GPU_SECONDS
+    limit = SECONDS if device in {"cpu", "openvino"} and not compiles else COMPILING_SECONDS
     try:
         if not wait([answer], limit).done:
+            what = "compiling it" if compiles else "a trial image"
             raise InputError(
-                f"a trial image took longer than {limit:g} s: it may hold a loop without end; name another model"
+                f"{what} took longer than {limit:g} s: it may hold a loop without end; name another model"
             )
         return answer.result()
     finally:

@@ -118,6 +118,7 @@ def _provider(session: Session) -> dict[str, str]:
     return {
         "asked": session.asked,
         "used": session.provider,
+        "engine": session.engine,
         "why": session.why,
         "proof": session.proof,
     }

@@ -9,7 +9,7 @@ from typing import Any
 
 from frostline.errors import InputError
 from frostline.features.executor import Item
-from frostline.runtime import providers
+from frostline.runtime import openvino, providers
 from frostline.runtime.foreign_models import ForeignModel
 from frostline.runtime.parts import Head, open_head, open_trunk
 from frostline.runtime.sessions import DEVICES, PRECISIONS, Session, open_session
@@ -119,8 +119,14 @@ def make(
         "model": session.sha256,
         "precision": session.precision,
         **options.rows,
+        **_engine(session),
     }
     return Plan(source, model, session, out, options, identity, head, foreign)
+
+
+def _engine(session: Session) -> dict[str, str]:
+    """The runtime, where it is another than ONNX Runtime: rows of two differ in their last bits."""
+    return {"engine": session.engine} if session.provider == openvino.NAME else {}
 
 
 def _head(model: Path, options: Options, foreign: ForeignModel | None) -> Head:

@@ -49,8 +49,8 @@ class LazySession:
             return {}
         session = self._session
         return {
-            "asked": session.asked, "used": session.provider, "why": session.why, "proof": session.proof,
-            "device": session.device, "precision": session.precision,
+            "asked": session.asked, "used": session.provider, "engine": session.engine, "why": session.why,
+            "proof": session.proof, "device": session.device, "precision": session.precision,
         }  # fmt: skip
 
     def _open(self) -> Session:

@@ -12,7 +12,6 @@ import numpy as np
 
 from frostline import checksums, files, system
 from frostline.errors import FrostlineError
-from frostline.runtime import providers
 from frostline.runtime.openvino import processor
 from frostline.runtime.sessions import Session
 
@@ -90,7 +89,7 @@ def _key(session: Session) -> dict[str, Any]:
     return {
         "processor": processor(),
         "processors": system.processors(),
-        "onnxruntime": providers.distribution().version,
+        "engine": session.engine,
         "model": session.sha256,
         "device": session.device,
         "provider": session.provider,
