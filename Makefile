@@ -43,7 +43,7 @@ serve: $(READY)
 
 test: $(READY)
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -q -n 2 --dist loadfile
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 # A process for each file: TensorFlow keeps what the networks of a hundred tests took, until there is no memory.
 test-slow: $(READY)

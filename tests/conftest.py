@@ -15,6 +15,26 @@ from frostline.features.extraction import Images
 from helpers.images import encoded, folder
 from helpers.networks import HEIGHT, WIDTH
 
+# Files whose tests take long, though they are few: begun last, one process would wait for the other.
+LONGEST = (
+    "test_end_to_end", "stages/test_train_export", "tracking/test_publishing", "commands/test_resume",
+    "pipeline/test_workspace_remotes", "test_cli", "test_dvc_graph", "training/test_loop", "commands/test_sweep",
+    "stages/test_evaluate", "commands/test_init", "pipeline/test_stages", "runtime/test_conversion",
+    "commands/test_doctor", "commands/test_data_add", "api/test_public_names", "features/test_ray_stream",
+    "features/test_backends", "tracking/test_server", "tracking/test_observations", "automation/test_closed",
+)  # fmt: skip
+TESTS = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, all else as it is; `make test` gives files to processes in this order."""
+
+    def place(item: pytest.Item) -> int:
+        name = item.path.relative_to(TESTS).with_suffix("").as_posix()
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
