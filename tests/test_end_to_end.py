@@ -90,7 +90,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_repro_learns(tiny: Path) -> None:
-    """Every test photo is measured once, and the colours are told apart."""
+    """Every test photo is measured once, and the colours are distinguished."""
     found = metrics(tiny)
     manifest = pq.read_table(tiny / "artifacts/datasets/shapes/manifest.parquet").to_pylist()
     assert found["test"]["images"] == sum(row["split"] == "test" for row in manifest) >= 9

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from frostline import errors
 from frostline.commands import trace
 from frostline.errors import first_line, nearest, shell_command
 from frostline.pipeline.provenance import Origin
@@ -92,3 +93,12 @@ def test_commands_of_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     words = [arguments(line.removeprefix("images  ")) for line in lines[1:3]]
     assert words[0] == ["dvc", "get", ".", raw, "--rev", "a" * 7, "--out", 'my "pics"-aaaaaaa']
     assert words[1] == ["git", "worktree", "add", "../it's my project-aaaaaaa", "a" * 7]
+
+
+def test_commands_are_quoted_in_one_place() -> None:
+    """No other module quotes for itself: what it forgets, a name could run."""
+    package = Path(errors.__file__).parent
+    names = ("import shlex", "from shlex")
+    assert [
+        path.name for path in package.rglob("*.py") if any(name in path.read_text() for name in names)
+    ] == ["errors.py"]

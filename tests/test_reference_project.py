@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from frostline.commands import init, lock
-from frostline.pipeline import processes
 from helpers.projects import ROOT, call
+from helpers.repositories import without_dvc
 
 SAME = ("params.yaml", "dvc.yaml", "prefect.yaml", ".dvcignore", "flows", "pretrained")
 
@@ -15,9 +15,8 @@ SAME = ("params.yaml", "dvc.yaml", "prefect.yaml", ".dvcignore", "flows", "pretr
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project of the sample, without the work of DVC."""
     project = tmp_path_factory.mktemp("sample") / "digits"
-    real = processes.run
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(processes, "run", lambda *a, **k: "" if a[0] == "dvc" else real(*a, **k))
+        without_dvc(patch)
         init.run(project, from_sample=True)
     return project
 

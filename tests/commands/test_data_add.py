@@ -18,7 +18,7 @@ from frostline.errors import FrostlineError, InputError
 from frostline.pipeline import processes
 from helpers.images import classes, folder
 from helpers.projects import call
-from helpers.repositories import committed, git
+from helpers.repositories import committed, git, without_dvc
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +55,7 @@ def project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 @pytest.fixture
 def quick(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """As `project`; DVC, whose commands take seconds, is not called."""
-    real = processes.run
-
-    def run(*command: str, **options: object) -> str:
-        return "" if command[0] == "dvc" else real(*command, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(processes, "run", run)
+    without_dvc(monkeypatch)
     return project
 
 

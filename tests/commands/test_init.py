@@ -22,7 +22,7 @@ from frostline.pipeline import processes
 from frostline.template import weights
 from helpers.images import archive, classes, encoded, folder
 from helpers.projects import call
-from helpers.repositories import git
+from helpers.repositories import git, without_dvc
 
 ODD_NAMES = (
     "with space", "comma, semi;", "'single'", '"double"', "🌸", "-dash", "--help", "cafe\N{COMBINING ACUTE ACCENT}",
@@ -45,12 +45,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def quick(here: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """As `here`; DVC, whose commands take seconds, is not called."""
-    real = processes.run
-
-    def run(*command: str, **options: object) -> str:
-        return "" if command[0] == "dvc" else real(*command, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(processes, "run", run)
+    without_dvc(monkeypatch)
     return here
 
 

@@ -17,7 +17,7 @@ from frostline.errors import InputError
 
 
 def scans(**columns: list[object]) -> Scans:
-    """Looks as a scan has them; what is not given is that of an ordinary 60x80 PNG."""
+    """Statistics as a scan has them; what is not given is that of an ordinary 60x80 PNG."""
     count = len(next(iter(columns.values())))
     ordinary = {
         "reason": "", "height": 60, "width": 80, "format": "PNG", "animated": False,

@@ -104,7 +104,7 @@ def test_index_prints_cleans_and_sorts() -> None:
     ],
 )
 def test_index_refuses(names: list[str], message: str) -> None:
-    """Names that lead out, and names that could not be told apart, in one line."""
+    """Names that lead out, and names that could not be distinguished, in one line."""
     with pytest.raises(InputError) as told:
         index([(name, 0) for name in names], where="data.zip")
     assert message in str(told.value)

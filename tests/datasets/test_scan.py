@@ -170,7 +170,7 @@ def test_without_measures_no_pictures_are_kept() -> None:
 def test_what_was_written_before_a_kill_counts(
     tmp_path: Path, decoded: list[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Looks reach the disk as they gather, so that a run that dies goes on where it was."""
+    """What was measured reaches the disk as it gathers, so that a run that dies goes on where it was."""
     monkeypatch.setattr(stats_cache, "ROWS", 4)
     monkeypatch.setattr(scan, "_BATCH", 2)
     root = folder(tmp_path / "x", {f"{n}.png": encoded(n) for n in range(30)})

@@ -8,27 +8,7 @@ import pytest
 
 from frostline.errors import FrostlineError
 from frostline.evaluation.comparison import Candidate, Side, compare, pairwise, verdict
-from frostline.evaluation.metrics import measure
-from helpers.results import CLASSES, rows
-
-LABELS = [row % 3 for row in range(60)]
-
-
-def candidate(
-    name: str, wrong: int, *, dataset: str = "pets", note: str = "", loss: float | None = None, first: int = 0
-) -> Candidate:
-    """A classifier that mistakes `wrong` of 60 images, from the `first` on."""
-    guesses = [(label + (first <= row < first + wrong)) % 3 for row, label in enumerate(LABELS)]
-    test = rows(LABELS, guesses)
-    figures = measure(test).as_json()
-    figures["loss"] = figures["loss"] if loss is None else loss
-    metrics = {
-        "dataset": dataset, "dataset_digest": "d" * 64, "note": note,
-        "test": figures, "validation": {"accuracy": 0.5},
-    }  # fmt: skip
-    return Candidate(
-        name=name, metrics=metrics, parameters={"trainable": 5130, "frozen": 20_024_384}, test=test
-    )
+from helpers.results import CLASSES, candidate, rows
 
 
 def ranked(*candidates: Candidate, dataset: str = "pets") -> list[dict[str, Any]]:

@@ -65,7 +65,7 @@ def test_mcnemar_needs_pairs() -> None:
 
 
 def test_mcnemar_false_alarms() -> None:
-    """Of 2,000 pairs of equally good classifiers at most 5% (± simulation) are told apart."""
+    """Of 2,000 pairs of equally good classifiers at most 5% (± simulation) are distinguished."""
     rng = np.random.default_rng(11)
     first, second = rng.random((2, 2000, 270)) < 0.9
     alarms = np.mean([mcnemar(a, b).p < 0.05 for a, b in zip(first, second, strict=True)])
@@ -149,7 +149,7 @@ def test_a_thousand_pairs_at_the_margin_and_two_points_better() -> None:
 @pytest.mark.parametrize("margin", [0.01, 0.02, 0.05])
 @pytest.mark.parametrize("level", [0.01, 0.05, 0.1])
 def test_the_level_holds_exactly(margin: float, level: float) -> None:
-    """Summed over every outcome: whatever the share told apart, too bad a challenger passes this rarely."""
+    """Summed over every outcome: whatever the share that differs, too bad a challenger passes this rarely."""
     rates = [
         power(images, discordant=discordant, difference=-margin, margin=margin, level=level)
         for images in (60, 100, 300, 1000)

@@ -51,8 +51,8 @@ def test_small_parts_repeated_kinds_and_kinds_of_one_part_are_left_out() -> None
 
 
 def test_thirds() -> None:
-    """About a third each; equal values are never told apart."""
-    names = ("dark", "middling", "bright")
+    """About a third each; equal values are in the same slice."""
+    names = ("dark", "medium", "bright")
     found = thirds(np.arange(300.0), names=names)
     assert [found.count(name) for name in names] == pytest.approx([100, 100, 100], abs=1)
     assert found == sorted(found, key=names.index)

@@ -6,8 +6,11 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from frostline.pipeline import processes
 
 PIPELINE = """
 stages:
@@ -27,6 +30,16 @@ def git(*arguments: str) -> str:
 def dvc(*arguments: str) -> str:
     """What a DVC command prints."""
     return subprocess.run(["dvc", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def without_dvc(patch: pytest.MonkeyPatch) -> None:
+    """Until the patch ends DVC, whose commands take seconds, is not called."""
+    real = processes.run
+
+    def run(*command: str, **options: Any) -> str:
+        return "" if command[0] == "dvc" else real(*command, **options)
+
+    patch.setattr(processes, "run", run)
 
 
 def committed(message: str) -> None:

@@ -102,7 +102,7 @@ def test_the_form_computes_the_same() -> None:
     expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     shuffled = graph(rename=renamed(5), order=lambda nodes: nodes[::-1])
     np.testing.assert_allclose(run(form(shuffled), pixels), expected, rtol=1e-5)
-    assert expected.std(axis=0).min() > 1e-3  # the images are told apart, so that a mix-up would show
+    assert expected.std(axis=0).min() > 1e-3  # the images are distinguished, so that a mix-up would show
 
 
 def test_what_stands_in_the_file() -> None:

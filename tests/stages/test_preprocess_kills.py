@@ -20,7 +20,7 @@ from helpers.projects import pets as project
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 IMAGES = 400  # more than are looked at without a pool
-# Looks reach the disk at once, so that a kill can be aimed; in earnest they wait for two seconds.
+# Measured images reach the disk at once, so that a kill can be aimed; in earnest they wait for two seconds.
 CODE = (
     "from frostline.datasets import stats_cache; stats_cache.SECONDS = 0.0; "
     "from frostline.stages import preprocess; preprocess.run('pets')"

@@ -233,7 +233,7 @@ def test_every_image_is_predicted_once(name: str) -> None:
     assert len(found) == sum(COUNTS.values())
     assert "circle/broken.png" not in found.paths
     assert found.classes == expected.classes
-    assert len(np.unique(found.probs, axis=0)) > 10  # images are told apart
+    assert len(np.unique(found.probs, axis=0)) > 10  # images are distinguished
 
 
 @pytest.mark.usefixtures("project")
@@ -330,7 +330,7 @@ def test_the_model_carries_how_its_test_images_were(name: str) -> None:
 
 @pytest.mark.usefixtures("project")
 def test_keys_are_different() -> None:
-    """Three recipes, three content keys; what a classifier is called is part of its own."""
+    """Three recipes, three keys; what a classifier is called is part of its own."""
     assert len({record(name)["key"] for name in NAMES}) == 3
 
 

@@ -20,7 +20,7 @@ from frostline.errors import InputError
 from frostline.features import extraction
 from frostline.files import printable
 from frostline.images import ImageError
-from frostline.training.frozen import LOCK, FrozenTrunk, LayerSelection
+from frostline.training.frozen import LOCK, FrozenTrunk, selection
 
 Location = str | os.PathLike[str]
 
@@ -82,17 +82,17 @@ def extract_features(  # noqa: PLR0913  # what decides a feature
     A photo that cannot be read is in `unreadable` and has no row. InputError for what was given wrongly.
     """
     memory.spare_pandas()
-    layers = LayerSelection(
+    layers = selection(
         classifier=classifier,
-        weights=None if weights is None else os.fspath(weights),
+        weights=weights,
         backbone=backbone,
-        size=(size[0], size[1]) if isinstance(size, Sequence) else size,
+        size=size,
         resize=resize,
         pooling=pooling,
         end_at=end_at,
         image_transform=image_transform,
         precision=precision,
-        project=None if project is None else os.fspath(project),
+        project=project,
     )
     with _opened(photos) as (names, read, known):
         frozen = layers.open()

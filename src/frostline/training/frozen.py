@@ -1,6 +1,8 @@
 """The frozen layers of a network, opened for any images: those of a project's classifier, or of a backbone."""
 
+import os
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -24,7 +26,7 @@ LOCK = threading.Lock()  # Keras builds and computes for one caller at a time
 
 @dataclass(frozen=True)
 class LayerSelection:
-    """Which frozen layers: the arguments of `extract_features`, None where one was not given."""
+    """Which frozen layers: the arguments of `extract_features`, None where one was not given; `selection` makes one."""
 
     classifier: str | None = None
     weights: str | None = None
@@ -80,6 +82,16 @@ class LayerSelection:
             names.append(paths.classifier(self.classifier) / "record.json")
         inputs = [root / name for name in names]
         return tuple(f"{path} {path.stat().st_mtime_ns}" for path in inputs if path.is_file())
+
+
+def selection(**given: Any) -> LayerSelection:
+    """The layers that arguments select; a path may be of any kind, a size any pair of numbers."""
+    for name in ("weights", "project"):
+        if given[name] is not None:
+            given[name] = os.fspath(given[name])
+    if isinstance(size := given["size"], Sequence):
+        given["size"] = (size[0], size[1])
+    return LayerSelection(**given)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Frozen layers as a transformer of scikit-learn: paths of images in, features out."""
 
 import os
-from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from frostline.errors import InputError
 from frostline.training.features import Location, read_file, rows_of
-from frostline.training.frozen import LayerSelection
+from frostline.training.frozen import LayerSelection, selection
 
 
 class FrozenFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # untyped bases
@@ -91,13 +91,7 @@ class FrozenFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         return tags
 
     def _layers(self) -> LayerSelection:
-        texts = {
-            name: None if (value := getattr(self, name)) is None else os.fspath(value)
-            for name in ("weights", "project")
-        }
-        names = ("classifier", "backbone", "resize", "pooling", "end_at", "image_transform", "precision")
-        size = (self.size[0], self.size[1]) if isinstance(self.size, Sequence) else self.size
-        return LayerSelection(**{name: getattr(self, name) for name in names}, **texts, size=size)
+        return selection(**{field.name: getattr(self, field.name) for field in fields(LayerSelection)})
 
 
 def _paths(given: Any) -> list[str]:
