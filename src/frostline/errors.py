@@ -7,11 +7,26 @@ from collections.abc import Iterable
 
 FEW = 10  # names that a line takes
 RANDOM_WEIGHTS = "random weights: smoke test only"
+# What a terminal obeys, or what turns the order of letters around; line breaks and tabs are text.
+_OBEYED = (
+    *range(32), *range(127, 160), 0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A),
+)  # fmt: skip
+_VISIBLE = {code: chr(code).encode("unicode_escape").decode() for code in _OBEYED if chr(code) not in "\n\t"}
 
 
 def weights_note(source: str) -> str:
     """What must stand beside every number of a network whose weights are from `source`; "" for trained ones."""
     return RANDOM_WEIGHTS if source == "random" else ""
+
+
+def visible(text: str) -> str:
+    """Text for a terminal or a log: names may hold escape sequences, which are shown instead of obeyed."""
+    return text.translate(_VISIBLE)
+
+
+def one_line(name: str) -> str:
+    """A name among others: as it is, or quoted with escapes where it would break the line."""
+    return name if name.isprintable() else repr(name)
 
 
 def shell_command(*words: str | os.PathLike[str]) -> str:

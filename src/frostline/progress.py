@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from frostline.errors import visible
+
 SECONDS = 30.0  # at least so often a long job says how far it is
 PATIENCE = 5.0  # for so long a person at a terminal takes silence for work
 
@@ -46,13 +48,13 @@ def report_to(reporter: Reporter) -> Reporter:
 def say(line: str) -> None:
     """A result, as soon as it is there."""
     _said()
-    _reporter.say(line)
+    _reporter.say(visible(line))
 
 
 def note(line: str) -> None:
     """A remark about the work that is no result."""
     _said()
-    _reporter.note(line)
+    _reporter.note(visible(line))
 
 
 def _said() -> None:

@@ -54,11 +54,11 @@ def key_of(name: str) -> str:
 
 
 def show_table(name: str, rows: list[dict[str, Any]], *, text: str = "") -> None:
-    """A table; nothing for no rows."""
+    """A table under a plain text; nothing for no rows."""
     if rows:
         from prefect.artifacts import create_table_artifact
 
-        create_table_artifact(rows, key=key_of(name), description=text or name)
+        create_table_artifact(rows, key=key_of(name), description=messages.as_text(text or name))
 
 
 def show_text(name: str, markdown: str) -> None:

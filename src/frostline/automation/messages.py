@@ -1,6 +1,7 @@
 """What a person reads about a night: tables and messages. Pure."""
 
 import base64
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,14 @@ def stages(outcomes: Iterable[Outcome]) -> Rows:
     ]
 
 
+def as_text(text: str) -> str:
+    """Text that Markdown shows as it is: whoever names a file can neither link nor load anything by it."""
+    return re.sub(r"([\\`*_\[\]<>!|~&#])", r"\\\1", " ".join(text.split()))
+
+
 def reasons(why: Iterable[str]) -> str:
     """Markdown: why a retraining begins, an entry per reason; long paths may break at each slash."""
-    breakable = [reason.replace("/", "/\u200b") for reason in why]
+    breakable = [as_text(reason).replace("/", "/\u200b") for reason in why]
     return "\n".join(["Retraining, because", "", *(f"- {reason}" for reason in breakable)])
 
 

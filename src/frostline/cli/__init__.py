@@ -14,7 +14,7 @@ import click
 from frostline import progress
 from frostline.cli.app import REPORTER, cli
 from frostline.cli.stages import STAGES
-from frostline.errors import FrostlineError
+from frostline.errors import FrostlineError, visible
 
 __all__ = ["STAGES", "cli", "main"]
 
@@ -73,5 +73,5 @@ def _settle_streams() -> None:
 
 
 def _explain(message: str) -> None:
-    for line in message.splitlines():
-        click.echo(f"frostline: {line}", err=True)
+    for line in message.split("\n"):
+        click.echo(f"frostline: {visible(line)}", err=True)

@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from frostline import __version__, paths, progress
-from frostline.errors import FrostlineError, InputError
+from frostline.errors import FrostlineError, InputError, visible
 from frostline.progress import Reporter
 
 
@@ -253,7 +253,7 @@ def run(name: str, /, *args: Any, work: Any = "run", **kwargs: Any) -> None:
 def _print(lines: str | list[str] | None) -> None:
     """What a command returned; what it reported while it worked is there already."""
     if lines is not None:
-        _say(lines if isinstance(lines, str) else "\n".join(lines))
+        _say(visible(lines if isinstance(lines, str) else "\n".join(lines)))
 
 
 def _at_work() -> AbstractContextManager[None]:

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from frostline.commands import drift
 from frostline.datasets.listing import EXTENSIONS
-from frostline.errors import FrostlineError, InputError
+from frostline.errors import FrostlineError, InputError, one_line
 from frostline.files import printable
 from frostline.progress import say
 from frostline.scoring import sources
@@ -66,10 +66,9 @@ def _require_images(source: Sequence[str]) -> None:
 
 def _classes(row: dict[str, Any]) -> str:
     """An image's name, and below it its classes by probability."""
+    name = one_line(printable(row["path"]))
     if row["status"] == "error":
-        return f"{printable(row['path'])}: {row['error']}"
+        return f"{name}: {row['error']}"
     doubt = ": below the confidence asked for, no label" if row["status"] == "abstained" else ""
     ranks = zip(row["topk_probs"], row["topk_labels"], strict=True)
-    return "\n".join(
-        [f"{printable(row['path'])}{doubt}", *(f"  {prob:6.1%}  {label}" for prob, label in ranks)]
-    )
+    return "\n".join([f"{name}{doubt}", *(f"  {prob:6.1%}  {one_line(label)}" for prob, label in ranks)])

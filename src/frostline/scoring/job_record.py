@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from frostline import system
-from frostline.errors import FrostlineError
+from frostline.errors import FrostlineError, one_line
 from frostline.files import digest, printable, read_json, sha256_file
 from frostline.runtime import providers
 from frostline.runtime.contract import to_values
@@ -128,11 +128,6 @@ def _feature_cache(cache: FeatureCache) -> dict[str, Any]:
     """Which trunk's features were cached, how many were there, how many were computed, and where."""
     trunk = {"trunk": cache.head.trunk, "reused": cache.reused, "computed": cache.computed}
     return trunk | {"provider": _provider(cache.trunk) if cache.trunk else None}
-
-
-def one_line(text: str) -> str:
-    """A name for a terminal: as it is, or quoted with escapes where it would break the line."""
-    return text if text.isprintable() else repr(text)
 
 
 def rate(images: int, seconds: float) -> float:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from frostline import csv_text, files
-from frostline.errors import InputError
+from frostline.errors import InputError, one_line
 from frostline.scoring.rows import FINGERPRINT, SCHEMA
 
 ROW_GROUP = 4096  # rows: 16 MB of probabilities for 1000 classes
@@ -145,8 +145,7 @@ class ScoreCounts:
         """Count one table of the score schema."""
         bad = table.filter(pc.equal(table["status"], "error"))
         for row in bad.slice(0, ERRORS - len(self.errors)).select(["path", "error"]).to_pylist():
-            path = row["path"]
-            self.errors.append(f"{path if path.isprintable() else repr(path)}: {row['error']}")
+            self.errors.append(f"{one_line(row['path'])}: {row['error']}")
         self.unreadable += len(bad)
         self.scored += len(table) - len(bad)
         self.abstained += pc.sum(pc.equal(table["status"], "abstained")).as_py() or 0
