@@ -261,6 +261,7 @@ def test_job_file(tmp_path: Path, network: Path) -> None:
         "ray_address": None,
         "drift": False,
         "drift_limit": None,
+        "escape_formulas": True,
     }
     assert job["feature_cache"] is None
     assert job["precision"] == "float32"

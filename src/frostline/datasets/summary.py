@@ -1,15 +1,19 @@
 """What a manifest amounts to: counts, sizes and what was quarantined."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 
+from frostline.datasets.findings import Finding
 from frostline.datasets.layout import SPLITS
 from frostline.datasets.manifest import Manifest, texts
 
 _LISTED = 100  # quarantined files named; the manifest has them all
+
+_BALANCED = "add images, or let all classes count alike (training.class_weights: balanced)"
 
 
 def summarize(manifest: Manifest) -> dict[str, Any]:
@@ -28,16 +32,17 @@ def summarize(manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def report(name: str, summary: dict[str, Any]) -> str:
-    """The same in two or three lines for people."""
+def report(name: str, summary: dict[str, Any], findings: Iterable[Finding] = ()) -> str:
+    """The same in a few lines for people, with those findings that are about classes, not about one image."""
     splits = ", ".join(f"{split} {counts['images']}" for split, counts in summary["splits"].items())
     lines = [f"{name}: {summary['images']} images, {len(summary['classes'])} classes", f"  {splits}"]
     if out := summary["quarantined"]["images"]:
         reasons = ", ".join(f"{kind} {count}" for kind, count in summary["quarantined"]["reasons"].items())
         lines.append(f"  quarantined {out}: {reasons}")
     kept = {kind: count["images"] - count["quarantined"] for kind, count in summary["findings"].items()}
-    if findings := [f"{kind.replace('_', ' ')} {count}" for kind, count in kept.items() if count]:
-        lines.append(f"  kept with a finding: {', '.join(findings)}")
+    if counted := [f"{kind.replace('_', ' ')} {count}" for kind, count in kept.items() if count]:
+        lines.append(f"  kept with a finding: {', '.join(counted)}")
+    lines += [f"  {finding.text}; {_BALANCED}" for finding in findings if finding.kind == "imbalance"]
     return "\n".join(lines)
 
 

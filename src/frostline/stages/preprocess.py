@@ -67,7 +67,7 @@ def run(name: str) -> str:
     manifests.write(examined.manifest, folder / "manifest.parquet")
     files.write_json(folder / "summary.json", {"dataset": name, **summary})
     files.write_text(paths.data_report(name), html)
-    lines = [report(name, summary), *(f"  {remark}" for remark in examined.remarks)]
+    lines = [report(name, summary, examined.findings), *(f"  {remark}" for remark in examined.remarks)]
     return "\n".join([*lines, f"Wrote {paths.data_report(name)}"])
 
 
