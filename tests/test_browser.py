@@ -11,7 +11,10 @@ import pytest
 
 from frostline import paths
 from frostline.evaluation import predictions
+from frostline.scoring import drift, drift_baseline, drift_report
 from frostline.stages import compare, evaluate
+from helpers.drift import population
+from helpers.images import pixels
 from helpers.params import CNN, WHOLE
 from helpers.projects import write_params
 from helpers.results import REAL, dataset, trained
@@ -36,7 +39,23 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             evaluate.run(name)
         write_params(root, {**WHOLE, "classifiers": {name: {**CNN} for name in found}})
         compare.run()
-        return {**found, "comparison": root / paths.COMPARISON / "report.html"}
+        drifted = root / "drift.html"
+        drifted.write_text(drift_page(), encoding="utf-8")
+        return {**found, "comparison": root / paths.COMPARISON / "report.html", "drift": drifted}
+
+
+def drift_page() -> str:
+    """A job of darker images, its strangest with pictures and long names."""
+    tally = drift.Tally(drift_baseline.make(population(300), classes=4))
+    tally.add(population(100, darker=2))
+    measured = drift_report.values(tally.drift({}), classes=["cat", "dog", "owl", "a-class-of-a-long-name"])
+    names = [f"a/folder/of/some/depth/and-a-file-of-a-name-{number}.jpeg" for number in range(5)]
+    measured |= {
+        "strange_by": "distance",
+        "strangest": [{"path": name, "predicted": "cat", "prob": 0.5, "strangeness": 2.0} for name in names],
+    }
+    pictures = {name: pixels(number, width=90 + 40 * number) for number, name in enumerate(names)}
+    return drift_report.page(measured, scores="scores.parquet", model="pets", pictures=pictures)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +70,7 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("width", [360, 1200])
-@pytest.mark.parametrize("name", ["pets-cnn", "pets-vgg19", "comparison"])
+@pytest.mark.parametrize("name", ["pets-cnn", "pets-vgg19", "comparison", "drift"])
 def test_page(browser: Any, reports: dict[str, Path], name: str, width: int, tmp_path: Path) -> None:
     """On a phone and on a desk; the screenshot is no blank page."""
     page, said = browser.new_page(viewport={"width": width, "height": 800}), []
