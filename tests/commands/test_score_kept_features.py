@@ -11,12 +11,14 @@ import pytest
 
 from frostline.commands import score
 from frostline.errors import InputError
+from frostline.features import inventory
 from frostline.files import read_json
 from frostline.runtime import parts
 from frostline.runtime.sessions import Session
 from frostline.scoring import feature_cache, plan
 from helpers.images import archive, encoded, folder
 from helpers.models import contract, model
+from helpers.remarks import flip, remarks
 
 KEEP: dict[str, Any] = {
     "device": "cpu", "precision": "auto", "batch_size": 4, "threads": None, "top_k": 2,
@@ -88,6 +90,21 @@ def test_a_later_model_needs_its_head_alone(place: Path, monkeypatch: pytest.Mon
         rows, said = run(place, "later")
     assert counts(said) == (good, 0)
     same(rows, run(place, "later", keep_features=False)[0])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_flipped_bit_anywhere_in_the_cache_changes_no_row(place: Path, seed: int) -> None:
+    """Features, hashes of contents, descriptions: rows are those of an empty cache, and what was damaged is said."""
+    rows, _ = run(place, "first")
+    run(place, "later", "photos/more")  # another file of each kind or none: the cache as jobs leave it
+    rng = np.random.default_rng(seed)
+    for path in sorted((place / "cache").rglob("*.*")):
+        if path.is_file():
+            flip(path, int(rng.integers(path.stat().st_size)), int(rng.integers(8)))
+            with remarks() as lines:
+                same(run(place, "first")[0], rows)
+            assert any(path.name in line for line in lines) or path.name == "key.json"
+            assert list(inventory.damaged(place / "cache")) == []
 
 
 def test_an_unchanged_file_is_not_even_read(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
