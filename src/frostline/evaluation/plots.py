@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_NARROW = 5.0  # inches: readable on a phone
 _COUNTED = 20  # more classes than this: cells too small to hold their count
 _LABELLED = 120  # more classes than this: only some named
 
@@ -27,7 +28,7 @@ def confusion(matrix: np.ndarray, classes: Sequence[str], *, classifier: str, no
     side = float(np.clip(0.52 * len(drawn), 2.6, 12.0))
     label = max(len(name) for name in drawn) * 0.075
     figure = canvas(
-        width=max(6.4, side + label + 0.9),
+        width=max(_NARROW, side + label + 1.4),
         height=side + min(label, 2.2) + 0.6,
         title=_confusion_title(matrix, classifier),
         subtitle=_confusion_subtitle(matrix, drawn),
@@ -47,14 +48,14 @@ def confusion(matrix: np.ndarray, classes: Sequence[str], *, classifier: str, no
 def curves(history: History, *, classifier: str, note: str) -> "Figure":
     """Loss and accuracy over the epochs, train and validation, with the phases' boundaries."""
     figure = canvas(
-        width=9.2,
-        height=3.5,
+        width=_NARROW,
+        height=6.0,
         title=_curves_title(history, classifier),
         subtitle=_phases(history),
         note=note,
     )
-    figure.get_layout_engine().set(w_pad=0.12)  # type: ignore[union-attr, call-arg]
-    loss, accuracy = figure.subplots(1, 2)
+    figure.get_layout_engine().set(h_pad=0.12)  # type: ignore[union-attr, call-arg]
+    loss, accuracy = figure.subplots(2, 1)
     _curve(loss, "loss (nats)", train=history.loss, validation=history.val_loss)
     _curve(accuracy, "accuracy", train=history.accuracy, validation=history.val_accuracy)
     accuracy.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%" if value <= 1 else "")
