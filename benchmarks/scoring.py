@@ -1,12 +1,13 @@
 """How fast a folder of JPEGs becomes rows: frostline beside Keras, ONNX Runtime and OpenVINO, in one run.
 
-    python benchmarks/scoring.py PHOTOS --images 96 --rounds 3
+    python benchmarks/scoring.py PHOTOS --images 96 --rounds 3 [--only openvino]
 
 Every contestant is a process of its own, reads the same files from disk, and is timed from the first
 file to the last probability, after one batch to warm up. They take turns; rates are medians of the rounds,
-ratios medians of each round's ratio. Weights are random: speed does not depend on them. Decoding and the
-network are timed alone too: 1 / (1 / decode + 1 / network) is what shared processors allow; and a matrix
-product, by whose rate the network's operations alone would take the time that is left.
+ratios medians of each round's ratio to the first of them. `--only` names some by a part of their names.
+Weights are random: speed does not depend on them. Decoding and the network are timed alone too:
+1 / (1 / decode + 1 / network) is what shared processors allow; and a matrix product, by whose rate the
+network's operations alone would take the time that is left.
 """
 
 import argparse
@@ -24,6 +25,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+
+from frostline.runtime.openvino import library
 
 SIZE, BATCH = 224, 16
 NETWORKS = {"resnet50": "ResNet50", "vgg19": "VGG19"}
@@ -119,8 +122,7 @@ def openvino_script(
     folder: Path, photos: Path, network: str, *, variant: str = "", hint: str = "f32"
 ) -> float:
     """The same with OpenVINO's own API."""
-    import openvino
-
+    openvino = library()
     core = openvino.Core()
     model = core.read_model(folder / f"{network}{variant}.onnx")
     model.reshape([BATCH, SIZE, SIZE, 3])
@@ -140,8 +142,7 @@ def openvino_int8(folder: Path, photos: Path, network: str) -> float:
 
 def by_hand(folder: Path, photos: Path, network: str, *, variant: str = "") -> float:
     """What a careful user writes with OpenVINO's own API: decoding in threads, a stream for each processor."""
-    import openvino
-
+    openvino = library()
     processors, size = len(os.sched_getaffinity(0)), BATCH // 2
     core = openvino.Core()
     model = core.read_model(folder / f"{network}{variant}.onnx")
@@ -209,6 +210,11 @@ def frostline(
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     job = json.loads(out.with_name("scores.parquet.job.json").read_text())
     return float(job["counts"]["found"] / (job["seconds"]["score"] + job["seconds"]["merge"]))
+
+
+def frostline_openvino(folder: Path, photos: Path, network: str) -> float:
+    """The command with extra `cpu`."""
+    return frostline(folder, photos, network, device="openvino")
 
 
 def frostline_bf16(folder: Path, photos: Path, network: str) -> float:
@@ -283,13 +289,15 @@ CONTESTANTS = {
     "a float32 matrix product": ceiling,
     "bound of decoding and network": bound,
     "frostline, cpu": frostline,
+    "frostline, openvino": frostline_openvino,
     "frostline, openvino, bf16": frostline_bf16,
     "frostline, openvino, int8": frostline_int8,
 }
 
 
-def run(photos: Path, networks: list[str], images: int, rounds: int) -> None:
-    """Every contestant on every network, taking turns; a table of rates and ratios."""
+def run(photos: Path, networks: list[str], images: int, rounds: int, only: list[str]) -> None:
+    """The contestants on every network, taking turns; a table of rates and ratios."""
+    contestants = [who for who in CONTESTANTS if not only or any(part in who for part in only)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "photos").mkdir()
@@ -297,11 +305,11 @@ def run(photos: Path, networks: list[str], images: int, rounds: int) -> None:
             (folder / "photos" / path.name).write_bytes(path.read_bytes())
         for network in networks:
             _child("make", folder, network)
-            seen = [{who: float(_child(who, folder, network)) for who in CONTESTANTS} for _ in range(rounds)]
-            print(f"| {network}, {images} photos, {rounds} rounds | images/s | of Keras |\n|:--|--:|--:|")
-            for who in CONTESTANTS:
+            seen = [{who: float(_child(who, folder, network)) for who in contestants} for _ in range(rounds)]
+            print(f"| {network}, {images} photos, {rounds} rounds | images/s | of the first |\n|:--|--:|--:|")
+            for who in contestants:
                 rate = statistics.median(each[who] for each in seen)
-                ratio = statistics.median(each[who] / each["Keras predict"] for each in seen)
+                ratio = statistics.median(each[who] / each[contestants[0]] for each in seen)
                 shown = "| not here | |" if math.isnan(rate) else f"| {rate:.1f} | {ratio:.2f} |"
                 print(f"| {who} {shown}", flush=True)
 
@@ -322,6 +330,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=list(NETWORKS))
     parser.add_argument("--images", type=int, default=96)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--only", nargs="+", default=[], help="parts of contestants' names")
     parser.add_argument("--child")
     given = parser.parse_args()
     if given.child == "make":
@@ -329,7 +338,7 @@ def main() -> None:
     elif given.child:
         print(CONTESTANTS[given.child](given.photos, given.photos / "photos", given.networks[0]))
     else:
-        run(given.photos, given.networks, given.images, given.rounds)
+        run(given.photos, given.networks, given.images, given.rounds, given.only)
 
 
 if __name__ == "__main__":
