@@ -50,6 +50,39 @@ def test_all_well(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert found["git"] == "ok nothing uncommitted but what DVC writes"
 
 
+@pytest.mark.parametrize(
+    ("gains", "said"),
+    [
+        (
+            {"bfloat16": 1.96, "int8": 3.44},
+            "bfloat16 2.0 and int8 3.4 times as fast as float32 in convolutions, measured now",
+        ),
+        ({"int8": 1.5}, "int8 1.5 times as fast as float32 in convolutions, measured now"),
+        ({}, "it has float32 alone here"),
+    ],
+)
+def test_what_less_precision_brings(
+    monkeypatch: pytest.MonkeyPatch, gains: dict[str, float], said: str
+) -> None:
+    """Said with the runtime and the processor, since nobody takes it unasked."""
+    monkeypatch.setattr(doctor.providers, "missing", lambda _: "")
+    monkeypatch.setattr(doctor.openvino, "runtime", lambda: "OpenVINO 7.8.9")
+    monkeypatch.setattr(doctor.openvino, "processor", lambda: "Acme 9")
+    monkeypatch.setattr(doctor.precision_gains, "gains", lambda: gains)
+    assert doctor._openvino() == doctor.Diagnosis(
+        "openvino", "", f"OpenVINO 7.8.9 on Acme 9; {said}", needed=False
+    )
+
+
+def test_a_faster_runtime_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the command that installs it."""
+    monkeypatch.setattr(doctor.providers, "missing", lambda _: "the package openvino is not installed")
+    found = doctor._openvino()
+    assert found.problem.startswith("the package openvino is not installed; ")
+    assert found.problem.endswith("pip install 'frostline[cpu]'")
+    assert not found.needed
+
+
 def no_data(project: Path) -> None:
     shutil.rmtree(project / "data")
 
