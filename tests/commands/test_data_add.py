@@ -16,6 +16,7 @@ from frostline.commands import data_add, init
 from frostline.config.backbones import TABLE
 from frostline.errors import FrostlineError, InputError
 from frostline.pipeline import processes
+from frostline.template import photos
 from helpers.images import classes, folder
 from helpers.projects import call
 from helpers.repositories import committed, git, without_dvc
@@ -56,7 +57,20 @@ def project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 def quick(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """As `project`; DVC, whose commands take seconds, is not called."""
     without_dvc(monkeypatch)
+    monkeypatch.setattr(photos, "require_held", lambda _: None)
     return project
+
+
+def test_photos_that_dvc_passes_over(project: Path) -> None:
+    """What a .dvcignore of the project names would never be versioned: refused, and nothing has changed."""
+    with (project / ".dvcignore").open("a") as file:
+        file.write("owl\n")
+    before = state()
+    with pytest.raises(
+        FrostlineError, match=r"DVC does not hold 4 of the 12 files of data/birds, the first '.*/owl-0.png'"
+    ):
+        data_add.run(Path("../birds"))
+    assert state() == before
 
 
 def settings() -> config.Params:

@@ -17,7 +17,7 @@ from PIL import Image
 from frostline import paths
 from frostline.datasets import manifest as manifests
 from frostline.datasets.manifest import Manifest
-from frostline.errors import InputError
+from frostline.errors import FrostlineError, InputError
 from frostline.stages import preprocess
 from helpers.images import archive, classes, encoded, folder
 from helpers.params import LENIENT
@@ -119,6 +119,22 @@ def test_any_packing_gives_one_manifest(here: Path) -> None:
             found.append((manifest.classes, manifest.table.drop_columns(["path", "reason"]).to_pylist()))
     assert all(one == found[0] for one in found)
     assert {row["split"] for row in found[0][1]} == {"train", "validation", "test", ""}
+
+
+def test_what_dvc_does_not_hold_is_refused(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Photos behind a link to a folder would never be versioned; asked where DVC runs the stage, and only there."""
+    files = classes(COUNTS)
+    held = {name: content for name, content in files.items() if not name.startswith("dog/")}
+    folder(here / "data/pets", held)
+    folder(here / "elsewhere", {name: files[name] for name in files.keys() - held})
+    (here / "data/pets/dog").symlink_to(here / "elsewhere/dog")
+    (here / "data.dvc").write_text("outs:\n- md5: 00aa.dir\n  path: data\n")
+    content = json.dumps([{"md5": "0", "relpath": f"pets/{name}"} for name in held])
+    folder(here / ".dvc/cache/files/md5/00", {"aa.dir": content.encode()})
+    assert len(made().table) == 41
+    monkeypatch.setenv("DVC_STAGE", "preprocess@pets")
+    with pytest.raises(FrostlineError, match=r"20 of the 41 files of data/pets, the first 'dog/dog-0.png'"):
+        preprocess.run("pets")
 
 
 def run_elsewhere(place: Path, files: Mapping[str, bytes], environment: Mapping[str, str]) -> list[bytes]:

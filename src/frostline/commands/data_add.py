@@ -52,6 +52,7 @@ def run(data: Path, *, name: str | None = None, pretrained: str | None = None) -
         note("copying the photos into DVC's cache …")
         tracked = [Path("data"), *(place for place in new.links if place != new.place)]
         processes.run("dvc", "add", *map(str, tracked))
+        photos.require_held(new.place)
     return [
         f"{new.facts.total} photos in {len(new.facts.classes)} classes: {printable(new.place)}",
         *new.facts.remarks,
@@ -113,7 +114,7 @@ def _undo(new: Addition) -> list[str]:
         (changed if IGNORED.is_file() else mine).append(str(IGNORED))
     with contextlib.suppress(FrostlineError):  # no git here
         if workspace.committed(changed):
-            remove, restore = shell_command("rm", "-r", *mine), shell_command("git", "checkout", *changed)
+            remove, restore = shell_command("rm", "-rf", *mine), shell_command("git", "checkout", *changed)
             return [f"undo: {shell_command('cd', Path.cwd())} && {remove} && {restore}"]
     return []
 

@@ -158,6 +158,9 @@ def _write(root: Path, folder: Path, plan: InitPlan) -> list[str]:
         processes.run(
             "dvc", "add", "data", *(str(place) for place in plan.links if place.parts[0] == "pretrained")
         )
+        for place in plan.links:
+            if place.parts[0] == "data":
+                photos.require_held(place)
         if not inside:
             return _commit(name)
         processes.run("git", "reset", "--quiet", "--", ".")  # what DVC staged, by the folder's name until now

@@ -1,5 +1,6 @@
 """`frostline preprocess`: look at every image once; write down what it is, what is wrong, where it belongs."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from frostline.datasets.scan import Scans
 from frostline.datasets.source import ImageSource, open_source
 from frostline.datasets.summary import report, summarize
 from frostline.errors import InputError
+from frostline.pipeline import holdings
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ def examine(source: ImageSource, dataset: config.Dataset, *, key: str, seed: int
     """Read, check and split a dataset; `key` is its dotted params key. InputError as its policies say."""
     policies = _policies(dataset, key)
     labelled = labels.read(source, Path(dataset.path))
+    if "DVC_STAGE" in os.environ:  # else `dvc add` may be still to come
+        _require_held(Path(dataset.path), source, labelled.names)
     memory.give_back()
     classes = labels.classes(labelled, dataset.classes, where=dataset.path, key=key)
     names = labelled.names
@@ -94,6 +98,11 @@ def examine(source: ImageSource, dataset: config.Dataset, *, key: str, seed: int
     out |= {row: _bridge(row, between).text for row, between in drawn.bridges.items()}
     own += [*settled.findings, *late]
     return Examined(_manifest(dataset.path, scanned, drawn.splits, out, own), own, labelled.remarks)
+
+
+def _require_held(path: Path, source: ImageSource, names: Sequence[str]) -> None:
+    """FrostlineError where DVC versions something else than what is looked at here."""
+    holdings.require_held(path, (source.shards or names) if path.is_dir() else ["."])
 
 
 def _policies(dataset: config.Dataset, key: str) -> Policies:

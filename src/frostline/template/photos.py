@@ -17,6 +17,7 @@ from frostline.datasets.listing_notes import ARCHIVES
 from frostline.datasets.source import ImageSource, open_source
 from frostline.errors import FrostlineError, InputError, first_line
 from frostline.files import printable
+from frostline.pipeline import holdings
 
 MEASURED = 200  # photos whose size is read: a median needs no more
 _DVC = {"dvc.yaml", "dvc.lock"}  # DVC would obey these, and files called .dvc, where they lie in data/
@@ -138,6 +139,11 @@ def _link_all(source: Path, target: Path) -> None:
         (target / folder).mkdir(parents=True, exist_ok=True)
         for name in names:
             link_file(f"{source}/{name}", f"{target}/{name}")
+
+
+def require_held(place: Path) -> None:
+    """FrostlineError where DVC, after `dvc add`, does not hold every file that was linked."""
+    holdings.require_held(place, list(_files(place)) if place.is_dir() else ["."])
 
 
 def _files(folder: Path) -> Iterator[str]:
