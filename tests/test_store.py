@@ -336,6 +336,19 @@ def test_a_killed_writer(tmp_path: Path, after: int) -> None:
     assert numbers == list(range(len(numbers)))
 
 
+def test_what_a_killed_writer_left_goes(tmp_path: Path) -> None:
+    """Half of a file under any name is swept when the next rows are stored, unless somebody is storing some."""
+    for name in ("01234567.aa.arrow", "89abcdef.bb.onnx"):
+        (tmp_path / f".{name}").write_bytes(b"half")
+    with writer(tmp_path, 0, 10**9, 50) as process:
+        assert process.stdout is not None
+        for _ in range(9):
+            process.stdout.readline()
+        process.kill()
+    filled(tmp_path)
+    assert not list(tmp_path.glob(".*"))
+
+
 def test_two_writers_at_once(tmp_path: Path) -> None:
     """Two processes write overlapping rows at the same time; all are there, each once."""
     with writer(tmp_path, 0, 600, 7) as one, writer(tmp_path, 400, 1000, 11) as other:
