@@ -19,8 +19,10 @@ from frostline.config.schema import BACKBONES, OPTIMIZERS
 from frostline.datasets import manifest
 from frostline.evaluation import history
 from frostline.scoring import rows
+from frostline.stages import evaluate
 from helpers import schema
 from helpers.commands import leaves
+from helpers.outputs import metrics
 from test_architecture import ROOMS, TOOLS
 
 ROOT = Path(__file__).parents[1]
@@ -378,3 +380,50 @@ def test_troubleshooting_quotes_the_code() -> None:
     assert len(own) > 15
     pieces = [piece.strip(" ;:,'()") for message in own for piece in message.split("…")]
     assert [piece for piece in pieces if piece not in messages()] == []
+
+
+SCENES = {"scenes", "buildings", "forest", "glacier", "mountain", "street"}  # the photos of the tutorial
+
+
+def outputs(text: str, program: str) -> Iterator[str]:
+    """Every line that a page shows as what a program printed: below its prompt, up to the next one."""
+    for _, lines in fences(text):
+        command = ""
+        for line in lines:
+            if line.startswith("$ "):
+                command = line
+            elif command.startswith(f"$ {program}"):
+                yield line
+
+
+@cache
+def vocabulary() -> frozenset[str]:
+    """Every word that the package can say, the names of its tables' columns among them."""
+    found = set(re.findall(r"[a-z]+", messages()))
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                found |= set(node.target.id.split("_"))
+    return frozenset(found)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ID)
+def test_shown_output_is_in_the_words_of_the_code(page: Path) -> None:
+    """A word that no message has any more was changed in the code and not on the page."""
+    words = {
+        word
+        for line in outputs(page.read_text(), "frostline")
+        for word in re.findall(r"(?<![\w./@-])[a-z]{4,}(?![\w./@-])", line)
+    }
+    assert words - vocabulary() - SCENES == set()
+
+
+def test_shown_metrics_are_those_that_dvc_compares() -> None:
+    """DVC prints the files that dvc.yaml names as metrics, with the figures that evaluate writes there."""
+    shown = [line.split()[:2] for page in PAGES for line in outputs(page.read_text(), "dvc metrics")]
+    rows = [(words[0], words[1]) for words in shown if words and words[0].startswith("metrics/")]
+    assert rows
+    assert all(re.fullmatch(r"metrics/headline/[\w-]+\.json", path) for path, _ in rows)
+    written = evaluate._headline(metrics()).items()
+    figures = {f"{split}.{name}" for split, values in written if split != "note" for name in values}
+    assert {figure for _, figure in rows} <= figures

@@ -2,9 +2,12 @@
 
 import contextlib
 import functools
+import hashlib
+import json
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +49,21 @@ def committed(message: str) -> None:
     """Commit all that is there."""
     git("add", "--all")
     git("commit", "--quiet", "--message", message)
+
+
+def cached(root: Path, content: bytes, *, ending: str = "") -> str:
+    """DVC's hash of a content that its cache has."""
+    md5 = hashlib.md5(content, usedforsecurity=False).hexdigest() + ending
+    path = root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return md5
+
+
+def listed(root: Path, files: Mapping[str, bytes]) -> str:
+    """DVC's hash of a folder that its cache has."""
+    entries = [{"md5": cached(root, content), "relpath": name} for name, content in files.items()]
+    return cached(root, json.dumps(entries).encode(), ending=".dir")
 
 
 @functools.cache

@@ -118,6 +118,14 @@ def test_changed_params_are_told_by_their_names(tmp_path: Path, monkeypatch: pyt
     assert stages.stale()["one"] == ["params.yaml seed.first modified"]
 
 
+def test_a_stage_that_has_never_run_says_so(project: Path) -> None:
+    """Not that an output was deleted which never was, nor that code is new which nobody edited."""
+    (project / "code.yaml").write_text("new: {code: 1}\n")
+    stage = "stages: {new: {cmd: touch n, deps: [data], params: [{code.yaml: [new]}], outs: [n]}}"
+    (project / "dvc.yaml").write_text(stage)
+    assert stages.stale()["new"] == ["has never run"]
+
+
 def test_a_failing_stage(project: Path) -> None:
     """One line with the command that failed."""
     (project / "dvc.yaml").write_text("stages: {bad: {cmd: exit 3, outs: [x]}}")

@@ -62,6 +62,14 @@ def test_unknown_models(model: str, message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_models_of_deleted_classifiers_are_not_proposed(project: Path) -> None:
+    """Their files stay until `frostline tidy`; by its own name such a model is still found."""
+    (project / "params.yaml").write_text("classifiers: {digits-cnn: {}}\n")
+    with pytest.raises(InputError, match=r"no exported model zebra; known: digits-cnn$"):
+        model_path.resolve("zebra")
+    assert model_path.resolve("digits-vgg19").parent.name == "digits-vgg19"
+
+
 def test_a_classifier_that_is_not_exported(project: Path) -> None:
     """Its own name is right: no other is suggested."""
     (project / "artifacts/classifiers/digits-cnn2").mkdir(parents=True)

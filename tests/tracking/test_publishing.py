@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import json
 import sqlite3
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from frostline.tracking import Commit, Published, download_model, publish, reloc
 from frostline.tracking.session import session
 from helpers.images import encoded
 from helpers.images import folder as folder_of
-from helpers.outputs import KEY, metrics, write
+from helpers.outputs import metrics, write
 from helpers.servers import gathered, project, seen, sqlite
 
 
@@ -48,7 +49,7 @@ def test_a_person_finds_everything(root: Path, uri: str) -> None:
     sha256 = files.sha256_file(root / "artifacts/models/tiny/model.onnx")
     assert (published.created, published.registered, published.version) == (True, True, 1)
     assert len(there["runs"]) == 1
-    assert (run["name"], run["status"], run["models"]) == ("tiny", "FINISHED", 1)
+    assert (run["name"], run["status"], run["models"]) == ("tiny 87.5%", "FINISHED", 1)
     assert run["params"]["phases.head.learning_rate"] == "0.001"
     assert run["metrics"]["epoch/loss"] == [(1, "0.5"), (2, "0.4")]
     assert run["metrics"]["epoch/val_accuracy"] == [(1, "0.125"), (2, "nan")]
@@ -58,13 +59,16 @@ def test_a_person_finds_everything(root: Path, uri: str) -> None:
         "agreement.json", "environment/requirements.txt", "history.csv", "metrics.json",
         "plots/classes.csv", "plots/confusion.csv", "plots/confusion.png", "record.json",
     ]  # fmt: skip
-    assert run["tags"]["note"] == run["tags"]["mlflow.note.content"] == "random weights: smoke test only"
+    assert run["tags"]["note"] == "random weights: smoke test only"
+    told = run["tags"]["mlflow.note.content"]
+    assert told.startswith("**random weights: smoke test only**\n\nTest accuracy **87.5%** (41 images, ")
     assert there["models"] == [("tiny", "READY", {"frostline.model_sha256": sha256})]
     (number, tags, note), *others = there["versions"]
-    assert (number, note, others) == (1, "random weights: smoke test only", [])
+    assert (number, note, others) == (1, told, [])
+    assert tags.pop("frostline.described") == run["tags"]["frostline.described"]
     assert tags == {
-        "frostline.model_sha256": sha256, "frostline.key": KEY, "dataset": "colours",
-        "dataset_digest": "d" * 64, "test_accuracy": "0.8750", "test_accuracy_low": "0.7750",
+        "frostline.model_sha256": sha256, "dataset": "colours",
+        "test_accuracy": "0.8750", "test_accuracy_low": "0.7750",
         "test_accuracy_high": "0.9250", "test_loss": "0.1250", "test_images": "41",
     }  # fmt: skip
     assert there["aliases"] == {"challenger": "1"}
@@ -355,6 +359,37 @@ def test_a_persons_description_stays(root: Path, uri: str) -> None:
     (root / "plots/tiny/new.png").write_bytes(b"png")
     assert publish(gathered(), uri=uri).changed
     assert seen(uri)["runs"][0]["tags"]["mlflow.note.content"] == "best so far"
+
+
+def test_names_and_descriptions_follow_the_outputs_unless_a_person_wrote_them(root: Path, uri: str) -> None:
+    """A new evaluation changes ours, of the run and of its version; a given name and description stay."""
+    run_id = publish(gathered(), uri=uri).run_id
+    (root / "metrics/tiny.json").write_text(json.dumps(metrics(test=metrics()["train"])))
+    (root / "reports/classifiers/tiny").mkdir(parents=True)
+    (root / "reports/classifiers/tiny/report.html").write_text("<p>report</p>")
+    publish(gathered(), uri=uri)
+    there = seen(uri)
+    assert there["runs"][0]["name"] == "tiny 93.8%"
+    assert "report.html" in there["runs"][0]["files"]
+    (_, _, told), *_ = there["versions"]
+    assert "accuracy **93.8%**" in told
+    assert f"/runs/{run_id}/artifacts/report.html)" in told
+    with session(uri) as client:
+        client.update_run(run_id, name="mine")
+        client.update_model_version("tiny", "1", "ours")
+    (root / "metrics/tiny.json").write_text(json.dumps(metrics()))
+    publish(gathered(), uri=uri)
+    assert (seen(uri)["runs"][0]["name"], seen(uri)["versions"][0][2]) == ("mine", "ours")
+
+
+def test_an_experiment_is_a_run_without_a_version(uri: str) -> None:
+    """What nobody took up is no challenger; taken up, it becomes one, and its run is the same."""
+    first = publish(gathered(), uri=uri, version_too=False)
+    assert (first.created, first.version) == (True, None)
+    assert not publish(gathered(), uri=uri, version_too=False).changed
+    taken = publish(gathered(), uri=uri)
+    assert (taken.run_id, taken.version, taken.registered) == (first.run_id, 1, True)
+    assert not publish(gathered(), uri=uri, version_too=False).changed
 
 
 def test_a_moved_project_keeps_its_runs_and_their_files(

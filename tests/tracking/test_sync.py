@@ -1,7 +1,9 @@
 """sync as its user sees it: one line a classifier, where to look, and nothing lost."""
 
+import re
 import shutil
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,38 @@ def test_a_line_a_classifier_then_where_to_look(root: Path, capsys: pytest.Captu
     again = capsys.readouterr().out.splitlines()
     assert "already up to date: run " in again[0]
     assert "already up to date: run " in again[1]
+
+
+@dataclass(frozen=True)
+class Laid:
+    """A DVC experiment as sync asks it: its outputs, or what the cache lacks of them."""
+
+    name: str
+    missing: tuple[str, ...] = ()
+    commit: str = "f" * 40
+    classifiers: tuple[str, ...] = (FIRST,)
+
+    def lay_out(self, name: str, folder: Path) -> list[str]:
+        if not self.missing:
+            write(folder, name, key="e" * 64)
+        return list(self.missing)
+
+
+def test_experiments_become_runs_without_being_applied(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only where asked; at their own commit, and no version, for nobody took them up."""
+    found = [Laid("slow"), Laid("lost", missing=("artifacts/classifiers/x",))]
+    monkeypatch.setattr(sync, "find_experiments", lambda: found)
+    sync.run([FIRST])
+    assert "experiment" not in capsys.readouterr().out
+    sync.run([FIRST], experiments=True)
+    _, slow, lost, _ = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(rf"{FIRST}  experiment slow: created run \w+, no version", slow)
+    assert lost.endswith("experiment lost: DVC's cache lacks artifacts/classifiers/x")
+    there = seen(f"sqlite:///{root}/.frostline/mlflow/mlflow.db", FIRST)
+    assert "f" * 40 in {run["tags"].get("mlflow.source.git.commit") for run in there["runs"]}
+    assert len(there["versions"]) == 1
 
 
 def test_twice_is_one_run_and_one_version(root: Path) -> None:

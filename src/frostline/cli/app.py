@@ -56,7 +56,7 @@ SECTIONS = {
     "Begin": ("init", "doctor", "data"),
     "Stages, which `dvc repro` runs": ("weights", "preprocess", "train", "evaluate", "export", "compare"),
     "Use and study": ("score", "drift", "sweep", "net", "registry"),
-    "Keep running": ("serve", "lock", "cache"),
+    "Keep running": ("serve", "lock", "tidy", "cache"),
 }
 
 

@@ -54,6 +54,13 @@ def lock(check: bool) -> None:
     run("lock", check=check)
 
 
+@command("frostline tidy --dry-run")
+@click.option("--dry-run", is_flag=True, help="Say what would be deleted, delete nothing.")
+def tidy(dry_run: bool) -> None:
+    """Delete what stages wrote for entries that are no longer in params.yaml; DVC's cache keeps it."""
+    run("tidy", dry_run=dry_run)
+
+
 @command("frostline doctor")
 def doctor() -> None:
     """Check what frostline needs here; each line is ok, or says what to do."""

@@ -10,9 +10,10 @@ registry = group("registry", "MLflow: runs and versions, champions, where a file
 
 
 @command("frostline registry sync", of=registry)
-def sync() -> None:
+@click.option("--experiments", is_flag=True, help="The results of `dvc exp run` too, without applying them.")
+def sync(experiments: bool) -> None:
     """Bring MLflow up to date with the stage outputs: runs, pictures, models; as often as you like."""
-    run("registry", work="sync")
+    run("registry", work="sync", experiments=experiments)
 
 
 @command("frostline registry promote digits-vgg19 --dry-run", of=registry)

@@ -9,9 +9,12 @@ from frostline.progress import announce
 from frostline.tracking import sync as stage_outputs
 
 
-def sync() -> None:
-    """Bring MLflow up to date for every classifier and every sweep; the errors of `tracking.sync.run`."""
-    stage_outputs.run(list(config.load().classifiers))
+def sync(*, experiments: bool = False) -> None:
+    """Bring MLflow up to date for every classifier, every sweep and, where asked, every DVC experiment.
+
+    The errors are those of `tracking.sync.run`.
+    """
+    stage_outputs.run(list(config.load().classifiers), experiments=experiments)
 
 
 def promote(name: str, *, accept: Sequence[str] = (), dry_run: bool = False) -> str:

@@ -1,11 +1,14 @@
 """`frostline registry trace`: from a row, a model, metrics or a report back to commit, data and image."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
+
 from frostline import arrow, files, tracking
+from frostline.datasets import manifest
 from frostline.datasets.listing import EXTENSIONS
 from frostline.datasets.source import open_source
 from frostline.errors import FrostlineError, InputError, shell_command
@@ -24,6 +27,7 @@ class Trail:
     models: list[str] = field(default_factory=list)  # sha256 of each
     origin: Origin | None = None
     row: dict[str, Any] | None = None
+    lines: list[str] = field(default_factory=list)  # what else is known of it
 
 
 def run(file: Path, *, path: str | None = None) -> None:
@@ -35,6 +39,8 @@ def run(file: Path, *, path: str | None = None) -> None:
     announce("looking through every version of dvc.lock, and MLflow", about=10)
     trail = _trail(file, path)
     say(trail.summary)
+    for line in trail.lines:
+        say(line)
     known = False
     for sha256 in trail.models or [""]:
         origin = trail.origin or (provenance.origin_of_model(sha256) if sha256 else None)
@@ -62,17 +68,55 @@ def _trail(file: Path, path: str | None) -> Trail:
     if file.suffix == ".onnx":
         sha256 = files.sha256_file(file)
         return Trail(f"{file}: a model", [sha256], origin)
-    if origin is None and file.name.endswith(".job.json"):
+    return _output(file, origin) if origin else _no_output(file)
+
+
+def _no_output(file: Path) -> Trail:
+    """A file that no stage wrote: a score job, an image of a dataset; InputError for an image of none."""
+    if file.name.endswith(".job.json"):
         values = files.read_json(file, made_by="frostline score")
         return Trail(f"{file}: a score job", [values["model"]["sha256"]])
-    if origin is None and file.suffix.lower() in EXTENSIONS:
+    if photo := _photo(file):
+        return photo
+    if file.suffix.lower() in EXTENSIONS:
         row = shell_command("frostline", "registry", "trace", "SCORES", "--path", file.name)
         raise InputError(
-            f"{files.printable(file)}: no stage wrote this image; its row in a score file: `{row}`"
+            f"{files.printable(file)}: no stage wrote this image, and no dataset has it; "
+            f"its row in a score file: `{row}`"
         )
-    if origin is None:
-        return Trail(f"{file}: no stage's output is like this")
-    return _output(file, origin)
+    return Trail(f"{file}: no stage's output is like this")
+
+
+def _photo(file: Path) -> Trail | None:
+    """An image of a dataset, by its content: where it is first, as what, and who was trained with it."""
+    sha256 = files.sha256_file(file)
+    for origin in provenance.origins("artifacts/datasets"):
+        path = Path(origin.path) / "manifest.parquet"
+        try:
+            dataset = manifest.read(path, content=origin.content(str(path)))
+        except FrostlineError:
+            continue  # nobody has it any more
+        for row in dataset.table.filter(pc.equal(dataset.table["sha256"], sha256)).to_pylist()[:1]:
+            summary = f"{file}: an image of the dataset {path.parent.name}"
+            return Trail(summary, origin=origin, lines=[_shown(row, dataset.classes), *_used(origin, row)])
+    return None
+
+
+def _shown(row: Mapping[str, Any], classes: Sequence[str]) -> str:
+    place = row["split"] or f"{row['status']}, {row['reason']}"
+    return f"image    {row['sha256']}: {row['path']}, class {classes[row['label']]}, {place}"
+
+
+def _used(origin: Origin, row: Mapping[str, Any]) -> Iterator[str]:
+    """The classifiers of the same lock that read this dataset."""
+    readers = sorted(
+        stage.removeprefix("train@")
+        for stage, parts in origin.stages.items()
+        if stage.startswith("train@") and origin.path in parts["deps"]
+    )
+    if readers and row["split"]:
+        how = "trained with it" if row["split"] == "train" else "measured with it"
+        yield f"used     {how}: {', '.join(readers)}"
 
 
 def _output(file: Path, origin: Origin) -> Trail:
@@ -135,7 +179,9 @@ def _origin(origin: Origin | None, trail: Trail, file: Path) -> Iterator[str]:
 def _dataset(origin: Origin) -> str:
     """The dataset that the stage's entry was made from, by the lock's own dependencies."""
     stage = origin.stages.get(f"train@{origin.entry}") or origin.stages[origin.stage]
-    names = [path for path in stage["deps"] if path.startswith("artifacts/datasets/")]
+    names = [
+        path for part in ("outs", "deps") for path in stage[part] if path.startswith("artifacts/datasets/")
+    ]
     return Path(names[0]).name if names else ""
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from frostline.errors import FrostlineError
 from frostline.pipeline import dvc_lock, workspace
+from frostline.pipeline.dvc_lock import Stages
 from frostline.pipeline.processes import run
 
-Stages = dict[str, dict[str, dict[str, str]]]  # see dvc_lock.parse
 FOLDER = re.compile(r"\b[0-9a-f]{32}\.dir\b")
 
 
@@ -57,6 +57,27 @@ class Origin:
         return workspace.content(Path(path), revision=self.commit or "HEAD")
 
 
+def lay_out(stages: Stages, names: Sequence[str], folder: Path) -> list[str]:
+    """Put the outputs of stages where they belong below `folder`, as links into DVC's cache; what it lacks.
+
+    The files are as the lock of `stages` names them, whatever the working tree holds.
+    """
+    cache, missing = _cache().absolute(), []
+    for stage, path, md5 in _outs(stages):
+        if stage not in names:
+            continue
+        whole = _kept(cache, md5).is_file()
+        inside = _listed(cache, md5) if md5.endswith(".dir") else {"": md5}
+        for name, value in inside.items():
+            target, source = folder / path / name, _kept(cache, value)
+            whole = whole and source.is_file()
+            if whole:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.symlink_to(source)
+        missing += [] if whole else [path]
+    return missing
+
+
 def origin_of_file(file: Path) -> Origin | None:
     """Where a file's content stands in history, whatever the file is called now; None where it does not."""
     with file.open("rb") as opened:
@@ -86,6 +107,16 @@ def origin_of_model(sha256: str) -> Origin | None:
     return None
 
 
+def origins(below: str) -> Iterator[Origin]:
+    """Where each different folder below another is first, those of the current branch first, oldest first."""
+    known = set[str]()
+    for commit, text in _locks():
+        new = set(_folders(text, known))
+        for stage, path, value in _outs(dvc_lock.parse(text) if new else {}):
+            if value in new and path.startswith(f"{below}/"):
+                yield Origin(commit, stage, path, dvc_lock.parse(text))
+
+
 def begins_here(commit: str) -> bool:
     """Whether a shallow clone begins with this commit: what was before it is not here."""
     shallow = run("git", "rev-parse", "--is-shallow-repository").strip() == "true"
@@ -93,19 +124,26 @@ def begins_here(commit: str) -> bool:
 
 
 def subject(commit: str) -> str:
-    """A commit's date and message in a line."""
-    return (
-        run("git", "show", "--no-patch", "--format=%cs %s", commit).strip() if commit else "not committed yet"
-    )
+    """A commit's date and message in a line, and the experiment that it is."""
+    if not commit:
+        return "not committed yet"
+    line = run("git", "show", "--no-patch", "--format=%cs %s", commit).strip()
+    refs = run("git", "for-each-ref", "--points-at", commit, "--format=%(refname)", "refs/exps").split()
+    return f"{line} (experiment {refs[0].rpartition('/')[2]})" if refs else line
 
 
 def _locks() -> Iterator[tuple[str, str]]:
-    """The text of every dvc.lock of any branch, tag and experiment, the oldest first, then the working tree's.
+    """The text of every dvc.lock: of the current branch, the oldest first; of other branches and tags; of DVC's
+    experiments, which no branch holds; then the working tree's.
 
     Reading YAML takes a second for each: who looks for a hash looks for it in the text first.
     """
     lock = dvc_lock.LOCK
-    commits = run("git", "log", "--all", "--reverse", "--format=%H", "--", str(lock)).split()
+    groups = (["HEAD"], ["--branches", "--tags", "--remotes"], ["--all"])
+    logs = (
+        run("git", "log", *refs, "--reverse", "--format=%H", "--", str(lock), check=False) for refs in groups
+    )
+    commits = list(dict.fromkeys(commit for log in logs for commit in log.split()))
     place = (workspace.place() / lock).as_posix()
     yield from zip(commits, _contents([f"{commit}:{place}" for commit in commits]), strict=True)
     if lock.is_file():

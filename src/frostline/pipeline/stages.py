@@ -6,9 +6,10 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from frostline.pipeline import processes
+from frostline.pipeline import dvc_lock, processes
 
 RAN, RESTORED, SKIPPED = "ran", "restored", "skipped"
+NEVER = "has never run"
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,20 @@ def outcome(output: str) -> str:
 def stale() -> dict[str, list[str]]:
     """Names of steps that are out of date by themselves → what changed, in DVC's words.
 
-    A step that only follows a stale one is not among them.
+    A step that only follows a stale one is not among them. Of a step that has never run DVC would say that all
+    it reads is new and all it writes was deleted.
     """
     status = json.loads(processes.run("dvc", "status", "--json") or "{}")
-    return {name: list(_changes(parts)) for name, parts in status.items()}
+    known = dvc_lock.read()
+    return {
+        name: [NEVER] if _is_stage(name) and name not in known else _changes(parts)
+        for name, parts in status.items()
+    }
+
+
+def _is_stage(name: str) -> bool:
+    """Whether a step is one of dvc.yaml, not a file like data.dvc."""
+    return not name.endswith(".dvc")
 
 
 def _changes(parts: list[object]) -> "list[str]":

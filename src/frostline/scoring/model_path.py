@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from frostline import paths
-from frostline.errors import InputError, nearest, shell_command
+from frostline.errors import FrostlineError, InputError, nearest, shell_command
 from frostline.files import printable
 from frostline.runtime.parts import write_beside
 
@@ -53,5 +53,17 @@ def _exported(name: str) -> Path:
     if name in {folder.name for folder in root.glob(str(paths.classifier("*")))}:
         again = shell_command("dvc", "repro", f"export@{name}")
         raise InputError(f"{printable(name)} is trained, but not exported; run `{again}`")
-    advice = nearest(name, models) if models else f"; {NOTHING_YET}"
+    named = _named(root)
+    known = [each for each in models if named is None or each in named]
+    advice = nearest(name, known) if known else f"; {NOTHING_YET}"
     raise InputError(f"no exported model {printable(name)}{advice}")
+
+
+def _named(root: Path) -> frozenset[str] | None:
+    """The classifiers of params.yaml, for models of deleted ones stay; None where that cannot be told."""
+    try:
+        from frostline import config  # a scorer may lack what it needs
+
+        return frozenset(config.read(root / paths.PARAMS)["classifiers"])
+    except (ModuleNotFoundError, FrostlineError, KeyError, TypeError):
+        return None

@@ -14,11 +14,14 @@ from frostline.errors import weights_note
 from frostline.tracking.observations import Observed
 
 # What the store may hold in a run changes with this, so that older runs are brought up to date.
-FORMAT = 3
+FORMAT = 4
 KEY = "frostline.key"
 CLASSIFIER = "frostline.classifier"
 MODEL = "frostline.model_sha256"
 SYNCED = "frostline.synced"
+STUDY = "frostline.study"
+# What frostline itself called a run, and the digest of what it wrote: other words are a person's, and stay.
+NAMED, DESCRIBED = "frostline.named", "frostline.described"
 DIRTY = "mlflow.source.git.dirty"
 COMMIT = "mlflow.source.git.commit"
 PYTHON = "frostline.python"  # the last that is brought of what was observed
@@ -194,7 +197,7 @@ def machine_tags(observed: Observed) -> dict[str, str]:
 
 
 def version_tags(outputs: StageOutputs) -> dict[str, str]:
-    """What the registry's list of versions shows: the training, its data, its figures."""
+    """What the registry's list of versions shows: dataset and figures; the hashes stand in the version's run."""
     test = (outputs.metrics or {}).get("test", {})
     figures = {
         f"test_{name}": f"{test[name]:.4f}"
@@ -202,10 +205,7 @@ def version_tags(outputs: StageOutputs) -> dict[str, str]:
         if test.get(name) is not None
     }
     known = {
-        KEY: outputs.record["key"],
         "dataset": outputs.record["dataset"],
-        "dataset_digest": outputs.record["dataset_digest"],
-        "dataset_dvc": outputs.data_hash,
         **figures,
         **({"test_images": str(test["images"])} if "images" in test else {}),
     }

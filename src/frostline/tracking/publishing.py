@@ -12,7 +12,7 @@ from frostline import files
 from frostline.errors import FrostlineError
 from frostline.progress import note
 from frostline.tracking import content, observations, registry, run_contents, runs, store_uri, studies
-from frostline.tracking.content import SYNCED, StageOutputs
+from frostline.tracking.content import STUDY, SYNCED, StageOutputs
 from frostline.tracking.locks import locked
 from frostline.tracking.observations import Commit
 from frostline.tracking.runs import RunIdentity
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 PARENT = "mlflow.parentRunId"  # MLflow's pages fold children below the run that this names
-STUDY = "frostline.study"
 
 # Another sync may be sending a large model.
 LOCK_SECONDS = 600.0
@@ -41,8 +40,12 @@ class Published:
     changed: bool  # anything at all was brought
 
 
-def publish(outputs: StageOutputs, *, uri: str, commit: Commit | None = None) -> Published:
+def publish(
+    outputs: StageOutputs, *, uri: str, commit: Commit | None = None, version_too: bool = True
+) -> Published:
     """Find or create the run of the outputs' key in the store and bring what is missing.
+
+    Without `version_too` no model is registered: an experiment that nobody took up is no challenger.
 
     Each part looks before it writes, and the tag that says so comes last: a call that was
     interrupted anywhere is completed by the next one, and nothing is there twice.
@@ -60,15 +63,15 @@ def publish(outputs: StageOutputs, *, uri: str, commit: Commit | None = None) ->
             run = client.get_run(run_id)
         observed = run_contents.observe(client, run, outputs.observed, packages=outputs.packages)
         digest = outputs.digest()
-        version = None
+        version, wanted_version = None, outputs.model is not None and version_too
         if outputs.model:
             version = registry.find_version(client, outputs.classifier, files.sha256_file(outputs.model))
         complete = run.data.tags.get(SYNCED) == digest and run.info.status == "FINISHED"
-        if complete and (version or not outputs.model):
+        if complete and (version or not wanted_version):
             return Published(run_id, int(version.version) if version else None, False, False, observed)
         run_contents.fill(client, run, outputs)
-        number, registered = None, False
-        if outputs.model:
+        number, registered = int(version.version) if version else None, False
+        if outputs.model and version_too:
             number, registered = registry.register(client, run, outputs, model=outputs.model)
         # A run that streamed, or began at a sync, keeps its own times.
         mine = span is not None and run.info.start_time == span[0]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from frostline import files
-from frostline.tracking import content, packaging, store_uri
-from frostline.tracking.content import COMMIT, DIRTY, MODEL, StageOutputs, note
+from frostline.tracking import content, packaging, run_contents, store_uri
+from frostline.tracking.content import COMMIT, DIRTY, MODEL, StageOutputs
 from frostline.tracking.runs import run_exists
 from frostline.tracking.session import session
 
@@ -37,6 +37,7 @@ def register(client: "MlflowClient", run: "Run", outputs: StageOutputs, *, model
     if version is None:
         version, created = _create_version(client, run, outputs, logged=logged, sha256=sha256), True
     _tag(client, version, content.version_tags(outputs))
+    _describe(client, version, run, outputs)
     _challenge(client, outputs.classifier)
     return int(version.version), created
 
@@ -97,7 +98,6 @@ def _create_version(
         f"models:/{logged.model_id}",
         run_id=run.info.run_id,
         tags={MODEL: sha256, **content.version_tags(outputs)},
-        description=note(outputs) or None,
         model_id=logged.model_id,
     )
     first = find_version(client, outputs.classifier, sha256) or created
@@ -123,6 +123,15 @@ def _tag(client: "MlflowClient", version: "ModelVersion", wanted: Mapping[str, s
     for name, value in wanted.items():
         if version.tags.get(name) != value:
             client.set_model_version_tag(version.name, version.version, name, value)
+
+
+def _describe(client: "MlflowClient", version: "ModelVersion", run: "Run", outputs: StageOutputs) -> None:
+    """The description on the version's page; one that a person wrote stays."""
+    text, before = run_contents.describe(run, outputs), version.description or ""
+    if text == before or run_contents.is_ours(before, version.tags, outputs):
+        if text != before:
+            client.update_model_version(version.name, version.version, text)
+        _tag(client, version, {content.DESCRIBED: run_contents.mark(text)})
 
 
 def _challenge(client: "MlflowClient", name: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from frostline import files
-from frostline.tracking import content
+from frostline.tracking import content, runs, wording
 from frostline.tracking.content import Point, StageOutputs
 from frostline.tracking.machine import SYSTEM
 from frostline.tracking.observations import Commit, Observed, Timed
@@ -30,10 +30,12 @@ def fill(client: "MlflowClient", run: "Run", outputs: StageOutputs) -> None:
         params=_new_params(run, outputs.record),
         tags=_changed(run, content.tags(outputs)),
     )
-    log_points(client, run, content.epochs(outputs.history), whole_history=True)
+    # MLflow shows metrics in the order in which they came: the final figures first.
     log_points(client, run, content.results(outputs.metrics, outputs.f1), whole_history=False)
+    log_points(client, run, content.epochs(outputs.history), whole_history=True)
     dataset(client, run, source=content.dataset_source(outputs), profile=content.dataset_profile(outputs))
-    _describe(client, run, content.note(outputs))
+    _name(client, run, outputs)
+    _describe(client, run, outputs)
     with tempfile.TemporaryDirectory() as folder:
         for name, source in outputs.files.items():
             target = Path(folder) / name
@@ -162,7 +164,35 @@ def dataset(
         client.log_inputs(run.info.run_id, [DatasetInput(made, [tag])])
 
 
-def _describe(client: "MlflowClient", run: "Run", text: str) -> None:
+def _name(client: "MlflowClient", run: "Run", outputs: StageOutputs) -> None:
+    """The name in the list of runs; one that a person gave stays."""
+    first, tags = runs.first_of(client, run, outputs.classifier), run.data.tags
+    base, origin = (None, {}) if first is None else (first.data.params, first.data.tags)
+    name = wording.run_name(outputs, base, origin)
+    if run.info.run_name in {outputs.classifier, tags.get(content.NAMED)} and run.info.run_name != name:
+        client.update_run(run.info.run_id, name=name)
+    log(client, run.info.run_id, tags=_changed(run, {content.NAMED: name}))
+
+
+def _describe(client: "MlflowClient", run: "Run", outputs: StageOutputs) -> None:
     """The description on the run's page; one that a person wrote stays."""
-    if text and not run.data.tags.get(DESCRIPTION):
-        client.set_tag(run.info.run_id, DESCRIPTION, text)
+    text, before = describe(run, outputs), run.data.tags.get(DESCRIPTION, "")
+    if is_ours(before, run.data.tags, outputs):
+        log(client, run.info.run_id, tags=_changed(run, {DESCRIPTION: text, content.DESCRIBED: mark(text)}))
+
+
+def describe(run: "Run", outputs: StageOutputs) -> str:
+    """The description of a run, and of the version that it made."""
+    info = run.info
+    report = f"#/experiments/{info.experiment_id}/runs/{info.run_id}/artifacts/{wording.REPORT}"
+    return wording.description(outputs, report=report if wording.REPORT in outputs.files else "")
+
+
+def is_ours(text: str, tags: Mapping[str, str], outputs: StageOutputs) -> bool:
+    """Whether nobody wrote a description but frostline, this version or an earlier one."""
+    return text in {"", content.note(outputs)} or tags.get(content.DESCRIBED) == mark(text)
+
+
+def mark(text: str) -> str:
+    """By which a text of our own is known again."""
+    return files.sha256(text.encode())[:16]

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from frostline.tracking import store_uri
-from frostline.tracking.content import CLASSIFIER, KEY, identity
+from frostline.tracking import saved_view, store_uri
+from frostline.tracking.content import CLASSIFIER, KEY, STUDY, identity
 from frostline.tracking.session import session
 
 if TYPE_CHECKING:
@@ -83,6 +83,17 @@ def _deleted(run: "Run") -> bool:
     return bool(run.info.lifecycle_stage == "deleted")
 
 
+def first_of(client: "MlflowClient", run: "Run", classifier: str) -> "Run | None":
+    """The first training of a classifier in the experiment of a run; None where that is the run itself."""
+    known = client.search_runs(
+        [run.info.experiment_id],
+        filter_string=f"tags.`{CLASSIFIER}` = '{classifier}'",
+        order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
+    )
+    first = next((each for each in known if STUDY not in each.data.tags), run)
+    return None if first.info.run_id == run.info.run_id else first
+
+
 def run_exists(client: "MlflowClient", run_id: str) -> bool:
     """Whether a run can still be read: `mlflow gc` takes what was deleted away for good."""
     from mlflow.exceptions import MlflowException
@@ -113,15 +124,16 @@ def _experiment(client: "MlflowClient", uri: str, dataset: str) -> str:
     if experiment is None:
         try:
             # The kind tells MLflow's pages that this is training, not a chat application.
-            return client.create_experiment(
-                dataset, location, tags={"mlflow.experimentKind": "custom_model_development"}
-            )
+            tags = {"mlflow.experimentKind": "custom_model_development", **dict([saved_view.tag()])}
+            return client.create_experiment(dataset, location, tags=tags)
         except MlflowException as error:
             experiment = client.get_experiment_by_name(dataset)
             if experiment is None:
                 raise error
     if experiment.lifecycle_stage == "deleted":
         client.restore_experiment(experiment.experiment_id)
+    if saved_view.TAG not in experiment.tags:
+        client.set_experiment_tag(experiment.experiment_id, *saved_view.tag())
     return str(experiment.experiment_id)
 
 
