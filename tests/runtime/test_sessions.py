@@ -111,13 +111,15 @@ def test_unknown_device() -> None:
 @without_cuda
 @pytest.mark.parametrize("device", ["cuda", "tensorrt"])
 def test_a_device_that_is_missing_fails_with_the_library(device: str) -> None:
-    """Never on the CPU in silence: the missing library and the command that installs it."""
+    """Never on the CPU in silence: the missing library, and what installs it."""
     with pytest.raises(FrostlineError) as caught:
         open_session(model(), device=device)
     message = str(caught.value)
-    assert message.startswith(f"{device} cannot be used: lib")
+    assert message.startswith(f"{device} cannot be used: ")
     assert ".so" in message
-    assert "is missing; pip install 'onnxruntime-gpu[cuda,cudnn]'" in message
+    assert (
+        providers.NO_DRIVER in message or "is missing; pip install 'onnxruntime-gpu[cuda,cudnn]'" in message
+    )
     assert "\n" not in message
 
 
@@ -127,7 +129,7 @@ def test_auto_falls_back_and_says_why() -> None:
     session = open_session(model(), device="auto")
     cpu = "CPUExecutionProvider" if providers.missing("openvino") else openvino.NAME
     assert (session.asked, session.provider, session.device) == ("auto", cpu, "cpu")
-    assert session.why.startswith("cuda cannot be used: lib")
+    assert session.why.startswith("cuda cannot be used: ")
 
 
 def test_auto_reports_a_broken_model_as_the_model_s_fault() -> None:
