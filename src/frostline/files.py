@@ -1,5 +1,6 @@
 """Files and hashes: nothing half-written ever stands under a final name."""
 
+import codecs
 import contextlib
 import hashlib
 import json
@@ -39,6 +40,17 @@ def canonical_json(value: Any) -> str:
 def digest(value: Any) -> str:
     """Hex SHA-256 of a JSON-able value: equal values, equal digests, whatever their key order."""
     return sha256(canonical_json(value).encode())
+
+
+def wide_encoding(start: bytes) -> str:
+    """UTF-16 or UTF-32 where a text file begins as those do, with a byte order mark or without; else ""."""
+    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "UTF-32"
+    halves = start[:64:2], start[1:64:2]
+    in_ascii = len(start) >= 16 and any(
+        not any(half) and all(other) for half, other in (halves, halves[::-1])
+    )
+    return "UTF-16" if in_ascii or start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else ""
 
 
 def printable(path: str | os.PathLike[str]) -> str:

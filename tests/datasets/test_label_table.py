@@ -147,7 +147,8 @@ def test_what_is_written_is_read(
         ),
         ("path,label\na/1.png,café\n".encode("latin-1"), "labels.csv: line 2 is not UTF-8; save it as UTF-8"),
         ("path,label\n".encode("utf-16"), "labels.csv is UTF-16; save it as UTF-8"),
-        ("path,label\n".encode("utf-16-be"), "labels.csv is no text, or UTF-16; save it as UTF-8"),
+        ("path,label\n".encode("utf-16-be"), "labels.csv is UTF-16; save it as UTF-8"),
+        (b"path,label\n\0", "labels.csv is no text; save it as UTF-8"),
     ],
 )
 def test_tables_that_cannot_be_used(content: bytes, message: str) -> None:

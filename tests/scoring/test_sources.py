@@ -101,7 +101,7 @@ def test_a_folder_whose_name_has_brackets(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 NAMES = st.lists(
-    st.text(st.characters(codec="utf-8", exclude_characters="\0\n\r"), min_size=1).filter(str.strip)
+    st.text(st.characters(codec="utf-8", exclude_characters="\0\n\r\ufeff"), min_size=1).filter(str.strip)
 )
 
 
@@ -111,7 +111,7 @@ def test_a_list_gives_its_names(names: list[str], ending: str, last: bool) -> No
     """One a line or ended by NUL, with or without the last ending, whatever the names hold."""
     text = ending.join(names) + (ending if last and names else "")
     names = [name for name in names if name.strip()]
-    assert [os.fsdecode(name) for name in sources._names(io.BytesIO(text.encode()))] == names
+    assert [os.fsdecode(name) for name in sources._names(io.BytesIO(text.encode()), where="x")] == names
 
 
 def test_a_list_longer_than_one_read(tmp_path: Path) -> None:
@@ -128,6 +128,19 @@ def test_list_and_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert listing("@list.txt") == ["b/one.png", "gone.png", "notes.txt"]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a.JPG\0b/one.png\0")))
     assert contents("-") == [FILES["a.JPG"], FILES["b/one.png"]]
+
+
+def test_a_list_as_editors_save_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte order mark is no part of the first name, carriage returns are none of any; UTF-16 is refused by name."""
+    monkeypatch.chdir(folder(tmp_path, FILES))
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfb/one.png\r\na.JPG\r\n")
+    assert listing("@list.txt") == ["b/one.png", "a.JPG"]
+    for encoding in ("utf-16", "utf-16-be", "utf-16-le", "utf-32"):
+        (tmp_path / "list.txt").write_text("b/one.png\na.JPG\n", encoding=encoding)
+        with pytest.raises(
+            InputError, match=rf"the list list.txt is {encoding[:6].upper()}; save it as UTF-8"
+        ):
+            listing("@list.txt")
 
 
 def test_several_words_are_one_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

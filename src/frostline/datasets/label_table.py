@@ -1,6 +1,5 @@
 """A table of labels: columns path and label, and if wanted split and group, from CSV or Parquet."""
 
-import codecs
 import csv
 import io
 import re
@@ -12,12 +11,11 @@ from typing import NamedTuple
 from frostline import arrow, csv_text
 from frostline.datasets.layout import SPLITS, split_word
 from frostline.errors import InputError, first_line
+from frostline.files import wide_encoding
 
 _NEEDED, _ALLOWED = ("path", "label"), ("path", "label", "split", "group")
 _DELIMITERS = (",", ";", "\t")
 _SAVE = "save it as UTF-8 (Excel calls it CSV UTF-8)"
-_WIDE = ((codecs.BOM_UTF32_LE, "UTF-32"), (codecs.BOM_UTF32_BE, "UTF-32"), (codecs.BOM_UTF16_LE, "UTF-16"),
-         (codecs.BOM_UTF16_BE, "UTF-16"))  # fmt: skip
 
 
 class LabelRow(NamedTuple):
@@ -151,10 +149,10 @@ def _whole(lines: Iterator[list[str]], cells: int, where: str) -> Iterator[list[
 
 
 def _text(content: bytes, where: str) -> str:
-    if wide := next((name for mark, name in _WIDE if content.startswith(mark)), ""):
-        raise InputError(f"{where} is {wide}; {_SAVE}")
+    if encoding := wide_encoding(content):
+        raise InputError(f"{where} is {encoding}; {_SAVE}")
     if b"\0" in content:
-        raise InputError(f"{where} is no text, or UTF-16; {_SAVE}")
+        raise InputError(f"{where} is no text; {_SAVE}")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

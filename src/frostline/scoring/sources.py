@@ -3,6 +3,7 @@
 Nothing is listed ahead: a source of a million files holds no more than one of a thousand.
 """
 
+import codecs
 import dataclasses
 import os
 import sys
@@ -13,7 +14,7 @@ from typing import IO, Any, Protocol
 from frostline.datasets.listing import EXTENSIONS
 from frostline.errors import InputError
 from frostline.features.executor import Item
-from frostline.files import printable
+from frostline.files import printable, wide_encoding
 from frostline.scoring import local_sources, remote_sources
 from frostline.scoring.local_sources import LocalSource
 
@@ -96,7 +97,8 @@ def _single(name: str) -> Item:
 class ListedImages(LocalSource):
     """Names in a file or on standard input: one per line, or ended by NUL as `find -print0` writes them.
 
-    Every line is a row, whatever its suffix; empty lines are none. Paths go from the current folder.
+    Every line is a row, whatever its suffix; empty lines are none. Paths go from the current folder. InputError for
+    a list in UTF-16, as some editors save it.
     """
 
     def __init__(self, file: IO[bytes], *, where: str) -> None:
@@ -104,7 +106,7 @@ class ListedImages(LocalSource):
 
     def items(self) -> Iterator[Item]:
         """One item per name, in the order of the list."""
-        for raw in _names(self._file):
+        for raw in _names(self._file, where=self.where):
             name = os.fsdecode(raw)
             listed = _single(name)
             yield Item(printable(name), listed.read, listed.fingerprint)
@@ -114,9 +116,11 @@ class ListedImages(LocalSource):
         self._file.close()
 
 
-def _names(file: IO[bytes]) -> Iterator[bytes]:
-    """Names from a stream, whose first piece tells how they end."""
-    rest = file.readline()
+def _names(file: IO[bytes], *, where: str) -> Iterator[bytes]:
+    """Names from a stream, whose first piece tells how they end, and how they are encoded."""
+    rest = file.readline().removeprefix(codecs.BOM_UTF8)
+    if encoding := wide_encoding(rest):
+        raise InputError(f"the list {where} is {encoding}; save it as UTF-8")
     end = b"\0" if b"\0" in rest else b"\n"
     while rest:
         *names, rest = rest.split(end)
