@@ -56,8 +56,9 @@ def test_without_features_light_and_sharpness_tell(baseline: Baseline) -> None:
 
 
 def test_it_does_not_depend_on_how_rows_arrive(baseline: Baseline) -> None:
-    """The strangest of all, table after table."""
+    """The strangest of all, table after table; among images that are alike too."""
     sample, table = population(COUNT, seed=4), rows()
+    sample["embedding"][5:40] = sample["embedding"][5] * 9
     whole = strangest.strangest([], table, sample, baseline)
     apart: list[Strange] = []
     for some in (slice(0, 20), slice(20, 21), slice(21, COUNT)):
@@ -66,10 +67,13 @@ def test_it_does_not_depend_on_how_rows_arrive(baseline: Baseline) -> None:
     assert apart == whole
 
 
-def test_pictures_that_can_be_read(tmp_path: Path) -> None:
-    """In their own proportions, never enlarged; a damaged one and one that is gone are left out."""
+def test_pictures_that_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In their own proportions, never enlarged; a damaged one and one that is gone are left out, as what takes long."""
     place = folder(tmp_path / "photos", {"a.png": encoded(1, height=300, width=600), "b.png": b"<html>"})
     with contextlib.closing(open_images([str(place)])) as source:
         shown = strangest.photos(source, ["a.png", "b.png", "c.png"])
     assert {name: pixels.shape for name, pixels in shown.items()} == {"a.png": (128, 256, 3)}
     assert strangest.photos(None, ["a.png"]) == {}
+    monkeypatch.setattr(strangest, "SECONDS", -1.0)
+    with contextlib.closing(open_images([str(place)])) as source:
+        assert strangest.photos(source, ["b.png"]) == {}

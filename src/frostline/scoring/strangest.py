@@ -1,6 +1,7 @@
 """The images of a job that are least like its model's test images, to be looked at."""
 
 import contextlib
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from frostline.scoring.drift_stats import Floats, Sample
 from frostline.scoring.sources import Source
 
 SHOWN = 12
+SECONDS = 20.0  # that pictures are looked for
 _SIDE = 256  # pixels of a picture's longer side, at most
 # By what images are told strange: the first of these that is known of them.
 MEASURES = {
@@ -46,7 +48,9 @@ def strangest(
 ) -> list[Strange]:
     """The SHOWN strangest of those before and of a table's rows, whose (n, …) numbers are `sample`."""
     values = strangeness(sample, baseline)
-    most = np.argsort(-values, kind="stable")[:SHOWN].tolist()
+    least = np.sort(values)[-SHOWN:][
+        0
+    ]  # of those that may be shown: equal ones are told apart by their paths
     found = [
         Strange(
             round(float(values[row]), 3),
@@ -54,7 +58,7 @@ def strangest(
             int(sample["answers"][row, 0]),
             round(max(table["probs"][row].as_py()), 4),
         )
-        for row in most
+        for row in np.flatnonzero(values >= least).tolist()
     ]
     return sorted([*before, *found], key=lambda one: (-one.strangeness, one.path))[:SHOWN]
 
@@ -80,8 +84,11 @@ def _beyond(values: Floats, histogram: Histogram) -> Floats:
 
 
 def photos(source: Source | None, wanted: Sequence[str]) -> Mapping[str, np.ndarray]:
-    """Small pictures, (H, W, 3) uint8, by name, of those that can still be read: a list is read only once."""
+    """Small pictures, (H, W, 3) uint8, by name, of those that can still be read, and soon: a list is read only once,
+    and a bucket of millions takes minutes to list again.
+    """
     left, found = set(wanted), dict[str, np.ndarray]()
+    until = time.monotonic() + SECONDS
     if source is None or not left:
         return found
     with contextlib.suppress(FrostlineError, OSError):
@@ -90,7 +97,7 @@ def photos(source: Source | None, wanted: Sequence[str]) -> Mapping[str, np.ndar
                 left.remove(item.name)
                 with contextlib.suppress(ImageError, OSError):
                     found[item.name] = _small(item.read())
-            if not left:
+            if not left or time.monotonic() > until:
                 break
     return found
 
