@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from frostline.automation.supervisor import Service
+from frostline.tracking import store_uri
 
 HOST = "127.0.0.1"
 PROGRAMS = Path(sys.executable).parent
 # A pool whose runs may name no command, no environment and no folder: what runs is what prefect.yaml says.
 POOL = Path(__file__).with_name("pool.json")
+# A person's own choice of a database, by its name of today and an older one.
+DATABASE = ("PREFECT_SERVER_DATABASE_CONNECTION_URL", "PREFECT_API_DATABASE_CONNECTION_URL")
 # No telemetry; a busy machine is given time; Prefect's own files stay in the project.
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -65,8 +68,17 @@ def prefect(*, port: int, login: str) -> Service:
         "PREFECT_SERVER_API_CSRF_PROTECTION_ENABLED": "true",
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_SERVER_UI_API_URL": f"http://{HOST}:{port}/api",
+        **_own_database(),
     }
     return Service("prefect", _guarded("prefect", port), f"http://{HOST}:{port}/api/health", settings)
+
+
+def _own_database() -> dict[str, str]:
+    """Where Prefect keeps its runs, if the path of its folder would be cut short in the address that it makes."""
+    if "?" not in str(home()) or any(name in os.environ for name in DATABASE):
+        return {}
+    address = store_uri.sqlite(home() / "prefect.db")
+    return {DATABASE[0]: address.replace("sqlite:", "sqlite+aiosqlite:", 1)}
 
 
 def _guarded(app: str, port: int) -> list[str]:
