@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
+from frostline import files
 from frostline.errors import FrostlineError, InputError
 from frostline.files import sha256
 from frostline.runtime import parts, sessions
@@ -108,3 +109,18 @@ def test_a_model_without_frozen_layers_has_no_parts(tmp_path: Path) -> None:
     path.write_bytes(model())
     parts.write_beside(path)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_damaged_head_of_an_export_is_refused(tmp_path: Path) -> None:
+    """The proof beside it says what was written; a proof of another model says nothing."""
+    whole = laid(tmp_path / "a", model(features=True))
+    head = whole.with_name("head.onnx")
+    proof = {"model": sha256(whole.read_bytes()), "head": sha256(head.read_bytes())}
+    files.write_json(whole.with_name("agreement.json"), proof)
+    parts.open_head(whole, precision="float32")
+    weights = onnx.load(head)
+    flip(head, head.read_bytes().index(weights.graph.initializer[0].raw_data), bit=4)
+    with pytest.raises(InputError, match=r"head\.onnx is damaged: "):
+        parts.open_head(whole, precision="float32")
+    files.write_json(whole.with_name("agreement.json"), proof | {"model": "0" * 64})
+    parts.open_head(whole, precision="float32")

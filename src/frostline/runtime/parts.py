@@ -132,6 +132,10 @@ def open_head(model: Path, *, precision: str, threads: int | None = None) -> Hea
         raise InputError(
             f"{printable(path)} is not the head of {printable(model)}; export the classifier again"
         )
+    if _exported(model, digest).get("head") not in (None, sha256(content)):
+        raise InputError(
+            f"{printable(path)} is damaged: it is not what export wrote; export the classifier again"
+        )
     promised = contract.from_json(about[KEY])
     contract.require_met(promised)
     loaded.names = (PROBS,)
@@ -139,6 +143,15 @@ def open_head(model: Path, *, precision: str, threads: int | None = None) -> Hea
     shape = tuple(side for side in loaded.inputs[0].shape[1:] if isinstance(side, int))
     as_asked = dataclasses.replace(session, precision=precision, why="features are kept")
     return Head(as_asked, belongs_to["trunk"], shape, model)
+
+
+def _exported(model: Path, digest: str) -> dict[str, Any]:
+    """What the proof beside an exported model says of its files; nothing where there is none, or it is another's."""
+    try:
+        proof = json.loads(model.with_name("agreement.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return proof if isinstance(proof, dict) and proof.get("model") == digest else {}
 
 
 def open_trunk(head: Head, *, device: str, threads: int | None = None) -> Session:
