@@ -188,13 +188,19 @@ def test_mlflow_takes_every_name() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_prefects_pages(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reasons and texts above tables are Markdown: names in them are text."""
+    """Reasons, texts above tables and cells are Markdown: names in them are text."""
     import markdown
 
     said: list[dict[str, Any]] = []
-    monkeypatch.setattr("prefect.artifacts.create_table_artifact", lambda _, **told: said.append(told))
-    artifacts.show_table(f"table of {name}", [{"what": name}], text=f"9 new images of {name}")
+    monkeypatch.setattr(
+        "prefect.artifacts.create_table_artifact", lambda rows, **told: said.append({"rows": rows, **told})
+    )
+    artifacts.show_table(
+        f"table of {name}", [{"what": f"label {name}", "images": 9}], text=f"9 new images of {name}"
+    )
     html = markdown.markdown(messages.reasons([f"{name} changed"]))
     assert {tag for tag, _ in tags(html)} <= {"p", "ul", "li"}
-    assert {tag for tag, _ in tags(markdown.markdown(said[0]["description"]))} == {"p"}
+    for text in (said[0]["description"], said[0]["rows"][0]["what"]):
+        assert {tag for tag, _ in tags(markdown.markdown(text))} == {"p"}
+    assert said[0]["rows"][0]["images"] == 9
     assert re.fullmatch("[a-z0-9-]+", said[0]["key"])

@@ -54,11 +54,16 @@ def key_of(name: str) -> str:
 
 
 def show_table(name: str, rows: list[dict[str, Any]], *, text: str = "") -> None:
-    """A table under a plain text; nothing for no rows."""
+    """A table under a plain text; nothing for no rows. Prefect reads texts in cells as Markdown too."""
     if rows:
         from prefect.artifacts import create_table_artifact
 
-        create_table_artifact(rows, key=key_of(name), description=messages.as_text(text or name))
+        plain = [{column: _cell(value) for column, value in row.items()} for row in rows]
+        create_table_artifact(plain, key=key_of(name), description=messages.as_text(text or name))
+
+
+def _cell(value: Any) -> Any:
+    return messages.as_text(value) if isinstance(value, str) else value
 
 
 def show_text(name: str, markdown: str) -> None:
