@@ -451,6 +451,14 @@ def test_no_file(tmp_path: Path) -> None:
         config.load(tmp_path)
 
 
+def test_an_empty_value_is_null() -> None:
+    """`dvc exp run -S` writes null so when it writes params.yaml anew."""
+    text = (Path(__file__).parents[1] / "params.yaml").read_text(encoding="utf-8")
+    empty = text.replace(": null\n", ":\n")
+    assert empty != text
+    assert config.parse(config.plain(empty)) == config.parse(config.plain(text))
+
+
 def test_yaml_is_read_as_dvc_reads_it(tmp_path: Path) -> None:
     """YAML 1.2: `no` is a word and not false, and numbers in scientific notation are numbers."""
     (tmp_path / "p.yaml").write_text("a: no\nb: 1.0e-3\nc: 1e-3\n")

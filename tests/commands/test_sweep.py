@@ -149,7 +149,7 @@ def test_any_key(tmp_path: Path) -> None:
             "1e-3,99",
             "classifiers.cnn.phases.all.learning_rate: .*less than or equal to 10",
         ),
-        ("cnn", "optimizer", "adam,adan", "there is no 'adan'; did you mean 'nadam'"),
+        ("cnn", "optimizer", "adam,adan", "there is no 'adan'; did you mean 'adam'"),
         ("cnn", "qqq", "1", "known: seed, .* more .all are below classifiers.cnn in params.yaml"),
         ("frozen", "freeze", "conv_pw_9", "no layer 'conv_pw_9' in body; near: "),
         ("viewed", "views", "1,many", "must be a number from 1 to 1000, or live"),
