@@ -149,7 +149,7 @@ def test_what_was_read_otherwise_is_remarked(tmp_path: Path) -> None:
         "passed over, being no images: 1 file (.txt 1), the first 'x/old.txt'",
         "labels from x/labels.csv",
         "left out, for x/labels.csv does not name them: 3 images",
-        "x/labels.csv: ' a' is read as 'a', 1 labels have blanks around",
+        "x/labels.csv: blanks around 1 label are left out, so that ' a' is read as 'a'",
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from frostline.datasets import label_table, layout
 from frostline.datasets.layout import LabelledImage, LabelledImages
-from frostline.datasets.listing_notes import ListingNotes, listed, without_images
+from frostline.datasets.listing_notes import ListingNotes, counted, listed, without_images
 from frostline.datasets.source import ImageSource
 from frostline.errors import InputError
 from frostline.files import printable
@@ -189,7 +189,7 @@ def _inside(folder: str, others: set[str]) -> bool:
 def _about_table(table: str, parsed: label_table.LabelTable, *, left: int) -> Iterator[str]:
     yield f"labels from {table}"
     if left:
-        yield f"left out, for {table} does not name them: {left} images"
+        yield f"left out, for {table} does not name them: {counted(left, 'image')}"
     if parsed.stripped:
-        first = min(parsed.stripped)
-        yield f"{table}: {first!r} is read as {first.strip()!r}, {parsed.stripped.total()} labels have blanks around"
+        first, many = min(parsed.stripped), counted(parsed.stripped.total(), "label")
+        yield f"{table}: blanks around {many} are left out, so that {first!r} is read as {first.strip()!r}"

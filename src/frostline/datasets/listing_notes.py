@@ -1,5 +1,6 @@
 """What a listing of a source passes over: noted, so that nothing a person put there vanishes without a line."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,12 @@ def is_table(name: str) -> bool:
 def is_archive(name: str) -> bool:
     """Whether a file is called as an archive is."""
     return name.lower().endswith(ARCHIVES)
+
+
+def _ending(name: str) -> str:
+    """A file's ending, "" for what is none: a part of a sentence behind a full stop, say."""
+    ending = name.rpartition(".")[2].lower()
+    return f".{ending}" if re.fullmatch(r"[\w-]{1,16}", ending) and len(ending) < len(name) - 1 else ""
 
 
 @dataclass
@@ -41,8 +48,7 @@ class ListingNotes:
         self.folders.add(folder)
         if not last:
             return
-        stem, dot, ending = last.rpartition(".")
-        self.endings[f".{ending}" if dot and stem else ""] += 1
+        self.endings[_ending(last)] += 1
         if is_table(name):
             self.tables.append(name)
         elif is_archive(name):
@@ -53,7 +59,7 @@ class ListingNotes:
     def without(self, read: Iterable[str]) -> "ListingNotes":
         """The same without some of its tables and archives, which are read after all."""
         used = set(read)
-        endings = self.endings - Counter(f".{name.rpartition('.')[2]}" for name in used)
+        endings = self.endings - Counter(map(_ending, used))
         tables, archives = (
             [name for name in names if name not in used] for names in (self.tables, self.archives)
         )
@@ -77,7 +83,7 @@ class ListingNotes:
         ordered = sorted(self.endings.items(), key=lambda item: (-item[1], item[0]))
         most = ", ".join(f"{ending or 'no ending'} {n}" for ending, n in ordered[:_SHOWN])
         more = ", …" if len(self.endings) > _SHOWN else ""
-        return f"{count} file{'s' * (count != 1)} ({most}{more}), the first {first!r}"
+        return f"{counted(count, 'file')} ({most}{more}), the first {first!r}"
 
 
 def without_images(folders: Iterable[str], names: Iterable[str]) -> list[str]:
@@ -96,6 +102,11 @@ def _topmost(folder: str, full: set[str]) -> str:
     while folder not in full:
         top, folder = folder, folder.rpartition("/")[0]
     return top
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def listed(names: list[str]) -> str:

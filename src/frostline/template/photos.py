@@ -13,7 +13,7 @@ from frostline import images
 from frostline.datasets import labels
 from frostline.datasets.layout import SPLITS
 from frostline.datasets.listing import walk_images
-from frostline.datasets.listing_notes import ARCHIVES
+from frostline.datasets.listing_notes import ARCHIVES, counted
 from frostline.datasets.source import ImageSource, open_source
 from frostline.errors import FrostlineError, InputError, first_line
 from frostline.files import printable
@@ -86,7 +86,7 @@ def _gone(names: Iterable[str], path: Path) -> set[str]:
 def _about_gone(gone: set[str]) -> list[str]:
     if not gone:
         return []
-    return [f"left out, being links to nothing: {len(gone)} files, the first {min(gone)!r}"]
+    return [f"left out, being links to nothing: {counted(len(gone), 'file')}, the first {min(gone)!r}"]
 
 
 def _side(source: ImageSource, names: Sequence[str]) -> int:
