@@ -1,6 +1,7 @@
 """OpenVINO as an engine: the same answers, in the precision that was asked for or not at all."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import onnx
@@ -73,6 +74,22 @@ def test_a_model_that_takes_one_size_keeps_it() -> None:
     fixed.bind((2, 20, 28, 3), NAMES)
     assert fixed.size == 4
     assert fixed.run(BATCH[:4], NAMES)["probs"].shape == (4, 3)
+
+
+def test_a_network_for_one_image_inside_stays_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though its input is open: exporters leave such."""
+    real = openvino_engine._compiled
+
+    def for_one(setup: Setup, shape: tuple[int, ...] | None) -> Any:
+        if shape is not None and shape[0] > 1:
+            raise FrostlineError("its insides are for one")
+        return real(setup, shape)
+
+    monkeypatch.setattr(openvino_engine, "_compiled", for_one)
+    session = open_session(model(), device="openvino")
+    session.bind(4)
+    assert session._pool.limit == 1
+    assert session.run(BATCH)["probs"].shape == (16, 3)
 
 
 def test_sizes_that_a_model_leaves_open_come_with_the_image() -> None:

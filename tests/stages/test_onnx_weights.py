@@ -17,7 +17,7 @@ import frostline
 from frostline import config, files, tracking
 from frostline.errors import InputError
 from frostline.evaluation import explanations, predictions
-from frostline.runtime import sessions
+from frostline.runtime import openvino, sessions
 from frostline.scoring import drift_baseline
 from frostline.stages import evaluate, export, preprocess, train, weights
 from helpers.images import archive, classes
@@ -155,6 +155,23 @@ def test_a_network_for_one_image_scores_batches(project: Path) -> None:
     np.testing.assert_allclose(together, alone, atol=1e-6)
 
 
+@pytest.mark.skipif(
+    not openvino.has_bfloat16() or bool(openvino.missing()), reason="no processor for OpenVINO's bfloat16"
+)
+def test_trained_in_bfloat16_it_answers_alike_in_float32(project: Path) -> None:
+    """OpenVINO computed the features; the exported model has the file's own weights."""
+    settle(changed(SETTINGS, {"classifiers": {"halved": changed(TINY, {"precision": "bfloat16"})}}))
+    train.run("halved", live=tracking.live)
+    export.run("halved")
+    settle()
+    record = json.loads((project / "artifacts/classifiers/halved/record.json").read_text())
+    assert record["packages"]["openvino"]
+    agreement = json.loads((project / "artifacts/models/halved/agreement.json").read_text())
+    assert agreement["image_difference"] < 1e-6
+    assert agreement["precision"]["trained"] == "bfloat16"
+    assert 0 < agreement["precision"]["probability_difference"] < 0.02
+
+
 def test_the_record_and_the_explanations(project: Path) -> None:
     """Counts of what is frozen, who computed it; and no maps, as for a network without any."""
     record = json.loads((project / "artifacts/classifiers/tiny/record.json").read_text())
@@ -200,7 +217,7 @@ def test_no_tensorflow_from_photos_to_features(project: Path) -> None:
         ({"network.end_at": "conv1"}, "network.end_at: 'net' ends at its taps"),
         ({"network.head.pooling": "average"}, "head.pooling: the taps of 'net'"),
         ({"image.transform": "rescale"}, "image.transform: weights.net.input"),
-        ({"precision": "bfloat16"}, "precision: a network from an ONNX file"),
+        ({"precision": "float16"}, "precision: a network from an ONNX file has float32 and bfloat16"),
     ],
 )
 def test_what_cannot_be_done_with_it_is_refused_by_its_key(changes: dict[str, Any], message: str) -> None:

@@ -74,8 +74,8 @@ def _onnx_problems(key: str, classifier: Classifier) -> Iterator[str]:
         yield f"{key}.network.head.pooling: the taps of '{name}' say how they are pooled; use flatten"
     if classifier.image.transform != "backbone":
         yield f"{key}.image.transform: weights.{name}.input says how pixels are transformed; use backbone"
-    if classifier.precision != "float32":
-        yield f"{key}.precision: a network from an ONNX file computes features in float32; use float32"
+    if classifier.precision == "float16":
+        yield f"{key}.precision: a network from an ONNX file has float32 and bfloat16; use one of these"
     for phase_name, phase in classifier.phases.items():
         if phase.freeze != "all":
             yield (

@@ -63,14 +63,36 @@ def available(trunk: Any, *, parallel: bool = False) -> list[Backend]:
 
 
 def _of_onnx(trunk: OnnxTrunk, *, parallel: bool) -> list[Backend]:
-    name = f"ONNX Runtime {providers.distribution().version}"
-    return [Backend(name, lambda _: Exported(trunk.content, "cpu", "float32", "float32", parallel=parallel))]
+    """ONNX Runtime, or OpenVINO in bfloat16; FrostlineError where that is not to be had here."""
+    if trunk.precision == "float32":
+        device, name = "cpu", providers.runtime("cpu")
+    else:
+        _require_bfloat16()
+        device, name = "openvino", f"{openvino.runtime()} in bf16"
+    return [
+        Backend(
+            name,
+            lambda _: Exported(trunk.content, device, trunk.precision, trunk.precision, parallel=parallel),
+        )
+    ]
+
+
+def _require_bfloat16() -> None:
+    problem, advice = openvino.missing(), f", or: {providers.INSTALL['openvino']}"
+    if not openvino.has_bfloat16():
+        problem, advice = "this processor has neither AMX nor AVX-512 BF16", ""
+    if problem:
+        raise FrostlineError(
+            f"precision bfloat16: a network from an ONNX file has it by OpenVINO alone, and {problem}; set `precision` "
+            f"to float32{advice}"
+        )
 
 
 def packages(trunk: Any) -> tuple[str, ...]:
     """What computes features of a trunk here beside Keras: it belongs in the record of a training."""
     if isinstance(trunk, OnnxTrunk):
-        return (str(providers.distribution().metadata["Name"]),)
+        onnxruntime = str(providers.distribution().metadata["Name"])
+        return (onnxruntime if trunk.precision == "float32" else openvino.PACKAGE,)
     return (openvino.PACKAGE,) if len(available(trunk)) > 1 else ()
 
 

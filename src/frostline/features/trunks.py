@@ -15,12 +15,14 @@ from frostline.runtime import onnx_file, onnx_trunk
 class OnnxTrunk:
     """A trunk that the `weights` stage made of an ONNX file, for images of one size.
 
-    `content`: `image` (N, H, W, 3) uint8 → `features` (N, width) float32. `parameters`: the numbers that it holds.
+    `content`: `image` (N, H, W, 3) uint8 → `features` (N, width) float32, computed and kept in `precision`.
+    `parameters`: the numbers that it holds.
     """
 
     content: bytes = field(repr=False)
     width: int
     parameters: int
+    precision: str = "float32"
 
 
 def make(name: str, entry: OnnxWeights, *, root: Path = Path()) -> bytes:
@@ -32,12 +34,12 @@ def make(name: str, entry: OnnxWeights, *, root: Path = Path()) -> bytes:
         raise InputError(f"weights.{name}: {error}") from None
 
 
-def read(path: Path, *, weights: str, size: Size) -> OnnxTrunk:
-    """The trunk in a weights folder for images of a size.
+def read(path: Path, *, weights: str, size: Size, precision: str = "float32") -> OnnxTrunk:
+    """The trunk in a weights folder for images of a size, to be computed in a precision.
 
     InputError where its network takes another size, FrostlineError where the file is missing.
     """
-    return opened(content(path, weights=weights), weights=weights, size=size)
+    return opened(content(path, weights=weights), weights=weights, size=size, precision=precision)
 
 
 def content(path: Path, *, weights: str) -> bytes:
@@ -48,13 +50,13 @@ def content(path: Path, *, weights: str) -> bytes:
         raise FrostlineError(f"{path} is missing; run `dvc repro weights@{weights}`") from None
 
 
-def opened(made: bytes, *, weights: str, size: Size) -> OnnxTrunk:
+def opened(made: bytes, *, weights: str, size: Size, precision: str = "float32") -> OnnxTrunk:
     """A trunk's bytes for images of a size; InputError where its network takes another."""
     try:
         sized, width = onnx_trunk.sized(made, height=size.height, width=size.width)
     except InputError as error:
         raise InputError(f"image.size: the network of '{weights}' {error}") from None
-    return OnnxTrunk(sized, width, onnx_trunk.parameters(made))
+    return OnnxTrunk(sized, width, onnx_trunk.parameters(made), precision)
 
 
 def shape(trunk: Any) -> tuple[int, ...]:
@@ -64,7 +66,7 @@ def shape(trunk: Any) -> tuple[int, ...]:
 
 def dtype(trunk: Any) -> str:
     """NumPy's name (or bfloat16) of the type of a trunk's rows."""
-    return "float32" if isinstance(trunk, OnnxTrunk) else str(trunk.output.dtype)
+    return trunk.precision if isinstance(trunk, OnnxTrunk) else str(trunk.output.dtype)
 
 
 def values(trunk: Any) -> int:

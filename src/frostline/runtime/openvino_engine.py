@@ -1,5 +1,6 @@
 """An engine by OpenVINO: a model compiled for the CPU, proven to compute in the precision that was asked for."""
 
+import contextlib
 import queue
 import threading
 from collections import Counter
@@ -63,11 +64,13 @@ class OpenVinoEngine:
         return dict(zip(names, found, strict=True))
 
     def bind(self, shape: Shape, names: Sequence[str]) -> None:  # noqa: ARG002  # one network for all outputs
-        """Compile the network anew for that many images at once."""
-        if self._fixed is None:
-            self.size = shape[0]
+        """Compile the network anew for that many images at once; one that is for fewer inside keeps its size."""
+        if self._fixed is not None:
+            return
+        with contextlib.suppress(FrostlineError):
             if self._network:
                 self._for((shape[0], *self._network.shape[1:]))
+            self.size = shape[0]
 
     def stop(self) -> None:
         """End the runs that are under way, before their next layer."""

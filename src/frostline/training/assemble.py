@@ -9,6 +9,7 @@ from typing import Any
 from frostline import files
 from frostline.config import Classifier
 from frostline.errors import FrostlineError, InputError, first_line
+from frostline.features import backends
 from frostline.features.cut_model import CutModel, cut
 from frostline.features.trunks import OnnxTrunk
 from frostline.models.heads import probabilities
@@ -42,6 +43,8 @@ def below_and_above(parts: CutModel) -> tuple[Function | None, Function]:
     """What is below the cut, pixels (N, H, W, 3) uint8 → features, or None; and above it, → `probs` (N, C)."""
 
     def below(pixels: Any) -> Any:
+        if isinstance(parts.trunk, OnnxTrunk):
+            return backends.fastest(parts.trunk)(pixels)["rows"]
         return parts.trunk(pixels, training=False)  # type: ignore[misc]  # not called where there is none
 
     def above(features: Any) -> Any:

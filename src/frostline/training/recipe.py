@@ -61,7 +61,10 @@ class Recipe:
 
     def _on_onnx(self) -> Network:
         body = trunks.read(
-            Path(self.weights_file or ""), weights=self.entry.weights, size=self.entry.image.size
+            Path(self.weights_file or ""),
+            weights=self.entry.weights,
+            size=self.entry.image.size,
+            precision=self.entry.precision,
         )
         keras(seed=self.seed)
         with strategy().scope():
