@@ -1,6 +1,7 @@
 """Bring a classifier's run, files, model and registration, or a study's runs, up to date, as often as called."""
 
 import contextlib
+import functools
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -61,15 +62,18 @@ def publish(
         for known_commit in (outputs.observed.commit if outputs.observed else None, commit):
             run_contents.log(client, run_id, tags=run_contents.commit_tags(run, known_commit))
             run = client.get_run(run_id)
-        observed = run_contents.observe(client, run, outputs.observed, packages=outputs.packages)
+        observe = functools.partial(
+            run_contents.observe, client, run, outputs.observed, packages=outputs.packages
+        )
         digest = outputs.digest()
         version, wanted_version = None, outputs.model is not None and version_too
         if outputs.model:
             version = registry.find_version(client, outputs.classifier, files.sha256_file(outputs.model))
         complete = run.data.tags.get(SYNCED) == digest and run.info.status == "FINISHED"
         if complete and (version or not wanted_version):
-            return Published(run_id, int(version.version) if version else None, False, False, observed)
+            return Published(run_id, int(version.version) if version else None, False, False, observe())
         run_contents.fill(client, run, outputs)
+        observe()  # after the figures: MLflow compares runs by the metric that came first
         number, registered = int(version.version) if version else None, False
         if outputs.model and version_too:
             number, registered = registry.register(client, run, outputs, model=outputs.model)
