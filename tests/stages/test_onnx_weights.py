@@ -15,14 +15,14 @@ from ruamel.yaml import YAML
 
 import frostline
 from frostline import config, files, tracking
-from frostline.errors import InputError
-from frostline.evaluation import explanations, predictions
+from frostline.errors import FrostlineError, InputError
+from frostline.evaluation import explanations, history, predictions
 from frostline.runtime import openvino, sessions
 from frostline.scoring import drift_baseline
 from frostline.stages import evaluate, export, preprocess, train, weights
 from helpers.images import archive, classes
 from helpers.networks import KERAS_COPIES
-from helpers.onnx_networks import network, own, written
+from helpers.onnx_networks import CHANNELS, WIDTH, network, own, written
 from helpers.params import LENIENT, PRETRAINED, WHOLE, changed
 
 pytestmark = KERAS_COPIES
@@ -58,16 +58,25 @@ VIEWED = changed(
         },
     },
 )  # fmt: skip
+SOLVED = {"head": {"freeze": "all", "solver": "logistic", "C": [0.001, 0.01, 0.1]}}
+LINEAR = {**changed(TINY, {"network.head.dense": {}, "network.head.dropout": 0.0}), "phases": SOLVED}
+TUNED = {
+    **PRETRAINED,
+    "phases": {
+        **SOLVED,
+        "thaw": {"freeze": "conv_pw_1_relu", "epochs": 1, "batch_size": 5, "optimizer": "sgd", "learning_rate": 1e-9},
+    },
+}  # fmt: skip
 SETTINGS = changed(
     WHOLE,
     {
         "weights.net": ENTRY,
         "weights.one": FIXED,
-        "classifiers": {"tiny": TINY, "viewed": VIEWED},
+        "classifiers": {"tiny": TINY, "viewed": VIEWED, "linear": LINEAR, "tuned": TUNED},
         "datasets.shapes.audit": LENIENT,
     },
 )
-NAMES = ("tiny", "viewed")
+NAMES = ("tiny", "viewed", "linear", "tuned")
 
 
 def settle(values: dict[str, Any] = SETTINGS) -> None:
@@ -89,7 +98,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             patch.delenv(name)
         patch.chdir(root)
         settle()
-        for name in ("net", "one"):
+        for name in ("net", "one", "mobilenet-random"):
             weights.run(name)
         preprocess.run("shapes")
         for name in NAMES:
@@ -193,6 +202,88 @@ def test_the_same_again(project: Path) -> None:
     train.run("tiny", live=tracking.live)
     export.run("tiny")
     assert before == {path: files.sha256_file(path) for path in places}
+
+
+def test_a_head_by_a_solver(project: Path) -> None:
+    """A line of the history for each strength; what it found is a small file, and all that the classifier trains."""
+    folder = project / "artifacts/classifiers/linear"
+    course = history.read(folder / "history.csv", made_by="")
+    assert course.phases == ("head",) * 3
+    record = json.loads((folder / "record.json").read_text())
+    assert record["parameters"]["trainable"] == 3 * (CHANNELS + WIDTH) + 3
+    with np.load(folder / "trained.npz") as arrays:
+        assert arrays["kernel"].shape == (CHANNELS + WIDTH, 3)
+    predicted = predictions.read(folder / "predictions.parquet", made_by="").split("validation")
+    own = -np.log(predicted.probs[np.arange(len(predicted)), predicted.labels]).mean()
+    assert own == pytest.approx(course.val_loss.min(), rel=1e-4)
+
+
+def test_a_solver_before_a_thaw(project: Path) -> None:
+    """Its head is where the thawed layers start from: epochs follow the strengths."""
+    course = history.read(project / "artifacts/classifiers/tuned/history.csv", made_by="")
+    assert course.phases == ("head",) * 3 + ("thaw",)
+    assert (project / "artifacts/classifiers/tuned/trained.weights.h5").is_file()
+    assert abs(course.val_loss[3] - course.val_loss[:3].min()) < 1e-3
+
+
+def test_a_damaged_head_is_named(project: Path) -> None:
+    """And the command that makes it again."""
+    path = project / "artifacts/classifiers/linear/trained.npz"
+    content = path.read_bytes()
+    try:
+        for broken in (content[:-50], b"", None):
+            path.unlink(missing_ok=True)
+            if broken is not None:
+                path.write_bytes(broken)
+            with pytest.raises(FrostlineError, match=r"trained\.npz.*dvc repro train@linear"):
+                export.run("linear")
+    finally:
+        path.write_bytes(content)
+
+
+def test_no_tensorflow_from_photos_to_an_exported_model(project: Path) -> None:
+    """With a solver's head; a process of its own says what it imported."""
+    script = (
+        "import sys\n"
+        "from frostline import tracking\n"
+        "from frostline.stages import evaluate, export, train\n"
+        "train.run('linear', live=tracking.live)\n"
+        "export.run('linear')\n"
+        "print('tensorflow' in sys.modules, 'keras' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=project, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1].split() == ["False", "False"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"network.head.dense": {"wide": 7}}, "network.head.dense: a solver finds no hidden layers"),
+        ({"network.head.standardize": False}, "network.head.standardize: a solver wants"),
+        ({"network.head.dropout": 0.5}, "network.head.dropout: a solver leaves"),
+        ({"phases.head.C": [1.0, 0.1]}, "phases.head.C: must rise"),
+        ({"phases.head.C": []}, "phases.head.C"),
+        ({"phases.head.solver": "svm"}, "phases.head.solver: must be one of 'logistic'"),
+        ({"phases.head.epochs": 3}, "phases.head.epochs: unknown key"),
+        ({"phases.head.freeze": "conv1"}, "phases.head.freeze: must be"),
+        ({"phases.again": SOLVED["head"]}, "phases: a solver finds a new head"),
+        ({"augmentation": {**VIEWED["augmentation"], "views": "live"}}, "augmentation.views: a solver"),
+        (
+            {"training": {"schedule": "cosine", "warmup": 0.0, "class_weights": "equal", "label_smoothing": 0.0,
+                          "early_stopping": None}},
+            "training: of this a solver takes class_weights alone",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_solver_cannot_do(changes: dict[str, Any], message: str) -> None:
+    """By its key, before anything is computed."""
+    with pytest.raises(InputError) as caught:
+        config.parse(
+            changed(SETTINGS, {f"classifiers.linear.{key}": value for key, value in changes.items()})
+        )
+    assert message in str(caught.value)
 
 
 def test_no_tensorflow_from_photos_to_features(project: Path) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frostline import config
-from frostline.config import OnnxWeights, Tap
+from frostline.config import OnnxWeights, SolverPhase, Tap
 from frostline.config.backbones import TABLE
 from frostline.evaluation.paired_tests import judge
 from frostline.template import recipe
@@ -70,10 +70,13 @@ def test_input_size(side: int, size: int) -> None:
     assert (entry.image.size.height, entry.image.size.width) == (size, size)
 
 
-@pytest.mark.parametrize(("count", "epochs"), [(5, 100), (150, 91), (400, 34), (4000, 10)])
-def test_epochs(count: int, epochs: int) -> None:
-    """About as many steps whatever the number of photos."""
-    assert parsed(some(count)).classifiers["flowers-mobilenet"].phases["head"].epochs == epochs
+def test_a_solver_finds_the_head_of_a_frozen_network() -> None:
+    """Over strengths far enough apart; nothing trains by epochs."""
+    classifier = parsed(some()).classifiers["flowers-mobilenet"]
+    assert classifier.solved
+    phase = classifier.phases["head"]
+    assert isinstance(phase, SolverPhase)
+    assert phase.C[-1] / phase.C[0] >= 1e4
 
 
 def test_few_photos_and_no_weights() -> None:

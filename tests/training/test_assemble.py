@@ -117,13 +117,13 @@ def test_what_does_not(change: dict[str, Any], cut: str) -> None:
 @KERAS_COPIES
 def test_weights_round_trip(tmp_path: Path) -> None:
     """Saved and loaded into a fresh network of the same seed, the function is the same, bit for bit."""
-    path = tmp_path / "made/t.weights.h5"
+    path = tmp_path / "made/trained.weights.h5"
     source = cut_model.cut(residual(), "add")
     for weight in source.upper.weights:
         weight.assign(np.asarray(weight) + 0.5)
-    assemble.save(source.upper, path)
+    assemble.save(source.upper, path.parent)
     target = cut_model.cut(residual(), "add")
-    assemble.load(target.upper, path)
+    assemble.load(target.upper, path.parent)
     np.testing.assert_array_equal(
         np.asarray(assemble.whole(target)(PICTURES)["probs"]),
         np.asarray(assemble.whole(source)(PICTURES)["probs"]),
@@ -135,23 +135,29 @@ def test_weights_round_trip(tmp_path: Path) -> None:
 def test_the_same_weights_are_the_same_bytes(tmp_path: Path) -> None:
     """A stage's output may not differ between two runs that trained the same."""
     for name in ("one", "other"):
-        assemble.save(cut_model.cut(residual(), "stem").upper, tmp_path / f"{name}.weights.h5")
-    assert (tmp_path / "one.weights.h5").read_bytes() == (tmp_path / "other.weights.h5").read_bytes()
+        assemble.save(cut_model.cut(residual(), "stem").upper, tmp_path / name)
+    contents = [(tmp_path / name / "trained.weights.h5").read_bytes() for name in ("one", "other")]
+    assert contents[0] == contents[1]
 
 
 @KERAS_COPIES
 def test_weights_that_do_not_fit(tmp_path: Path) -> None:
     """Those of another network, a damaged file, no file: one line that names it."""
-    path = tmp_path / "t.weights.h5"
-    assemble.save(cut_model.cut(residual(classes=3), "add").upper, path)
-    damaged = tmp_path / "d.weights.h5"
-    damaged.write_bytes(path.read_bytes()[:1000])
+    path = tmp_path / "it/trained.weights.h5"
+    assemble.save(cut_model.cut(residual(classes=3), "add").upper, path.parent)
     target = cut_model.cut(residual(classes=5), "add").upper
-    for wrong in (path, damaged, tmp_path / "none.weights.h5"):
+    for content, problem in (
+        (path.read_bytes(), "does not fit the network: "),
+        (path.read_bytes()[:1000], "does not fit the network: "),
+        (None, "is missing"),
+    ):
+        path.unlink()
+        if content is not None:
+            path.write_bytes(content)
         with pytest.raises(FrostlineError) as caught:
-            assemble.load(target, wrong)
-        assert str(caught.value).startswith(f"{wrong} does not fit the network: ")
-        assert str(caught.value).endswith(f"; run `dvc repro train@{wrong.parent.name}` again")
+            assemble.load(target, path.parent)
+        assert str(caught.value).startswith(f"{path} {problem}")
+        assert "`dvc repro train@it`" in str(caught.value)
         assert "\n" not in str(caught.value)
 
 

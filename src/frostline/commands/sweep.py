@@ -18,6 +18,7 @@ from frostline.errors import weights_note
 from frostline.evaluation import paired_tests, study_plots, style, tables
 from frostline.evaluation.comparison_report import aligned
 from frostline.evaluation.study_plots import Band, Variant
+from frostline.models import heads
 from frostline.pipeline import dvc_lock
 from frostline.progress import alive, duration, say
 from frostline.tracking import Child, Study
@@ -131,8 +132,8 @@ def _variant(training: SweepTraining, trial: Trial) -> Variant:
         value=training.value,
         accuracy=study_plots.measured(trial.accuracy, images=len(trial.right)),
         epochs=len(trial.epochs),
-        trainable=sum(int(np.prod(weight.shape)) for weight in upper.trainable_weights),
-        feature_bytes=int(np.prod(upper.input_shape[1:])) * value_bytes,
+        trainable=heads.trainable(upper),
+        feature_bytes=heads.width(upper) * value_bytes,
         renderings=training.epochs if views == "live" else min(int(views), training.epochs),
         seconds=trial.seconds,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from frostline import config, paths, progress, tracking
-from frostline.config import sweep
+from frostline.config import Phase, sweep
 from frostline.config.sweep import Key
 from frostline.errors import InputError
 from frostline.features import cut_model
@@ -136,4 +136,10 @@ def _warnings(plan: SweepPlan) -> Iterator[str]:
 def _thaws_at_once(inputs: Recipe) -> bool:
     (phase, *later) = inputs.entry.phases.values()
     pretrained = inputs.weights["backbone"] is not None
-    return pretrained and not later and phase.freeze != "all" and phase.learning_rate >= THAWED_RATE
+    return (
+        isinstance(phase, Phase)
+        and pretrained
+        and not later
+        and phase.freeze != "all"
+        and phase.learning_rate >= THAWED_RATE
+    )

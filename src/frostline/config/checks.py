@@ -5,7 +5,7 @@ from pathlib import Path
 
 from frostline.config import shapes
 from frostline.config.backbones import NAMED_SOURCES
-from frostline.config.schema import ONNX, Classifier, Params, Splits
+from frostline.config.schema import ONNX, Classifier, Params, SolverPhase, Splits
 from frostline.errors import nearest
 
 
@@ -63,6 +63,33 @@ def _classifier_problems(key: str, classifier: Classifier, params: Params) -> It
         yield f"{key}.weights: '{classifier.weights}' is scratch, a pretrained network needs a backbone"
     elif params.weights[classifier.weights].backbone == ONNX:
         yield from _onnx_problems(key, classifier)
+    if any(isinstance(phase, SolverPhase) for phase in classifier.phases.values()):
+        yield from _solver_problems(key, classifier)
+
+
+def _solver_problems(key: str, classifier: Classifier) -> Iterator[str]:
+    """What a solver cannot do: it finds one linear layer on standardised features."""
+    head, training = classifier.network.head, classifier.training
+    _, *later = classifier.phases.values()
+    if classifier.network.type == "cnn" or any(isinstance(phase, SolverPhase) for phase in later):
+        yield f"{key}.phases: a solver finds a new head on frozen features; its phase can only be the first"
+    if head.dense:
+        yield f"{key}.network.head.dense: a solver finds no hidden layers; use {{}}"
+    if not head.standardize:
+        yield f"{key}.network.head.standardize: a solver wants features of one scale; use true"
+    if classifier.augmentation and classifier.augmentation.views == "live":
+        yield f"{key}.augmentation.views: a solver sees all views at once; use a number"
+    if not classifier.solved:
+        return
+    if head.dropout:
+        yield f"{key}.network.head.dropout: a solver leaves no features out; use 0.0"
+    if training and (training.schedule, training.warmup, training.label_smoothing, training.early_stopping) != (
+        "constant", 0, 0, None,
+    ):  # fmt: skip
+        yield (
+            f"{key}.training: of this a solver takes class_weights alone; use schedule constant, warmup 0.0, "
+            "label_smoothing 0.0 and early_stopping null"
+        )
 
 
 def _onnx_problems(key: str, classifier: Classifier) -> Iterator[str]:

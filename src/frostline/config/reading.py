@@ -143,11 +143,8 @@ def _no_choice(value: Any, expected: str) -> str:
     return f"must be one of {', '.join(map(repr, known))}; is {_short(value)}"
 
 
-# The names of union branches in pydantic's locations: below which section, at which step.
-_BRANCHES = {
-    "classifiers": (3, ("pretrained", "cnn")),
-    "weights": (2, ("keras", ONNX)),
-}
+# Of union branches, in pydantic's locations; no key has such a name where they stand.
+_BRANCHES = {"pretrained", "cnn", "keras", ONNX, "gradient", "solved"}
 
 
 def _short(value: Any) -> str:
@@ -164,8 +161,7 @@ def _locate(loc: tuple[Any, ...], values: Any) -> tuple[list[Any], Any]:
     here = values
     for index, step in enumerate(loc):
         last = index == len(loc) - 1
-        place, tags = _BRANCHES.get(loc[0], (-1, ()))
-        if index == place and step in tags and (loc[0] != "classifiers" or loc[2] == "network"):
+        if step in _BRANCHES and isinstance(here, dict) and step not in here:
             continue
         if isinstance(here, dict) and step in here:
             path, here = [*path, step], here[step]

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -233,6 +234,42 @@ class Phase(Section):
     learning_rate: Annotated[float, Field(gt=0, le=10)]
 
 
+def _ascending(values: list[float]) -> list[float]:
+    if sorted(set(values)) != values:
+        raise PydanticCustomError("ascending", "must rise from one to the next")
+    return values
+
+
+class SolverPhase(Section):
+    """A linear head found by a solver in place of epochs: a logistic regression for each strength `C`.
+
+    C is the inverse strength of the penalty on the squared weights; validation images choose one.
+    """
+
+    freeze: Literal["all"]
+    solver: Literal["logistic"]
+    C: Annotated[
+        list[Annotated[float, Field(gt=0, le=1e6)]],
+        Field(min_length=1, max_length=50),
+        AfterValidator(_ascending),
+    ]
+
+    @property
+    def epochs(self) -> int:
+        """A line of the history for each strength."""
+        return len(self.C)
+
+
+def _kind_of_phase(values: Any) -> str:
+    solved = "solver" in values if isinstance(values, dict) else isinstance(values, SolverPhase)
+    return "solved" if solved else "gradient"
+
+
+AnyPhase = Annotated[
+    Annotated[Phase, Tag("gradient")] | Annotated[SolverPhase, Tag("solved")], Discriminator(_kind_of_phase)
+]
+
+
 class EarlyStopping(Section):
     """Stop a phase after `patience` epochs in which a validation figure was no better than its best."""
 
@@ -272,7 +309,12 @@ class Classifier(Section):
         ]
         | None
     )
-    phases: Annotated[dict[Name, Phase], Field(min_length=1)]
+    phases: Annotated[dict[Name, AnyPhase], Field(min_length=1)]
+
+    @property
+    def solved(self) -> bool:
+        """Whether a solver alone finds the head, and nothing trains by epochs."""
+        return all(isinstance(phase, SolverPhase) for phase in self.phases.values())
 
 
 class Promotion(Section):

@@ -1,7 +1,7 @@
 """A head as plain arrays: standardisation, hidden layers and logits, computed by NumPy."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -41,3 +41,23 @@ class DenseHead:
             logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
         powers = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
+
+
+@dataclass(eq=False)
+class SolvedHead:
+    """A head without Keras, for `features` numbers and so many classes, into which a solver puts its `arrays`."""
+
+    features: int
+    classes: int
+    arrays: DenseHead = field(init=False)
+
+    def __post_init__(self) -> None:
+        width = 1 if self.classes == 2 else self.classes
+        zeros = Dense(np.zeros((self.features, width), np.float32), np.zeros(width, np.float32))
+        ones = np.ones(self.features, np.float32)
+        self.arrays = DenseHead(zeros, mean=0 * ones, scale=ones)
+
+    @property
+    def trainable(self) -> int:
+        """Numbers that the solver finds."""
+        return self.arrays.logits.kernel.size + self.arrays.logits.bias.size

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from frostline.config import ClassifierHead
-from frostline.models.dense_head import Dense, DenseHead
+from frostline.models.dense_head import Dense, DenseHead, SolvedHead
 from frostline.models.keras_backend import keras
 
 POOLING = {"flatten": "Flatten", "average": "GlobalAveragePooling2D", "max": "GlobalMaxPooling2D"}
@@ -34,10 +34,33 @@ def build(head: ClassifierHead, *, features: int, classes: int) -> Any:
 
 def arrays(head: Any) -> DenseHead:
     """What a head holds, as plain arrays."""
+    if isinstance(head, SolvedHead):
+        return head.arrays
     layers = {layer.name: [np.array(weight) for weight in layer.weights] for layer in head.layers}
     mean, scale = layers.get("standardize", (None, None))
     hidden = [Dense(*weights) for name, weights in layers.items() if name.startswith("dense_")]
     return DenseHead(Dense(*layers["logits"]), hidden, mean, scale)
+
+
+def assign(head: Any, found: DenseHead) -> None:
+    """Put a linear head's arrays in place: standardisation and logits."""
+    if isinstance(head, SolvedHead):
+        head.arrays = found
+        return
+    head.get_layer("logits").set_weights([found.logits.kernel, found.logits.bias])
+    head.get_layer("standardize").set_weights([found.mean, found.scale])
+
+
+def trainable(upper: Any) -> int:
+    """How many numbers train of what is above the frost line."""
+    if isinstance(upper, SolvedHead):
+        return upper.trainable
+    return sum(int(np.prod(weight.shape)) for weight in upper.trainable_weights)
+
+
+def width(upper: Any) -> int:
+    """How many numbers of an image what is above the frost line takes."""
+    return upper.features if isinstance(upper, SolvedHead) else int(np.prod(upper.input_shape[1:]))
 
 
 def standardize_layer() -> Any:

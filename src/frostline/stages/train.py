@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from frostline import files, paths
+from frostline.config import SolverPhase
 from frostline.errors import InputError
 from frostline.evaluation import explanations, history, predictions
 from frostline.features import backends, ray_stream, trunks
 from frostline.features.cut_model import CutModel
 from frostline.features.extraction import pixels
-from frostline.models import activation_maps, augmentation
+from frostline.models import activation_maps, augmentation, heads
+from frostline.models.dense_head import SolvedHead
 from frostline.models.network import Network, remarks
 from frostline.pipeline import code_digest
 from frostline.progress import note, say
@@ -59,7 +61,7 @@ def _train(inputs: Recipe, live: WatchEpochs) -> None:
             epochs.append((phase, epoch))
             say(_line(inputs, number, phase, epoch))
             log(number, dataclasses.asdict(epoch))
-    for line in _stopped(inputs, epochs):
+    for line in (*_chosen(inputs, epochs), *_stopped(inputs, epochs)):
         say(line)
     _write(inputs, network, list(parts.values())[-1], record=record, epochs=epochs)
     checkpoint.remove()
@@ -67,10 +69,25 @@ def _train(inputs: Recipe, live: WatchEpochs) -> None:
 
 def _line(inputs: Recipe, number: int, phase: str, epoch: loop.Epoch) -> str:
     total = sum(phase.epochs for phase in inputs.entry.phases.values())
+    settings = inputs.entry.phases[phase]
+    step = (
+        f"C {settings.C[number - 1]:<6g}" if isinstance(settings, SolverPhase) else f"epoch {number}/{total}"
+    )
     return (
-        f"epoch {number}/{total} {phase}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}  "
+        f"{step} {phase}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}  "
         f"validation loss {epoch.val_loss:.4f}  accuracy {epoch.val_accuracy:.4f}"
     )
+
+
+def _chosen(inputs: Recipe, epochs: Sequence[tuple[str, loop.Epoch]]) -> Iterator[str]:
+    """Which strength of a solver's phase validation chose."""
+    name, phase = next(iter(inputs.entry.phases.items()))
+    if isinstance(phase, SolverPhase):
+        losses = [epoch.val_loss for of, epoch in epochs if of == name]
+        best = losses.index(min(losses))
+        edge = best in (0, len(losses) - 1) and len(losses) > 1
+        beyond = f"; others beyond it may be better: widen phases.{name}.C" if edge else ""
+        yield f"{name}: C {phase.C[best]:g} has the lowest validation loss{beyond}"
 
 
 def _stopped(inputs: Recipe, epochs: Sequence[tuple[str, loop.Epoch]]) -> Iterator[str]:
@@ -105,10 +122,10 @@ def _record(inputs: Recipe, network: Network, last: CutModel) -> dict[str, Any]:
 
 def _parameters(inputs: Recipe, network: Network, last: CutModel) -> dict[str, int]:
     """Counts: trained in the last phase; the rest of the body, frozen; standardisation's constants."""
-    trainable = sum(int(np.prod(weight.shape)) for weight in last.upper.trainable_weights)
-    constants = 0
-    if inputs.entry.network.head.standardize:
-        constants = network.head.get_layer("standardize").count_params()
+    trainable = heads.trainable(last.upper)
+    constants = 2 * heads.width(network.head) if inputs.entry.network.head.standardize else 0
+    if isinstance(network.head, SolvedHead):
+        return {"trainable": trainable, "frozen": trunks.parameters(network.body), "constants": constants}
     total = trunks.parameters(network.body) + network.head.count_params()
     return {"trainable": trainable, "frozen": total - trainable - constants, "constants": constants}
 
@@ -123,7 +140,7 @@ def _write(
 ) -> None:
     folder = paths.classifier(inputs.name)
     files.empty(folder)
-    assemble.save(last.upper, folder / "trained.weights.h5")
+    assemble.save(last.upper, folder)
     figures = {name: np.array([getattr(epoch, name) for _, epoch in epochs]) for name in history.FIGURES}
     history.write(
         history.History(phases=tuple(phase for phase, _ in epochs), **figures), folder / "history.csv"

@@ -1,10 +1,14 @@
 """Trunk, tail and head assembled again: the classifier as one function from pixels to probabilities."""
 
+import io
 import itertools
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from frostline import files
 from frostline.config import Classifier
@@ -12,6 +16,7 @@ from frostline.errors import FrostlineError, InputError, first_line
 from frostline.features import backends
 from frostline.features.cut_model import CutModel, cut
 from frostline.features.trunks import OnnxTrunk
+from frostline.models.dense_head import Dense, DenseHead, SolvedHead
 from frostline.models.heads import probabilities
 from frostline.models.network import Network
 
@@ -78,21 +83,51 @@ def trunk_key(classifier: Classifier, *, weights: dict[str, Any], cut: str) -> d
     }
 
 
-def save(upper: Any, path: Path) -> None:
-    """Write the weights of what was trained; `path` must end in `.weights.h5`."""
-    with files.writing(path) as temporary:
+KERAS_FILE, SOLVED_FILE = "trained.weights.h5", "trained.npz"
+
+
+def save(upper: Any, folder: Path) -> None:
+    """Write the weights of what was trained into a classifier's folder."""
+    if isinstance(upper, SolvedHead):
+        _save_solved(upper, folder / SOLVED_FILE)
+        return
+    with files.writing(folder / KERAS_FILE) as temporary:
         upper.save_weights(temporary)
 
 
-def load(upper: Any, path: Path) -> None:
-    """Put trained weights in place; FrostlineError where the file does not fit the network."""
+def load(upper: Any, folder: Path) -> None:
+    """Put trained weights in place; FrostlineError where they are missing or do not fit the network."""
+    solved = isinstance(upper, SolvedHead)
+    path = folder / (SOLVED_FILE if solved else KERAS_FILE)
+    if not path.is_file():
+        raise FrostlineError(f"{path} is missing; run `dvc repro train@{folder.name}`")
     try:
+        if solved:
+            _load_solved(upper, path)
+            return
         with warnings.catch_warnings():
             # Keras only warns where a part of the file is missing, and leaves those layers as drawn.
             warnings.filterwarnings("error", category=UserWarning)
             upper.load_weights(path)
-    except (ValueError, OSError, UserWarning) as error:
+    except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile, UserWarning) as error:
         raise FrostlineError(
-            f"{path} does not fit the network: {first_line(error)}; "
-            f"run `dvc repro train@{path.parent.name}` again"
+            f"{path} does not fit the network: {first_line(error)}; run `dvc repro train@{folder.name}` again"
         ) from None
+
+
+def _save_solved(head: SolvedHead, path: Path) -> None:
+    found, content = head.arrays, io.BytesIO()
+    np.savez(content, kernel=found.logits.kernel, bias=found.logits.bias, mean=found.mean, scale=found.scale)  # type: ignore[arg-type]  # both are there
+    with files.writing(path) as temporary:
+        temporary.write_bytes(content.getvalue())
+
+
+def _load_solved(head: SolvedHead, path: Path) -> None:
+    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as given:
+        found = {name: given[name] for name in ("kernel", "bias", "mean", "scale")}
+    like = head.arrays
+    shapes = [like.logits.kernel.shape, like.logits.bias.shape, (head.features,), (head.features,)]
+    if [value.shape for value in found.values()] != shapes:
+        raise ValueError("its arrays are of other sizes")
+    logits = Dense(found["kernel"], found["bias"])
+    head.arrays = DenseHead(logits, mean=found["mean"], scale=found["scale"])

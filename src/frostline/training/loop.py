@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from frostline.config import Phase, Training
+from frostline.models.dense_head import Floats, SolvedHead
 from frostline.models.heads import probabilities
 from frostline.models.keras_backend import strategy
 from frostline.training import optimizers, steps
@@ -160,7 +161,10 @@ def fit(
 
 
 def predict(model: Any, rows: RowsLike) -> npt.NDArray[np.float32]:
-    """Probabilities (n, C) float32 of a model of logits, for every row in order."""
+    """Probabilities (n, C) float32 of a model of logits, or of a solved head, for every row in order."""
+    if isinstance(model, SolvedHead):
+        parts = [model.arrays(rows[start : start + FIT_CHUNK]) for start in range(0, len(rows), FIT_CHUNK)]
+        return np.concatenate(parts)
     blocks = [
         np.asarray(probabilities(model.predict_on_batch(rows[start : start + PREDICT_BATCH])), np.float32)
         for start in range(0, len(rows), PREDICT_BATCH)
@@ -169,11 +173,18 @@ def predict(model: Any, rows: RowsLike) -> npt.NDArray[np.float32]:
 
 
 def standardize(head: Any, rows: RowsLike) -> None:
-    """Set a head's Standardize layer from rows (n, D): mean, and 1 / standard deviation, in float64.
+    """Set a head's Standardize layer from rows (n, D)."""
+    layer = head.get_layer("standardize")
+    mean, scale = moments(rows)
+    layer.mean.assign(mean)
+    layer.scale.assign(scale)
+
+
+def moments(rows: RowsLike) -> tuple[Floats, Floats]:
+    """Mean, and 1 / standard deviation, of rows (n, D), taken in float64: both (D,) float32.
 
     A feature that never varies keeps scale 1, as in scikit-learn's StandardScaler.
     """
-    layer = head.get_layer("standardize")
     count, total, squares = 0, np.float64(0), np.float64(0)
     shift = rows[:1][0].astype(np.float64)  # near the mean, so that the squares do not cancel
     for start in range(0, len(rows), FIT_CHUNK):
@@ -182,5 +193,4 @@ def standardize(head: Any, rows: RowsLike) -> None:
     mean = total / count
     deviation = np.sqrt(np.maximum(squares / count - mean**2, 0))
     constant = deviation <= 1e-6 * np.maximum(np.abs(mean + shift), 1e-6)
-    layer.mean.assign((mean + shift).astype(np.float32))
-    layer.scale.assign((1 / np.where(constant, 1, deviation)).astype(np.float32))
+    return (mean + shift).astype(np.float32), (1 / np.where(constant, 1, deviation)).astype(np.float32)

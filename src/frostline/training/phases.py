@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from frostline.config import Phase, SolverPhase
 from frostline.features import cut_model
 from frostline.features.cut_model import CutModel
 from frostline.features.extraction import View
+from frostline.models import heads
 from frostline.models.network import Network
-from frostline.training import assemble, loop
+from frostline.training import assemble, loop, solver
 from frostline.training.checkpoint import Checkpoint, TrainingState
 from frostline.training.loop import Epoch, Fit, LabelledRows
 from frostline.training.recipe import Recipe
@@ -35,11 +37,17 @@ def train(
     resumed = _resumed(last, checkpoint)
     epochs = list(resumed.epochs) if resumed else []
     yield from epochs
-    if not resumed and inputs.entry.network.head.standardize:
-        loop.standardize(network.head, _pooled(inputs, network))
     names = list(inputs.entry.phases)
+    solved = isinstance(inputs.entry.phases[names[0]], SolverPhase)  # which standardises by itself
+    if not resumed and inputs.entry.network.head.standardize and not solved:
+        loop.standardize(network.head, _pooled(inputs, network))
     for name in names[names.index(epochs[-1][0]) if resumed else 0 :]:
-        fit = _fit(inputs, parts[name], name)
+        if isinstance(phase := inputs.entry.phases[name], SolverPhase):
+            for epoch in _solve(inputs, network, parts[name], name, phase):
+                epochs.append((name, epoch))
+                yield name, epoch
+            continue
+        fit = _fit(inputs, parts[name], name, phase)
         if resumed and name == resumed.epochs[-1][0]:
             fit.restore(resumed.fit)
         for epoch in fit.epochs():
@@ -49,11 +57,31 @@ def train(
             yield name, epoch
 
 
+def _solve(
+    inputs: Recipe, network: Network, parts: CutModel, name: str, phase: SolverPhase
+) -> Iterator[Epoch]:
+    """A head for each strength; the best one is put in place."""
+    labels = {split: inputs.manifest.split(split).labels for split in ("train", "validation")}
+    training, found = inputs.entry.training, []
+    for candidate in solver.candidates(
+        [inputs.rows(parts, "train", view=view) for view in _shown(inputs, name)],
+        labels["train"],
+        inputs.rows(parts, "validation"),
+        labels["validation"],
+        strengths=phase.C,
+        classes=len(inputs.manifest.classes),
+        balanced=bool(training and training.class_weights == "balanced"),
+    ):
+        found.append(candidate)
+        yield candidate.epoch
+    heads.assign(network.head, solver.best(found).head)
+
+
 def extract(inputs: Recipe, network: Network, parts: dict[str, CutModel]) -> None:
     """Cache all that training will read, but for live views."""
     _pooled(inputs, network)
     for name, cut in parts.items():
-        for view in dict.fromkeys(_view(inputs, epoch) for epoch in _epochs(inputs, name)):
+        for view in _shown(inputs, name):
             if view is None or view.augmentation.views != "live":
                 inputs.rows(cut, "train", view=view)
         inputs.rows(cut, "validation")
@@ -103,11 +131,11 @@ def _resumed(last: Any, checkpoint: Checkpoint | None) -> TrainingState | None:
     return state if state and _assign(last, state.variables) else None
 
 
-def _fit(inputs: Recipe, parts: CutModel, name: str) -> Fit:
+def _fit(inputs: Recipe, parts: CutModel, name: str, phase: Phase) -> Fit:
     labels = {split: inputs.manifest.split(split).labels for split in ("train", "validation")}
     return Fit(
         parts.upper,
-        inputs.entry.phases[name],
+        phase,
         LabelledRows(_views(inputs, parts, _epochs(inputs, name)), labels["train"]),
         LabelledRows(_plain(inputs, parts, "validation"), labels["validation"]),
         [inputs.seed, list(inputs.entry.phases).index(name)],
@@ -153,6 +181,14 @@ def _view(inputs: Recipe, epoch: int) -> View | None:
         return None
     number = epoch if augmentation.views == "live" else epoch % augmentation.views
     return View(augmentation, number) if number else None
+
+
+def _shown(inputs: Recipe, name: str) -> list[View | None]:
+    """The views that a phase shows, each once: a solver sees all of them at once."""
+    augmentation, epochs = inputs.entry.augmentation, _epochs(inputs, name)
+    if isinstance(inputs.entry.phases[name], SolverPhase):
+        epochs = range(augmentation.views if augmentation and augmentation.views != "live" else 1)
+    return list(dict.fromkeys(_view(inputs, epoch) for epoch in epochs))
 
 
 def _views(inputs: Recipe, parts: CutModel, epochs: range) -> Callable[[int], RowsLike]:

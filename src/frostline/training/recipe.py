@@ -15,6 +15,7 @@ from frostline.features.executor import Executor
 from frostline.features.extraction import Images, View, features, pixels
 from frostline.features.local_stream import stream
 from frostline.models import heads, network
+from frostline.models.dense_head import SolvedHead
 from frostline.models.keras_backend import keras, strategy
 from frostline.models.network import Network
 from frostline.training import assemble
@@ -66,6 +67,9 @@ class Recipe:
             size=self.entry.image.size,
             precision=self.entry.precision,
         )
+        classes = len(self.manifest.classes)
+        if self.entry.solved:
+            return Network(body, SolvedHead(body.width, classes))
         keras(seed=self.seed)
         with strategy().scope():
             return Network(
@@ -148,8 +152,5 @@ def load_trained(inputs: Recipe) -> tuple[Network, CutModel]:
     """
     network = inputs.network()
     last = list(assemble.cut_phases(network, inputs.entry).values())[-1]
-    path = inputs.root / paths.classifier(inputs.name) / "trained.weights.h5"
-    if not path.is_file():
-        raise FrostlineError(f"{path} is missing; run `dvc repro train@{inputs.name}`")
-    assemble.load(last.upper, path)
+    assemble.load(last.upper, inputs.root / paths.classifier(inputs.name))
     return network, last

@@ -1,0 +1,92 @@
+"""A linear head by a solver: logistic regressions on standardised features, the strength chosen on validation.
+
+The penalised likelihood has one optimum, which L-BFGS finds; a head trained by gradient steps stops somewhere on the
+way. The strengths are tried from the strongest penalty on, each from where the one before ended.
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from frostline.errors import InputError
+from frostline.models.dense_head import Dense, DenseHead, Floats
+from frostline.training.loop import Epoch, moments
+from frostline.training.steps import RowsLike
+
+STEPS = 1000  # of L-BFGS, at most: what is near the optimum by then is near enough
+_PIECE = 1024
+
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class SolvedCandidate:
+    """The head of one strength, and what it does: losses in nats and accuracies of training and validation."""
+
+    strength: float
+    head: DenseHead
+    epoch: Epoch
+
+
+def candidates(  # noqa: PLR0913  # rows and labels of two splits, and how
+    train: Sequence[RowsLike],
+    labels: Labels,
+    validation: RowsLike,
+    validation_labels: Labels,
+    *,
+    strengths: Sequence[float],
+    classes: int,
+    balanced: bool = False,
+) -> Iterator[SolvedCandidate]:
+    """A head for each strength, rising. `train` are the views of the training images (n, D) each, the first of them
+    the images as they are, by which features are standardised. InputError for a class without training images.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    if missing := set(range(classes)) - set(labels.tolist()):
+        raise InputError(
+            f"class number {min(missing) + 1} has no training images; a solver needs some of each"
+        )
+    mean, scale = moments(train[0])
+    rows = np.concatenate([_standardized(view, mean, scale) for view in train])
+    known, held = np.tile(labels, len(train)), _standardized(validation, mean, scale)
+    model = LogisticRegression(max_iter=STEPS, warm_start=True, class_weight="balanced" if balanced else None)
+    for strength in strengths:
+        model.set_params(C=strength)
+        # One thread: the same sums on any number of cores.
+        with threadpool_limits(1), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the steps did not suffice
+            model.fit(rows, known)
+        logits = Dense(model.coef_.T.astype(np.float32), model.intercept_.astype(np.float32))
+        plain = DenseHead(logits)
+        epoch = Epoch(*_figures(plain, rows, known), *_figures(plain, held, validation_labels))
+        yield SolvedCandidate(strength, DenseHead(logits, mean=mean, scale=scale), epoch)
+
+
+def best(found: Sequence[SolvedCandidate]) -> SolvedCandidate:
+    """The one with the lowest loss on validation; of equals the strongest penalty."""
+    return min(found, key=lambda candidate: candidate.epoch.val_loss)
+
+
+def _standardized(rows: RowsLike, mean: Floats, scale: Floats) -> Floats:
+    """(n, D) float32, read piece by piece."""
+    out = np.empty((len(rows), len(mean)), np.float32)
+    for start in range(0, len(rows), _PIECE):
+        out[start : start + _PIECE] = (rows[start : start + _PIECE] - mean) * scale
+    return out
+
+
+def _figures(head: DenseHead, rows: Floats, labels: Labels) -> tuple[float, float]:
+    """Mean loss in nats and accuracy (0-1)."""
+    losses, right = 0.0, 0
+    for start in range(0, len(rows), _PIECE):
+        probs, of = head(rows[start : start + _PIECE]), labels[start : start + _PIECE]
+        chosen: Any = probs[np.arange(len(of)), of].astype(np.float64)
+        losses += float(-np.log(np.maximum(chosen, np.finfo(np.float32).tiny)).sum())
+        right += int((probs.argmax(1) == of).sum())
+    return losses / len(rows), right / len(rows)
