@@ -110,9 +110,8 @@ class ArrowFolder:
             writer.write_table(table)
         content = memoryview(sink.getvalue())
         path = self.folder / name(content)
-        files.sweep(
-            self.folder
-        )  # what others were writing here when they were killed may get other names now
+        # What others were writing here when they were killed may get other names now.
+        files.sweep(self.folder)
         with files.writing(path) as temporary:
             temporary.write_bytes(content)
             # Before it has its name, so that it is ours even if somebody prunes it at once.

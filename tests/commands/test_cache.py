@@ -101,7 +101,7 @@ def test_verify_every_kind(tmp_path: Path) -> None:
     checksums.keep(model.parent, ["head.onnx"], list)
     whole, unknown = cache.verify()
     assert whole.startswith("7 files, ")
-    assert unknown == "cannot be judged, having none: weights old x.h5"
+    assert unknown == "not checked, it has no checksum: weights old x.h5"
     for path in (model, trunk, weights, state, model.with_name("head.onnx")):
         flip(path, -1)
     with pytest.raises(FrostlineError, match="5 files were damaged"):

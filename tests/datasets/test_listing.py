@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline.datasets import listing
-from frostline.datasets.listing import find_images, index, is_image
+from frostline.datasets.listing import index, is_image, walk_images
 from frostline.errors import InputError
 from helpers.images import folder
 
@@ -47,14 +47,14 @@ def test_files_are_found_in_byte_order(tmp_path: Path, monkeypatch: pytest.Monke
     names = ["b/1.jpg", "b/10.jpg", "b/9.jpg", "B/x.jpg", "a.b/x.jpg", "a/x.jpg", "ä/x.jpg"]
     folder(tmp_path, dict.fromkeys([*names, "b/notes.txt", "b/.DS_Store"], b"x"))
     expected = ["B/x.jpg", "a.b/x.jpg", "a/x.jpg", "b/1.jpg", "b/10.jpg", "b/9.jpg", "ä/x.jpg"]
-    assert find_images(tmp_path) == expected
+    assert list(walk_images(tmp_path)) == expected
     scandir = os.scandir
 
     def shuffled(path: Path) -> list[os.DirEntry[str]]:
         return random.sample(entries := list(scandir(path)), len(entries))
 
     monkeypatch.setattr(os, "scandir", shuffled)
-    assert find_images(tmp_path) == expected
+    assert list(walk_images(tmp_path)) == expected
 
 
 def test_links_are_followed_but_no_loop(tmp_path: Path) -> None:
@@ -66,13 +66,13 @@ def test_links_are_followed_but_no_loop(tmp_path: Path) -> None:
     (data / "cats/self.jpg").symlink_to("self.jpg")
     (data / "cats/gone.jpg").symlink_to("nowhere.jpg")
     os.mkfifo(data / "cats/pipe.jpg")
-    assert find_images(data) == ["cats/a.jpg", "cats/gone.jpg", "cats/self.jpg", "dogs/b.jpg"]
+    assert list(walk_images(data)) == ["cats/a.jpg", "cats/gone.jpg", "cats/self.jpg", "dogs/b.jpg"]
 
 
 def test_a_folder_named_like_an_image_is_a_folder(tmp_path: Path) -> None:
     """Only files are images."""
     folder(tmp_path, {"odd.jpg/a.png": b"x"})
-    assert find_images(tmp_path) == ["odd.jpg/a.png"]
+    assert list(walk_images(tmp_path)) == ["odd.jpg/a.png"]
 
 
 def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,7 +83,7 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(InputError, match=r"cannot list '.*': Permission denied"):
-        find_images(tmp_path)
+        list(walk_images(tmp_path))
 
 
 def test_index_prints_cleans_and_sorts() -> None:

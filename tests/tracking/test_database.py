@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from frostline.tracking import database, prepare
-from frostline.tracking.locks import locked
+from frostline.tracking.database import locked
 from frostline.tracking.session import session
 from helpers.servers import sqlite
 

@@ -20,7 +20,7 @@ from frostline import files
 from frostline.commands import score
 from frostline.errors import FrostlineError
 from frostline.scoring import serving
-from frostline.tracking import Commit, Published, download_model, publish, relocation, store
+from frostline.tracking import Commit, Published, database, download_model, publish, store
 from frostline.tracking.session import session
 from helpers.images import encoded
 from helpers.images import folder as folder_of
@@ -422,7 +422,7 @@ def _places(there: Path) -> list[str]:
     with contextlib.closing(sqlite3.connect(there / ".frostline/mlflow/mlflow.db")) as connection:
         found = [
             row[0]
-            for table, column in relocation.COLUMNS
+            for table, column in database.COLUMNS
             for row in connection.execute(f"SELECT {column} FROM {table}").fetchall()
         ]
     return [each for each in found if each and each.startswith("file:") and there.as_uri() not in each]
@@ -435,7 +435,7 @@ def test_a_store_of_someone_else_is_left_alone(
     publish(gathered(), uri=uri)
     monkeypatch.chdir(write(project(tmp_path / "colleague", monkeypatch)))
     content = (root / ".frostline/mlflow/mlflow.db").read_bytes()
-    relocation.relocate(uri)
+    database.relocate(uri)
     assert (root / ".frostline/mlflow/mlflow.db").read_bytes() == content
 
 

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known before a night's work; what nobody knows is None."""
+    """What is known before a night's work; what nobody knows is None.
 
-    stale: Mapping[str, Sequence[str]] = field(default_factory=dict)  # step → what changed, in DVC's words
-    champion_days: Mapping[str, float | None] = field(
-        default_factory=dict
-    )  # classifier → age; None: no champion
-    drift: float | None = None  # of the newest scores, an index
+    stale: step → what changed, in DVC's words. champion_days: classifier → the champion's age in days, None where
+    there is no champion. drift: the largest index of the newest scores.
+    """
+
+    stale: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    champion_days: Mapping[str, float | None] = field(default_factory=dict)
+    drift: float | None = None
 
 
 @dataclass(frozen=True)

@@ -85,14 +85,15 @@ def _listens(process: "subprocess.Popen[bytes]", port: int | None) -> bool:
     import psutil
 
     with contextlib.suppress(psutil.NoSuchProcess):
-        whole = psutil.Process(process.pid)
-        found = [
+        parent = psutil.Process(process.pid)
+        connections = [
             connection
-            for one in (whole, *whole.children(recursive=True))
-            for connection in one.net_connections("inet")
+            for member in (parent, *parent.children(recursive=True))
+            for connection in member.net_connections("inet")
         ]
         return any(
-            connection.status == psutil.CONN_LISTEN and connection.laddr.port == port for connection in found
+            connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+            for connection in connections
         )
     return False
 

@@ -27,5 +27,5 @@ def prune(limit: str | None, unused_days: float | None) -> None:
 
 @command("frostline cache verify", of=cache)
 def verify() -> None:
-    """Check every file by its hash; delete and name those that are damaged."""
+    """Compare every file with its checksum; delete and name the damaged ones."""
     run("cache", work="verify")

@@ -69,25 +69,28 @@ def prune(*, limit: str | None = None, unused_days: float | None = None) -> str:
 
 def verify() -> list[str]:
     """Read every file and compare it with its checksum; FrostlineError names the damaged ones, which are deleted."""
-    found = list(inventory.verified(paths.cache()))
-    broken = [file for file, whole in found if whole is False]
-    for file in broken:
+    verdicts = list(inventory.verified(paths.cache()))
+    damaged = [file for file, whole in verdicts if whole is False]
+    for file in damaged:
         file.path.unlink(missing_ok=True)
-    if broken:
+    if damaged:
         lines = [
             f"damaged, deleted: {file.kind} {file.key[:8]} {file.path.name}, {_size(file.bytes)}"
-            for file in broken
+            for file in damaged
         ]
         raise FrostlineError(
             "\n".join(
-                [*lines, f"{len(broken)} files were damaged; what they held is computed again when needed"]
+                [*lines, f"{len(damaged)} files were damaged; what they held is computed again when needed"]
             )
         )
-    whole = [file for file, state in found if state]
-    unknown = [file for file, state in found if state is None]
+    intact = [file for file, whole in verdicts if whole]
+    unknown = [file for file, whole in verdicts if whole is None]
     return [
-        f"{len(whole)} files, {_size(sum(file.bytes for file in whole))}: every one matches its checksum",
-        *(f"cannot be judged, having none: {file.kind} {file.key[:8]} {file.path.name}" for file in unknown),
+        f"{len(intact)} files, {_size(sum(file.bytes for file in intact))}: every one matches its checksum",
+        *(
+            f"not checked, it has no checksum: {file.kind} {file.key[:8]} {file.path.name}"
+            for file in unknown
+        ),
     ]
 
 

@@ -70,11 +70,6 @@ def is_visible(name: str) -> bool:
     return bool(parts) and not any(part in _LITTER or (part[0] == "." and part != "..") for part in parts)
 
 
-def find_images(folder: Path) -> list[str]:
-    """`walk_images` as a list."""
-    return list(walk_images(folder))
-
-
 def walk_images(folder: Path, *, other: Callable[[str], None] | None = None) -> Iterator[str]:
     """Image files below a folder, one by one: relative '/'-separated names, sorted by bytes.
 
@@ -83,11 +78,11 @@ def walk_images(folder: Path, *, other: Callable[[str], None] | None = None) -> 
     devices are not. `other` is told what else lies there, neither hidden nor litter: files, and folders with
     a slash at the end. Raises InputError for a folder that cannot be listed.
     """
-    return _walk(folder, "", (), other or _nobody)
+    return _walk(folder, "", (), other or _ignore)
 
 
-def _nobody(name: str) -> None:
-    """Nobody wants to know the names that are passed over."""
+def _ignore(name: str) -> None:
+    """For callers that do not ask what else there is."""
 
 
 def _walk(

@@ -46,8 +46,8 @@ class Entry:
 
 def cached_files(cache: Path) -> list[CachedFile]:
     """Every file that counts, least recently used first; notes of keys and half-written files do not."""
-    found = [_cached_file(cache, path) for path in cache.rglob("*") if _counts(path)]
-    return sorted((file for file in found if file), key=lambda file: (file.used, str(file.path)))
+    candidates = [_cached_file(cache, path) for path in cache.rglob("*") if _counts(path)]
+    return sorted((file for file in candidates if file), key=lambda file: (file.used, str(file.path)))
 
 
 def entries(cache: Path) -> list[Entry]:
@@ -55,8 +55,8 @@ def entries(cache: Path) -> list[Entry]:
     by_key: dict[tuple[str, str], list[CachedFile]] = {}
     for file in cached_files(cache):
         by_key.setdefault((file.kind, file.key), []).append(file)
-    found = [_entry(cache, kind, key, some) for (kind, key), some in by_key.items()]
-    return sorted(found, key=lambda entry: (-entry.bytes, entry.kind, entry.key))
+    listed = [_entry(cache, kind, key, members) for (kind, key), members in by_key.items()]
+    return sorted(listed, key=lambda entry: (-entry.bytes, entry.kind, entry.key))
 
 
 def prune(cache: Path, *, limit: int | None = None, unused_since: float | None = None) -> list[CachedFile]:

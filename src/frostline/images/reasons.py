@@ -73,19 +73,19 @@ def _no_image(content: bytes) -> str:
 
 def _unread_kind(content: bytes, kind: str) -> str:
     """Of a format that is read, but not in this form; "" where nothing says so."""
-    said = _said_by_pillow(content, kind)
+    message = _pillow_message(content, kind)
     if kind == "TIFF":
-        return _tiff(content, said)
+        return _tiff(content, message)
     if kind == "BMP":
-        return _bmp(content, said)
+        return _bmp(content, message)
     if kind == "WEBP" and content[8:12] != b"WEBP":
         return _no_image(content)
-    if bits := re.search(r"cannot handle (\d+)-bit layers", said):
+    if bits := re.search(r"cannot handle (\d+)-bit layers", message):
         return f"refused: a {bits[1]}-bit JPEG is not read; convert it to 8 bits"
-    return _TOO_MUCH_TEXT if _TEXT_LIMIT in said else ""
+    return _TOO_MUCH_TEXT if _TEXT_LIMIT in message else ""
 
 
-def _said_by_pillow(content: bytes, kind: str) -> str:
+def _pillow_message(content: bytes, kind: str) -> str:
     """What the decoder of a format says of a file: `Image.open` only says that none took it."""
     try:
         Image.OPEN[kind][0](io.BytesIO(content), "")
@@ -94,7 +94,7 @@ def _said_by_pillow(content: bytes, kind: str) -> str:
     return ""
 
 
-def _bmp(content: bytes, said: str) -> str:
+def _bmp(content: bytes, message: str) -> str:
     """By the header: its length, bits of a pixel and compression."""
     header, bits, compression = (
         int.from_bytes(content[start:end], "little") for start, end in ((14, 18), (28, 30), (30, 34))
@@ -105,7 +105,7 @@ def _bmp(content: bytes, said: str) -> str:
         return (
             f"refused: a BMP that holds a {_BMP_INSIDE[compression]} is not read; convert it to JPEG or PNG"
         )
-    if said.startswith("Unsupported BMP"):
+    if message.startswith("Unsupported BMP"):
         return f"refused: a BMP of {bits} bits and compression {compression} is not read; convert it to PNG"
     return ""
 
@@ -121,14 +121,14 @@ def _frame(content: bytes) -> int:
     return 0
 
 
-def _tiff(content: bytes, said: str) -> str:
+def _tiff(content: bytes, message: str) -> str:
     """By its tags: kind and bits of its samples, compression."""
     tags = _tags(content)
     if (compression := tags.get(_COMPRESSION)) in _COMPRESSIONS:
         return f"refused: a TIFF compressed as {_COMPRESSIONS[compression]} is not read; convert it to PNG"
     if tags.get(_PHOTOMETRIC) == _MOSAIC:
         return "refused: a camera's raw pixels are not read; convert it to JPEG or PNG"
-    if said != "unknown pixel mode":
+    if message != "unknown pixel mode":
         return ""
     words = _sample_words(tags, f"{len(tags.get(_BITS, (1,)))}-channel")
     return f"refused: a {words} TIFF of this kind is not read; convert it to PNG"

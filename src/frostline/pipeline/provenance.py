@@ -165,9 +165,9 @@ def _contents(names: Sequence[str]) -> Iterator[str]:
 
 def _folders(text: str, known: set[str]) -> list[str]:
     """Hashes of folders in a dvc.lock that are not `known`, which they are from now on."""
-    found = [value for value in dict.fromkeys(FOLDER.findall(text)) if value not in known]
-    known.update(found)
-    return found
+    new = [value for value in dict.fromkeys(FOLDER.findall(text)) if value not in known]
+    known.update(new)
+    return new
 
 
 def _may_prove(cache: Path, folder: str, sha256: str) -> bool:

@@ -105,14 +105,14 @@ def count(table: pa.Table, into: Tally) -> None:
         return
     stats = {name: good[name].to_numpy() for name in IMAGE_STATS if name in good.column_names}
     embedded = "embedding" in good.column_names and not good["embedding"].null_count
-    found = sample(
+    scored = sample(
         probs=_matrix(good["probs"], len(good["probs"][0])),
         stats=stats if len(stats) == len(IMAGE_STATS) else {},
         embedding=_matrix(good["embedding"], PROJECTIONS) if embedded else None,
     )
-    into.add(found)
-    into.strangest = strangest(into.strangest, good, found, into.baseline)
-    into.measure = measure(found, into.baseline)
+    into.add(scored)
+    into.strangest = strangest(into.strangest, good, scored, into.baseline)
+    into.measure = measure(scored, into.baseline)
 
 
 def _matrix(column: pa.ChunkedArray, width: int) -> np.ndarray:

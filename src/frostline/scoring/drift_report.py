@@ -64,7 +64,7 @@ class Comparison:
             return None
         measured = values(self.tally.drift(self.limits), classes=classes)
         files.write_json(output_paths.drift_file(self.out), measured)
-        pictures = photos(self.source, [one.path for one in self.tally.strangest])
+        pictures = photos(self.source, [image.path for image in self.tally.strangest])
         html = page(measured, scores=printable(self.out), model=self.model, pictures=pictures)
         files.write_text(output_paths.drift_page(self.out), html)
         return measured

@@ -54,7 +54,7 @@ def _exported(name: str) -> Path:
         again = shell_command("dvc", "repro", f"export@{name}")
         raise InputError(f"{printable(name)} is trained, but not exported; run `{again}`")
     named = _named(root)
-    known = [each for each in models if named is None or each in named]
+    known = [model for model in models if named is None or model in named]
     advice = nearest(name, known) if known else f"; {NOTHING_YET}"
     raise InputError(f"no exported model {printable(name)}{advice}")
 

@@ -75,7 +75,7 @@ class Scorer:
         return pa.table(columns, schema=schema(features=self.features, drift=self.drift))
 
     def _features(self, block: Block, ok: np.ndarray) -> pa.Array:
-        """What the network saw at the frost line, one flat list a row."""
+        """What the network saw at the frost line, one flat list per row."""
         values = block.outputs.get("features", np.zeros((len(ok), 0), np.float32))
         flat = values.reshape(len(ok), -1)[ok].astype(np.float32, copy=False)
         return _lists(pa.array(flat.ravel()), width=flat.shape[1], ok=ok)

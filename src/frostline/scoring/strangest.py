@@ -19,7 +19,7 @@ from frostline.scoring.sources import Source
 SHOWN = 12
 SECONDS = 20.0  # that pictures are looked for
 _SIDE = 256  # pixels of a picture's longer side, at most
-# By what images are told strange: the first of these that is known of them.
+# What strangeness is measured by: the first of these that a sample has.
 MEASURES = {
     "embedding": "distance of the features from those of the test images, in standard deviations",
     "brightness": "brightness and sharpness beyond the middle 80% of the test images, in widths of that range",
@@ -39,8 +39,8 @@ class Strange:
 
 def measure(sample: Sample, baseline: Baseline) -> str:
     """Which of MEASURES is known of a sample."""
-    there = sample.keys() & baseline.histograms.keys()
-    return next(name for name in MEASURES if name in there)
+    known = sample.keys() & baseline.histograms.keys()
+    return next(name for name in MEASURES if name in known)
 
 
 def strangest(
@@ -48,19 +48,18 @@ def strangest(
 ) -> list[Strange]:
     """The SHOWN strangest of those before and of a table's rows, whose (n, …) numbers are `sample`."""
     values = strangeness(sample, baseline)
-    least = np.sort(values)[-SHOWN:][
-        0
-    ]  # of those that may be shown: equal ones are told apart by their paths
-    found = [
+    # All that are as strange as the last one shown: of equal ones the first by path is taken.
+    threshold = np.sort(values)[-SHOWN:][0]
+    candidates = [
         Strange(
             round(float(values[row]), 3),
             table["path"][row].as_py(),
             int(sample["answers"][row, 0]),
             round(max(table["probs"][row].as_py()), 4),
         )
-        for row in np.flatnonzero(values >= least).tolist()
+        for row in np.flatnonzero(values >= threshold).tolist()
     ]
-    return sorted([*before, *found], key=lambda one: (-one.strangeness, one.path))[:SHOWN]
+    return sorted([*before, *candidates], key=lambda image: (-image.strangeness, image.path))[:SHOWN]
 
 
 def strangeness(sample: Sample, baseline: Baseline) -> Floats:
@@ -70,8 +69,9 @@ def strangeness(sample: Sample, baseline: Baseline) -> Floats:
         return with_distance(sample[name], baseline.mean, baseline.deviation)[:, -1]
     if name == "confidence":
         return 1 - sample[name][:, 0]
-    beyond = [_beyond(sample[each][:, 0], *baseline.histograms[each]) for each in ("brightness", "sharpness")]
-    return np.maximum(*beyond)
+    return np.maximum(
+        *(_beyond(sample[stat][:, 0], *baseline.histograms[stat]) for stat in ("brightness", "sharpness"))
+    )
 
 
 def _beyond(values: Floats, histogram: Histogram) -> Floats:

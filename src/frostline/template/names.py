@@ -10,8 +10,8 @@ from ruamel.yaml import YAML
 def slug(name: str) -> str:
     """A name as params.yaml, files, DVC's stages and MLflow's models all allow it."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    found = re.sub(r"[^a-z0-9_]+", "-", plain.lower()).strip("-_")[:40] or "photos"
-    return found if _is_text(found) else f"photos-{found}"  # `2024` and `null` are no names to YAML
+    name = re.sub(r"[^a-z0-9_]+", "-", plain.lower()).strip("-_")[:40] or "photos"
+    return name if _is_text(name) else f"photos-{name}"  # `2024` and `null` are no names to YAML
 
 
 def _is_text(plain: str) -> bool:

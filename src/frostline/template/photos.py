@@ -108,7 +108,7 @@ def ending(path: Path) -> str:
     """The ending of an archive, "" of a folder."""
     name = path.name.lower()
     return (
-        next((each for each in ARCHIVES if name.endswith(each)), path.suffix.lower())
+        next((suffix for suffix in ARCHIVES if name.endswith(suffix)), path.suffix.lower())
         if path.is_file()
         else ""
     )

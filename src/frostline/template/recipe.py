@@ -30,10 +30,10 @@ def margin(images: int) -> tuple[float, float]:
     """
     images = min(images, ENOUGH)
     chances = {
-        each: power(max(images, 1), discordant=DISCORDANT, difference=0.0, margin=each, level=LEVEL)
-        for each in MARGINS
+        margin: power(max(images, 1), discordant=DISCORDANT, difference=0.0, margin=margin, level=LEVEL)
+        for margin in MARGINS
     }
-    fitting = next((each for each in MARGINS if chances[each] >= POWER), MARGINS[-1])
+    fitting = next((margin for margin in MARGINS if chances[margin] >= POWER), MARGINS[-1])
     return fitting, chances[fitting]
 
 
@@ -76,8 +76,8 @@ def dataset_entry(name: str, photos: Photos, *, path: str) -> str:
 
 def _counted(photos: Photos) -> str:
     fewest, most = min(photos.classes.values()), max(photos.classes.values())
-    each = f"{fewest} each" if fewest == most else f"{fewest} to {most} each"
-    return f"{photos.total:,} photos in {len(photos.classes)} classes, {each}"
+    sizes = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+    return f"{photos.total:,} photos in {len(photos.classes)} classes, {sizes} each"
 
 
 def _given(photos: Photos) -> str:
@@ -138,7 +138,7 @@ def _input_side(side: int, backbone: str) -> tuple[int, str]:
 
 
 def _cnn(name: str, photos: Photos, *, alone: bool) -> str:
-    side = next((each for each in (150, 128, 96, 64) if photos.side >= each), 32)
+    side = next((side for side in (150, 128, 96, 64) if photos.side >= side), 32)
     blocks = "".join(
         BLOCK.format(block=block, filters=filters)
         for block, filters in zip(("first", "second", "third", "fourth"), (32, 64, 128, 128), strict=True)

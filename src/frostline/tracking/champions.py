@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from frostline.errors import FrostlineError, InputError, nearest
 from frostline.tracking import store_uri
 from frostline.tracking.content import MODEL
-from frostline.tracking.locks import locked
+from frostline.tracking.database import locked
 from frostline.tracking.registry import CHALLENGER, CHAMPION, WITHDRAWN
 from frostline.tracking.runs import run_exists, user
 from frostline.tracking.session import session
@@ -95,7 +95,9 @@ def champions(decisions: Sequence[Decision]) -> list[int]:
     for decision in decisions:
         if decision.action == "promoted":
             # A champion that took over from a version whose run was deleted was decided about as that one.
-            line += [each for each in (decision.before, decision.version) if each and line[-1:] != [each]]
+            line += [
+                number for number in (decision.before, decision.version) if number and line[-1:] != [number]
+            ]
         elif decision.action == "rolled back":
             line = [version for version in line if version != decision.version]
     return line

@@ -10,7 +10,7 @@ from frostline.errors import FrostlineError
 from frostline.progress import note
 from frostline.tracking import run_contents, runs, store_uri
 from frostline.tracking.content import Point, epoch_metric, missing, storable
-from frostline.tracking.locks import locked
+from frostline.tracking.database import locked
 from frostline.tracking.observations import Observed, observing
 from frostline.tracking.runs import RunIdentity
 from frostline.tracking.session import HASTY, session

@@ -14,7 +14,7 @@ from frostline.errors import FrostlineError
 from frostline.progress import note
 from frostline.tracking import content, observations, registry, run_contents, runs, store_uri, studies
 from frostline.tracking.content import STUDY, SYNCED, StageOutputs
-from frostline.tracking.locks import locked
+from frostline.tracking.database import locked
 from frostline.tracking.observations import Commit
 from frostline.tracking.runs import RunIdentity
 from frostline.tracking.session import session

@@ -163,8 +163,8 @@ def registered(sha256: str, *, uri: str) -> list[Registered]:
         versions = client.search_model_versions(f"tags.`{MODEL}` = '{sha256}'")
         result = []
         for version in sorted(versions, key=lambda version: (version.name, int(version.version))):
-            there = run_exists(client, str(version.run_id))
-            tags = client.get_run(str(version.run_id)).data.tags if there else {}
+            exists = run_exists(client, str(version.run_id))
+            tags = client.get_run(str(version.run_id)).data.tags if exists else {}
             aliases = client.get_registered_model(version.name).aliases
             held = tuple(sorted(a for a, number in aliases.items() if str(number) == str(version.version)))
             result.append(

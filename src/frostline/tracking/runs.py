@@ -90,7 +90,7 @@ def first_of(client: "MlflowClient", run: "Run", classifier: str) -> "Run | None
         filter_string=f"tags.`{CLASSIFIER}` = '{classifier}'",
         order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
     )
-    first = next((each for each in known if STUDY not in each.data.tags), run)
+    first = next((training for training in known if STUDY not in training.data.tags), run)
     return None if first.info.run_id == run.info.run_id else first
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from frostline.errors import FrostlineError, first_line
-from frostline.tracking import database, relocation, store_uri
+from frostline.tracking import database, store_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -39,7 +39,7 @@ def session(uri: str, *, limits: Mapping[str, str] = PATIENT) -> Iterator["Mlflo
     """
     settings = {name: value for name, value in {**QUIET, **limits}.items() if name not in os.environ}
     with _environment({**settings, store_uri.VARIABLE: uri}), _silence(), _explained(uri):
-        relocation.relocate(uri)
+        database.relocate(uri)
         database.make(uri)
         from mlflow import MlflowClient
 
@@ -48,7 +48,7 @@ def session(uri: str, *, limits: Mapping[str, str] = PATIENT) -> Iterator["Mlflo
 
 def prepare(uri: str) -> None:
     """What a server needs that opens the store by itself: a whole database that names where its files are now."""
-    relocation.relocate(uri)
+    database.relocate(uri)
     if database.is_void(store_uri.database(uri)):
         with session(uri):
             pass

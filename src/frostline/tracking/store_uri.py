@@ -26,7 +26,7 @@ def store() -> str:
     """The URI of the tracking store: $MLFLOW_TRACKING_URI, else sqlite in the project's own folder.
 
     The project's own store is `.frostline/mlflow/`: `mlflow.db` and `artifacts/`. MLflow writes the
-    absolute place of the artifacts into the database; see `relocation.relocate` for what a moved repository does.
+    absolute place of the artifacts into the database; see `database.relocate` for what a moved repository does.
     """
     if chosen := os.environ.get(VARIABLE, "").strip():
         return chosen
