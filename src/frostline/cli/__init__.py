@@ -26,6 +26,7 @@ for subject in (
     "net",
     "registry",
     "sweep",
+    "search",
     "cache",
 ):  # as help lists them
     import_module(f"frostline.cli.{subject}")

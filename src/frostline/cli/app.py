@@ -55,7 +55,7 @@ MOVED = {
 SECTIONS = {
     "Begin": ("init", "doctor", "data"),
     "Stages, which `dvc repro` runs": ("weights", "preprocess", "train", "evaluate", "export", "compare"),
-    "Use and study": ("score", "drift", "sweep", "net", "registry"),
+    "Use and study": ("score", "drift", "search", "sweep", "net", "registry"),
     "Keep running": ("serve", "lock", "tidy", "cache"),
 }
 

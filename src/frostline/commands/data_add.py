@@ -1,13 +1,12 @@
 """`frostline data add`: another dataset in this project, with a classifier on it."""
 
 import contextlib
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from frostline import config, files, paths
-from frostline.config import Params
+from frostline.config import Params, entries
 from frostline.errors import FrostlineError, InputError, shell_command
 from frostline.files import printable
 from frostline.pipeline import processes, workspace
@@ -75,13 +74,13 @@ def _addition(data: Path, name: str | None, pretrained: str | None) -> Addition:
     if place.exists() or place.is_symlink():
         raise InputError(f"{place} exists; remove it, or choose another name: --name NAME")
     used, linked = _weights(settings, pretrained)
-    entries = {
+    new = {
         "weights": recipe.weights_entries(used, cnn=False),
         "datasets": recipe.dataset_entry(slug, facts, path=place.as_posix()),
         "classifiers": recipe.classifier_entries(slug, facts, weights=used, cnn=False),
     }
-    for section, entry in entries.items():
-        text = _with_entry(text, section, entry)
+    for section, entry in new.items():
+        text = entries.added(text, section, entry)
     added = config.parse(config.plain(text)).classifiers.keys() - settings.classifiers.keys()
     if not added:
         raise InputError(f"params.yaml has a classifier on {slug} already; choose another name: --name NAME")
@@ -133,28 +132,3 @@ def _restoring(places: Iterable[Path]) -> Iterator[None]:
         for path, content in before.items():
             photos.remove(path) if content is None else path.write_bytes(content)
         raise
-
-
-def _with_entry(text: str, section: str, entry: str) -> str:
-    """The text of params.yaml with an entry at the end of a section; unchanged where its key is there already."""
-    key = re.search(r"^  ([a-z0-9][a-z0-9_-]*):", entry, re.M)
-    start = re.search(rf"^{section}:[ ]*(#.*)?\n", text, re.M)
-    if not start or not key:
-        raise InputError(f"params.yaml: write `{section}:` on a line of its own, its entries below it")
-    after = re.compile(r"^\S", re.M)
-    following = next((m for m in after.finditer(text, start.end()) if text[m.start()] != "#"), None)
-    end = following.start() if following else len(text)
-    body = text[start.end() : end]
-    if re.search(rf"^  {key[1]}:", body, re.M):
-        return text
-    kept = _without_trailing_remarks(body)
-    gap = "\n" if section != "weights" else ""
-    return f"{text[: start.end()]}{kept}{gap}{entry}{body[len(kept) :] or ''}{text[end:]}"
-
-
-def _without_trailing_remarks(body: str) -> str:
-    """A section's body up to its last entry: what follows is said of the next section."""
-    lines = body.splitlines(keepends=True)
-    while lines and (not lines[-1].strip() or lines[-1].startswith("#")):
-        lines.pop()
-    return "".join(lines)

@@ -1,0 +1,32 @@
+"""`frostline search`: the best frozen network for a dataset, in the minutes given; no stage."""
+
+from typing import Any
+
+import click
+
+from frostline.cli.app import Given, command, option, run
+
+
+@command("frostline search digits --trunks vgg19-random --minutes 1")
+@click.argument("dataset")
+@option(
+    "--minutes",
+    source="commands.search.run",
+    type=click.FloatRange(0.2, 10_000),
+    help="When it ends, whatever is unfinished.",
+)
+@click.option("--trunks", metavar="NAME[,…]", help="Only these weights of params.yaml or pretrained/.")
+@click.option("--sizes", metavar="PIXELS[,…]", help="Sides of the images to try.")
+@click.option(
+    "--max-ms", type=click.FloatRange(min=0, min_open=True), help="Milliseconds an image may cost here."
+)
+@click.option("--max-mb", type=click.FloatRange(min=0, min_open=True), help="Megabytes the weights may have.")
+@option("--out", source="commands.search.run", type=Given(), help="The folder to write into.")
+def search(dataset: str, **options: Any) -> None:
+    """Find the best frozen network for DATASET: which weights, which image size, where to end, how strong a penalty.
+
+    Candidates are the weights of params.yaml and the files in pretrained/. They are judged by cross-validation on
+    training and validation photos; test photos are not read. The winner is written into params.yaml as
+    DATASET-search, for `dvc repro`. Killed or called again, it goes on from what it computed.
+    """
+    run("search", dataset, **options)

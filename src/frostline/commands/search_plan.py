@@ -1,0 +1,159 @@
+"""What a search looks at: the photos that it may see, and the trunks at hand, the cheapest first."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import TypeAdapter
+from ruamel.yaml import YAML
+
+from frostline import config, paths
+from frostline.config import OnnxWeights, Params, Weights
+from frostline.config.backbones import NAMED_SOURCES, TABLE
+from frostline.datasets import manifest, near_duplicates, scan
+from frostline.datasets.source import open_source
+from frostline.errors import FrostlineError, InputError, nearest
+from frostline.features.extraction import Images
+from frostline.progress import note
+from frostline.runtime import onnx_file, onnx_trunk
+from frostline.template import recipe, weights
+from frostline.training import folds
+from frostline.training.search_rounds import SearchPhotos
+from frostline.training.search_trunks import Trunk
+
+SEEN = ("train", "validation")  # the test split is the final model's alone
+SIDE = 224  # pixels, where a network takes any size
+SMALLER = 160 / 224  # of a network's own side, one more to try: half the operations
+ALIKE = {"duplicate", "near_duplicate"}  # findings that say there are images which belong together
+ANY = config.Image(size=config.Size(height=SIDE, width=SIDE), resize="squash", transform="backbone")
+
+
+@dataclass(frozen=True)
+class AtHand:
+    """Weights that may be tried: their name and entry, and its text where params.yaml has no such entry yet."""
+
+    name: str
+    entry: Weights
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is known of a dataset without its test split: the photos, the classes, the median of the shorter sides."""
+
+    photos: SearchPhotos
+    classes: tuple[str, ...]
+    digest: str
+    side: int
+
+
+def look(name: str, settings: Params) -> Seen:
+    """Training and validation images of a dataset; FrostlineError where its manifest is missing."""
+    config.entry(settings.datasets, name, what="dataset")
+    whole = manifest.read(paths.dataset(name) / "manifest.parquet")
+    rows = whole.table.filter(pc.is_in(whole.table["split"], pa.array(SEEN)))
+    names, ids = rows["path"].to_pylist(), rows["sha256"].to_pylist()
+    images = Images(Path(whole.root), names, ids, ANY, cache=paths.cache())
+    groups = folds.clusters(ids, _links(whole.root, rows))
+    sides = np.minimum(rows["height"].to_numpy(), rows["width"].to_numpy())
+    labels = rows["label"].to_numpy().astype(np.int64)
+    side = int(np.median(sides)) if len(sides) else 0
+    return Seen(SearchPhotos(images, labels, groups, settings.seed), whole.classes, whole.digest, side)
+
+
+def _links(root: str, rows: pa.Table) -> list[tuple[int, int]]:
+    """Pairs of places of images that show the same picture; nothing is compared where preprocess found none."""
+    if not any(ALIKE & set(flags.split()) for flags in rows["flags"].to_pylist()):
+        return []
+    near_duplicates.load()
+    with open_source(Path(root)) as source:
+        scans = scan.scan(source, rows["path"].to_pylist(), measure=True)
+        found = near_duplicates.pairs(scans, np.arange(rows.num_rows))
+    return [(one, other) for one, other, _ in found]
+
+
+def at_hand(settings: Params, wanted: Sequence[str] = ()) -> list[AtHand]:
+    """The weights of params.yaml, and files in `pretrained/` that it does not name; or those that are `wanted`.
+
+    Random weights are nothing to choose from, and left out unless somebody wants them. InputError for a name that
+    there is not, and where there is nothing.
+    """
+    entries = {name: AtHand(name, entry) for name, entry in settings.weights.items() if entry.backbone}
+    entries |= {found.name: found for found in _files(settings)}
+    if wanted:
+        for name in wanted:
+            if name not in entries:
+                raise InputError(f"no weights named '{name}'{nearest(name, entries)}")
+        return [entries[name] for name in dict.fromkeys(wanted)]
+    found = [one for one in entries.values() if one.entry.source != "random"]
+    if not found:
+        raise InputError(
+            "there are no pretrained weights to choose from; put files into pretrained/, or name some in params.yaml"
+        )
+    return found
+
+
+def _files(settings: Params) -> Iterator[AtHand]:
+    """What lies in `pretrained/` and is no source of an entry."""
+    known = {*(entry.source for entry in settings.weights.values()), *NAMED_SOURCES, "scratch"}
+    for path in sorted(paths.PRETRAINED.glob("*")):
+        if path.name in known or path.name.startswith(".") or path.suffix in {".dvc", ".md"}:
+            continue
+        try:
+            found = weights.among(settings.weights, weights.recognise(path))
+        except InputError as error:
+            note(f"passed over: {error}")
+            continue
+        text = recipe.weights_entries(found, cnn=False)
+        (entry,) = YAML(typ="safe", pure=True).load(text).values()
+        yield AtHand(found.name, _validated(entry), text)
+
+
+def _validated(entry: Any) -> Weights:
+    made: Weights = TypeAdapter(Weights).validate_python(entry)
+    return made
+
+
+def trunks(some: Sequence[AtHand], *, side: int, sizes: Sequence[int] = ()) -> list[Trunk]:
+    """Every network at its sizes, in the order of what they may cost: `side` is the photos' median in pixels."""
+    found = [
+        (_bytes(one) * height * width, Trunk(one.name, one.entry, height, width))
+        for one in some
+        for height, width in _sizes(one, side, sizes)
+    ]
+    return [trunk for _, trunk in sorted(found, key=lambda pair: (pair[0], pair[1].name))]
+
+
+def _sizes(one: AtHand, side: int, sizes: Sequence[int]) -> list[tuple[int, int]]:
+    """Heights and widths in pixels: those that are asked for, else its own or the photos', and a smaller one."""
+    if isinstance(one.entry, OnnxWeights):
+        try:
+            facts = onnx_trunk.image_input(onnx_file.read(paths.PRETRAINED / one.entry.source))
+        except FrostlineError as error:
+            note(f"passed over: {one.name}: {error}")
+            return []
+        if facts.height and facts.width:
+            return [(facts.height, facts.width)]
+        own, smallest = SIDE, 32
+    else:
+        row = TABLE[str(one.entry.backbone)]
+        own, smallest = row.side, row.smallest
+    asked = sizes or dict.fromkeys((_fitting(own, side), 32 * round(_fitting(own, side) * SMALLER / 32)))
+    return [(value, value) for value in asked if value >= smallest]
+
+
+def _fitting(own: int, side: int) -> int:
+    """A network's own side, or less where photos are so small that it would only enlarge them."""
+    return own if side >= own // 2 else max(96 if side < 64 else 128, 32)
+
+
+def _bytes(one: AtHand) -> float:
+    """About what its weights take: a guess at what an image costs."""
+    if isinstance(one.entry, OnnxWeights):
+        path = paths.PRETRAINED / one.entry.source
+        return float(sum(file.stat().st_size for file in ([path] if path.is_file() else path.glob("*"))))
+    return 4.0 * TABLE[str(one.entry.backbone)].parameters

@@ -1,0 +1,211 @@
+"""A search for people: a table, a picture of accuracy against cost, one page, CSV and JSON."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from frostline import pages
+from frostline.evaluation import selection, tables
+from frostline.evaluation.statistics import Estimate
+from frostline.evaluation.style import MUTED, RIGHT, WRONG, canvas, legible, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NUMBERS = frozenset({"accuracy", "loss", "C", "ms", "MB", "photos"})
+HOW = (
+    "Accuracy: cross-validation in five folds on training and validation photos, copies of one picture in one fold; "
+    "bars and intervals: 95%, Wilson's, not corrected for how many were looked at. The test photos were not read. "
+    "ms: one photo through the frozen layers in batches on this machine; where a network ends early, "
+    "in proportion to its operations."
+)
+
+
+@dataclass(frozen=True)
+class SearchRow:
+    """A candidate: what it is, what it does on so many photos, what it costs. `close`: within one standard error."""
+
+    classifier: str
+    C: float
+    accuracy: Estimate
+    loss: float
+    milliseconds: float
+    megabytes: float
+    photos: int
+    close: bool
+
+
+@dataclass(frozen=True)
+class SearchReport:
+    """What a search of a dataset found on `photos` of its `of` photos.
+
+    `rows` are paired, image by image; `earlier` those that came less far. `best` and `chosen` are places among the
+    rows, `expected` the accuracy to expect of what was chosen; `names` what the chosen and the best one (where it is
+    another) are called in params.yaml; `left_out` trunks with the reason.
+    """
+
+    dataset: str
+    photos: int
+    of: int
+    rows: Sequence[SearchRow]
+    earlier: Sequence[SearchRow]
+    best: int
+    chosen: int
+    expected: Estimate
+    names: Sequence[str]
+    left_out: dict[str, str]
+
+    @property
+    def heads(self) -> list[int]:
+        """Places of the most accurate head of each network, the most accurate network first."""
+        found = {self.rows[place].classifier: place for place in (self.best, self.chosen)}
+        order = sorted(
+            range(len(self.rows)), key=lambda place: (-self.rows[place].accuracy.value, self.rows[place].loss)
+        )
+        for place in order:
+            found.setdefault(self.rows[place].classifier, place)
+        return sorted(found.values(), key=order.index)
+
+    @property
+    def verdict(self) -> list[str]:
+        """What was chosen, why, and what to expect of it."""
+        chosen, best = self.rows[self.chosen], self.rows[self.best]
+        lines = [
+            f"most accurate: {best.classifier}, {_percent(best.accuracy)}, {best.milliseconds:.1f} ms per image"
+        ]
+        if chosen.classifier == best.classifier:
+            lines.append(
+                f"chosen: {chosen.classifier} too: none that is cheaper is within one standard error of it"
+            )
+        else:
+            lines.append(
+                f"chosen: {chosen.classifier}, {_percent(chosen.accuracy)}, {chosen.milliseconds:.1f} ms per image: "
+                "the cheapest within one standard error"
+            )
+        luck = 100 * (chosen.accuracy.value - self.expected.value)
+        lines.append(
+            f"to expect on new photos: {_percent(self.expected)}; choosing among {len(self.rows)} flattered it by "
+            f"about {max(0.0, luck):.1f} points"
+        )
+        if self.photos < self.of:
+            lines.append(f"judged on {self.photos:,} of {self.of:,} photos: more --minutes would take all")
+        return [*lines, *(f"left out: {name}: {why}" for name, why in self.left_out.items())]
+
+    def why(self, name: str) -> str:
+        """The comment beside a classifier in params.yaml."""
+        if name != self.names[0]:
+            return f"The most accurate that `frostline search {self.dataset}` found."
+        if len(self.names) == 1:
+            return f"What `frostline search {self.dataset}` chose: the most accurate."
+        return f"What `frostline search {self.dataset}` chose: the cheapest within one standard error of the best."
+
+
+def _percent(estimate: Estimate) -> str:
+    return f"{estimate.value:.1%} ({estimate.low:.1%} to {estimate.high:.1%})"
+
+
+def table(report: SearchReport) -> list[dict[str, str]]:
+    """A row for each network with its best head, then those that came less far."""
+    rows = [(place, report.rows[place]) for place in report.heads]
+    return [_cells(report, place, row) for place, row in [*rows, *((-1, row) for row in report.earlier)]]
+
+
+def _cells(report: SearchReport, place: int, row: SearchRow) -> dict[str, str]:
+    marks = {report.best: "most accurate", report.chosen: "chosen"}
+    if report.best == report.chosen:
+        marks = {report.best: "chosen, most accurate"}
+    return {
+        "network": row.classifier,
+        "accuracy": f"{row.accuracy.value:.1%}",
+        "95% interval": f"{row.accuracy.low:.1%} to {row.accuracy.high:.1%}",
+        "loss": f"{row.loss:.3f}",
+        "C": f"{row.C:g}",
+        "ms": f"{row.milliseconds:.1f}",
+        "MB": f"{row.megabytes:.0f}",
+        "photos": f"{row.photos:,}",
+        "": marks.get(place, "within one standard error" if row.close else ""),
+    }
+
+
+def csv(report: SearchReport) -> str:
+    """Every candidate with every head, those that came less far at the end."""
+    return tables.text([*report.rows, *report.earlier], kind=SearchRow)
+
+
+def record(report: SearchReport) -> dict[str, Any]:
+    """The same for programs, with what was chosen."""
+    return {
+        "dataset": report.dataset,
+        "photos": report.photos,
+        "of": report.of,
+        "classifiers": dict(
+            zip(
+                report.names,
+                (report.rows[place].classifier for place in (report.chosen, report.best)),
+                strict=False,
+            )
+        ),
+        "expected": {
+            "accuracy": report.expected.value,
+            "low": report.expected.low,
+            "high": report.expected.high,
+        },
+        "candidates": tables.records([*report.rows, *report.earlier], kind=SearchRow),
+        "left_out": dict(report.left_out),
+    }
+
+
+def page(report: SearchReport, picture: bytes) -> str:
+    """One HTML file with everything inside."""
+    return pages.render(
+        "frostline.evaluation",
+        "search.html.j2",
+        marks={},
+        report=report,
+        rows=table(report),
+        image=pages.embedded(picture),
+        alt=_alt(report),
+        how=HOW,
+    )
+
+
+def _alt(report: SearchReport) -> str:
+    return f"Accuracy against milliseconds per image of {len(report.heads)} networks; {report.verdict[1]}"
+
+
+@styled
+def picture(report: SearchReport) -> "Figure":
+    """Accuracy with its interval against milliseconds per image, the Pareto front as a line."""
+    rows = [report.rows[place] for place in report.heads]
+    chosen = report.rows[report.chosen]
+    figure = canvas(
+        width=9.2,
+        height=4.6,
+        title=f"{report.dataset}: {chosen.classifier} chosen, {chosen.accuracy.value:.1%} of {report.photos:,} photos",
+        subtitle="cross-validated accuracy with its 95% interval; line: no other is both better and cheaper",
+    )
+    axes = figure.add_subplot()
+    cost = np.array([row.milliseconds for row in rows])
+    accuracy = np.array([row.accuracy.value for row in rows])
+    on_front = np.flatnonzero(selection.front(accuracy, cost))
+    line = on_front[np.argsort(cost[on_front])]
+    axes.step(cost[line], accuracy[line], where="post", color=MUTED, linewidth=1.0, zorder=1)
+    for place, row in zip(report.heads, rows, strict=True):
+        colour = WRONG if place == report.chosen else RIGHT if row.close else MUTED
+        reach = np.maximum(
+            [[row.accuracy.value - row.accuracy.low], [row.accuracy.high - row.accuracy.value]], 0
+        )
+        axes.errorbar([row.milliseconds], [row.accuracy.value], yerr=reach, fmt="o", color=colour, capsize=3)
+        axes.annotate(
+            legible(row.classifier, longest=34), (row.milliseconds, row.accuracy.value), xytext=(6, 4),
+            textcoords="offset points", size=8, color=colour,
+        )  # fmt: skip
+    axes.set(xscale="log", xlabel="milliseconds per image on this machine", ylabel="accuracy")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
+    axes.margins(x=0.15)
+    axes.grid(axis="y")
+    return figure

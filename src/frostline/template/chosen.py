@@ -1,0 +1,57 @@
+"""What `frostline search` writes into params.yaml: a frozen network up to where it was best, a linear head above it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A classifier that a search chose. `why` and `found` are comments of one line each; `end_at` "" is the last layer;
+    `onnx` for the taps of an ONNX file; `strength` is that of the head (scikit-learn's C)."""
+
+    name: str
+    dataset: str
+    weights: str
+    why: str
+    found: str
+    height: int
+    width: int
+    end_at: str
+    onnx: bool
+    strength: float
+
+
+def entry(chosen: Chosen) -> str:
+    """The lines below `classifiers:`."""
+    return ENTRY.format(
+        name=chosen.name,
+        why=chosen.why,
+        found=chosen.found,
+        dataset=chosen.dataset,
+        weights=chosen.weights,
+        height=chosen.height,
+        width=chosen.width,
+        end=chosen.end_at or "null",
+        pooling="flatten" if chosen.onnx else "average",
+        strength=chosen.strength,
+    )
+
+
+ENTRY = """\
+  # {why}
+  # {found}
+  # The next `frostline search` writes this entry anew: give it another name to keep it.
+  {name}:
+    dataset: {dataset}
+    weights: {weights}
+    image: {{size: {{height: {height}, width: {width}}}, resize: squash, transform: backbone}}
+    network:
+      type: pretrained
+      end_at: {end}
+      head: {{pooling: {pooling}, standardize: true, dense: {{}}, dropout: 0.0}}
+    augmentation: null
+    precision: float32
+    training: null
+    variants: null
+    phases:
+      head: {{freeze: all, solver: logistic, C: [{strength}]}}
+"""

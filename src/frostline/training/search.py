@@ -1,0 +1,238 @@
+"""The search for the best frozen trunk in a given time: all of them on a few photos, the better half on more.
+
+Successive halving (K. Jamieson and A. Talwalkar, "Non-stochastic best arm identification and hyperparameter
+optimization", AISTATS 2016) over images: every image passes a trunk once, and all that is judged above it costs
+seconds. Cheap trunks go first, so that there is an answer early; what was extracted stays in the cache.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from frostline.errors import FrostlineError
+from frostline.evaluation.statistics import wilson
+from frostline.features.executor import Block, Decode, Executor, Item, Network
+from frostline.features.local_stream import stream
+from frostline.progress import duration
+from frostline.training import folds, search_heads, search_rounds, search_trunks
+from frostline.training.search_rounds import Contender, Round, ScoredHead, SearchPhotos
+from frostline.training.search_trunks import End, OpenTrunk, Trunk
+
+FOLDS = 5
+STEPS = (1.0, 0.7, 0.5, 0.35)  # of a round's photos, where the time does not suffice for all of them
+FEW = 2  # trunks: between them the time need not be saved
+MANY = 64  # photos whose pass says what one costs
+WORTH = 1.3  # times the photos of the round before: fewer more are not worth a round
+
+
+class TimeUpError(Exception):
+    """The time given is over; what was computed is kept."""
+
+
+class LeftOutError(Exception):
+    """Why a trunk has no result in a round: the second half of a sentence."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """When the search must end, in seconds of `time.monotonic`."""
+
+    end: float
+
+    @property
+    def left(self) -> float:
+        """Seconds."""
+        return self.end - time.monotonic()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a trunk may cost at most: milliseconds per image on this machine, megabytes of weights."""
+
+    milliseconds: float = np.inf
+    megabytes: float = np.inf
+
+    def broken(self, one: OpenTrunk) -> str:
+        """Why a trunk is left out; "" where it keeps them."""
+        if one.megabytes > self.megabytes:
+            return f"{one.megabytes:.0f} MB of weights, more than {self.megabytes:g}"
+        if one.milliseconds > self.milliseconds:
+            return f"{one.milliseconds:.1f} ms per image, more than {self.milliseconds:g}"
+        return ""
+
+
+@dataclass
+class Search:
+    """A search, and what it has found so far.
+
+    `rounds` of ever more photos; `left_out`: trunks that had no time or broke a limit, with the reason; `passing`:
+    seconds in which images passed trunks.
+    """
+
+    clock: Clock
+    cache: Path
+    seed: int
+    root: Path = Path()
+    limits: Limits = Limits()
+    tell: Callable[[str], None] = lambda _: None
+    rounds: list[Round] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    passing: float = 0.0
+    _open: dict[str, OpenTrunk] = field(default_factory=dict)
+    _heads: dict[str, float] = field(default_factory=dict)  # seconds for a photo, by trunk
+
+    def run(self, trunks: Sequence[Trunk], photos: SearchPhotos) -> None:
+        """Rounds until one has all photos, or the time is over. The trunks stand in the order of their cost."""
+        search_heads.load()
+        order = folds.growing(photos.images.ids, photos.labels, photos.groups, seed=photos.seed)
+        alive = [Contender(trunk) for trunk in trunks]
+        missing: dict[str, str] = {}
+        for wanted in search_rounds.sizes(len(order), classes=int(photos.labels.max()) + 1):
+            count = wanted
+            if self.rounds:
+                alive, count, missing = self._affordable(alive, photos, order, wanted)
+            if not count:
+                return
+            found = self._round(alive, photos.take(order[:count]), missing)
+            if not found.candidates:
+                return
+            self.rounds.append(found)
+            alive = search_rounds.survivors(found, alive)
+
+    def _affordable(
+        self, alive: Sequence[Contender], photos: SearchPhotos, order: npt.NDArray[np.int64], wanted: int
+    ) -> tuple[list[Contender], int, dict[str, str]]:
+        """Who goes on, on how many photos (0: on none), and why others do not.
+
+        Where the time does not suffice, fewer photos come before fewer trunks, and of the worse half the slowest goes.
+        Before the last round half of the time is kept.
+        """
+        done, going, missing = len(self.rounds[-1].photos.labels), list(alive), dict[str, str]()
+        while going:
+            last = wanted == len(order) or len(going) <= FEW
+            for step in STEPS if last else STEPS[:1]:
+                count = round(step * wanted)
+                seconds = {one: self._seconds(one, photos.take(order[:count])) for one in going}
+                enough = sum(seconds.values()) <= self.clock.left * (1.0 if last else 0.5)
+                if enough and (count >= WORTH * done or count == wanted):
+                    return [one for one in alive if one in going], count, missing
+            ranked = search_rounds.ranked(self.rounds[-1], going)
+            slowest = max(ranked[len(ranked) // 2 :], key=seconds.__getitem__)
+            going.remove(slowest)
+            missing[slowest.trunk.name] = (
+                f"{wanted:,} photos would take about {duration(seconds[slowest])} more"
+            )
+        return [], 0, missing
+
+    def _seconds(self, contender: Contender, photos: SearchPhotos) -> float:
+        """About what judging a trunk takes, by what it took before."""
+        one = self._open[contender.trunk.name]
+        heads = len(photos.labels) * self._heads[contender.trunk.name]
+        return heads + len(one.missing(photos.images)) * one.milliseconds / 1000
+
+    def _round(self, alive: Sequence[Contender], photos: SearchPhotos, missing: dict[str, str]) -> Round:
+        candidates, missing = list[ScoredHead](), dict(missing)
+        for number, contender in enumerate(alive):
+            name = contender.trunk.name
+            try:
+                # At first each may take half of its share of the time, so that some is left for more photos.
+                share = 1.0 if self.rounds else 0.5 / (len(alive) - number)
+                found = self._judged(contender, photos, most=share * self.clock.left)
+            except LeftOutError as why:
+                missing[name] = str(why)
+                continue
+            candidates += found
+            self.tell(self._line(found, candidates, photos))
+        self.left_out.update(missing)
+        return Round(photos, tuple(candidates), missing)
+
+    def _opened(self, trunk: Trunk) -> OpenTrunk:
+        """A trunk, built once, that keeps the limits."""
+        if trunk.name not in self._open:
+            if self.clock.left <= 0:
+                raise LeftOutError("no time was left")
+            try:
+                one = search_trunks.opened(trunk, cache=self.cache, seed=self.seed, root=self.root)
+            except FrostlineError as error:
+                raise LeftOutError(str(error)) from None
+            if why := self.limits.broken(one):
+                raise LeftOutError(why)
+            self._open[trunk.name] = one
+        return self._open[trunk.name]
+
+    def _judged(self, contender: Contender, photos: SearchPhotos, *, most: float) -> list[ScoredHead]:
+        """The candidates of a trunk; LeftOutError where it would take more seconds than `most`."""
+        one, count = self._opened(contender.trunk), len(photos.labels)
+        todo = len(one.missing(photos.images))
+        needed = todo * one.milliseconds / 1000
+        if needed > most:
+            raise LeftOutError(
+                f"one image takes {one.milliseconds:.0f} ms, {count:,} photos about {duration(needed)}"
+            )
+        start = time.monotonic()
+        try:
+            heads = count * self._heads.get(contender.trunk.name, 0.0)
+            rows = one.rows(photos.images, _until(self.clock.end - heads))
+        except TimeUpError:
+            raise LeftOutError(f"the time was over before {count:,} photos had passed it") from None
+        finally:
+            passed = time.monotonic() - start
+            self.passing += passed if todo else 0.0
+        if todo >= MANY:  # as quick as it was ever seen: what else the machine did is no cost of the trunk's
+            one = self._open[contender.trunk.name] = one.faster(1000 * passed / todo)
+        start = time.monotonic()
+        ends = [end for end in one.ends if contender.ends is None or end.layer in contender.ends]
+        found = [candidate for end in ends for candidate in _candidates(one, end, rows, photos)]
+        self._heads[contender.trunk.name] = (time.monotonic() - start) / count
+        return found
+
+    def _line(self, found: Sequence[ScoredHead], so_far: Sequence[ScoredHead], photos: SearchPhotos) -> str:
+        own, best = (max(some, key=lambda one: one.right.mean()) for some in (found, so_far))
+        return (
+            f"{own.name}: {own.right.mean():.1%} of {len(photos.labels)} photos, {own.milliseconds:.1f} ms per image; "
+            f"best so far: {best.name} {_shown(best)}; {duration(max(0.0, self.clock.left))} left"
+        )
+
+
+def _candidates(
+    one: OpenTrunk, end: End, rows: npt.NDArray[np.float32], photos: SearchPhotos
+) -> Iterator[ScoredHead]:
+    """A trunk up to one of its ends, with each strength of its head."""
+    drawn = folds.draw(photos.images.ids, photos.labels, photos.groups, folds=FOLDS, seed=photos.seed)
+    for result in search_heads.judge(rows[:, end.columns], photos.labels, drawn):
+        yield ScoredHead(
+            trunk=one.trunk,
+            end=end.layer,
+            strength=result.strength,
+            milliseconds=one.milliseconds * end.share,
+            megabytes=one.megabytes,
+            right=result.right,
+            loss=result.loss,
+        )
+
+
+def _shown(one: ScoredHead) -> str:
+    ends = wilson(int(one.right.sum()), len(one.right))
+    return f"{one.right.mean():.1%} ({ends.low:.1%} to {ends.high:.1%})"
+
+
+def _until(end: float) -> Executor:
+    """The local executor, which ends with a TimeUpError when the time is over; what it gave by then is kept."""
+
+    def work(
+        items: Iterable[Item], *, decode: Decode, network: Network, batch_size: int
+    ) -> Generator[Block, None, None]:
+        with contextlib.closing(
+            stream(items, decode=decode, network=network, batch_size=batch_size)
+        ) as blocks:
+            for block in blocks:
+                yield block
+                if time.monotonic() > end:
+                    raise TimeUpError
+
+    return work

@@ -1,0 +1,152 @@
+"""Rounds of a search: what is judged on which photos, who goes on, and which round decides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from frostline.evaluation import paired_tests
+from frostline.evaluation.selection import Judged
+from frostline.features.extraction import Images
+from frostline.training.search_trunks import Trunk
+
+FIRST, OF_EACH, GROWTH = (
+    128,
+    20,
+    4,
+)  # images of the first round, at least so many of a class; the next have more
+SIGNIFICANT = 0.05
+KEPT_ENDS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """A trunk that is still in the search, and the ends of it that are; None: all."""
+
+    trunk: Trunk
+    ends: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SearchPhotos:
+    """The N images that may be looked at: never those of the test split. `groups` as in `selection.Judged`."""
+
+    images: Images
+    labels: npt.NDArray[np.int64]
+    groups: npt.NDArray[np.int64]
+    seed: int
+
+    def take(self, rows: npt.NDArray[np.int64]) -> "SearchPhotos":
+        """Some of them; groups are numbered anew."""
+        some = replace(
+            self.images,
+            paths=[self.images.paths[row] for row in rows],
+            ids=[self.images.ids[row] for row in rows],
+        )
+        _, groups = np.unique(self.groups[rows], return_inverse=True)
+        return SearchPhotos(some, self.labels[rows], groups, self.seed)
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredHead:
+    """A trunk, the layer it ends at ("": the last) and the strength of its head's penalty, on the photos of a round.
+
+    `milliseconds` per image on this machine; `right` (N,) and `loss` as in `search_heads.HeadResult`.
+    """
+
+    trunk: Trunk
+    end: str
+    strength: float
+    milliseconds: float
+    megabytes: float
+    right: npt.NDArray[np.bool_]
+    loss: float
+
+    @property
+    def name(self) -> str:
+        """As tables show it."""
+        return f"{self.trunk.name}{f' to {self.end}' if self.end else ''}"
+
+
+@dataclass(frozen=True, eq=False)
+class Round:
+    """What was judged on the same photos; `missing` names trunks for which no time was left, with the reason."""
+
+    photos: SearchPhotos
+    candidates: tuple[ScoredHead, ...]
+    missing: dict[str, str]
+
+    def judged(self) -> Judged:
+        """As arrays; of milliseconds two digits, for the third is noise."""
+        return Judged(
+            right=np.stack([one.right for one in self.candidates], axis=1),
+            loss=np.array([one.loss for one in self.candidates]),
+            cost=np.array([float(f"{one.milliseconds:.1e}") for one in self.candidates]),
+            groups=self.photos.groups,
+        )
+
+
+def sizes(images: int, *, classes: int) -> list[int]:
+    """How many images each round has: few, then ever more, then all; a step that is hardly one is left out."""
+    count, found = max(FIRST, OF_EACH * classes), list[int]()
+    while GROWTH * count <= 2 * images:
+        found.append(count)
+        count *= GROWTH
+    return [*found, images]
+
+
+def ranked(last: Round, alive: Sequence[Contender]) -> list[Contender]:
+    """Those that were judged in a round, the most accurate first, of equals the cheaper."""
+    best = {name: _best(some) for name, some in _by_trunk(last).items()}
+    judged = [one for one in alive if one.trunk.name in best]
+    return sorted(
+        judged, key=lambda one: (-best[one.trunk.name].right.mean(), best[one.trunk.name].milliseconds)
+    )
+
+
+def survivors(last: Round, alive: Sequence[Contender]) -> list[Contender]:
+    """Who goes on: trunks that are not significantly worse than the best, each up to its better ends."""
+    by_trunk, best = _by_trunk(last), _best(last.candidates)
+    return [
+        Contender(contender.trunk, _good_ends(by_trunk[contender.trunk.name]))
+        for contender in alive
+        if contender.trunk.name in by_trunk and not _worse(_best(by_trunk[contender.trunk.name]), best)
+    ]
+
+
+def decided(rounds: Sequence[Round]) -> Round:
+    """The last round, in which the choice is made; the one before where the time did not suffice for a trunk that was
+    significantly better there than all that went on."""
+    *before, last = rounds
+    if before and last.missing:
+        went_on = {one.trunk.name for one in last.candidates}
+        best = _best(before[-1].candidates)
+        others = [one for one in before[-1].candidates if one.trunk.name in went_on]
+        if best.trunk.name in last.missing and _worse(_best(others), best):
+            return before[-1]
+    return last
+
+
+def _by_trunk(last: Round) -> dict[str, list[ScoredHead]]:
+    found: dict[str, list[ScoredHead]] = {}
+    for one in last.candidates:
+        found.setdefault(one.trunk.name, []).append(one)
+    return found
+
+
+def _best(some: Sequence[ScoredHead]) -> ScoredHead:
+    return min(some, key=lambda one: (-one.right.mean(), one.milliseconds, one.loss))
+
+
+def _worse(one: ScoredHead, best: ScoredHead) -> bool:
+    """Significantly, on the same images."""
+    return (
+        one.right.mean() < best.right.mean() and paired_tests.mcnemar(one.right, best.right).p < SIGNIFICANT
+    )
+
+
+def _good_ends(some: Sequence[ScoredHead]) -> tuple[str, ...]:
+    best = {end: _best([one for one in some if one.end == end]) for end in {one.end for one in some}}
+    ranked = sorted(best.values(), key=lambda one: (-one.right.mean(), one.milliseconds))
+    return tuple(one.end for one in ranked[:KEPT_ENDS])

@@ -1,0 +1,79 @@
+"""A search for people: table, verdict, page and picture."""
+
+from dataclasses import replace
+
+import pytest
+
+from frostline.evaluation import search_report, style
+from frostline.evaluation.search_report import SearchReport, SearchRow
+from frostline.evaluation.statistics import Estimate
+from frostline.evaluation.study_plots import measured
+
+
+def row(
+    name: str, accuracy: float, milliseconds: float, *, strength: float = 0.1, close: bool = True
+) -> SearchRow:
+    """A candidate on 500 photos."""
+    return SearchRow(name, strength, measured(accuracy, images=500), 0.3, milliseconds, 12.0, 500, close)
+
+
+REPORT = SearchReport(
+    dataset="pets",
+    photos=500,
+    of=900,
+    rows=[
+        row("big 224", 0.95, 40.0),
+        row("small 160", 0.94, 4.0),
+        row("small 160", 0.93, 4.0, strength=3.0),
+        row("bad 96", 0.5, 2.0, close=False),
+    ],
+    earlier=[row("worse 224", 0.4, 9.0, close=False)],
+    best=0,
+    chosen=1,
+    expected=Estimate(0.93, 0.9, 0.96),
+    names=["pets-search", "pets-search-best"],
+    left_out={"huge 224": "one image takes 900 ms, 128 photos about 2 min"},
+)  # fmt: skip
+
+
+def test_a_line_for_each_network() -> None:
+    """With its best head; those that came less far at the end."""
+    table = search_report.table(REPORT)
+    assert [line["network"] for line in table] == ["big 224", "small 160", "bad 96", "worse 224"]
+    assert [line[""] for line in table] == ["most accurate", "chosen", "", ""]
+    assert [line["C"] for line in table][1] == "0.1"
+
+
+def test_the_verdict() -> None:
+    """What, why, what to expect, how many photos, what was left out."""
+    first, second, third, fourth, fifth = REPORT.verdict
+    assert "big 224, 95.0%" in first
+    assert "small 160, 94.0%" in second
+    assert "93.0% (90.0% to 96.0%)" in third
+    assert "1.0 points" in third
+    assert "500 of 900" in fourth
+    assert "huge 224" in fifth
+    same = replace(REPORT, chosen=0, photos=900, left_out={}, names=["pets-search"])
+    assert len(same.verdict) == 3
+    assert next(line[""] for line in search_report.table(same)) == "chosen, most accurate"
+
+
+def test_page_csv_and_json() -> None:
+    """All candidates; the picture is inside, names are escaped."""
+    some = replace(REPORT, dataset="<pets>")
+    picture = style.png(search_report.picture(some))
+    page = search_report.page(some, picture)
+    assert "&lt;pets&gt;" in page
+    assert "<pets>" not in page
+    assert page.count("data:image/png") == 1
+    assert search_report.csv(REPORT).count("\n") == 6
+    record = search_report.record(REPORT)
+    assert record["classifiers"] == {"pets-search": "small 160", "pets-search-best": "big 224"}
+    assert record["candidates"][1]["accuracy"] == 0.94
+
+
+@pytest.mark.parametrize("kept", [1, 2])
+def test_few_networks_can_be_drawn(kept: int) -> None:
+    """One alone too; the same bytes every time."""
+    some = replace(REPORT, rows=REPORT.rows[:kept], chosen=kept - 1)
+    assert style.png(search_report.picture(some)) == style.png(search_report.picture(some))

@@ -1,0 +1,209 @@
+"""The search's course: who is judged on how many photos, and that it ends in time."""
+
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from frostline import config
+from frostline.errors import InputError
+from frostline.features.executor import Item
+from frostline.features.extraction import Images
+from frostline.files import sha256
+from frostline.training import search, search_rounds, search_trunks
+from frostline.training.search import Clock, Limits, Search
+from frostline.training.search_rounds import Contender, Round, ScoredHead, SearchPhotos
+from frostline.training.search_trunks import End, Trunk
+
+ENTRY = config.OnnxWeights(
+    backbone="onnx",
+    source="net.onnx",
+    input=config.OnnxInput(channels="RGB", scale=1.0, mean=[0.0] * 3, std=[1.0] * 3),
+    taps={"vector": config.Tap(pooling="none", prefix_tokens=0)},
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Fake:
+    """A trunk whose rows tell the classes so well, and that takes so long; like OpenTrunk."""
+
+    trunk: Trunk
+    apart: float
+    milliseconds: float = 0.01
+    megabytes: float = 1.0
+    pause: float = 0.0
+    ends: tuple[End, ...] = (End("", slice(0, 6), 1.0),)
+    passed: list[int] = field(default_factory=list)
+
+    def missing(self, images: Images) -> list[str]:
+        return list(images.ids)
+
+    def faster(self, milliseconds: float) -> "Fake":  # noqa: ARG002
+        return self
+
+    def rows(self, images: Images, executor: Any) -> np.ndarray:  # noqa: ARG002
+        time.sleep(self.pause)
+        self.passed.append(len(images.ids))
+        noise = [np.random.default_rng(int(id_[:8], 16)).normal(size=6) for id_ in images.ids]
+        labels = np.array([int(path) for path in images.paths])
+        return (np.array(noise) + self.apart * np.eye(6)[labels]).astype(np.float32)
+
+
+def trunk(name: str) -> Trunk:
+    """By a name."""
+    return Trunk(name, ENTRY, 224, 224)
+
+
+def photos(count: int) -> SearchPhotos:
+    """Two classes, no copies; a path is its label."""
+    labels = np.arange(count) % 2
+    ids = [sha256(str(number).encode()) for number in range(count)]
+    rule = config.Image(size=config.Size(height=8, width=8), resize="squash", transform="backbone")
+    return SearchPhotos(Images(Path(), list(map(str, labels)), ids, rule), labels, np.arange(count), seed=1)
+
+
+def searched(
+    monkeypatch: pytest.MonkeyPatch,
+    fakes: dict[str, Any],
+    *,
+    count: int,
+    seconds: float = 1e6,
+    **options: Any,
+) -> Search:
+    """A search among fakes; one that is an error cannot be opened."""
+
+    def opened(wanted: Trunk, **_: Any) -> Any:
+        if isinstance(fakes[wanted.weights], Exception):
+            raise fakes[wanted.weights]
+        return replace(fakes[wanted.weights], trunk=wanted)
+
+    monkeypatch.setattr(search_trunks, "opened", opened)
+    found = Search(Clock(time.monotonic() + seconds), Path(), 1, **options)
+    found.run([trunk(name) for name in fakes], photos(count))
+    return found
+
+
+def test_what_is_clearly_worse_sees_few_photos(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Noise stays behind after the first round; those that tell go on to all photos."""
+    fakes = {name: Fake(trunk(name), apart) for name, apart in (("good", 4.0), ("noise", 0.0), ("fair", 3.5))}
+    lines: list[str] = []
+    found = searched(monkeypatch, fakes, count=600, tell=lines.append)
+    assert [len(one.photos.labels) for one in found.rounds] == [128, 600]
+    assert fakes["noise"].passed == [128]
+    assert fakes["good"].passed == fakes["fair"].passed == [128, 600]
+    assert {one.trunk.weights for one in found.rounds[-1].candidates} == {"good", "fair"}
+    assert "best so far: " in lines[0]
+    assert " left" in lines[0]
+
+
+def test_rounds_see_more_and_more_of_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a round judged is the beginning of what the next one does."""
+    found = searched(monkeypatch, {"good": Fake(trunk("good"), 3.0)}, count=1000)
+    first, second, *_ = (one.photos.images.ids for one in found.rounds)
+    assert list(second[: len(first)]) == list(first)
+
+
+def test_it_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trunk for which there is no time is left out by an estimate, and the others are judged."""
+    fakes = {"quick": Fake(trunk("quick"), 3.0), "slow": Fake(trunk("slow"), 3.0, milliseconds=1e5)}
+    start = time.monotonic()
+    found = searched(monkeypatch, fakes, count=400, seconds=5)
+    assert time.monotonic() - start < 5
+    assert fakes["slow"].passed == []
+    assert "128 photos" in found.left_out["slow 224"]
+    assert {one.trunk.weights for one in found.rounds[-1].candidates} == {"quick"}
+
+
+def test_fewer_photos_come_before_fewer_trunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of all photos, where there is time for no more."""
+    fakes = {name: Fake(trunk(name), 3.0, milliseconds=10.0) for name in ("one", "two")}
+    found = searched(monkeypatch, fakes, count=1000, seconds=13)
+    *_, last = found.rounds
+    assert 350 <= len(last.photos.labels) < 1000
+    assert {one.trunk.weights for one in last.candidates} == {"one", "two"}
+
+
+def test_no_time_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is judged, and each says why."""
+    found = searched(monkeypatch, {"good": Fake(trunk("good"), 3.0)}, count=200, seconds=-1)
+    assert found.rounds == []
+    assert found.left_out == {"good 224": "no time was left"}
+
+
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [(Limits(megabytes=0.5), "MB"), (Limits(milliseconds=0.001), "ms per image")],
+)
+def test_limits(monkeypatch: pytest.MonkeyPatch, limits: Limits, why: str) -> None:
+    """What costs more is left out before any photo passes it."""
+    fakes = {"good": Fake(trunk("good"), 3.0)}
+    found = searched(monkeypatch, fakes, count=200, limits=limits)
+    assert why in found.left_out["good 224"]
+    assert fakes["good"].passed == []
+
+
+def test_a_trunk_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its reason is kept; the others go on."""
+    fakes = {"broken": InputError("broken.h5 is missing"), "good": Fake(trunk("good"), 3.0)}
+    found = searched(monkeypatch, fakes, count=200)
+    assert found.left_out == {"broken 224": "broken.h5 is missing"}
+    assert found.rounds
+
+
+def test_the_executor_stops_and_keeps() -> None:
+    """Blocks until the time is over come out; then it says so."""
+    work = search._until(time.monotonic() - 1)
+    items = [Item(str(number), lambda: b"") for number in range(100)]
+    blocks = work(
+        items,
+        decode=lambda _: np.zeros((2, 2, 3), np.uint8),
+        network=lambda batch: {"rows": batch},
+        batch_size=4,
+    )
+    assert next(iter(blocks)).names == ("0", "1", "2", "3")
+    with pytest.raises(search.TimeUpError):
+        next(blocks)
+
+
+def candidate(name: str, right: np.ndarray, *, end: str = "", milliseconds: float = 1.0) -> ScoredHead:
+    """A candidate that is right on these."""
+    return ScoredHead(trunk(name), end, 0.1, milliseconds, 1.0, right, 0.5)
+
+
+def test_the_round_before_decides_where_the_better_one_had_no_time() -> None:
+    """Only if it was significantly better there."""
+    good, bad, fair = np.arange(200) < 195, np.arange(200) < 150, np.arange(200) < 193
+    for other, before in ((bad, True), (fair, False)):
+        rounds = [
+            Round(photos(200), (candidate("slow", good), candidate("quick", other)), {}),
+            Round(photos(400), (candidate("quick", np.ones(400, bool)),), {"slow 224": "too slow"}),
+        ]
+        assert search_rounds.decided(rounds) is rounds[0 if before else 1]
+
+
+def test_of_ends_the_better_go_on() -> None:
+    """Two of a trunk's four."""
+    ends = [
+        candidate("net", np.arange(100) < right, end=end)
+        for end, right in zip("abcd", (70, 90, 91, 80), strict=True)
+    ]
+    (one,) = search_rounds.survivors(Round(photos(100), tuple(ends), {}), [Contender(trunk("net"))])
+    assert one.ends == ("c", "b")
+
+
+@pytest.mark.parametrize(
+    ("images", "classes", "sizes"),
+    [
+        (50, 2, [50]),
+        (255, 2, [255]),
+        (256, 2, [128, 256]),
+        (2000, 2, [128, 512, 2000]),
+        (2000, 30, [600, 2000]),
+    ],
+)
+def test_sizes(images: int, classes: int, sizes: list[int]) -> None:
+    """Few, then four times as many, then all; a few of each class at least."""
+    assert search_rounds.sizes(images, classes=classes) == sizes
