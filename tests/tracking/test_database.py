@@ -10,10 +10,12 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import sqlalchemy
 
-from frostline.tracking import database, prepare
+from frostline.tracking import database, prepare, store_uri
 from frostline.tracking.database import locked
 from frostline.tracking.session import session
 from helpers.servers import sqlite
@@ -64,6 +66,26 @@ def test_one_that_an_earlier_version_left_half_made_begins_anew(tmp_path: Path) 
     prepare(uri)
     with session(uri) as client:
         assert [found.name for found in client.search_experiments()] == ["Default"]
+
+
+def test_a_path_with_a_question_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database is made in its own folder, not at the address's end beside it."""
+
+    class Client:
+        """Opens a store as MLflow does."""
+
+        def __init__(self, tracking_uri: str) -> None:
+            self.engine = sqlalchemy.create_engine(tracking_uri)
+
+        def search_experiments(self) -> None:
+            with self.engine.begin() as connection:
+                connection.execute(sqlalchemy.text("CREATE TABLE experiments (x INTEGER)"))
+
+    monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace(MlflowClient=Client))
+    file = tmp_path / "lab?b/mlflow.db"
+    database.make(store_uri.sqlite(file))
+    assert tables(file) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["lab?b"]
 
 
 def made(file: Path, *statements: str) -> Path:

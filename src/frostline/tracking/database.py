@@ -88,7 +88,7 @@ def _tables(file: Path) -> None:
     """All of MLflow's tables, and its first experiment, in a new file."""
     from mlflow import MlflowClient
 
-    MlflowClient(tracking_uri=f"sqlite:///{file}").search_experiments()
+    MlflowClient(tracking_uri=store_uri.sqlite(file)).search_experiments()
 
 
 def _remove(file: Path) -> None:
