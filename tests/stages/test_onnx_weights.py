@@ -37,7 +37,7 @@ ENTRY = {
         "map": {"pooling": "mean", "prefix_tokens": 0},
     },
 }
-FIXED = {**ENTRY, "source": "one.onnx", "taps": {"vector": {"pooling": "none", "prefix_tokens": 0}}}
+FIXED = {**ENTRY, "source": "one.onnx", "taps": {"flat": {"pooling": "none", "prefix_tokens": 0}}}
 TINY = changed(
     PRETRAINED,
     {
@@ -182,13 +182,28 @@ def test_trained_in_bfloat16_it_answers_alike_in_float32(project: Path) -> None:
 
 
 def test_the_record_and_the_explanations(project: Path) -> None:
-    """Counts of what is frozen, who computed it; and no maps, as for a network without any."""
+    """Counts of what is frozen, who computed it; no maps where hidden layers stand above."""
     record = json.loads((project / "artifacts/classifiers/tiny/record.json").read_text())
     assert record["weights"]["backbone"] == "onnx"
     assert record["parameters"]["frozen"] > 0
     assert any(name.startswith("onnxruntime") for name in record["packages"])
+    shown = explanations.read(project / "artifacts/classifiers/tiny/explanations.npz", made_by="")
+    assert (shown.layer, len(shown.heat), len(shown.views)) == ("", 0, 0)
+
+
+def test_where_it_looks(project: Path) -> None:
+    """By the map that its one tap is the mean of, in the report and in Python; else by hiding parts."""
     shown = explanations.read(project / "artifacts/classifiers/viewed/explanations.npz", made_by="")
-    assert (shown.layer, len(shown.heat), len(shown.views)) == ("", 0, 2)
+    assert (shown.layer, shown.heat.shape[1:], len(shown.views)) == ("map", (32, 40), 2)
+    assert shown.heat.max() == 255
+    image = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
+    by_map = frostline.open_model(project / "artifacts/models/viewed/model.onnx").explain(image)
+    assert (by_map.method, by_map.layer, by_map.heat.shape) == ("gradcam", "map", (32, 40))
+    for name in ("tiny", "linear"):
+        other = frostline.open_model(project / f"artifacts/models/{name}/model.onnx")
+        assert other.explain(image, cells=2).method == "occlusion"
+        with pytest.raises(InputError, match="use occlusion"):
+            other.explain(image, method="gradcam")
 
 
 def test_the_same_again(project: Path) -> None:

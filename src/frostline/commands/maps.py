@@ -30,8 +30,8 @@ def run(name: str, image: Path, *, layers: Sequence[str] = (), out: Path) -> lis
     inputs = recipe.read(name)
     if inputs.weights["backbone"] == ONNX:
         raise InputError(
-            f"{name}: its network comes from an ONNX file, whose maps are not read; name a classifier "
-            "on a Keras backbone"
+            f"{name}: its network comes from an ONNX file, whose layers are not drawn; where it looks in an image is "
+            "in its report, and by open_model(…).explain of the Python interface"
         )
     pixels = _decoded(image, inputs.entry.image)
     announce(f"loading {name} in Keras", about=keras_backend.LOADING)

@@ -21,7 +21,7 @@ from frostline.runtime.graph_edits import Builder
 SIDES = (224, 256, 384, 518, 96)  # pixels; tried in turn on a network that leaves its size open
 TRIED = 3  # images at once
 RELATIVE = 1e-3  # of the largest value: how far a row may depend on those beside it, by rounding
-_INSIDE = "net/"  # before the names of the file's own tensors
+INSIDE = "net/"  # before the names of the file's own tensors
 _FLOAT, PIXELS = 1, 2  # ONNX' numbers of element types: float32, uint8
 _ELEMENTS = {_FLOAT, PIXELS, 10, 11}  # float32, uint8, float16, float64
 
@@ -84,12 +84,12 @@ def make(model: Any, described: OnnxInput, taps: Mapping[str, Tap]) -> bytes:
     graph_edits.prune(model, list(taps))
     if facts.name not in {name for node in model.graph.node for name in graph_edits.used(node)}:
         raise InputError(f"taps: {', '.join(taps)}: does not depend on the image")
-    model = onnx.compose.add_prefix(model, _INSIDE)
+    model = onnx.compose.add_prefix(model, INSIDE)
     _prepend(model, facts, described)
     _declare(model, facts, batch=facts.batch)
     model, network = graph_edits.opened(model)
     side, values = _trial(network, facts)
-    _append(model, {f"{_INSIDE}{name}": tap for name, tap in taps.items()}, values)
+    _append(model, {f"{INSIDE}{name}": tap for name, tap in taps.items()}, values)
     return _settled(model, facts, side)
 
 
@@ -109,7 +109,7 @@ def _prepend(model: Any, facts: ImageInput, described: OnnxInput) -> None:
         at = build.add("Add", at, build.constant((-mean / std).astype(np.float32)))
         if facts.element != _FLOAT:
             at = build.add("Cast", at, to=facts.element)
-    name = f"{_INSIDE}{facts.name}"
+    name = f"{INSIDE}{facts.name}"
     if facts.layout == "NCHW":
         build.add("Transpose", at, perm=[0, 3, 1, 2], output=name)
     else:
@@ -162,7 +162,7 @@ def _append(model: Any, taps: Mapping[str, Tap], values: Mapping[str, npt.NDArra
 
 def _pooled(build: Builder, name: str, tap: Tap, value: npt.NDArray[Any]) -> list[str]:
     """Vectors (N, D) float32 of a tap whose value for some images is given."""
-    shown = f"taps: {name.removeprefix(_INSIDE)}"
+    shown = f"taps: {name.removeprefix(INSIDE)}"
     if value.ndim < 2 or not np.issubdtype(value.dtype, np.floating):
         raise InputError(f"{shown}: has no numbers per image: {value.dtype} of {_shown(value.shape)}")
     if value.ndim != 3 and (tap.prefix_tokens or tap.pooling.startswith("class_token")):

@@ -72,28 +72,40 @@ def class_number(label: str | None, classes: Sequence[str]) -> int | None:
 
 
 def project_of(model: Path, contract: Contract) -> TrainedClassifier | None:
-    """The classifier that a model file lies beside in its project; None for a file alone, or without TensorFlow."""
+    """The classifier that a model file lies beside in its project; None for a file alone, or where training needs
+    TensorFlow and there is none."""
     place = model.absolute()
-    if len(place.parents) < 4 or find_spec("tensorflow") is None:
+    if len(place.parents) < 4:
         return None
     root, name = place.parents[3], place.parent.name
-    weights = root / paths.classifier(name) / "trained.weights.h5"
+    solved, trained = (root / paths.classifier(name) / file for file in ("trained.npz", "trained.weights.h5"))
     recipe = root / paths.PARAMS
-    if place != root / paths.model(name) / "model.onnx" or not (weights.is_file() and recipe.is_file()):
+    at_hand = solved.is_file() or (trained.is_file() and find_spec("tensorflow") is not None)
+    if place != root / paths.model(name) / "model.onnx" or not (at_hand and recipe.is_file()):
         return None
     return TrainedClassifier(root, name, contract.recipe, contract.dataset)
 
 
 def by_gradients(
     of: TrainedClassifier, classes: Sequence[str], probs: Probs, pixels: Pixels, number: int
-) -> Explanation:
+) -> Explanation | None:
     """Grad-CAM by the trained classifier; `probs` (C,) are the exported model's.
 
-    InputError where the project has moved on since the export, and for a network without convolutions.
+    The network of an ONNX file has no gradients: None where its last map does not tell either. InputError where the
+    project has moved on since the export, and for a network without convolutions.
     """
-    from frostline.models import activation_maps
+    from frostline.features.trunks import OnnxTrunk
+    from frostline.models import activation_maps, heads
+    from frostline.training import class_maps
 
     network = _network(of)
+    if isinstance(network.body, OnnxTrunk):
+        found = class_maps.heat(network.body, heads.arrays(network.head), pixels[None], np.array([number]))
+        if found is None:
+            return None
+        return Explanation(
+            classes[number], float(probs[number]), found[1][0], pixels, "gradcam", layer=found[0]
+        )
     layer = activation_maps.deepest(network.body)
     [heat] = activation_maps.gradcam(network, pixels[None], classes=np.array([number]), name=layer)
     return Explanation(classes[number], float(probs[number]), heat, pixels, "gradcam", layer=layer)

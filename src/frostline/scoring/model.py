@@ -185,7 +185,13 @@ class Model:
             [probs] = self._probs(pixels[None])
             number = int(probs.argmax()) if number is None else number
         if trained:
-            return explanation.by_gradients(trained, self.classes, probs, pixels, number)
+            found = explanation.by_gradients(trained, self.classes, probs, pixels, number)
+            if found is not None:
+                return found
+            if method == "gradcam":
+                raise InputError(
+                    "its network comes from an ONNX file without a map to explain by; use occlusion"
+                )
         return explanation.by_occlusion(self._probs, self.classes, pixels, number, cells=cells)
 
     def decode(self, image: Image) -> npt.NDArray[np.uint8]:

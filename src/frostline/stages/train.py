@@ -21,7 +21,7 @@ from frostline.models.dense_head import SolvedHead
 from frostline.models.network import Network, remarks
 from frostline.pipeline import code_digest
 from frostline.progress import note, say
-from frostline.training import assemble, cross_validation, loop, phases, recipe
+from frostline.training import assemble, class_maps, cross_validation, loop, phases, recipe
 from frostline.training.checkpoint import Checkpoint
 from frostline.training.recipe import Recipe
 
@@ -199,7 +199,7 @@ def heat(
     ("", (0, 1, 1)) for a network without maps.
     """
     if isinstance(network.body, trunks.OnnxTrunk):
-        return "", np.zeros((0, 1, 1), np.uint8)
+        return _class_heat(inputs, network, paths=paths, ids=ids, classes=classes)
     try:
         layer = activation_maps.deepest(network.body)
     except InputError:  # nothing but dense layers
@@ -214,6 +214,24 @@ def heat(
         for at in range(0, len(paths), HEAT_BATCH)
     ]
     return layer, np.round(np.concatenate(maps) * 255).astype(np.uint8)
+
+
+def _class_heat(
+    inputs: Recipe,
+    network: Network,
+    *,
+    paths: tuple[str, ...],
+    ids: tuple[str, ...],
+    classes: npt.NDArray[np.int64],
+) -> tuple[str, npt.NDArray[np.uint8]]:
+    """As `heat`, for the network of an ONNX file, which has no gradients."""
+    found = None
+    if paths:
+        rows = pixels(dataclasses.replace(inputs.images("test"), paths=paths, ids=ids))[:]
+        found = class_maps.heat(network.body, heads.arrays(network.head), rows, classes)
+    if found is None:
+        return "", np.zeros((0, 1, 1), np.uint8)
+    return found[0], np.round(found[1] * 255).astype(np.uint8)
 
 
 def views(inputs: Recipe) -> npt.NDArray[np.uint8]:

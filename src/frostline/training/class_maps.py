@@ -1,0 +1,46 @@
+"""Where an image speaks for a class, without gradients: exact where a linear head reads the means of a map.
+
+B. Zhou et al., "Learning Deep Features for Discriminative Localization" (CVPR 2016). A class's logit is then a mean
+over places of the map's channels, each times its weight, and a constant: what is shown is what is averaged. Grad-CAM of
+such a network is the same.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from frostline.features.trunks import OnnxTrunk
+from frostline.models.dense_head import DenseHead
+from frostline.runtime import pooled_map
+
+BATCH = 8  # images at once: maps need room
+
+Floats = npt.NDArray[np.float32]
+
+
+def heat(
+    trunk: OnnxTrunk, head: DenseHead, pixels: npt.NDArray[np.uint8], classes: npt.NDArray[np.int64]
+) -> tuple[str, Floats] | None:
+    """The map's name, and (N, h, w) in 0..1 for images (N, H, W, 3) and a class of each; all 0 if nowhere.
+
+    None where the features are no means of a map, or hidden layers stand between them and the logits.
+    """
+    found = None if head.hidden else pooled_map.read(trunk.content)
+    if found is None:
+        return None
+    parts = [
+        contributions(found.of(pixels[at : at + BATCH]), head, classes[at : at + BATCH])
+        for at in range(0, len(pixels), BATCH)
+    ]
+    warm = np.maximum(np.concatenate(parts), 0)
+    top = warm.max((1, 2), keepdims=True)
+    return found.name, np.asarray(np.divide(warm, top, out=np.zeros_like(warm), where=top > 0), np.float32)
+
+
+def contributions(maps: Floats, head: DenseHead, classes: npt.NDArray[np.int64]) -> Floats:
+    """(N, h, w): what each place of maps (N, h, w, c) adds to the logit of its image's class, times their number.
+
+    The one logit of two classes speaks for the second, against the first.
+    """
+    kernel = head.logits.kernel if head.scale is None else head.logits.kernel * head.scale[:, None]
+    weights = kernel[:, 0] * (2.0 * classes[:, None] - 1) if kernel.shape[1] == 1 else kernel.T[classes]
+    return np.asarray(np.einsum("nhwc,nc->nhw", maps, weights), np.float32)
