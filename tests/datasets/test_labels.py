@@ -213,6 +213,18 @@ TABLE = b"path,label\n1.png,a\n"
             "holds no images but archives, the first 'deep/er.tar'; unpack it",
         ),
         (
+            {"cat/1.png": b"1", "dog/1.png": b"1", "x/Label.CSV": TABLE},
+            "'x/Label.CSV' may be a table of labels, but is not read, so that folders would be classes",
+        ),
+        (
+            {"cat/1.png": b"1", "dog/1.png": b"1", "labels.xlsx": b"PK"},
+            "'labels.xlsx' may be a table of labels",
+        ),
+        (
+            {"cat/1.png": b"1", "dog/1.png": b"1", "labels.csv.gz": b""},
+            "'labels.csv.gz' may be a table of labels",
+        ),
+        (
             {"cat/1.png": b"1", "dog/1.png": b"1", "more/cat/2.png": b"2"},
             "'more' would be a class, but holds nothing but folders that are called as classes are, 'cat'",
         ),
@@ -254,6 +266,47 @@ def test_shards_called_as_splits_are_no_splits(tmp_path: Path) -> None:
     )
 
 
+def test_shards_that_each_wrap_a_folder_of_their_own(tmp_path: Path) -> None:
+    """Nobody can know whether the outer or the inner folders are classes."""
+    for name in ("a", "b"):
+        archive(tmp_path / f"{name}.zip", {f"{name}/cat/1.png": b"1", f"{name}/dog/1.png": b"1"})
+    with pytest.raises(InputError) as told:
+        labelled(tmp_path)
+    assert "one folder of its own, 'a', 'b', and each of these the folders 'cat', 'dog'" in str(told.value)
+
+
+@pytest.mark.parametrize("packing", PACKINGS)
+def test_folders_within_a_class_are_remarked(tmp_path: Path, packing: str) -> None:
+    """Somebody may have meant them as splits, or as the classes."""
+    make, wrapper = PACKINGS[packing]
+    names = [f"{wrapper}{kind}/{split}/1.png" for kind in ("cat", "dog") for split in ("test", "train")]
+    place = make(tmp_path / "x", dict.fromkeys(names, b"1"))
+    begin = wrapper if make is not shard else f"part.zip/{wrapper}"
+    with open_source(place) as source:
+        found = labels.read(source, place)
+    assert {(image.label, image.split) for image in found} == {("cat", ""), ("dog", "")}
+    first = ", ".join(repr(begin + inner) for inner in ("cat/test", "cat/train", "dog/test"))
+    assert found.remarks == (
+        f"neither classes nor splits, but parts of the class that they lie in: {first} and 1 more",
+    )
+
+
+def test_of_a_table_twice_in_an_archive_the_last_counts(tmp_path: Path) -> None:
+    """As unpacking would have it."""
+    place = archive(
+        tmp_path / "x.zip", {"1.png": b"1", "2.png": b"2", "labels.csv": b"path,label\n1.png,cat\n"}
+    )
+    with zipfile.ZipFile(place, "a") as made, pytest.warns(UserWarning, match="Duplicate name"):
+        made.writestr("labels.csv", "path,label\n1.png,dog\n2.png,owl\n")
+    assert [image.label for image in labelled(place)] == ["dog", "owl"]
+
+
+def test_a_table_of_tabs(tmp_path: Path) -> None:
+    """`labels.tsv` is one, too."""
+    files = {"1.png": b"1", "2.png": b"2", "labels.tsv": b"path\tlabel\n1.png\tcat, black\n2.png\tdog\n"}
+    assert [image.label for image in labelled(folder(tmp_path, files))] == ["cat, black", "dog"]
+
+
 def test_classes_of_unknown_encoding_are_refused(tmp_path: Path) -> None:
     """In GBK one class happens to be UTF-8 and another is not: neither can be trusted; ASCII folders can."""
     raw = {"??/1.png": "\u732b/1.png".encode("gbk"), "!!/1.png": "\u72d7/1.png".encode("gbk")}
@@ -292,7 +345,12 @@ def test_shards_beside_a_table(tmp_path: Path) -> None:
     ]
 
 
-@given(st.lists(st.text(max_size=5), min_size=2, max_size=8, unique_by=labels._as_read), st.randoms())
+@given(
+    st.lists(st.text(max_size=5), min_size=2, max_size=8, unique_by=labels._as_read).filter(
+        lambda names: all(map(labels._as_read, names))
+    ),
+    st.randoms(),
+)
 def test_order_of_classes(names: list[str], order: random.Random) -> None:
     """By name however the images come; the fixed order where there is one."""
     shuffled = names * 2
@@ -330,6 +388,9 @@ def test_classes_that_do_not_fit(found: list[LabelledImage], fixed: list[str] | 
     [
         ("cat", "cat "), ("cat", " cat"), ("cat", "Cat"), ("hot dog", "hot  dog"), ("cat", "cat\N{ZERO WIDTH SPACE}"),
         ("caf\N{LATIN SMALL LETTER E WITH ACUTE}", "cafe\N{COMBINING ACUTE ACCENT}"), ("hot dog", "hot\xa0dog"),
+        ("cat", "c\N{CYRILLIC SMALL LETTER A}t"), ("cat", "cat\N{VARIATION SELECTOR-16}"),
+        ("t-shirt", "t\N{EN DASH}shirt"), ("it's", "it\N{RIGHT SINGLE QUOTATION MARK}s"), ("1", "01"), ("1", "1.0"),
+        ("cat", "\uff43\uff41\uff54"),
     ],
 )  # fmt: skip
 def test_one_class_spelled_twice(one: str, other: str) -> None:
@@ -344,5 +405,14 @@ def test_one_class_spelled_twice(one: str, other: str) -> None:
 
 
 def test_letters_are_classes_of_their_own() -> None:
-    """A and a are two letters."""
-    assert labels.classes(images("a", "A"), None, where="data/x") == ("A", "a")
+    """A and a are two letters, and so are those of two alphabets."""
+    names = ("A", "a", "\N{CYRILLIC SMALL LETTER A}")
+    assert labels.classes(images(*names), None, where="data/x") == names
+
+
+@pytest.mark.parametrize("name", ["", " ", "\xa0", "\N{ZERO WIDTH SPACE}", "\N{HANGUL FILLER}"])
+def test_a_class_whose_name_shows_nothing(name: str) -> None:
+    """Nobody could tell it in a table of results."""
+    with pytest.raises(InputError) as told:
+        labels.classes(images("cat", name), None, where="data/x")
+    assert str(told.value) == f"data/x: the name of a class, {name!a}, shows nothing; rename it"

@@ -103,6 +103,37 @@ def test_links_in_a_tar_stand_for_their_target(tmp_path: Path, target: str, kind
         assert source.read("dogs/b.png") == b"real"
 
 
+def test_what_a_tar_holds_beside_files_is_noted(tmp_path: Path) -> None:
+    """Links that lead to links are followed; a link to a folder and a pipe are no images, which is said."""
+    others = [
+        ("dogs/b.png", tarfile.SYMTYPE, "c.png"),
+        ("dogs/c.png", tarfile.SYMTYPE, "../cats/a.png"),
+        ("owls", tarfile.SYMTYPE, "cats"),
+        ("dogs/pipe.png", tarfile.FIFOTYPE, ""),
+    ]
+    with tarfile.open(tar(tmp_path / "a.tar", {"cats/a.png": b"real"}), "a") as made:
+        for name, kind, target in others:
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = kind, target
+            made.addfile(entry)
+    with open_source(tmp_path / "a.tar") as source:
+        assert source.names() == ["cats/a.png", "dogs/b.png", "dogs/c.png"]
+        assert source.read("dogs/b.png") == b"real"
+        assert source.notes.passed_over() == "2 files (no ending 1, .png 1), the first 'dogs/pipe.png'"
+
+
+def test_pipes_in_a_folder_keep_nobody_waiting(tmp_path: Path) -> None:
+    """One that is called as an image is passed over, and one that is called as a table refused."""
+    place = folder(tmp_path / "x", {"cats/a.png": b"real"})
+    os.mkfifo(place / "cats/b.png")
+    os.mkfifo(place / "labels.csv")
+    with open_source(place) as source:
+        assert source.names() == ["cats/a.png"]
+        assert source.notes.endings == {".png": 1, ".csv": 1}
+        with pytest.raises(InputError, match=r"cannot read .*x/labels\.csv: a pipe or a device"):
+            source.table("labels.csv")
+
+
 def linking_out(path: Path) -> Path:
     with tarfile.open(path, "w") as target:
         link = tarfile.TarInfo("cats/passwd.png")
@@ -116,6 +147,14 @@ def encrypted(path: Path) -> Path:
     content = bytearray(archive(path, {"cats/a.png": b"secret"}).read_bytes())
     content[6] |= 1
     content[content.index(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(content)
+    return path
+
+
+def damaged_header(path: Path) -> Path:
+    """A tar whose second entry is damaged: what follows it cannot be found."""
+    content = bytearray(tar(path, {"a/1.png": b"1", "a/2.png": b"2", "b/3.png": b"3"}).read_bytes())
+    content[1024:1536] = bytes([1]) * 512
     path.write_bytes(content)
     return path
 
@@ -143,7 +182,7 @@ def written(content: bytes) -> Callable[[Path], Path]:
         (
             linking_out,
             InputError,
-            "'cats/passwd.png' links outside the archive; make the archive again without it",
+            "'cats/passwd.png' links outside the archive, or to nothing; make the archive again without it",
         ),
         (pipe, InputError, "a is a pipe or a device; name a folder or an archive"),
         (encrypted, InputError, "'cats/a.png' is encrypted; make the archive without a password"),
@@ -158,7 +197,24 @@ def written(content: bytes) -> Callable[[Path], Path]:
         (written(b"\x1f\x8b\x08 nonsense"), InputError, "half-copied"),
         (written(b"PK\x03\x04 nonsense"), InputError, "half-copied"),
         (written(b"just text"), InputError, "neither a folder nor a zip, tar or tar.gz"),
-        (written(b""), InputError, "neither a folder nor a zip, tar or tar.gz"),
+        (written(b""), InputError, "a is empty; copy it again"),
+        (
+            written(b"Rar!\x1a\x07\x01\x00"),
+            InputError,
+            "a rar archive, which is not read; unpack it",
+        ),
+        (lambda path: written(tar(path, FILES).read_bytes()[:700])(path), InputError, "half-copied"),
+        (
+            lambda path: written(tar(path, {"a/1.png": b"1"}).read_bytes()[:1024])(path),
+            InputError,
+            "has no end",
+        ),
+        (
+            lambda path: written(2 * tar(path, FILES).read_bytes())(path),
+            InputError,
+            "several archives in one file",
+        ),
+        (damaged_header, InputError, "is damaged, or several archives in one file"),
     ],
 )
 def test_what_cannot_be_opened(

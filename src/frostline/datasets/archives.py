@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from frostline.datasets.listing import index, is_image
-from frostline.datasets.listing_notes import ListingNotes, is_table
+from frostline.datasets.listing import index, is_image, is_visible
+from frostline.datasets.listing_notes import ListingNotes, is_archive, is_table
 from frostline.errors import FrostlineError, InputError
 from frostline.files import printable
 from frostline.images import ImageError
@@ -36,9 +36,14 @@ _DAMAGED = (
     UnicodeError,
     NotImplementedError,  # zipfile's, of a version of the format that is none
 )
+_CHAIN = 40  # links that lead to links, as many as Linux follows
 _WINDOWS = 0  # a zip entry's system: backslashes part its folders, against the format
 _GZIP = b"\x1f\x8b"
 _ZIP = b"PK"
+_USTAR = slice(257, 262)  # where a tar says that it is one
+_NOT_READ = (
+    (b"Rar!", "rar"), (b"7z\xbc\xaf", "7z"), (b"BZh", "bz2"), (b"\xfd7zXZ", "xz"), (b"\x28\xb5\x2f\xfd", "zst"),
+)  # fmt: skip
 
 Reader = Callable[[str], bytes]
 
@@ -62,7 +67,7 @@ def open_archive(path: Path) -> Opened:
     of it or an image larger than MAX_BYTES. The reader raises ImageError.
     """
     with path.open("rb") as file:
-        start = file.read(4)
+        start = file.read(tarfile.BLOCKSIZE)
     try:
         if start.startswith(_ZIP):
             return _open_zip(path)
@@ -78,9 +83,15 @@ def open_archive(path: Path) -> Opened:
 
 
 def _not_readable(path: Path, start: bytes) -> str:
-    if start.startswith((_ZIP, _GZIP)):
-        return f"{printable(path)} is a damaged or half-copied archive; copy it again"
-    return f"{printable(path)} is neither a folder nor a zip, tar or tar.gz of one"
+    where = printable(path)
+    if not start:
+        return f"{where} is empty; copy it again"
+    if start.startswith((_ZIP, _GZIP)) or start[_USTAR] == b"ustar":
+        return f"{where} is a damaged or half-copied archive; copy it again"
+    if kind := next((kind for magic, kind in _NOT_READ if start.startswith(magic)), ""):
+        return f"{where} is a {kind} archive, which is not read; unpack it, and name the folder"
+    part = ", or it is damaged or a part of an archive in several files" if is_archive(path.name) else ""
+    return f"{where} is neither a folder nor a zip, tar or tar.gz of one{part}"
 
 
 def check_size(size: int) -> None:
@@ -153,7 +164,8 @@ def _open_tar(file: IO[bytes], path: Path) -> Opened:
     try:
         archive = tarfile.TarFile(fileobj=file, encoding="utf-8", errors="surrogateescape")
         notes = ListingNotes()
-        entries = index(_tar_members(archive, where=where), where=where, notes=notes)
+        entries = index(_tar_members(archive, where=where, notes=notes), where=where, notes=notes)
+        _require_end(file, archive.offset, where=where)
         for name, (_, size) in entries.items():
             _refuse_large(name, size, where=where)
     except BaseException:
@@ -170,28 +182,56 @@ def _open_tar(file: IO[bytes], path: Path) -> Opened:
     return Opened(list(filter(is_image, entries)), notes, read, file.close)
 
 
-def _tar_members(archive: tarfile.TarFile, *, where: str) -> Iterator[tuple[str, tuple[int, int]]]:
+def _require_end(file: IO[bytes], offset: int, *, where: str) -> None:
+    """InputError where entries may follow that were not read: behind a damaged one, or behind the end of a first tar.
+
+    A tar ends with blocks of zeros; where these are missing, it was cut off between two entries.
+    """
+    file.seek(offset)
+    first = True
+    while block := file.read(tarfile.BLOCKSIZE):
+        if (first and any(block)) or block[_USTAR] == b"ustar":
+            raise InputError(f"{where} is damaged, or several archives in one file; make it again")
+        first = False
+    if first:
+        raise InputError(f"{where} has no end, as a half-copied archive; copy it again")
+
+
+def _tar_members(
+    archive: tarfile.TarFile, *, where: str, notes: ListingNotes
+) -> Iterator[tuple[str, tuple[int, int]]]:
     """Name, then (offset, size) of its bytes; a link inside the archive stands for its target."""
     places = {member.name: (member.offset_data, member.size) for member in archive if member.isreg()}
+    links = {member.name: _linked(member) for member in archive if member.islnk() or member.issym()}
     for member in archive:
         if member.isreg():
             yield member.name, places[member.name]
         elif member.isdir():
             yield f"{member.name}/", (0, 0)
-        elif (member.islnk() or member.issym()) and (is_image(member.name) or is_table(member.name)):
-            yield member.name, _target(member, places, where=where)
+        elif member.name in links and (is_image(member.name) or is_table(member.name)):
+            yield member.name, _target(member.name, links, places, where=where)
+        elif is_visible(member.name):  # a link to a folder, a pipe, a device
+            notes.add(printable(member.name))
 
 
-def _target(member: tarfile.TarInfo, places: dict[str, tuple[int, int]], *, where: str) -> tuple[int, int]:
-    """Where the bytes of a linked entry lie: hard links name from the top, symbolic ones from beside."""
+def _linked(member: tarfile.TarInfo) -> str:
+    """The name that a link means: hard links name from the top, symbolic ones from beside."""
     base = os.path.dirname(member.name) if member.issym() else ""  # noqa: PTH120 - names, not files
-    target = os.path.normpath(os.path.join(base, member.linkname))  # noqa: PTH118
-    if target not in places:
-        raise InputError(
-            f"{where}: entry {printable(member.name)!r} links outside the archive; "
-            "make the archive again without it"
-        )
-    return places[target]
+    return os.path.normpath(os.path.join(base, member.linkname))  # noqa: PTH118
+
+
+def _target(
+    name: str, links: dict[str, str], places: dict[str, tuple[int, int]], *, where: str
+) -> tuple[int, int]:
+    """Where the bytes of a linked entry lie, at the end of a chain of links."""
+    target = name
+    for _ in range(_CHAIN):
+        if (target := links.get(target, "")) in places:
+            return places[target]
+    raise InputError(
+        f"{where}: entry {printable(name)!r} links outside the archive, or to nothing; "
+        "make the archive again without it"
+    )
 
 
 def _decompressed(path: Path) -> IO[bytes]:

@@ -1,4 +1,4 @@
-"""A table of labels: columns path and label, and if wanted split and group, from CSV or Parquet."""
+"""A table of labels: columns path and label, and if wanted split and group, from CSV, TSV or Parquet."""
 
 import csv
 import io
@@ -39,7 +39,7 @@ def read(content: bytes, *, where: str) -> LabelTable:
 
     Raises InputError for a table that cannot be read, lacks a column, or has an empty label or an unknown split.
     """
-    parse = _csv if where.lower().endswith(".csv") else _parquet
+    parse = _parquet if where.lower().endswith(".parquet") else _csv
     header, records = parse(content, where)
     columns = _columns(header, where=where)
     rows, stripped = [], Counter[str]()

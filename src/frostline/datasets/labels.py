@@ -1,10 +1,11 @@
 """Labels of a source's images: from a table beside them, else from their folders.
 
-The table is `labels.csv` or `labels.parquet`: columns path and label, and if wanted split and group. It lies at the
-top or in a folder that all images lie below; only images in it belong to the dataset. An archive is read as the
-folder that it was made of.
+The table is `labels.csv`, `labels.tsv` or `labels.parquet`: columns path and label, and if wanted split and group. It
+lies at the top or in a folder that all images lie below; only images in it belong to the dataset. An archive is read
+as the folder that it was made of.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,16 @@ from frostline.datasets.source import ImageSource
 from frostline.errors import InputError
 from frostline.files import printable
 
+# Unicode's Default_Ignorable_Code_Point beyond category Cf, and the blank of Braille.
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+# Cyrillic and Greek letters that look as Latin ones do, dashes and quotes, of case-folded names.
+_ALIKE = str.maketrans(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u043a\u043c\u0442\u0456\u0458\u0455\u03bf\u03bd"
+    "\u2010\u2012\u2013\u2014\u2212\u2018\u2019\u02bc\u201c\u201d",
+    "aeopcyxkmtijsov-----'''\"\"",
+)
+_NUMBER = re.compile(r"0*([0-9]+)(?:\.0+)?")  # as spreadsheets and pandas rewrite it: 01, 1 and 1.0
+
 
 def read(source: ImageSource, path: Path) -> LabelledImages:
     """Class, given split, group and wave of the images of a dataset at `path`; InputError if unclear."""
@@ -26,10 +37,11 @@ def read(source: ImageSource, path: Path) -> LabelledImages:
         found = from_tables(source, tables, where=where)
         rest = notes.without(tables.values())
         return found.with_remarks(_passed_over(rest), *found.remarks)
+    _require_no_other_table(notes, where=where)
     _require_utf8_folders(names, notes, where=where)
     found = layout.from_folders(names, where=where, shards=source.shards)
     about = (_as_parts(source.shards, found), *_without_class(source, where=where))
-    return found.with_remarks(_passed_over(notes), *about)
+    return found.with_remarks(_passed_over(notes), *about, *found.remarks)
 
 
 def classes(
@@ -53,10 +65,15 @@ def classes(
 
 
 def require_distinct(names: Iterable[str], *, where: str, key: str = "") -> None:
-    """InputError for two classes that read the same: they differ in blanks, case or Unicode form alone."""
+    """InputError for two classes that read the same, and for one whose name shows nothing.
+
+    Such two differ in blanks, case, Unicode form or letters of other alphabets that look alike, or are one number.
+    """
     seen: dict[str, str] = {}
     for name in names:
-        if (twin := seen.setdefault(_as_read(name), name)) != name:
+        if not (read := _as_read(name)):
+            raise InputError(f"{where}: the name of a class, {name!a}, shows nothing; rename it")
+        if (twin := seen.setdefault(read, name)) != name:
             meant = f", or, if both are meant, list all classes in {key}.classes" if key else ""
             raise InputError(
                 f"{where}: two classes read the same, {twin!a} and {name!a}; give their images one class{meant}"
@@ -64,10 +81,16 @@ def require_distinct(names: Iterable[str], *, where: str, key: str = "") -> None
 
 
 def _as_read(name: str) -> str:
-    """A name without what a reader does not see; of a single letter, A and a are two."""
-    visible = "".join(c for c in unicodedata.normalize("NFKC", name) if unicodedata.category(c) != "Cf")
-    folded = visible.casefold() if len(visible) > 1 else visible
-    return " ".join(folded.split())
+    """A name without what a reader does not see; of a single letter, A and a are two, and so are those of alphabets."""
+    visible = "".join(filter(_is_seen, unicodedata.normalize("NFKC", name)))
+    folded = visible.casefold().translate(_ALIKE) if len(visible) > 1 else visible
+    read = " ".join(folded.split())
+    number = _NUMBER.fullmatch(read)
+    return number[1] if number else read
+
+
+def _is_seen(letter: str) -> bool:
+    return unicodedata.category(letter) != "Cf" and not _UNSEEN.fullmatch(letter)
 
 
 def from_tables(source: ImageSource, tables: Mapping[str, str], *, where: str) -> LabelledImages:
@@ -135,6 +158,15 @@ def _topmost(tables: Sequence[str], *, where: str) -> str:
     if len(top) > 1:
         raise InputError(f"{where} holds both {' and '.join(top[:2])}; remove one of them")
     return top[0]
+
+
+def _require_no_other_table(notes: ListingNotes, *, where: str) -> None:
+    """InputError for a file that may be the table of labels that somebody thinks is read."""
+    if notes.unread_tables:
+        raise InputError(
+            f"{where}: {min(notes.unread_tables)!r} may be a table of labels, but is not read, so that folders would "
+            "be classes; save it as labels.csv, or rename it if it is none"
+        )
 
 
 def _require_utf8_folders(names: Iterable[str], notes: ListingNotes, *, where: str) -> None:

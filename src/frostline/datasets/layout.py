@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, overload
 
 import numpy as np
 
+from frostline.datasets.listing_notes import listed
 from frostline.errors import InputError
 
 SPLITS = ("train", "validation", "test")
@@ -99,7 +100,7 @@ def from_folders(names: Sequence[str], *, where: str, shards: Sequence[str] = ()
         (part[0], split, "", waves[whole[0]] if shards else 0)
         for whole, (part, split) in zip(folders.inside, read, strict=True)
     ]
-    return LabelledImages(names, places, folders.numbers)
+    return LabelledImages(names, places, folders.numbers, remarks=list(_about_inner(read, folders)))
 
 
 def class_folders(names: Sequence[str], *, where: str, shards: Sequence[str] = ()) -> set[str]:
@@ -127,11 +128,29 @@ def _read(
     inside: Sequence[tuple[str, ...]], *, where: str, shards: Sequence[str]
 ) -> list[tuple[tuple[str, ...], str]]:
     """Of one name in each folder: its parts from the class on, and the split that a folder above gives."""
+    if shards:
+        _require_one_wrapping(inside, where=where)
     parts = _unwrapped([part[bool(shards) :] for part in inside])
     given = _given_splits(parts, where=where)
     if any(given):
         parts = _unnested([part[1:] for part in parts], given)
     return list(zip(parts, given, strict=True))
+
+
+def _require_one_wrapping(inside: Sequence[tuple[str, ...]], *, where: str) -> None:
+    """InputError where each shard wraps a folder of its own around the same folders: either may be the classes."""
+    outer: dict[str, set[str]] = {}
+    inner: dict[str, set[str]] = {}
+    for shard, top, *rest in inside:
+        outer.setdefault(shard, set()).add(top)
+        inner.setdefault(top, set()).update(rest[:1] if len(rest) > 1 else ())
+    common = set.intersection(*inner.values())
+    if len(inner) == len(outer) > 1 and all(len(tops) == 1 for tops in outer.values()) and len(common) > 1:
+        raise InputError(
+            f"{where}: each archive holds one folder of its own, {_listed(set(inner))}, and each of these the folders "
+            f"{_listed(common)}, so that either may be the classes; make the archives again without the outer folders, "
+            "or put a table beside them, labels.csv"
+        )
 
 
 def _require_classes(
@@ -157,6 +176,17 @@ def _require_classes(
             f"{where}: {wraps[0]!r} would be a class, but holds nothing but folders that are called as classes are, "
             f"{_listed(below[wraps[0]])}; move these beside the others, or rename them"
         )
+
+
+def _about_inner(read: Sequence[tuple[tuple[str, ...], str]], folders: _Folders) -> Iterator[str]:
+    """What to say of folders within a class: somebody may have meant these as classes, or as splits."""
+    inner = {
+        "/".join(whole[: len(whole) - len(part) + 2])
+        for whole, (part, _) in zip(folders.inside, read, strict=True)
+        if len(part) > 2
+    }
+    if inner:
+        yield f"neither classes nor splits, but parts of the class that they lie in: {listed(sorted(inner))}"
 
 
 def _folder(name: str) -> str:

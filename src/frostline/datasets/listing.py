@@ -17,9 +17,12 @@ from frostline.files import printable
 _RASTER = {".bmp", ".gif", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
 _REFUSED = {".avif", ".heic", ".heif"}  # listed, so that a row says why they are not used
 EXTENSIONS = frozenset(_RASTER | _REFUSED | {".jfif", ".jpe", ".jpeg", ".jpg"})
-# What systems leave beside images: archives made by macOS, Synology thumbnails. Hidden names go too.
-_LITTER = frozenset({"__MACOSX", "@eaDir"})
+# What systems leave beside images: archives made by macOS, thumbnails and deleted files. Hidden names go too.
+_LITTER = frozenset(
+    {"__MACOSX", "@eaDir", "#recycle", "@Recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
+)
 
+_DEEPEST = 250  # folders within folders: far more than anybody makes, and far fewer than Python can follow
 _CHUNK = 4096  # names turned at once between Python and Arrow
 
 T = TypeVar("T")
@@ -93,6 +96,11 @@ def _walk(
         here = (status.st_dev, status.st_ino)
         if here in ancestors:
             return
+        if len(ancestors) > _DEEPEST:
+            raise InputError(
+                f"{_shown(folder)}: folders lie in more than {_DEEPEST} others; move what is in them up"
+            )
+        (folder / "x").exists()  # PermissionError for a folder whose names can be listed, but not read
         names = in_order(_wanted(os.scandir(folder), prefix, other))
     except OSError as error:
         raise InputError(f"cannot list {_shown(folder)}: {error.strerror}; check its permissions") from None
@@ -119,14 +127,14 @@ def _wanted(entries: Iterable[os.DirEntry[str]], prefix: str, other: Callable[[s
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     """A folder or a link to one; a link to itself is none (`entry.is_dir` would raise)."""
-    return Path(entry.path).is_dir() if entry.is_symlink() else entry.is_dir()
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()  # noqa: PTH112 - which never raises
 
 
 def _readable(entry: os.DirEntry[str]) -> bool:
     """A regular file, or a link to nothing: that one becomes a row that says so."""
     if not entry.is_symlink():
         return entry.is_file()
-    return Path(entry.path).is_file() or not Path(entry.path).exists()
+    return os.path.isfile(entry.path) or not os.path.exists(entry.path)  # noqa: PTH110, PTH113 - these never raise
 
 
 def in_order(names: Iterable[str]) -> Iterator[str]:
@@ -171,6 +179,7 @@ def index(entries: Iterable[tuple[str, T]], *, where: str, notes: ListingNotes |
 def note(notes: ListingNotes, raw: str, name: str) -> None:
     """Note what was listed: other files and folders, and names that are not UTF-8; `name` is `raw` as it prints."""
     if not is_visible(raw):
+        notes.folders.update(filter(is_visible, [raw.rpartition("/")[0]]))
         return
     if name != raw:
         folder = raw.rpartition("/")[0]

@@ -5,14 +5,23 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-TABLES = ("labels.csv", "labels.parquet")  # of labels, beside images; in any case
+TABLES = ("labels.csv", "labels.tsv", "labels.parquet")  # of labels, beside images; in any case
 ARCHIVES = (".tar.gz", ".tgz", ".tar", ".zip")
 _SHOWN = 3  # endings and folders that a line names
+# Files that a person may take for such a table: another name, a spreadsheet, a compressed one.
+_UNREAD_TABLE = re.compile(
+    r"label\.(csv|tsv|parquet)|labels?\.(csv|tsv|parquet)\.\w+|labels?\.(xls\w?|ods|numbers|arrow|feather|sqlite|db)"
+)
 
 
 def is_table(name: str) -> bool:
     """Whether a file is called as a table of labels is."""
     return name.rpartition("/")[2].lower() in TABLES
+
+
+def looks_like_table(name: str) -> bool:
+    """Whether a file is called nearly as a table of labels is, or is one in a form that is not read."""
+    return _UNREAD_TABLE.fullmatch(name.rpartition("/")[2].lower()) is not None
 
 
 def is_archive(name: str) -> bool:
@@ -30,13 +39,15 @@ def _ending(name: str) -> str:
 class ListingNotes:
     """Files and folders of a source beside its images, neither hidden nor litter; names print.
 
-    endings: how many files of each. tables, archives: those called so. first: of the others, by name. folders: all
-    there are. not_utf8, folder_not_utf8: the first name of any file that is not UTF-8, and of a folder; "" for none.
+    endings: how many files of each. tables, unread_tables, archives: those called so. first: of the others, by name.
+    folders: all there are. not_utf8, folder_not_utf8: the first name of any file that is not UTF-8, and of a folder;
+    "" for none.
     """
 
     endings: Counter[str] = field(default_factory=Counter)
     first: str = ""
     tables: list[str] = field(default_factory=list)
+    unread_tables: list[str] = field(default_factory=list)
     archives: list[str] = field(default_factory=list)
     folders: set[str] = field(default_factory=set)
     not_utf8: str = ""
@@ -48,9 +59,13 @@ class ListingNotes:
         self.folders.add(folder)
         if not last:
             return
+        if name in self.tables:  # twice in an archive: the last one counts
+            return
         self.endings[_ending(last)] += 1
         if is_table(name):
             self.tables.append(name)
+        elif looks_like_table(name):
+            self.unread_tables.append(name)
         elif is_archive(name):
             self.archives.append(name)
         else:
@@ -69,6 +84,7 @@ class ListingNotes:
         """Add what was noted of an archive that stands for a folder."""
         self.endings += inside.endings
         self.tables += [f"{folder}/{name}" for name in inside.tables]
+        self.unread_tables += [f"{folder}/{name}" for name in inside.unread_tables]
         self.archives += [f"{folder}/{name}" for name in inside.archives]
         self.folders |= {f"{folder}/{name}" if name else folder for name in inside.folders}
         self.first = min(filter(None, (self.first, inside.first and f"{folder}/{inside.first}")), default="")
@@ -79,7 +95,7 @@ class ListingNotes:
         """How many files of which endings, and one of them; "" for none."""
         if not (count := self.endings.total()):
             return ""
-        first = min(filter(None, (self.first, *self.tables, *self.archives)))
+        first = min(filter(None, (self.first, *self.tables, *self.unread_tables, *self.archives)))
         ordered = sorted(self.endings.items(), key=lambda item: (-item[1], item[0]))
         most = ", ".join(f"{ending or 'no ending'} {n}" for ending, n in ordered[:_SHOWN])
         more = ", …" if len(self.endings) > _SHOWN else ""

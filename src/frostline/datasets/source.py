@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import stat
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -10,7 +11,7 @@ from types import TracebackType
 import numpy as np
 
 from frostline.datasets import archives
-from frostline.datasets.listing import Names, index, note, walk_images
+from frostline.datasets.listing import Names, index, is_image, note, walk_images
 from frostline.datasets.listing_notes import ListingNotes, is_archive
 from frostline.errors import InputError, first_line
 from frostline.files import printable
@@ -52,7 +53,7 @@ class ImageSource:
         try:
             return self._read(name)
         except (OSError, ImageError) as error:
-            raise InputError(f"cannot read {printable(self._path)}/{name}: {first_line(error)}") from None
+            raise InputError(f"cannot read {printable(self._path)}/{name}: {_why(error)}") from None
 
     def close(self) -> None:
         """Release the archive; a folder holds nothing."""
@@ -68,6 +69,12 @@ class ImageSource:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _why(error: OSError | ImageError) -> str:
+    return (isinstance(error, OSError) and error.strerror) or first_line(error).removeprefix(
+        "cannot be read: "
+    )
 
 
 def open_source(path: Path) -> ImageSource:
@@ -89,6 +96,20 @@ def open_source(path: Path) -> ImageSource:
         raise InputError(f"cannot read {printable(path)}: permission denied") from None
 
 
+def read_regular(path: str) -> bytes:
+    """The bytes of one file that may be an image; OSError, or ImageError for what is too large, a pipe or a device."""
+    with open(path, "rb", opener=_without_waiting) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ImageError("cannot be read: a pipe or a device")
+        archives.check_size(status.st_size)
+        return file.read()
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a pipe would wait for a writer
+
+
 def read_image(path: Path) -> bytes:
     """The bytes of an image file, or of an image in an archive by the path of both: `digits.zip/3/digit-0003.png`.
 
@@ -96,8 +117,7 @@ def read_image(path: Path) -> bytes:
     """
     archive = next((above for above in path.parents if above.is_file()), None)
     if archive is None:
-        archives.check_size(path.stat().st_size)
-        return path.read_bytes()
+        return read_regular(str(path))
     with open_source(archive) as source:
         return source.read(path.relative_to(archive).as_posix())
 
@@ -115,9 +135,7 @@ def _open_folder(folder: Path) -> ImageSource:
 
     def read(name: str) -> bytes:
         # Not by pathlib, which keeps a table of all names it ever saw.
-        with open(f"{folder}/{odd.get(name, name)}", "rb") as file:  # noqa: PTH123
-            archives.check_size(os.fstat(file.fileno()).st_size)
-            return file.read()
+        return read_regular(f"{folder}/{odd.get(name, name)}")
 
     return ImageSource(archives.Opened(names, notes, read, lambda: None), path=folder)
 
@@ -135,7 +153,9 @@ def _listed(folder: Path) -> tuple[Names, dict[str, str], ListingNotes]:
         return name
 
     def other(real: str) -> None:
-        shown(real)
+        name = shown(real)
+        if is_image(real):  # a pipe or a device, called as images are
+            notes.add(name)
 
     names = Names(shown(real) for real in walk_images(folder, other=other))
     if odd:  # these may be out of order, or print as another does
@@ -164,6 +184,8 @@ def _open_shards(folder: Path, shards: dict[str, Path], notes: ListingNotes) -> 
 
     def read(name: str) -> bytes:
         shard, _, inside = name.partition("/")
-        return readers[shard](inside) if shard in readers else (folder / name).read_bytes()  # a table beside
+        return (
+            readers[shard](inside) if shard in readers else read_regular(f"{folder}/{name}")
+        )  # a table beside
 
     return ImageSource(archives.Opened(names, notes, read, closing.close), path=folder, shards=list(shards))

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from frostline.datasets.archives import check_size
 from frostline.datasets.listing import in_order, is_image, walk_images
-from frostline.datasets.source import open_source
+from frostline.datasets.source import open_source, read_regular
 from frostline.errors import FrostlineError, InputError
 from frostline.features.executor import Item
 from frostline.files import printable
@@ -44,16 +43,11 @@ def fingerprint(path: str | Path) -> str:
     return f"{status.st_size}-{status.st_mtime_ns}"
 
 
-def _read(path: Path) -> bytes:
-    check_size(path.stat().st_size)
-    return path.read_bytes()
-
-
 def item(name: str, path: Path) -> Item:
     """A file as an item of that name."""
     path = path.absolute()
     place = printable(path)
-    return Item(name, functools.partial(_read, path), functools.partial(fingerprint, path), place)
+    return Item(name, functools.partial(read_regular, str(path)), functools.partial(fingerprint, path), place)
 
 
 class Folder(LocalSource):
@@ -111,7 +105,7 @@ class Folder(LocalSource):
 
     def _read(self, path: str) -> bytes:
         try:
-            return _read(Path(path))
+            return read_regular(path)
         except OSError:
             # A missing file is a row; a missing disk is not a million rows.
             if _identity(self._absolute) != self._identity:

@@ -80,7 +80,7 @@ def _require_utf8(folder: Path) -> None:
 
 def _gone(names: Iterable[str], path: Path) -> set[str]:
     """Links of a folder that lead to nothing."""
-    return {name for name in names if not (path / name).exists()} if path.is_dir() else set()
+    return {name for name in names if not os.path.exists(f"{path}/{name}")} if path.is_dir() else set()  # noqa: PTH110
 
 
 def _about_gone(gone: set[str]) -> list[str]:
