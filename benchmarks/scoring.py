@@ -1,10 +1,12 @@
 """How fast a folder of JPEGs becomes rows: frostline beside Keras, ONNX Runtime and OpenVINO, in one run.
 
-    python benchmarks/scoring.py PHOTOS --images 96 --rounds 3 [--only openvino]
+    python benchmarks/scoring.py PHOTOS --images 96 --rounds 3 [--only openvino] [--processors]
 
 Every contestant is a process of its own, reads the same files from disk, and is timed from the first
 file to the last probability, after one batch to warm up. They take turns; rates are medians of the rounds,
 ratios medians of each round's ratio to the first of them. `--only` names some by a part of their names.
+With `--processors` it is milliseconds of processors per photo instead, which other work on the machine does not
+change: the seconds that the whole process used for all photos, less those for a fifth of them, per photo more.
 Weights are random: speed does not depend on them. Decoding and the network are timed alone too:
 1 / (1 / decode + 1 / network) is what shared processors allow; and a matrix product, by whose rate the
 network's operations alone would take the time that is left.
@@ -15,6 +17,7 @@ import itertools
 import json
 import math
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -28,7 +31,7 @@ import numpy as np
 
 from frostline.runtime.openvino import library
 
-SIZE, BATCH = 224, 16
+SIZE, BATCH, FEW = 224, 16, "few"
 NETWORKS = {"resnet50": "ResNet50", "vgg19": "VGG19"}
 
 
@@ -295,18 +298,21 @@ CONTESTANTS = {
 }
 
 
-def run(photos: Path, networks: list[str], images: int, rounds: int, only: list[str]) -> None:
+def run(photos: Path, given: argparse.Namespace) -> None:
     """The contestants on every network, taking turns; a table of rates and ratios."""
-    contestants = [who for who in CONTESTANTS if not only or any(part in who for part in only)]
+    contestants = [who for who in CONTESTANTS if not given.only or any(part in who for part in given.only)]
+    images, rounds = given.images, given.rounds
+    measured, unit = (_processors, "processor ms") if given.processors else (_rate, "images/s")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "photos").mkdir()
-        for path in _files(photos)[:images]:
-            (folder / "photos" / path.name).write_bytes(path.read_bytes())
-        for network in networks:
+        for some, count in (("photos", images), (FEW, images // 5)):
+            (folder / some).mkdir()
+            for path in _files(photos)[:count]:
+                (folder / some / path.name).write_bytes(path.read_bytes())
+        for network in given.networks:
             _child("make", folder, network)
-            seen = [{who: float(_child(who, folder, network)) for who in contestants} for _ in range(rounds)]
-            print(f"| {network}, {images} photos, {rounds} rounds | images/s | of the first |\n|:--|--:|--:|")
+            seen = [{who: measured(who, folder, network) for who in contestants} for _ in range(rounds)]
+            print(f"| {network}, {images} photos, {rounds} rounds | {unit} | of the first |\n|:--|--:|--:|")
             for who in contestants:
                 rate = statistics.median(each[who] for each in seen)
                 ratio = statistics.median(each[who] / each[contestants[0]] for each in seen)
@@ -314,8 +320,26 @@ def run(photos: Path, networks: list[str], images: int, rounds: int, only: list[
                 print(f"| {who} {shown}", flush=True)
 
 
-def _child(what: str, folder: Path, network: str) -> str:
-    command = [sys.executable, __file__, str(folder), "--child", what, "--networks", network]
+def _rate(who: str, folder: Path, network: str) -> float:
+    """Images per second, as the contestant itself timed them."""
+    return float(_child(who, folder, network))
+
+
+def _processors(who: str, folder: Path, network: str) -> float:
+    """Milliseconds of processors that a photo more takes; NaN where the contestant cannot run here."""
+
+    def used(photos: str) -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        rate = float(_child(who, folder, network, photos=photos))
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime + 0 * rate  # NaN stays it
+
+    more = len(_files(folder / "photos")) - len(_files(folder / FEW))
+    return 1000 * (used("photos") - used(FEW)) / more
+
+
+def _child(what: str, folder: Path, network: str, *, photos: str = "photos") -> str:
+    command = [sys.executable, __file__, str(folder), "--child", what, "--networks", network, "--of", photos]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr)
@@ -331,14 +355,16 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=96)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--only", nargs="+", default=[], help="parts of contestants' names")
+    parser.add_argument("--processors", action="store_true", help="time of processors, not of the clock")
     parser.add_argument("--child")
+    parser.add_argument("--of", default="photos")
     given = parser.parse_args()
     if given.child == "make":
         make(given.photos, given.photos / "photos", given.networks[0])
     elif given.child:
-        print(CONTESTANTS[given.child](given.photos, given.photos / "photos", given.networks[0]))
+        print(CONTESTANTS[given.child](given.photos, given.photos / given.of, given.networks[0]))
     else:
-        run(given.photos, given.networks, given.images, given.rounds, given.only)
+        run(given.photos, given)
 
 
 if __name__ == "__main__":
