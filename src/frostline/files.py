@@ -15,6 +15,8 @@ from typing import Any
 from frostline import system
 from frostline.errors import FrostlineError
 
+# An ending such as `.jpg`, with a NUL or three after each of its letters.
+_WIDE_ENDING = re.compile(rb"\.(\0{1,3})\w\1\w\1\w")
 ABANDONED = 3600.0  # seconds after which nobody writes a file any more, where locks do not tell
 
 
@@ -43,9 +45,14 @@ def digest(value: Any) -> str:
 
 
 def wide_encoding(start: bytes) -> str:
-    """UTF-16 or UTF-32 where a text file begins as those do, with a byte order mark or without; else ""."""
+    """UTF-16 or UTF-32 where a text file begins as those do, with a byte order mark or without; else "".
+
+    Without one ASCII tells, or the ending of a file's name.
+    """
     if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return "UTF-32"
+    if ending := _WIDE_ENDING.search(start[:4096]):
+        return "UTF-32" if len(ending[1]) == 3 else "UTF-16"
     halves = start[:64:2], start[1:64:2]
     in_ascii = len(start) >= 16 and any(
         not any(half) and all(other) for half, other in (halves, halves[::-1])

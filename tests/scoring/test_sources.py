@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from frostline.errors import FrostlineError, InputError
+from frostline.images import ImageError
 from frostline.scoring import sources
 from helpers.images import archive, encoded, folder
 
@@ -135,12 +136,41 @@ def test_a_list_as_editors_save_it(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(folder(tmp_path, FILES))
     (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbfb/one.png\r\na.JPG\r\n")
     assert listing("@list.txt") == ["b/one.png", "a.JPG"]
-    for encoding in ("utf-16", "utf-16-be", "utf-16-le", "utf-32"):
+    for encoding in ("utf-16", "utf-16-be", "utf-16-le", "utf-32", "utf-32-be", "utf-32-le"):
         (tmp_path / "list.txt").write_text("b/one.png\na.JPG\n", encoding=encoding)
         with pytest.raises(
             InputError, match=rf"the list list.txt is {encoding[:6].upper()}; save it as UTF-8"
         ):
             listing("@list.txt")
+
+
+def test_a_wide_list_without_a_byte_order_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also a short one, and in letters that are no ASCII."""
+    monkeypatch.chdir(tmp_path)
+    for encoding in ("utf-16-be", "utf-16-le", "utf-32-be", "utf-32-le"):
+        for text in ("a.jpg\n", "\u0444\u043e\u0442\u043e/\u043a\u043e\u0442.jpg\n"):
+            (tmp_path / "list.txt").write_bytes(text.encode(encoding))
+            with pytest.raises(InputError, match=f"list.txt is {encoding[:6].upper()}; save it as UTF-8"):
+                listing("@list.txt")
+
+
+def test_a_list_of_two_kinds_of_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No name of a file holds a NUL: which end was meant cannot be known."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "list.txt").write_bytes(b"a.jpg\nb.jpg\0c.jpg\n")
+    with pytest.raises(InputError, match="holds a NUL; end all names by line breaks, or all by NULs"):
+        listing("@list.txt")
+
+
+@pytest.mark.parametrize("name", ["pipe.jpg", "/dev/zero"])
+def test_a_list_that_names_a_pipe(tmp_path: Path, name: str) -> None:
+    """It keeps nobody waiting, and a device without end fills no memory."""
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "list.txt").write_text(f"{tmp_path / name}\n")
+    with contextlib.closing(sources.open_images([f"@{tmp_path}/list.txt"])) as source:
+        (item,) = source.items()
+        with pytest.raises(ImageError, match="cannot be read: a pipe or a device"):
+            item.read()
 
 
 def test_several_words_are_one_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

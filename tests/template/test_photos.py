@@ -36,6 +36,17 @@ def test_given_splits_in_their_order(tmp_path: Path) -> None:
     assert (found.expected("test", 0.15), found.expected("validation", 0.15)) == (4, 3)
 
 
+def test_photos_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused before anything is linked, for DVC could not read them either."""
+    place = folder(tmp_path / "x", classes({"a": 2, "b": 2}))
+    closed = f"{place}/b/b-1.png"
+    monkeypatch.setattr(os, "access", lambda path, _: str(path) != closed)
+    with pytest.raises(InputError) as told:
+        photos.look(place)
+    assert "1 of the photos in" in str(told.value)
+    assert "cannot be read, the first 'b/b-1.png'; check their permissions" in str(told.value)
+
+
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     """Other files, folders without images and links to nothing; hidden files are nobody's photos."""
     files = {

@@ -98,7 +98,7 @@ class ListedImages(LocalSource):
     """Names in a file or on standard input: one per line, or ended by NUL as `find -print0` writes them.
 
     Every line is a row, whatever its suffix; empty lines are none. Paths go from the current folder. InputError for
-    a list in UTF-16, as some editors save it.
+    a list in UTF-16, as some editors save it, and for one that mixes both ends.
     """
 
     def __init__(self, file: IO[bytes], *, where: str) -> None:
@@ -107,6 +107,11 @@ class ListedImages(LocalSource):
     def items(self) -> Iterator[Item]:
         """One item per name, in the order of the list."""
         for raw in _names(self._file, where=self.where):
+            if b"\0" in raw:
+                raise InputError(
+                    f"the list {self.where}: {printable(os.fsdecode(raw))!r} holds a NUL; end all names by line "
+                    "breaks, or all by NULs"
+                )
             name = os.fsdecode(raw)
             listed = _single(name)
             yield Item(printable(name), listed.read, listed.fingerprint)

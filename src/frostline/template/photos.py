@@ -79,8 +79,14 @@ def _require_utf8(folder: Path) -> None:
 
 
 def _gone(names: Iterable[str], path: Path) -> set[str]:
-    """Links of a folder that lead to nothing."""
-    return {name for name in names if not os.path.exists(f"{path}/{name}")} if path.is_dir() else set()  # noqa: PTH110
+    """Links of a folder that lead to nothing; InputError for a photo that this user may not read, nor could DVC."""
+    closed = {name for name in names if not os.access(f"{path}/{name}", os.R_OK)} if path.is_dir() else set()
+    if locked := [name for name in closed if os.path.exists(f"{path}/{name}")]:  # noqa: PTH110 - which never raises
+        raise InputError(
+            f"{len(locked)} of the photos in {printable(path)} cannot be read, the first {min(locked)!r}; check their "
+            "permissions"
+        )
+    return closed
 
 
 def _about_gone(gone: set[str]) -> list[str]:
