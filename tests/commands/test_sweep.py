@@ -47,6 +47,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         entries = {
             "cnn": CNN, "frozen": PRETRAINED,
             "viewed": changed(PRETRAINED, {"augmentation": VIEWS, "phases.head.epochs": 3}),
+            "solved": {
+                **PRETRAINED, "phases": {"head": {"freeze": "all", "solver": "logistic", "C": [0.1, 1.0]}},
+            },
         }  # fmt: skip
         with Path("params.yaml").open("w", encoding="utf-8") as file:
             YAML(typ="safe").dump(changed(WHOLE, {"classifiers": entries}), file)
@@ -156,6 +159,8 @@ def test_any_key(tmp_path: Path) -> None:
         ("viewed", "views", "0", "must be a number from 1 to 1000, or live"),
         ("viewed", "views", "", "no list of values"),
         ("viewed", "views", "1,{", "no list of values"),
+        ("solved", "freeze", None, "a solver's phase freezes all; to sweep freeze points, add a phase"),
+        ("solved", "freeze", "none", "add a phase below classifiers.solved.phases: thaw:"),
     ],
 )
 def test_what_cannot_be_swept(name: str, key: str, values: str | None, named: str, tmp_path: Path) -> None:

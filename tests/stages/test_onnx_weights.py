@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 
 import frostline
 from frostline import config, files, tracking
+from frostline.commands import sweep_plan
 from frostline.errors import FrostlineError, InputError
 from frostline.evaluation import explanations, history, predictions
 from frostline.runtime import openvino, sessions
@@ -351,6 +352,13 @@ def test_mistakes_in_an_entry_are_named_by_their_keys(changes: dict[str, Any], m
     with pytest.raises(InputError) as caught:
         config.parse(changed(SETTINGS, changes))
     assert message in str(caught.value)
+
+
+def test_freeze_points_cannot_be_swept(project: Path) -> None:
+    """There is one; the network is named as what it is."""
+    assert project
+    with pytest.raises(InputError, match="tiny: its network comes from an ONNX file"):
+        sweep_plan.plan("tiny", "freeze", None, most=None)
 
 
 def test_another_size_is_refused_by_name(project: Path) -> None:

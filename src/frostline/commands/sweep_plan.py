@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from frostline import config, paths, progress, tracking
-from frostline.config import Phase, sweep
+from frostline.config import Phase, SolverPhase, sweep
 from frostline.config.sweep import Key
 from frostline.errors import InputError
 from frostline.features import cut_model
@@ -16,6 +16,7 @@ from frostline.training import assemble, recipe
 from frostline.training.recipe import Recipe
 
 ENDS, VIEWS, SEEDS = 6, "1,4,16,live", 3  # where no values are named
+THAW = "thaw: {freeze: all, epochs: 3, batch_size: 32, optimizer: adam, learning_rate: 1.0e-5}"
 THAWED_RATE = 1e-4  # from here up, a new head's first steps destroy pretrained layers above it
 
 
@@ -55,6 +56,8 @@ def plan(classifier: str, key: str, values: str | None, *, most: int | None) -> 
     config.entry(settings.classifiers, classifier, what="classifier")
     base = recipe.read(classifier, settings=settings)
     steps = sweep.find_key(plain, classifier, key)
+    if steps[-1] == "freeze":
+        _require_thawing(base, steps[-2])
     progress.announce(f"building the networks of {classifier}", about=keras_backend.LOADING)
     chosen = sweep.read_values(values) if values is not None else _usual(base, steps, most)
     every = sweep.variants(plain, steps, chosen)
@@ -65,6 +68,20 @@ def plan(classifier: str, key: str, values: str | None, *, most: int | None) -> 
     )
     _require_networks(trainings)
     return SweepPlan(classifier, name, base, trainings)
+
+
+def _require_thawing(base: Recipe, phase: str) -> None:
+    """InputError where a phase has no other freeze point, with what has."""
+    if base.weights["backbone"] == config.ONNX:
+        raise InputError(
+            f"{base.name}: its network comes from an ONNX file and cannot be thawed; sweep a classifier on a Keras "
+            "backbone"
+        )
+    if isinstance(base.entry.phases[phase], SolverPhase):
+        raise InputError(
+            f"{base.name}: a solver's phase freezes all; to sweep freeze points, add a phase below "
+            f"classifiers.{base.name}.phases: {THAW}"
+        )
 
 
 def _usual(base: Recipe, key: Key, most: int | None) -> list[Any]:
