@@ -179,7 +179,7 @@ def test_mlflow_with_the_login(up: Up, monkeypatch: pytest.MonkeyPatch) -> None:
     assert asked(f"{up.mlflow}/health", {})[0] == 200
     for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         monkeypatch.delenv(name, raising=False)
-    assert "it wants another login; set MLFLOW_TRACKING_USERNAME and" in reachable(up.mlflow)
+    assert "it refused the login; set MLFLOW_TRACKING_USERNAME and" in reachable(up.mlflow)
     for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         monkeypatch.setenv(name, up.shared[name])
     assert reachable(up.mlflow) == ""
@@ -196,7 +196,7 @@ def test_the_api_is_asked_for_its_login(up: Up, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PREFECT_API_URL", up.api)
     monkeypatch.delenv("PREFECT_API_AUTH_STRING", raising=False)
     assert prefect_api.reachable() == (
-        f"Prefect's API {up.api} wants another login; set PREFECT_API_AUTH_STRING: the line that "
+        f"Prefect's API {up.api} refused the login; set PREFECT_API_AUTH_STRING: the line that "
         "`frostline serve` prints for another shell has it"
     )
     monkeypatch.setenv("PREFECT_API_AUTH_STRING", LOGIN)

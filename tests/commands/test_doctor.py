@@ -58,7 +58,7 @@ def test_all_well(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
             "bfloat16 2.0 and int8 3.4 times as fast as float32 in convolutions, measured now",
         ),
         ({"int8": 1.5}, "int8 1.5 times as fast as float32 in convolutions, measured now"),
-        ({}, "it has float32 alone here"),
+        ({}, "only float32 here"),
     ],
 )
 def test_what_less_precision_brings(

@@ -145,7 +145,7 @@ def test_what_is_left_out_is_counted(quick: Path) -> None:
     photos = table(quick / "photos")
     folder(photos, {"notes.txt": b"x", "all/scan.pdf": b"x"})
     lines = init.run(Path("flowers"), data=photos, pretrained="none")
-    words = "passed over, being no images: 2 files (.pdf 1, .txt 1), the first 'all/scan.pdf'"
+    words = "skipped, not images: 2 files (.pdf 1, .txt 1), the first 'all/scan.pdf'"
     assert words in lines
 
 

@@ -412,7 +412,7 @@ def test_nothing_readable_is_a_failure_with_rows(tmp_path: Path, network: Path) 
         ({"model": "missing.onnx"}, "no model file missing.onnx"),
         ({"model": "missing"}, "no model file missing, and no project here"),
         ({"model": "photos/b/0.png"}, "cannot load it as a model"),
-        ({"model": "old.onnx"}, "wants images decoded by frostline-0"),
+        ({"model": "old.onnx"}, "needs images decoded by frostline-0"),
         ({"out": "scores"}, "unknown suffix ''; use one of .parquet"),
         ({"out": "scores.xlsx"}, "unknown suffix '.xlsx'"),
         ({"out": "folder.csv"}, "is a folder; name a file in it"),

@@ -146,9 +146,9 @@ def test_what_was_read_otherwise_is_remarked(tmp_path: Path) -> None:
     with open_source(place) as source:
         remarks = labels.read(source, Path("data/x")).remarks
     assert remarks == (
-        "passed over, being no images: 1 file (.txt 1), the first 'x/old.txt'",
+        "skipped, not images: 1 file (.txt 1), the first 'x/old.txt'",
         "labels from x/labels.csv",
-        "left out, for x/labels.csv does not name them: 3 images",
+        "left out, not named in x/labels.csv: 3 images",
         "x/labels.csv: blanks around 1 label are left out, so that ' a' is read as 'a'",
     )
 
@@ -162,9 +162,8 @@ def test_a_class_without_images_is_remarked(tmp_path: Path, packing: str) -> Non
     begin = wrapper if make is not shard else f"part.zip/{wrapper}"
     with open_source(place) as source:
         assert labels.read(source, place).remarks == (
-            "passed over, being no images: 2 files (.jpg_large 1, .nef 1), "
-            f"the first {begin + 'cat/raw/x.nef'!r}",
-            f"no class, for no image lies in it: {begin + 'owl'!r}",
+            f"skipped, not images: 2 files (.jpg_large 1, .nef 1), the first {begin + 'cat/raw/x.nef'!r}",
+            f"folders without images, not classes: {begin + 'owl'!r}",
         )
 
 
@@ -183,7 +182,7 @@ def test_an_empty_class_folder_is_remarked(tmp_path: Path, make: Callable[..., P
             member.type = tarfile.DIRTYPE
             made.addfile(member)
     with open_source(place) as source:
-        assert labels.read(source, place).remarks == ("no class, for no image lies in it: 'owl'",)
+        assert labels.read(source, place).remarks == ("folders without images, not classes: 'owl'",)
 
 
 TABLE = b"path,label\n1.png,a\n"

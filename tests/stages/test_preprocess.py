@@ -68,8 +68,8 @@ def test_what_is_passed_over_is_said(here: Path) -> None:
     """On the terminal and on the page: endings that nobody reads, and the class that is lost by it."""
     folder(here / "data/pets", {**classes(COUNTS), "owl/1.jpg_large": b"x"})
     over, lost = (
-        "passed over, being no images: 1 file (.jpg_large 1), the first 'owl/1.jpg_large'",
-        "no class, for no image lies in it: 'owl'",
+        "skipped, not images: 1 file (.jpg_large 1), the first 'owl/1.jpg_large'",
+        "folders without images, not classes: 'owl'",
     )
     said = preprocess.run("pets").splitlines()
     assert said[-3:] == [f"  {over}", f"  {lost}", "Wrote reports/data/pets.html"]

@@ -61,9 +61,9 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     found = photos.look(place)
     assert (found.total, found.classes) == (4, {"a": 2, "b": 2})
     assert found.remarks == (
-        "passed over, being no images: 2 files (.txt 1, .xcf 1), the first 'a/notes.txt'",
-        "no class, for no image lies in it: 'owl'",
-        "left out, being links to nothing: 1 file, the first 'a/gone.png'",
+        "skipped, not images: 2 files (.txt 1, .xcf 1), the first 'a/notes.txt'",
+        "folders without images, not classes: 'owl'",
+        "left out, broken links: 1 file, the first 'a/gone.png'",
     )
     photos.link(place, tmp_path / "y")
     assert sum(path.suffix == ".png" for path in (tmp_path / "y").rglob("*")) == found.total

@@ -36,7 +36,7 @@ def reachable() -> str:
         return ""
     try:
         with urlopen(f"{url}/health", timeout=SECONDS):
-            return "" if _lets_in(url) else f"Prefect's API {url} wants another login; set {LOGIN}: {HINT}"
+            return "" if _lets_in(url) else f"Prefect's API {url} refused the login; set {LOGIN}: {HINT}"
     except HTTPError as error:
         problem = f"answers {error.code} {error.reason}"
     except (OSError, ValueError) as error:

@@ -23,7 +23,7 @@ def sync(experiments: bool) -> None:
     multiple=True,
     metavar="REASON",
     help="Overrule a failed check, for this reason, which the registry keeps: `CHECK: REASON`, or the reason alone "
-    "where one check failed. As often as needed.",
+    "where one check failed. May be repeated.",
 )
 @click.option("--dry-run", is_flag=True, help="Decide and say why, change nothing.")
 def promote(classifier: str, accept: tuple[str, ...], dry_run: bool) -> None:

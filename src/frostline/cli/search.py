@@ -13,14 +13,16 @@ from frostline.cli.app import Given, command, option, run
     "--minutes",
     source="commands.search.run",
     type=click.FloatRange(0.2, 10_000),
-    help="When it ends, whatever is unfinished.",
+    help="Minutes after which it ends, finished or not.",
 )
 @click.option("--trunks", metavar="NAME[,…]", help="Only these weights of params.yaml or pretrained/.")
 @click.option("--sizes", metavar="PIXELS[,…]", help="Sides of the images to try.")
 @click.option(
-    "--max-ms", type=click.FloatRange(min=0, min_open=True), help="Milliseconds an image may cost here."
+    "--max-ms",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Most milliseconds per image on this machine.",
 )
-@click.option("--max-mb", type=click.FloatRange(min=0, min_open=True), help="Megabytes the weights may have.")
+@click.option("--max-mb", type=click.FloatRange(min=0, min_open=True), help="Most megabytes of weights.")
 @option("--out", source="commands.search.run", type=Given(), help="The folder to write into.")
 def search(dataset: str, **options: Any) -> None:
     """Find the best frozen network for DATASET: which weights, which image size, where to end, how strong a penalty.

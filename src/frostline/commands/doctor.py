@@ -158,7 +158,7 @@ def _openvino() -> Diagnosis:
     gains = [f"{name} {times:.1f}" for name, times in precision_gains.gains().items()]
     brought = f"{' and '.join(gains)} times as fast as float32 in convolutions, measured now" if gains else ""
     here = f"{openvino.runtime()} on {openvino.processor()}"
-    return Diagnosis("openvino", "", f"{here}; {brought or 'it has float32 alone here'}", needed=False)
+    return Diagnosis("openvino", "", f"{here}; {brought or 'only float32 here'}", needed=False)
 
 
 def _remote() -> Diagnosis:

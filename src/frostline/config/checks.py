@@ -76,7 +76,7 @@ def _solver_problems(key: str, classifier: Classifier) -> Iterator[str]:
     if head.dense:
         yield f"{key}.network.head.dense: a solver finds no hidden layers; use {{}}"
     if not head.standardize:
-        yield f"{key}.network.head.standardize: a solver wants features of one scale; use true"
+        yield f"{key}.network.head.standardize: a solver needs features of one scale; use true"
     if classifier.augmentation and classifier.augmentation.views == "live":
         yield f"{key}.augmentation.views: a solver sees all views at once; use a number"
     if not classifier.solved:

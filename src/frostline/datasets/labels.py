@@ -191,7 +191,7 @@ def _no_images(notes: ListingNotes, where: str) -> str:
 
 
 def _passed_over(notes: ListingNotes) -> str:
-    return f"passed over, being no images: {notes.passed_over()}" if notes.passed_over() else ""
+    return f"skipped, not images: {notes.passed_over()}" if notes.passed_over() else ""
 
 
 def _as_parts(shards: Sequence[str], found: Iterable[LabelledImage]) -> str:
@@ -209,7 +209,7 @@ def _without_class(source: ImageSource, *, where: str) -> Iterator[str]:
         known = layout.class_folders(names, where=where, shards=source.shards)
         missing = [folder for folder in empty if not _inside(folder, known)]
         if missing:
-            yield f"no class, for no image lies in it: {listed(missing)}"
+            yield f"folders without images, not classes: {listed(missing)}"
 
 
 def _inside(folder: str, others: set[str]) -> bool:
@@ -221,7 +221,7 @@ def _inside(folder: str, others: set[str]) -> bool:
 def _about_table(table: str, parsed: label_table.LabelTable, *, left: int) -> Iterator[str]:
     yield f"labels from {table}"
     if left:
-        yield f"left out, for {table} does not name them: {counted(left, 'image')}"
+        yield f"left out, not named in {table}: {counted(left, 'image')}"
     if parsed.stripped:
         first, many = min(parsed.stripped), counted(parsed.stripped.total(), "label")
         yield f"{table}: blanks around {many} are left out, so that {first!r} is read as {first.strip()!r}"

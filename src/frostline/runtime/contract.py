@@ -90,7 +90,7 @@ def require_met(contract: Contract) -> None:
     """InputError where this installation would not give the model the pixels it was trained on."""
     if contract.decode != DECODE_VERSION:
         raise InputError(
-            f"the model wants images decoded by {contract.decode}, here is {DECODE_VERSION}; install "
+            f"the model needs images decoded by {contract.decode}, here is {DECODE_VERSION}; install "
             "the frostline and Pillow versions of its export, or export it again here"
         )
 

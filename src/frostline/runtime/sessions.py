@@ -198,7 +198,7 @@ def _check_input(model: RuntimePool, contract: Contract) -> None:
     wanted = [contract.height, contract.width, 3]
     if [(tensor.name, tensor.dtype) for tensor in model.inputs] != [(INPUT, "uint8")]:
         has = ", ".join(f"{tensor.name} of {tensor.dtype}" for tensor in model.inputs)
-        raise InputError(f"its input must be `image` of uint8 alone; is {has}; export it again")
+        raise InputError(f"its only input must be `image` of uint8; is {has}; export it again")
     shape = list(model.inputs[0].shape)
     if shape[1:] != wanted:
         raise InputError(f"its input must have the shape {['N', *wanted]}; has {shape}; export it again")

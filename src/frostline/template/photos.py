@@ -92,7 +92,7 @@ def _gone(names: Iterable[str], path: Path) -> set[str]:
 def _about_gone(gone: set[str]) -> list[str]:
     if not gone:
         return []
-    return [f"left out, being links to nothing: {counted(len(gone), 'file')}, the first {min(gone)!r}"]
+    return [f"left out, broken links: {counted(len(gone), 'file')}, the first {min(gone)!r}"]
 
 
 def _side(source: ImageSource, names: Sequence[str]) -> int:

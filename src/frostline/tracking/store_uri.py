@@ -173,7 +173,7 @@ def _login_problem(uri: str) -> str:
         with urlopen(Request(f"{uri.rstrip('/')}/version", headers=header), timeout=CONNECT_SECONDS):
             return ""
     except HTTPError as error:
-        return f"it wants another login; set {' and '.join(LOGIN)}" if error.code == 401 else ""
+        return f"it refused the login; set {' and '.join(LOGIN)}" if error.code == 401 else ""
     except Exception:
         return ""
 
