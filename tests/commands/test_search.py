@@ -21,6 +21,7 @@ from frostline.datasets.manifest import Manifest
 from frostline.errors import InputError
 from frostline.features import extraction
 from frostline.stages import preprocess
+from frostline.template import onnx_weights
 from frostline.tracking.session import session
 from helpers.images import encoded, folder
 from helpers.onnx_networks import written
@@ -95,7 +96,10 @@ def test_what_is_chosen_is_written(tmp_path: Path) -> None:
     assert (out / "shapes/search.png").read_bytes()[1:4] == b"PNG"
     assert record["photos"] == record["of"] == 38
     assert len(rows(out)) == len(record["candidates"])
-    assert {row["classifier"] for row in rows(out)} == {"net 32", "other 32x40"}
+    assert {row["classifier"] for row in rows(out)} == {
+        "net 32",
+        *(f"other-{kind} 32x40" for kind in onnx_weights.USUAL),
+    }
     text = Path("params.yaml").read_text()
     assert text.startswith("# Mine.\n")
     settings = config.load()
@@ -106,7 +110,7 @@ def test_what_is_chosen_is_written(tmp_path: Path) -> None:
     with session(tracking.store()) as client:
         runs = client.search_runs([client.get_experiment_by_name("shapes").experiment_id])
     names = {run.info.run_name for run in runs}
-    assert names == {"shapes-search: search", "shapes-search: net 32", "shapes-search: other 32x40"}
+    assert names == {"shapes-search: search", *(f"shapes-search: {row['classifier']}" for row in rows(out))}
     again = search.run("shapes", minutes=1, sizes="32", out=out)
     assert Path("params.yaml").read_text() == text
     assert [line for line in again if "ms per image" not in line and "|" not in line][-1] == lines[-1]

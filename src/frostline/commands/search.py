@@ -16,11 +16,13 @@ from frostline.evaluation.study_plots import flat, measured
 from frostline.progress import duration, note, say
 from frostline.template import chosen as templates
 from frostline.tracking import Child, Study
-from frostline.training import search_rounds
+from frostline.training import search_heads, search_rounds
 from frostline.training.search import Clock, Limits, Search
 from frostline.training.search_rounds import Round, ScoredHead
 
-RESERVE = 14.0  # seconds for what comes after the last photo: most is MLflow's
+# Seconds for what comes after the last photo, most of it MLflow's: at least so many, and so many times what it took to
+# import scikit-learn, which tells how busy the machine is.
+RESERVE, OF_IMPORT = 6.0, 3.0
 STARTED = time.monotonic()
 
 
@@ -38,12 +40,11 @@ def run(  # noqa: PLR0913  # what a person may choose
 
     InputError, before any photo is read, for what cannot be searched; also where no trunk could be judged in the time.
     """
-    end = STARTED + 60 * minutes - RESERVE
     settings = config.load()
     hand = search_plan.at_hand(settings, trunks.split(",") if trunks else ())
     seen = search_plan.look(dataset, settings)
     found = Search(
-        Clock(end),
+        Clock(STARTED + 60 * minutes - _reserve()),
         paths.cache(),
         settings.seed,
         limits=Limits(max_ms or float("inf"), max_mb or float("inf")),
@@ -57,6 +58,12 @@ def run(  # noqa: PLR0913  # what a person may choose
         why = "; ".join(f"{name}: {reason}" for name, reason in found.left_out.items())
         raise InputError(f"no trunk could be judged; give it more --minutes ({why})")
     return _concluded(dataset, found, hand, seen, out)
+
+
+def _reserve() -> float:
+    start = time.monotonic()
+    search_heads.load()
+    return RESERVE + OF_IMPORT * (time.monotonic() - start)
 
 
 def _numbers(text: str | None) -> list[int]:

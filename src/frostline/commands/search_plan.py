@@ -20,7 +20,8 @@ from frostline.errors import FrostlineError, InputError, nearest
 from frostline.features.extraction import Images
 from frostline.progress import note
 from frostline.runtime import onnx_file, onnx_trunk
-from frostline.template import recipe, weights
+from frostline.template import onnx_weights, recipe, weights
+from frostline.template.weights import PretrainedFile
 from frostline.training import folds
 from frostline.training.search_rounds import SearchPhotos
 from frostline.training.search_trunks import Trunk
@@ -98,19 +99,35 @@ def at_hand(settings: Params, wanted: Sequence[str] = ()) -> list[AtHand]:
 
 
 def _files(settings: Params) -> Iterator[AtHand]:
-    """What lies in `pretrained/` and is no source of an entry."""
-    known = {*(entry.source for entry in settings.weights.values()), *NAMED_SOURCES, "scratch"}
+    """What lies in `pretrained/` and is no source of an entry, but of one that a search wrote."""
+    own = tuple(f"-{kind}" for kind in onnx_weights.USUAL)
+    named = {entry.source for name, entry in settings.weights.items() if not name.endswith(own)}
+    known = {*named, *NAMED_SOURCES, "scratch"}
     for path in sorted(paths.PRETRAINED.glob("*")):
         if path.name in known or path.name.startswith(".") or path.suffix in {".dvc", ".md"}:
             continue
         try:
-            found = weights.among(settings.weights, weights.recognise(path))
+            found = weights.recognise(path)
         except InputError as error:
             note(f"passed over: {error}")
             continue
-        text = recipe.weights_entries(found, cnn=False)
-        (entry,) = YAML(typ="safe", pure=True).load(text).values()
-        yield AtHand(found.name, _validated(entry), text)
+        yield from _described(found if found.onnx else weights.among(settings.weights, found))
+
+
+def _described(found: PretrainedFile) -> Iterator[AtHand]:
+    """Weights with their entry; a network of an ONNX file once with each usual input, for the file says none."""
+    network = found.onnx
+    if not network or network.takes_bytes:
+        yield _at_hand(found.name, recipe.weights_entries(found, cnn=False))
+        return
+    for kind, tried in onnx_weights.USUAL.items():
+        name = f"{found.name}-{kind}"
+        yield _at_hand(name, onnx_weights.entry(name, found.source, network, tried=tried))
+
+
+def _at_hand(name: str, text: str) -> AtHand:
+    (entry,) = YAML(typ="safe", pure=True).load(text).values()
+    return AtHand(name, _validated(entry), text)
 
 
 def _validated(entry: Any) -> Weights:

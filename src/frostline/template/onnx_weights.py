@@ -12,6 +12,12 @@ from frostline.template.names import scalar
 SIDE = 224  # pixels, where a network takes any size
 # ImageNet's usual normalisation, as torchvision and timm have it.
 GUESS = OnnxInput(channels="RGB", scale=1 / 255, mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])
+# By what networks were trained with them, and what else is usual.
+USUAL = {
+    "torchvision": GUESS,
+    "symmetric": OnnxInput(channels="RGB", scale=1.0, mean=[127.5] * 3, std=[127.5] * 3),
+    "raw": OnnxInput(channels="RGB", scale=1.0, mean=[0.0] * 3, std=[1.0] * 3),
+}
 BYTES = OnnxInput(channels="RGB", scale=1.0, mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 1.0])
 
 
@@ -48,16 +54,19 @@ def read(file: Path) -> OnnxNetwork:
     return OnnxNetwork(height, width, free, name, tap, features, others, takes_bytes)
 
 
-def entry(name: str, source: str, network: OnnxNetwork) -> str:
-    """The lines below `weights:`, with what the file does not say as a guess that calls itself one."""
-    given = BYTES if network.takes_bytes else GUESS
+def entry(name: str, source: str, network: OnnxNetwork, *, tried: OnnxInput | None = None) -> str:
+    """The lines below `weights:`, with what the file does not say as a guess that calls itself one.
+
+    `tried`: the input that did best of the usual ones on photos.
+    """
+    given = tried or (BYTES if network.takes_bytes else GUESS)
     others = f"; it also gives {', '.join(network.outputs)}" if network.outputs else ""
     size = "any size" if network.free else f"{network.height}x{network.width} pixels"
     return ENTRY.format(
         name=name,
         source=scalar(source),
         size=size,
-        remark=OF_BYTES if network.takes_bytes else OF_FLOATS,
+        remark=OF_BYTES if network.takes_bytes else OF_TRIED if tried else OF_FLOATS,
         channels=given.channels,
         scale=f"{given.scale:.10g}",
         mean=list(given.mean),
@@ -84,6 +93,8 @@ ENTRY = """\
 """
 
 OF_BYTES = "    # It takes bytes as they are."
+OF_TRIED = """\
+    # (pixel x scale - mean) / std. The file does not say what it takes; of what is usual this did best on photos."""
 OF_FLOATS = """\
     # A guess that the file cannot confirm; look up how it was trained. Its input is (pixel x scale - mean) / std with
     # pixels from 0 to 255. Usual: these values (timm, torchvision); scale 1, mean [127, 127, 127], std [128, 128, 128]

@@ -84,6 +84,7 @@ class Search:
     left_out: dict[str, str] = field(default_factory=dict)
     passing: float = 0.0
     _open: dict[str, OpenTrunk] = field(default_factory=dict)
+    _waiting: list[Contender] = field(default_factory=list)
     _heads: dict[str, float] = field(default_factory=dict)  # seconds for a photo, by trunk
 
     def run(self, trunks: Sequence[Trunk], photos: SearchPhotos) -> None:
@@ -96,13 +97,25 @@ class Search:
             count = wanted
             if self.rounds:
                 alive, count, missing = self._affordable(alive, photos, order, wanted)
-            if not count:
-                return
-            found = self._round(alive, photos.take(order[:count]), missing)
-            if not found.candidates:
-                return
+            found = self._round(alive, photos.take(order[:count]), missing) if count else None
+            if not found or not found.candidates:
+                break
             self.rounds.append(found)
             alive = search_rounds.survivors(found, alive)
+        self._use_what_is_left()
+
+    def _use_what_is_left(self) -> None:
+        """Estimates were too careful: who was left out for want of time is judged on the photos of the last round."""
+        for contender in self._waiting:
+            last = self.rounds[-1]
+            if self._seconds(contender, last.photos) > self.clock.left:
+                continue
+            more = self._round([contender], last.photos, {})
+            if more.candidates:
+                name = contender.trunk.name
+                del self.left_out[name]
+                missing = {other: why for other, why in last.missing.items() if other != name}
+                self.rounds[-1] = Round(last.photos, (*last.candidates, *more.candidates), missing)
 
     def _affordable(
         self, alive: Sequence[Contender], photos: SearchPhotos, order: npt.NDArray[np.int64], wanted: int
@@ -124,6 +137,7 @@ class Search:
             ranked = search_rounds.ranked(self.rounds[-1], going)
             slowest = max(ranked[len(ranked) // 2 :], key=seconds.__getitem__)
             going.remove(slowest)
+            self._waiting.append(slowest)
             missing[slowest.trunk.name] = (
                 f"{wanted:,} photos would take about {duration(seconds[slowest])} more"
             )

@@ -106,12 +106,19 @@ def ranked(last: Round, alive: Sequence[Contender]) -> list[Contender]:
 
 
 def survivors(last: Round, alive: Sequence[Contender]) -> list[Contender]:
-    """Who goes on: trunks that are not significantly worse than the best, each up to its better ends."""
+    """Who goes on: trunks that are not significantly worse than the best, each up to its better ends.
+
+    Of one file described in several ways that of the lowest loss: only one description can be right.
+    """
     by_trunk, best = _by_trunk(last), _best(last.candidates)
+    descriptions: dict[str, str] = {}
+    for one in sorted(last.candidates, key=lambda one: one.loss):
+        descriptions.setdefault(one.trunk.undescribed, one.trunk.name)
+    right = set(descriptions.values())
     return [
         Contender(contender.trunk, _good_ends(by_trunk[contender.trunk.name]))
         for contender in alive
-        if contender.trunk.name in by_trunk and not _worse(_best(by_trunk[contender.trunk.name]), best)
+        if contender.trunk.name in right and not _worse(_best(by_trunk[contender.trunk.name]), best)
     ]
 
 

@@ -23,6 +23,7 @@ from frostline.training import assemble
 
 ENDS = 6  # of a Keras network: its last blocks, whose features are what transfers
 TIMED = 4  # batches whose quickest is what an image costs
+KEPT_EVERY = 20.0  # seconds of passes that a kill may cost
 LONG = 5.0  # seconds of timing that are enough
 WHOLE = ""  # the end of a network that is taken whole
 
@@ -41,6 +42,11 @@ class Trunk:
         """As tables show it."""
         size = str(self.height) if self.height == self.width else f"{self.height}x{self.width}"
         return f"{self.weights} {size}"
+
+    @property
+    def undescribed(self) -> str:
+        """The same for a file at a size, however its input is described."""
+        return repr((self.entry.model_dump(exclude={"input"}), self.height, self.width))
 
     def classifier(self, end: str = WHOLE) -> Classifier:
         """The recipe of a frozen network that ends there, with a linear head."""
@@ -103,8 +109,15 @@ class OpenTrunk:
         return open_store("features", key, shape=shape, dtype=dtype, cache=cache).missing(some.ids)
 
     def rows(self, images: Images, executor: Executor) -> npt.NDArray[np.float32]:
-        """(N, D) features of images, of all ends; only what is not cached is computed."""
+        """(N, D) features of images, of all ends; only what is not cached is computed, and kept as it comes."""
         some = replace(images, rule=self.trunk.classifier().image)
+        missing = set(self.missing(images))
+        todo = [place for place, id_ in enumerate(some.ids) if id_ in missing]
+        piece = max(extraction.BATCH, int(1000 * KEPT_EVERY / self.milliseconds))
+        for start in range(0, len(todo), piece):
+            places = todo[start : start + piece]
+            part = replace(some, paths=[some.paths[at] for at in places], ids=[some.ids[at] for at in places])
+            extraction.features(part, trunk=self.model, key=self.key, executor=executor)
         found = extraction.features(some, trunk=self.model, key=self.key, executor=executor)
         return np.asarray(found[np.arange(len(found))], np.float32).reshape(len(found), -1)
 
