@@ -93,3 +93,14 @@ def test_a_home_that_cannot_be_written(homeless: pytest.MonkeyPatch) -> None:
     assert not system.user_cache().is_relative_to("/proc")
     homeless.setenv("XDG_CACHE_HOME", "/proc/none")
     assert not system.user_cache().is_relative_to("/proc")
+
+
+def test_a_relative_cache_is_none(homeless: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As the specification says: each folder that one works in would get one of its own."""
+    homeless.chdir(tmp_path)
+    homeless.setenv("XDG_CACHE_HOME", "here")
+    homeless.setenv("HOME", str(tmp_path / "home"))
+    assert system.user_cache() == tmp_path / "home/.cache/frostline"
+    homeless.setenv("HOME", "home")
+    assert system.user_cache().is_absolute()
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]

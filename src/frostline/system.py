@@ -29,12 +29,24 @@ def user_cache() -> Path:
     For a user who has no home, or none that can be written, a folder that lasts as long as the process.
     """
     try:
-        # RuntimeError where there is neither $HOME nor an entry in the system's list of users
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "frostline"
+        folder = _caches() / "frostline"
         folder.mkdir(parents=True, exist_ok=True)
         return folder if os.access(folder, os.W_OK) else _temporary(str(folder))
     except (OSError, RuntimeError) as error:
         return _temporary(getattr(error, "filename", None) or "no home folder")
+
+
+def _caches() -> Path:
+    """As the XDG Base Directory Specification says: a relative path is invalid, for each folder would have its own.
+
+    RuntimeError where there is neither $HOME nor an entry in the system's list of users.
+    """
+    named, home = Path(os.environ.get("XDG_CACHE_HOME", "")), Path.home
+    if named.is_absolute():
+        return named
+    if not home().is_absolute():
+        raise RuntimeError
+    return home() / ".cache"
 
 
 @functools.cache
