@@ -91,7 +91,7 @@ def test_commands_of_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     origin = Origin(path=raw, stage="preprocess@pets", commit="a" * 40, stages={})
     lines = [line.split("  ")[-1].strip() for line in trace._commands(origin, raw)][1:]
     words = [arguments(line.removeprefix("images  ")) for line in lines[1:3]]
-    assert words[0] == ["dvc", "get", ".", raw, "--rev", "a" * 7, "--out", 'my "pics"-aaaaaaa']
+    assert words[0] == ["dvc", "get", ".", raw, "--rev", "a" * 7, "--out", 'data-my "pics"-aaaaaaa']
     assert words[1] == ["git", "worktree", "add", "../it's my project-aaaaaaa", "a" * 7]
 
 

@@ -115,4 +115,4 @@ def test_a_command_says_that_it_is_at_work(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_an_announcement_says_for_how_long() -> None:
     """What is done, and about how long it takes."""
-    assert lines_of(lambda: progress.announce("loading", about=10)) == ["loading, about 10 s …"]
+    assert lines_of(lambda: progress.announce("loading", about=10)) == ["loading, usually 10 to 30 s …"]

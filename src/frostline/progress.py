@@ -62,8 +62,8 @@ def _said() -> None:
 
 
 def announce(what: str, *, about: float) -> None:
-    """Note what a command does first that takes some time, and about how many seconds."""
-    note(f"{what}, about {duration(about)} …")
+    """Note what a command does first that takes some time: about so many seconds, or thrice that on a busy machine."""
+    note(f"{what}, usually {about:.0f} to {3 * about:.0f} s …")
 
 
 def at_work(what: str) -> contextlib.AbstractContextManager[None]:

@@ -61,9 +61,12 @@ def test_more_of_the_same_is_none(place: Path, out: str, capsys: pytest.CaptureF
     assert (found["alarm"], found["images"], found["baseline"]) == (False, 100, 300)
     assert found["indices"].keys() == drift_baseline.INDICES.keys()
     assert [each["bin"] for each in found["indices"]["answers"]["shares"]] == list(CLASSES)
-    assert f"of 100 images: see {out}.drift.html" in capsys.readouterr().out
+    assert f"none of 6 measures is significant in 100 images: see {out}.drift.html" in capsys.readouterr().out
     assert json.loads(Path(f"{out}.drift.json").read_text()) == found
-    assert "No drift above the limits" in Path(f"{out}.drift.html").read_text()
+    page = Path(f"{out}.drift.html").read_text()
+    assert "No drift above the limits" in page
+    assert "None of 6 measures is significant." in page
+    assert "largest significant" not in page
 
 
 def test_darkened_images_are_an_alarm(place: Path) -> None:
@@ -126,7 +129,7 @@ def test_bins_are_named_with_their_units() -> None:
         return [share["bin"] for share in drift_report._index(shift, ["cat", "dog"])["shares"]]
 
     assert bins("size", (100.4, 150.0)) == ["below 100 px", "100 px to 150 px", "from 150 px"]
-    assert bins("size", (2.0, after), 1) == ["below 2.00", "2.00", "above 2.00"]
+    assert bins("size", (2.0, after), 1) == ["below 2.00", "exactly 2.00", "above 2.00"]
     assert bins("brightness", (81.56, 96.4)) == ["below 82", "82 to 96", "from 96"]
     assert bins("confidence", (0.57, 0.995)) == ["below 57%", "57% to 99.5%", "from 99.5%"]
     assert bins("answers", (0.5,)) == ["cat", "dog"]

@@ -377,3 +377,13 @@ def test_preprocess_reads_what_init_saw(here: Path, layout: str) -> None:
     found = manifest.read(here / "flowers/artifacts/datasets/flowers/manifest.parquet")
     assert found.classes == tuple(sorted(ODD_NAMES if layout == "odd" else FEW))
     assert set(np.unique(found.table["label"].to_numpy())) == set(range(len(found.classes)))
+
+
+def test_over_a_project_both_ways_to_add_photos(quick: Path) -> None:
+    """More of the same classes go below data/, others become a dataset of their own; nothing changes."""
+    photos = plain(quick / "photos")
+    init.run(Path("flowers"), data=photos, pretrained="none")
+    before = Path("flowers/params.yaml").read_bytes()
+    with pytest.raises(InputError, match=r"flowers/data.*dvc repro; another dataset: .*frostline data add"):
+        init.run(Path("flowers"), data=photos, pretrained="none")
+    assert Path("flowers/params.yaml").read_bytes() == before

@@ -108,7 +108,7 @@ def test_files_that_cannot_be_read_are_named(
     more = {f"z/{number}.png": b"" for number in range(4)}
     run(folder(tmp_path / "photos", PHOTOS | BAD | more), network, tmp_path / "scores.parquet")
     said = capsys.readouterr().out
-    assert "could not be read: 7\n  a/empty.jpg: " in said
+    assert "could not be read:\n  a/empty.jpg: " in said
     assert "  and 2 more, with status error in their rows" in said
 
 
@@ -407,7 +407,7 @@ def test_nothing_readable_is_a_failure_with_rows(tmp_path: Path, network: Path) 
     ("changes", "message"),
     [
         ({"source": "missing"}, "no such file or folder"),
-        ({"source": "nothing"}, "no images in nothing, 1 other files skipped; name"),
+        ({"source": "nothing"}, "no images in nothing, 1 other file skipped; name"),
         ({"source": "tiny.onnx"}, "neither a folder nor a zip, tar"),
         ({"model": "missing.onnx"}, "no model file missing.onnx"),
         ({"model": "missing"}, "no model file missing, and no project here"),

@@ -239,3 +239,28 @@ def test_of_equals_the_cheaper(others: list[SweepOutcome], taken: str) -> None:
     assert (
         any(line.startswith(taken) for line in lines) if taken else not any("take" in line for line in lines)
     )
+
+
+def test_equals_have_no_winner() -> None:
+    """Values that get as many images right are called equal, and the quickest to train is named."""
+    right = [True] * 9 + [False]
+    lines = sweep._verdict([outcome("0", right, 3.5), outcome("0.5", right[::-1], 1.6)])
+    assert len(lines) == 1
+    assert "equally accurate" in lines[0]
+    assert "0, 0.5; quickest to train: 0.5 (1.6 s)" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("ends", "whole", "seconds"),
+    [
+        ([4.0, 5.0, 6.0, 7.0], 7.0, 4.0),
+        ([1.0, 2.0, 3.0], 3.0, 3.0),
+        ([4.0], 4.0, 4.0),
+        ([0.1, 2.1], 2.1, 2.1),
+    ],
+)
+def test_the_start_of_a_process_is_no_cost_of_a_value(
+    ends: list[float], whole: float, seconds: float
+) -> None:
+    """The first epoch counts as a later one: imports and compilation fall upon whichever value comes first."""
+    assert sweep._without_start(ends, whole) == seconds

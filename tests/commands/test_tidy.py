@@ -71,7 +71,7 @@ def test_what_was_deleted_from_params_goes(root: Path, capsys: pytest.CaptureFix
 
 def test_dry_run_deletes_nothing(root: Path) -> None:
     """It only says."""
-    assert tidy.run(dry_run=True) == "3 outputs are left of deleted entries; nothing was deleted"
+    assert tidy.run(dry_run=True) == "nothing was deleted; outputs of deleted entries: 3"
     assert there(root) == set(WRITTEN)
     assert (root / "dvc.lock").read_text() == LOCK
 

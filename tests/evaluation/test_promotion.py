@@ -153,7 +153,7 @@ def test_of_equally_good_champions_the_latest_counts() -> None:
 def test_odds_name_both_chances() -> None:
     """Printed beside every decision."""
     line = power_line(evidence(2, {1, 2, 3}), evidence(1, {4, 5, 6}), LIMITS)
-    assert line.startswith("power: an equally good challenger passes this test with 9")
+    assert line.startswith("power: an equally good challenger passes this test with a probability of 9")
     assert line.endswith("one 2 points better with 100% (600 images, 1.0% of them classified differently)")
 
 

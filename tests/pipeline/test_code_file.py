@@ -54,6 +54,7 @@ def test_no_file_or_a_damaged_one(
 ) -> None:
     """An input error that names `frostline lock`."""
     monkeypatch.chdir(tmp_path)
+    Path("dvc.yaml").touch()
     if content is not None:
         Path("code.yaml").write_bytes(content.encode("latin-1"))
     with pytest.raises(InputError, match="frostline lock"):

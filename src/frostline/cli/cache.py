@@ -1,11 +1,11 @@
-"""`frostline cache`: what it holds, less of it, or the proof that it is whole."""
+"""`frostline cache`: what it holds, less of it, or a check that it is intact."""
 
 import click
 
 from frostline.cli.app import command, group, run
 
 cache = group(
-    "cache", "The cache of features and pixels: what it holds, less of it, the proof that it is whole."
+    "cache", "The cache of features and pixels: what it holds, less of it, a check that it is intact."
 )
 
 

@@ -1,4 +1,4 @@
-"""`frostline cache`: what lies in the cache, less of it, or the proof that it is whole."""
+"""`frostline cache`: what lies in the cache, less of it, or a check that it is intact."""
 
 import time
 from typing import Any

@@ -78,7 +78,8 @@ def run(  # noqa: PLR0913  # what a person may choose
 def _require_free(folder: Path) -> None:
     if (folder / "dvc.yaml").is_file():
         raise InputError(
-            f"{printable(folder)} is a project already; to add photos to it: "
+            f"{printable(folder)} is a project already; more photos of its classes go into their folders in "
+            f"{printable(folder / 'data')}, then dvc repro; another dataset: "
             f"{shell_command('cd', folder)} && frostline data add PHOTOS"
         )
     if folder.exists() and not (folder.is_dir() and set(folder.iterdir()) <= set(_left(folder))):
@@ -178,7 +179,7 @@ def _commit(name: str) -> list[str]:
     """What is to do where git does not commit: without a name and an address, or a key, or for its hooks."""
     processes.run("git", "add", "--all")
     if not commits.committer():
-        return [f"git: nothing is committed, for git does not know who you are: {commits.INTRODUCE}"]
+        return [f"git: nothing is committed, as git does not know who you are; say it: {commits.INTRODUCE}"]
     try:
         processes.run("git", "commit", "--quiet", "--message", f"{name}: made by frostline init")
     except FrostlineError as error:

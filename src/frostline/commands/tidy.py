@@ -32,7 +32,7 @@ def run(*, dry_run: bool = False) -> str:
     if not gone:
         return "nothing is left of deleted entries"
     if dry_run:
-        return f"{len(gone)} outputs are left of deleted entries; nothing was deleted"
+        return f"nothing was deleted; outputs of deleted entries: {len(gone)}"
     dvc_lock.drop({stage for stage, _ in gone})
     return (
         f"{len(gone)} outputs deleted; DVC's cache keeps them: with the entries back in params.yaml and dvc.lock "

@@ -248,6 +248,9 @@ def _commands(origin: Origin, raw: str) -> Iterator[str]:
 
 
 def _get(path: str, commit: str) -> str:
-    """DVC's command for one path as it was, beside what is here; it takes paths of the whole git repository."""
-    whole, out = workspace.place() / path, f"{Path(path).name}-{commit}"
+    """DVC's command for one path as it was, beside what is here; it takes paths of the whole git repository.
+
+    A dataset and its photos often have the same name: the whole path names what comes back.
+    """
+    whole, out = workspace.place() / path, f"{'-'.join(Path(path).parts)}-{commit}"
     return shell_command("dvc", "get", ".", whole, "--rev", commit, "--out", out)

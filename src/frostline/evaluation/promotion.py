@@ -103,8 +103,8 @@ def power_line(challenger: Evidence, anchor: Evidence, limits: Promotion) -> str
         for difference in (0.0, 0.02)
     ]
     return (
-        f"power: an equally good challenger passes this test with {chances[0]:.0%}, one 2 points better with "
-        f"{chances[1]:.0%} ({len(first):,} images, {discordant:.1%} of them classified differently)"
+        f"power: an equally good challenger passes this test with a probability of {chances[0]:.0%}, one 2 points "
+        f"better with {chances[1]:.0%} ({len(first):,} images, {discordant:.1%} of them classified differently)"
     )
 
 

@@ -23,7 +23,8 @@ class Variant:
     """A training with one value of the key: validation accuracy (0-1), and what it cost.
 
     `trainable` numbers in the last phase; `feature_bytes` that the cache holds per image at its cut;
-    `renderings`: how often each training image passes the frozen layers; `seconds` of training, features cached.
+    `renderings`: how often each training image passes the frozen layers; `seconds` of training, features cached,
+    start-up left out.
     """
 
     value: str

@@ -11,7 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from frostline import files
+from frostline import files, paths
 from frostline.errors import InputError
 from frostline.pipeline import code_digest
 
@@ -60,7 +60,8 @@ def write(sections: Sections, written: Mapping[str, str], path: Path = CODE) -> 
 def require(stage: str, path: Path = CODE) -> None:
     """Refuse to compute a stage by other code or packages than the file names: InputError with the way out."""
     if not path.is_file():
-        raise InputError(f"{path} is missing; run this in a project, or write it there: frostline lock")
+        paths.find_root(path.absolute().parent)
+        raise InputError(f"{path} is missing in this project; write it: frostline lock")
     if changes := differences(read(path).get(stage), code_digest.stage(stage)):
         raise InputError(
             f"{stage}: {path} names other code than is installed ({', '.join(changes)}); "

@@ -14,7 +14,7 @@ from frostline.runtime.buffers import Outputs
 from frostline.runtime.engine import SILENT, Engine, OnnxEngine, Setup, Tensor
 from frostline.runtime.openvino_engine import OpenVinoEngine
 
-_AUTO = ("cuda", "openvino", "cpu")  # the fastest that comes up
+_AUTO = ("cuda", "openvino", "cpu")  # the fastest that works
 # As CUDA, TensorRT, cuDNN, ONNX Runtime's arena and the system say it.
 _NO_MEMORY = ("out of memory", "failed to allocate", "out_of_memory", "bad_alloc", "alloc_failed")
 

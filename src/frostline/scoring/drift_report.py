@@ -175,7 +175,9 @@ def _ranges(edges: tuple[float, ...], form: Callable[[float], str]) -> list[str]
     if not edges:
         return ["all"]
     pairs = list(itertools.pairwise(edges))
-    between = [form(low) if _next(low, high) else f"{form(low)} to {form(high)}" for low, high in pairs]
+    between = [
+        f"exactly {form(low)}" if _next(low, high) else f"{form(low)} to {form(high)}" for low, high in pairs
+    ]
     last = "above" if pairs and _next(*pairs[-1]) else "from"
     return [f"below {form(edges[0])}", *between, f"{last} {form(edges[-1])}"]
 
@@ -226,11 +228,19 @@ def report(measured: Mapping[str, Any] | None, out: Path) -> None:
     for index in measured["indices"].values():
         say(f"{index['title']}: {_text(index)}")
     html = printable(output_paths.drift_page(out))
-    where = f"drift {measured['score']:.3f} of {measured['images']} images: see {html}"
+    where = f"{_summary(measured)}: see {html}"
     if measured["alarm"]:
         above = [name for name, index in measured["indices"].items() if index["above_limit"]]
         raise LimitError(f"{', '.join(above)} above the limit; {where}")
     say(where)
+
+
+def _summary(measured: Mapping[str, Any]) -> str:
+    """The drift in a few words; no number where none is more than chance."""
+    indices, images = measured["indices"].values(), measured["images"]
+    if any(index["significant"] for index in indices):
+        return f"drift {measured['score']:.3f} of {images} images"
+    return f"none of {len(indices)} measures is significant in {images} images"
 
 
 def _text(index: Mapping[str, Any]) -> str:

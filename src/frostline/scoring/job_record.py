@@ -179,7 +179,7 @@ def unreadable(counts: ScoreCounts) -> list[str]:
     """Which files could not be read, the first by name; nothing where all could."""
     if not counts.unreadable:
         return []
-    text = [f"could not be read: {counts.unreadable}", *(f"  {error}" for error in counts.errors)]
+    text = ["could not be read:", *(f"  {error}" for error in counts.errors)]
     if counts.unreadable > len(counts.errors):
         text.append(f"  and {counts.unreadable - len(counts.errors)} more, with status error in their rows")
     return text

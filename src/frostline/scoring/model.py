@@ -44,13 +44,13 @@ def open_model(  # noqa: PLR0913  # the options of the command
 ) -> "Model":
     """Open an exported model: a `model.onnx`, a classifier of the project here, or `models:/NAME@champion`.
 
-    `device` is where it runs, there or nowhere; `auto` takes the fastest that comes up. `precision` `auto` is
+    `device` is where it runs; `auto` takes the fastest that works here. `precision` `auto` is
     float32. `batch_size` images go through the network at once; None measures what is fastest, some seconds
-    when a model is first used on a machine, and remembers it, as `frostline score` does. One image takes as
-    long as a whole batch: for single images give 1. `threads` of the processor, None: all. `contract` is the
-    JSON description of a model that frostline did not export.
+    when a model is first used on a machine, and remembers it, as `frostline score` does. Fewer
+    images than that take as long as a whole batch: to predict one image at a time, give 1. `threads` of the
+    processor, None: all. `contract` is the JSON description of a model that frostline did not export.
 
-    InputError for what is no such model or option, FrostlineError where the device does not come up.
+    InputError for a model or an option that there is not, FrostlineError where the device does not work.
     """
     memory.spare_pandas()
     Options(device=device, precision=precision, batch_size=batch_size, threads=threads)

@@ -186,4 +186,4 @@ def images_of(source: Source) -> Iterator[Item]:
 
 def skipped_files(others: int | None) -> str:
     """What to say of files that are no images."""
-    return f", {others} other files skipped" if others else ""
+    return f", {others} other file{'s' if others > 1 else ''} skipped" if others else ""

@@ -115,6 +115,7 @@ def _bring(study: Study, commit: Commit | None) -> None:
     try:
         whole, uri = studies.save(study), store_uri.store()
         store_uri.require(uri)
+        note("bringing the sweep to MLflow, usually 10 to 30 s …")
         publish_study(whole, uri=uri, commit=commit)
     except FrostlineError as error:
         note(f"the sweep is not in MLflow yet, `frostline registry sync` brings it: {error}")
