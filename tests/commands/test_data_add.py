@@ -254,6 +254,25 @@ def test_dvc_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     assert state() == before
 
 
+@pytest.mark.usefixtures("quick")
+def test_killed_while_dvc_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The recipe then names nothing that DVC does not hold, and what stands in the way is named."""
+    named = []
+
+    def watched(*command: str, **_: object) -> str:
+        if command[0] == "dvc":
+            named.append("birds" in settings().datasets)
+        return ""
+
+    monkeypatch.setattr(processes, "run", watched)
+    data_add.run(Path("../birds"))
+    assert named == [False]
+    assert "birds" in settings().datasets
+    Path("data/duck").mkdir()
+    with pytest.raises(InputError, match="data/duck exists; remove it, or choose another name"):
+        data_add.run(Path("../birds"), name="duck")
+
+
 def test_typed_in_a_subfolder(project: Path) -> None:
     """Photos and weights are found from where they were typed."""
     call("frostline", "data", "add", "../../birds", "--weights", "../../vgg.h5", cwd=project / "flows")

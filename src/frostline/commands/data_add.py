@@ -46,12 +46,14 @@ def run(data: Path, *, name: str | None = None, pretrained: str | None = None) -
     with _restoring(new.links):
         for place, source in new.links.items():
             photos.link(source, place)
-        files.write_text(paths.PARAMS, new.params)
         workspace.forget_sample_remote()
         note("copying the photos into DVC's cache …")
         tracked = [Path("data"), *(place for place in new.links if place != new.place)]
         processes.run("dvc", "add", *map(str, tracked))
         photos.require_held(new.place)
+        files.write_text(
+            paths.PARAMS, new.params
+        )  # the last: a kill before it leaves photos that nothing uses
     return [
         f"{new.facts.total} photos in {len(new.facts.classes)} classes: {printable(new.place)}",
         *new.facts.remarks,
