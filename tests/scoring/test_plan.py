@@ -8,7 +8,7 @@ import pytest
 
 from frostline.errors import InputError
 from frostline.scoring import job_runner, plan, sources
-from frostline.scoring.journal import Journal, open_journal
+from frostline.scoring.journal import open_journal
 from frostline.scoring.plan import Options, Plan
 from helpers.images import encoded, folder
 from helpers.models import model
@@ -31,7 +31,7 @@ def rows(of: Plan, out: Path, *, done: int = 0) -> pa.Table:
         if done:
             job_runner.score(of, (next(items) for _ in range(done)), shards, batch_size=2)
             items = shards.without_rows(plan.images_of(of.source))
-        job_runner.score(of, items, Journal(shards.folder, done=shards.done), batch_size=2)
+        job_runner.score(of, items, shards, batch_size=2)
         return pa.concat_tables(shards.tables())
 
 

@@ -83,5 +83,10 @@ def test_the_shipped_code_runs_by_itself(tmp_path: Path) -> None:
     )
     assert done.stdout.strip().startswith(str(tmp_path))
     rooms = {path.relative_to(code_digest.PACKAGE).parts[0] for path in sources}
-    common = {"__init__.py", "errors.py", "files.py", "images.py", "progress.py", "system.py"}
-    assert rooms == common | {"features", "runtime", "scoring"}  # what scoring computes with, and no more
+    common = {"__init__.py", "errors.py", "files.py", "progress.py", "system.py"}
+    assert rooms == common | {
+        "features",
+        "images",
+        "runtime",
+        "scoring",
+    }  # what scoring computes with, and no more
