@@ -27,7 +27,6 @@ for subject in (
     "registry",
     "sweep",
     "search",
-    "cache",
 ):  # as help lists them
     import_module(f"frostline.cli.{subject}")
 

@@ -1,4 +1,4 @@
-"""Commands about the project as a whole: its recipe, its state, its servers."""
+"""Commands about the project as a whole: its recipe, its state, its servers, its cache."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from frostline import progress
-from frostline.cli.app import command, option, run
+from frostline.cli.app import command, group, option, run
 
 
 @command("frostline init flowers --data ~/photos/flowers", at_root=False)
@@ -74,3 +74,30 @@ def doctor() -> None:
 def serve(**options: Any) -> None:
     """Run MLflow, Prefect's server and a worker on this machine until Ctrl-C, with prefect.yaml's schedules."""
     run("serve", **options)
+
+
+cache = group(
+    "cache", "The cache of features and pixels: what it holds, less of it, a check that it is intact."
+)
+
+
+@command("frostline cache list", of=cache, name="list")
+def list_() -> None:
+    """List what the cache holds, by network, cut and image size."""
+    run("cache", work="show")
+
+
+@command("frostline cache prune --limit 20GB", of=cache)
+@click.option("--limit", help="Keep at most this much, like 20GB; else $FROSTLINE_CACHE_LIMIT.")
+@click.option(
+    "--unused-days", type=click.FloatRange(min=0), help="Delete what was not used for so many days."
+)
+def prune(limit: str | None, unused_days: float | None) -> None:
+    """Delete what was used least recently."""
+    run("cache", work="prune", limit=limit, unused_days=unused_days)
+
+
+@command("frostline cache verify", of=cache)
+def verify() -> None:
+    """Compare every file with its checksum; delete and name the damaged ones."""
+    run("cache", work="verify")

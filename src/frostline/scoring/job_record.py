@@ -1,5 +1,6 @@
 """What a score job did: the JSON beside its output, and the lines that a person reads."""
 
+import contextlib
 import platform
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -8,7 +9,7 @@ from typing import Any
 
 from frostline import system
 from frostline.errors import FrostlineError, one_line
-from frostline.files import digest, printable, read_json, sha256_file
+from frostline.files import digest, printable, read_json, sha256_file, write_text
 from frostline.runtime import providers
 from frostline.runtime.contract import to_values
 from frostline.runtime.sessions import Session
@@ -173,6 +174,22 @@ def _counted(done: Job) -> str:
     abstained = f", {counts.abstained} abstained (confidence below {least:g})" if counts.abstained else ""
     unreadable = f", {counts.unreadable} unreadable" if counts.unreadable else ""
     return f"{counts.scored} images scored{abstained}{unreadable}{skipped_files(done.skipped)}"
+
+
+def running_on(session: Session) -> str:
+    """`running on CPUExecutionProvider in float32`, with its proof; why on no faster device only if that is news."""
+    remarks = "; ".join(filter(None, (_news(session.why), session.proof)))
+    return f"running on {session.provider} in {session.precision}" + (f" ({remarks})" if remarks else "")
+
+
+def _news(text: str) -> str:
+    """A text that this user was not told yet on this machine, else ""."""
+    marker = system.user_cache() / "said" / f"{digest(text)[:32]}.txt"
+    if not text or marker.exists():
+        return ""
+    with contextlib.suppress(FrostlineError):
+        write_text(marker, f"{text}\n")
+    return text
 
 
 def unreadable(counts: ScoreCounts) -> list[str]:

@@ -34,7 +34,6 @@ from frostline.scoring import (
     rows,
     sources,
     tuning,
-    where,
     writers,
 )
 from frostline.scoring.drift import Limits
@@ -92,7 +91,7 @@ def run(  # noqa: PLR0913  # what a job is asked
         items = plan.images_of(opened)
         planned = plan.make(opened, path, out=out, options=asked, foreign=foreign)
         if planned.head is None and asked.engine == "local":
-            say(where.line(planned.session))
+            say(job_record.running_on(planned.session))
         if resume and job_record.finished(planned):
             journal.sweep_finished(out)  # of one that was killed in its last moment
             say(f"{printable(out)} is complete; without --resume it is scored anew")
@@ -165,7 +164,7 @@ class _Work:
 
         def open_trunk() -> tuple[Session, int]:
             session = plan.open_trunk_of(self.plan, head)
-            say(where.line(session))
+            say(job_record.running_on(session))
             return session, self._batch(session).size
 
         cache = open_cache(head, open_trunk)

@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from frostline.runtime.sessions import Session
-from frostline.scoring import where
+from frostline.scoring import job_record
 
 
 def session(why: str, proof: str = "") -> Session:
@@ -20,8 +20,11 @@ def test_a_reason_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     """The next job has the same answer and no news; another reason is news; what was proven is said each time."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     plain = "running on CPUExecutionProvider in float32"
-    assert where.line(session("cuda: no driver")) == f"{plain} (cuda: no driver)"
-    assert where.line(session("cuda: no driver")) == plain
-    assert where.line(session("cuda: no libraries", "3 of 3")) == f"{plain} (cuda: no libraries; 3 of 3)"
-    assert where.line(session("cuda: no libraries", "3 of 3")) == f"{plain} (3 of 3)"
-    assert where.line(session("")) == plain
+    assert job_record.running_on(session("cuda: no driver")) == f"{plain} (cuda: no driver)"
+    assert job_record.running_on(session("cuda: no driver")) == plain
+    assert (
+        job_record.running_on(session("cuda: no libraries", "3 of 3"))
+        == f"{plain} (cuda: no libraries; 3 of 3)"
+    )
+    assert job_record.running_on(session("cuda: no libraries", "3 of 3")) == f"{plain} (3 of 3)"
+    assert job_record.running_on(session("")) == plain
