@@ -68,20 +68,28 @@ def test_one_that_an_earlier_version_left_half_made_begins_anew(tmp_path: Path) 
         assert [found.name for found in client.search_experiments()] == ["Default"]
 
 
+@pytest.mark.slow
+def test_a_path_that_sql_obeys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quotes of both kinds, a line break and a colon: the store is made there, and its first experiment beside it."""
+    place = tmp_path / 'it\'s "here" #1 50%\n:b'
+    place.mkdir()
+    monkeypatch.chdir(place)
+    database.make(store_uri.sqlite(place / "mlflow.db"))
+    with closing(sqlite3.connect(place / "mlflow.db")) as connection:
+        ((location,),) = connection.execute("SELECT artifact_location FROM experiments").fetchall()
+    assert location == f"{(place / 'artifacts').as_uri()}/0"
+
+
 def test_a_path_with_a_question_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The database is made in its own folder, not at the address's end beside it."""
 
-    class Client:
+    def store(tracking_uri: str, _: str) -> None:
         """Opens a store as MLflow does."""
+        with sqlalchemy.create_engine(tracking_uri).begin() as connection:
+            connection.execute(sqlalchemy.text("CREATE TABLE experiments (x INTEGER)"))
 
-        def __init__(self, tracking_uri: str) -> None:
-            self.engine = sqlalchemy.create_engine(tracking_uri)
-
-        def search_experiments(self) -> None:
-            with self.engine.begin() as connection:
-                connection.execute(sqlalchemy.text("CREATE TABLE experiments (x INTEGER)"))
-
-    monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace(MlflowClient=Client))
+    name = "mlflow.store.tracking.sqlalchemy_store"
+    monkeypatch.setitem(sys.modules, name, SimpleNamespace(SqlAlchemyStore=store))
     file = tmp_path / "lab?b/mlflow.db"
     database.make(store_uri.sqlite(file))
     assert tables(file) == 1

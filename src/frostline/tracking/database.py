@@ -86,9 +86,10 @@ def is_void(file: Path | None) -> bool:
 
 def _tables(file: Path) -> None:
     """All of MLflow's tables, and its first experiment, in a new file."""
-    from mlflow import MlflowClient
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    MlflowClient(tracking_uri=store_uri.sqlite(file)).search_experiments()
+    # MLflow writes the place of that experiment into its SQL as it stands: a URI has no quotes and line breaks.
+    SqlAlchemyStore(store_uri.sqlite(file), (file.parent / "artifacts").as_uri())  # type: ignore[no-untyped-call]
 
 
 def _remove(file: Path) -> None:
