@@ -53,6 +53,8 @@ def test_the_verdict() -> None:
     assert "1.0 points" in third
     assert "500 of 900" in fourth
     assert "huge 224" in fifth
+    grown = replace(REPORT, course=[(128, 0.9), (500, 0.94)])
+    assert "by photos: 90.0% with 128, 94.0% with 500" in grown.verdict
     same = replace(REPORT, chosen=0, photos=900, left_out={}, names=["pets-search"])
     assert len(same.verdict) == 3
     assert next(line[""] for line in search_report.table(same)) == "chosen, most accurate"

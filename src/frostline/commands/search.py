@@ -51,8 +51,8 @@ def run(  # noqa: PLR0913  # what a person may choose
         tell=note,
     )
     some = search_plan.trunks(hand, side=seen.side, sizes=_numbers(sizes))
-    count = len(seen.photos.labels)
-    say(f"{dataset}: {len(some)} trunks, {count:,} photos of train and validation, {duration(60 * minutes)}")
+    photos = f"{len(seen.photos.labels):,} photos of train and validation"
+    say(f"{dataset}: {len(some)} trunk{'s' * (len(some) != 1)}, {photos}, {duration(60 * minutes)}")
     found.run(some, seen.photos)
     if not found.rounds:
         why = "; ".join(f"{name}: {reason}" for name, reason in found.left_out.items())
@@ -127,7 +127,17 @@ def _report(dataset: str, found: Search, last: Round, seen: Seen) -> SearchRepor
         expected=selection.expected(judged, seed=last.photos.seed),
         names=names,
         left_out=found.left_out,
+        course=_course(found.rounds, last, last.candidates[chosen].name),
     )
+
+
+def _course(rounds: Sequence[Round], last: Round, name: str) -> list[tuple[int, float]]:
+    """How accurate a network was in each round that it was in, with its best head."""
+    shares = [
+        (len(one.photos.labels), [float(head.right.mean()) for head in one.candidates if head.name == name])
+        for one in rounds[: rounds.index(last) + 1]
+    ]
+    return [(count, max(some)) for count, some in shares if some]
 
 
 def _earlier(rounds: Sequence[Round], last: Round) -> list[SearchRow]:

@@ -56,6 +56,7 @@ class SearchReport:
     expected: Estimate
     names: Sequence[str]
     left_out: dict[str, str]
+    course: Sequence[tuple[int, float]] = ()  # of what was chosen: so many photos, accuracy on them
 
     @property
     def heads(self) -> list[int]:
@@ -89,6 +90,9 @@ class SearchReport:
             f"to expect on new photos: {_percent(self.expected)}; choosing among {len(self.rows)} flattered it by "
             f"about {max(0.0, luck):.1f} points"
         )
+        if len(self.course) > 1:
+            steps = ", ".join(f"{share:.1%} with {count:,}" for count, share in self.course)
+            lines.append(f"by photos: {steps}")
         if self.photos < self.of:
             lines.append(f"judged on {self.photos:,} of {self.of:,} photos: more --minutes would take all")
         return [*lines, *(f"left out: {name}: {why}" for name, why in self.left_out.items())]
@@ -191,6 +195,7 @@ def picture(report: SearchReport) -> "Figure":
     accuracy = np.array([row.accuracy.value for row in rows])
     on_front = np.flatnonzero(selection.front(accuracy, cost))
     line = on_front[np.argsort(cost[on_front])]
+    named = [rows[place] for place in line]
     axes.step(cost[line], accuracy[line], where="post", color=MUTED, linewidth=1.0, zorder=1)
     for place, row in zip(report.heads, rows, strict=True):
         colour = WRONG if place == report.chosen else RIGHT if row.close else MUTED
@@ -198,14 +203,18 @@ def picture(report: SearchReport) -> "Figure":
             [[row.accuracy.value - row.accuracy.low], [row.accuracy.high - row.accuracy.value]], 0
         )
         axes.errorbar([row.milliseconds], [row.accuracy.value], yerr=reach, fmt="o", color=colour, capsize=3)
-        axes.annotate(
-            legible(row.classifier, longest=34), (row.milliseconds, row.accuracy.value), xytext=(6, 4),
-            textcoords="offset points", size=8, color=colour,
-        )  # fmt: skip
+        if place in (report.chosen, report.best) or row in named:
+            right = row.milliseconds > np.sqrt(cost.min() * cost.max())
+            axes.annotate(
+                legible(row.classifier, longest=34), (row.milliseconds, row.accuracy.value),
+                xytext=(-6 if right else 6, 4), textcoords="offset points", size=8, color=colour,
+                ha="right" if right else "left",
+            )  # fmt: skip
     axes.set(xscale="log", xlabel="milliseconds per image on this machine", ylabel="accuracy")
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}")
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
+    axes.tick_params(axis="x", which="both", pad=4)
     axes.margins(x=0.15)
     axes.grid(axis="y")
     return figure
