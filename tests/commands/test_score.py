@@ -242,6 +242,18 @@ def test_archive_and_single_image(tmp_path: Path, network: Path) -> None:
     np.testing.assert_allclose(single["probs"], same["probs"], atol=1e-6)
 
 
+def test_an_output_that_is_replaced(
+    tmp_path: Path, network: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is said; of one that is new, nothing."""
+    source = folder(tmp_path / "photos", PHOTOS)
+    said = []
+    for _ in range(2):
+        run(source, network, tmp_path / "s.parquet")
+        said.append("will be replaced" in capsys.readouterr().err)
+    assert said == [False, True]
+
+
 def test_job_file(tmp_path: Path, network: Path) -> None:
     """What an audit needs: the model, the output, the listing, the provider, counts and speed."""
     source = folder(tmp_path / "photos", PHOTOS)

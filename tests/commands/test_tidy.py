@@ -69,6 +69,16 @@ def test_what_was_deleted_from_params_goes(root: Path, capsys: pytest.CaptureFix
     assert tidy.run() == "nothing is left of deleted entries"
 
 
+def test_no_empty_folder_is_left(root: Path) -> None:
+    """Nor the one above, and what is not deleted is named: the comparison and MLflow's runs."""
+    (root / "plots/kept/curves.png").unlink()
+    (root / "plots/kept").rmdir()
+    said = tidy.run()
+    assert not (root / "plots").exists()
+    assert "dvc repro compare" in said
+    assert "MLflow keeps" in said
+
+
 def test_dry_run_deletes_nothing(root: Path) -> None:
     """It only says."""
     assert tidy.run(dry_run=True) == "nothing was deleted; outputs of deleted entries: 3"

@@ -1,10 +1,12 @@
 """Images from Python: each form becomes items of the right name and pixels, or is refused before any work."""
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from frostline import images
 from frostline.errors import InputError
@@ -67,6 +69,8 @@ GREY, FLOATS = np.zeros((8, 9), np.uint8), np.zeros((8, 9, 3), np.float32)
         7,
         None,
         {"a.png": 1},
+        Image.new("F", (4, 4)),
+        [Image.new("I", (4, 4))],
     ],
     ids=lambda value: getattr(value, "shape", None) and str(value.shape),
 )
@@ -80,3 +84,46 @@ def test_standard_input_is_not_for_python() -> None:
     """A dash would wait for a terminal."""
     with pytest.raises(InputError, match="list of paths"):
         python_inputs.open_given("-")
+
+
+def turned(number: int, mode: str = "RGB") -> Image.Image:
+    """A small image that is no square."""
+    return Image.fromarray(pixels(number, height=20, width=30)).convert(mode)
+
+
+SIXTEEN = Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30) * 100)
+
+
+@pytest.mark.parametrize(
+    ("image", "kind"),
+    [
+        (turned(1), "PNG"), (turned(2, "L"), "PNG"), (turned(3, "RGBA"), "PNG"), (turned(4, "LA"), "PNG"),
+        (turned(5, "P"), "GIF"), (turned(6, "1"), "PNG"), (SIXTEEN, "PNG"), (SIXTEEN, "TIFF"),
+        (turned(7, "CMYK"), "TIFF"), (turned(8), "JPEG"), (turned(9), "TIFF"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_pil_image_is_decoded_as_its_file(image: Image.Image, kind: str, orientation: int) -> None:
+    """Whatever its mode and orientation; transparency lies on white, as everywhere."""
+    if image.mode in ("RGBA", "LA"):
+        image.putalpha(image.getchannel(0))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    image.save(file, kind, exif=exif)
+    [item] = python_inputs.open_given(Image.open(io.BytesIO(file.getvalue()))).items()
+    assert item.name == "0"
+    for size in ({"height": 20, "width": 30}, {"height": 30, "width": 20}):
+        found, wanted = (
+            images.decode(content, **size, resize="crop") for content in (item.read(), file.getvalue())
+        )
+        assert (found == wanted).all()
+
+
+def test_pil_images_in_a_list_and_one_cut_off() -> None:
+    """A list holds any number of them; one that cannot be read to its end is a row with an error."""
+    cut = Image.open(io.BytesIO(encoded(1)[:-40]))
+    assert named([turned(1), cut, pixels(2)]) == ["0", "1", "2"]
+    [item] = python_inputs.open_given([cut]).items()
+    with pytest.raises(images.ImageError, match="PIL image"):
+        item.read()

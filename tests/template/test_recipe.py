@@ -17,7 +17,7 @@ from frostline.evaluation.paired_tests import judge
 from frostline.template import recipe
 from frostline.template.onnx_weights import OnnxNetwork
 from frostline.template.photos import Photos
-from frostline.template.weights import PretrainedFile
+from frostline.template.weights import PretrainedFile, remarks
 
 MOBILENET = PretrainedFile("mobilenet", Path("m.weights.h5"))
 
@@ -119,4 +119,6 @@ def test_a_network_of_an_onnx_file(changes: dict[str, Any]) -> None:
     assert classifier.network.head.pooling == "flatten"
     text = recipe.recipe("flowers", some(), path="data/flowers", weights=weights, cnn=False)
     assert ("A guess" in text) != network.takes_bytes
+    said = " ".join(remarks(weights))
+    assert ("weights.my-net.input in params.yaml" in said) != network.takes_bytes
     assert "96 numbers per image" in text

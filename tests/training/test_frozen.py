@@ -20,6 +20,8 @@ from helpers.remarks import flip, remarks
         ({}, "classifier"),
         ({"classifier": "x", "size": 32, "pooling": "max"}, "size, pooling"),
         ({"backbone": "mobilnet"}, "mobilenet"),
+        ({"backbone": "onnx", "weights": "x.onnx"}, "entry of weights in a project.*no backbone"),
+        ({"backbone": "mobilenet", "weights": "x.onnx"}, "entry of weights in a project"),
         ({"backbone": "mobilenet", "weights": "none.h5"}, r"none\.h5"),
         ({"backbone": "mobilenet", "weights": "random", "size": 4}, "height"),
         ({"backbone": "mobilenet", "weights": "random", "pooling": "sum"}, "pooling"),

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from frostline import config, files, paths
@@ -76,6 +76,8 @@ def _addition(data: Path, name: str | None, pretrained: str | None) -> Addition:
     if place.exists() or place.is_symlink():
         raise InputError(f"{place} exists; remove it, or choose another name: --name NAME")
     used, linked = _weights(settings, pretrained)
+    if linked:
+        facts = replace(facts, remarks=(*facts.remarks, *weights.remarks(used)))
     new = {
         "weights": recipe.weights_entries(used, cnn=False),
         "datasets": recipe.dataset_entry(slug, facts, path=place.as_posix()),

@@ -219,6 +219,7 @@ def _findings(plan: InitPlan, *, asked: str | None) -> list[str]:
             else f"{source.backbone}, weights from {source.source}"
         )
         lines.append(f"classifier {name}: {kind}")
+    lines += weights.remarks(plan.pretrained)
     if plan.photos and not any(entry.backbone for entry in settings.weights.values()):
         why = "as asked" if asked else "none are at hand and there is no internet"
         lines.append(

@@ -36,7 +36,8 @@ def run(*, dry_run: bool = False) -> str:
     dvc_lock.drop({stage for stage, _ in gone})
     return (
         f"{len(gone)} outputs deleted; DVC's cache keeps them: with the entries back in params.yaml and dvc.lock "
-        "(git checkout params.yaml dvc.lock), `dvc checkout` brings them back"
+        "(git checkout params.yaml dvc.lock), `dvc checkout` brings them back. MLflow keeps their runs and versions; "
+        "reports/comparison is without them after: dvc repro compare"
     )
 
 
@@ -62,5 +63,7 @@ def _delete(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink()
-    if path.parent != Path() and not any(path.parent.iterdir()):
-        path.parent.rmdir()  # `plots/NAME`, whose files are outputs one by one
+    for folder in path.parents:  # `plots/NAME`, whose files are outputs one by one, and `plots`
+        if folder == Path() or any(folder.iterdir()):
+            return
+        folder.rmdir()

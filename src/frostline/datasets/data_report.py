@@ -120,7 +120,7 @@ def _charts(manifest: Manifest) -> list[dict[str, Any]]:
 
 
 def _histogram(title: str, values: npt.NDArray[np.float64], form: str) -> dict[str, Any]:
-    """Bars on a drawing of 320x130, the tallest 100 high; values that are all alike are one in the middle."""
+    """Bars on a drawing of 320x144, the tallest 100 high; values that are all alike are one in the middle."""
     low, high = float(values.min()), float(values.max())
     counts, edges = np.histogram(values, bins=_BINS)
     width = 316 / _BINS

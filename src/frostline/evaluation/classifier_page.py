@@ -150,8 +150,9 @@ def overfitting_sentences(train: Estimate, validation: Estimate, test: Estimate)
 def _overfitting(gap: Estimate, train: Estimate) -> str:
     if gap.low > 0:
         return (
-            f"Overfitting: train − validation = {_points(gap)}. More photos, augmentation or a stronger "
-            "penalty on the weights may turn part of it into accuracy."
+            f"Overfitting: train − validation = {_points(gap)}. Fewer trainable parameters, early "
+            "stopping, dropout or a stronger penalty on the weights, augmentation or more photos may turn part of it "
+            "into accuracy."
         )
     if gap.high < 0:
         return (

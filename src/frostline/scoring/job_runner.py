@@ -18,7 +18,7 @@ from frostline import files, images, memory, system
 from frostline.features.executor import Block, Decode, Item, Measure
 from frostline.features.local_stream import stream
 from frostline.files import printable
-from frostline.progress import progress, say
+from frostline.progress import note, progress, say
 from frostline.runtime import foreign_models
 from frostline.runtime.parts import Head
 from frostline.runtime.sessions import Session
@@ -96,6 +96,8 @@ def run(  # noqa: PLR0913  # what a job is asked
             journal.sweep_finished(out)  # of one that was killed in its last moment
             say(f"{printable(out)} is complete; without --resume it is scored anew")
         else:
+            if out.is_file():
+                note(f"{printable(out)} is there already and will be replaced")
             comparison = drift_report.comparison(planned, limits or {}, model=model) if asked.drift else None
             done = _Work(planned, watch, comparison).run(items, resume=resume)
             for line in job_record.lines(done):

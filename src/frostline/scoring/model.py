@@ -66,10 +66,10 @@ class Model:
     """An exported model, open; `open_model` makes one. Use it in a `with`, or close it.
 
     Its methods may be called from several threads at once. Images are paths (a folder, an archive, an image,
-    or a list of them), arrays ((H, W, 3) uint8 RGB of any size, several as a list or (N, H, W, 3)), or the
-    bytes of image files. Arrays meet the resizer that files meet; mind that a program of your own may decode a
-    file into other pixels (orientation, colours, size), and that the path alone is sure to give the answer of
-    `frostline score`.
+    or a list of them), arrays ((H, W, 3) uint8 RGB of any size, several as a list or (N, H, W, 3)), PIL images, or
+    the bytes of image files. Arrays and PIL images (turned as their EXIF data say) meet the resizer that files meet;
+    mind that a program of your own may decode a file into other pixels (orientation, colours, size), and that the
+    path alone is sure to give the answer of `frostline score`.
     """
 
     def __init__(

@@ -1,7 +1,8 @@
-"""Images as Python code has them (paths, arrays of pixels, bytes of files), and how they go through a session."""
+"""Images as Python code has them (paths, arrays, PIL images, bytes of files), and how they go through a session."""
 
 import contextlib
 import functools
+import io
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,21 +11,23 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import PIL.Image
 
 from frostline import images, system
 from frostline.datasets.archives import check_size
 from frostline.datasets.listing_notes import is_archive
-from frostline.errors import InputError
+from frostline.errors import InputError, first_line
 from frostline.features.executor import Block, Item
 from frostline.features.local_stream import stream
 from frostline.files import printable
+from frostline.images import ImageError
 from frostline.runtime.sessions import Session
 from frostline.scoring import local_sources, plan, remote_sources, sources, tuning
 from frostline.scoring.local_sources import LocalSource
 from frostline.scoring.sources import Source
 
 Pixels = npt.NDArray[np.uint8]
-Image = str | os.PathLike[str] | bytes | Pixels
+Image = str | os.PathLike[str] | bytes | Pixels | PIL.Image.Image
 Images = Image | Sequence[Image] | Iterable[Image] | npt.NDArray[Any]
 
 _RULE = (
@@ -32,27 +35,32 @@ _RULE = (
     "lay an image with transparency over a background; or give the path of the file"
 )
 
+_NO_RANGE = "whose numbers have no agreed range; scale them to 0-255 and convert it to RGB"
+_PNG_MODES = ("1", "L", "LA", "P", "RGB", "RGBA")
+_ORIENTATION = 0x0112  # the EXIF tag
+
 
 def open_given(images: Images) -> Source:
     """Images in the order given; a row's name is the path as it was given, else its number from 0.
 
     A path alone may be whatever `frostline score` takes: a folder, an archive, an image, a pattern or an
     address. Of several, a folder or an archive stands for all images in it, and every other path is one row,
-    readable or not. Bytes are an image file's content. InputError for anything else.
+    readable or not. Bytes are an image file's content. InputError for anything else, also for pixels
+    without an agreed range.
     """
     if isinstance(images, str | os.PathLike):
         word = os.fspath(images)
         if word == "-":
             raise InputError("'-' is standard input, on the command line alone; give a list of paths")
         return sources.open_images([word])
-    if isinstance(images, bytes | bytearray | memoryview):
+    if isinstance(images, bytes | bytearray | memoryview | PIL.Image.Image):
         return SeveralInputs([images])
     if isinstance(images, np.ndarray) and images.ndim == 3:
         return SeveralInputs([images])
     if isinstance(images, np.ndarray) and images.dtype.kind not in "OSU":
         _require_pixels(images, sides=4)
     if not isinstance(images, Iterable) or isinstance(images, dict):
-        raise InputError(f"images are {type(images).__name__}; give paths, arrays or a folder")
+        raise InputError(f"images are {type(images).__name__}; give paths, arrays, PIL images or a folder")
     return SeveralInputs(list(images))
 
 
@@ -82,6 +90,10 @@ class SeveralInputs(LocalSource):
         if isinstance(image, np.ndarray):
             _require_pixels(image, sides=3)
             return functools.partial(iter, [Item(str(number), functools.partial(as_file, image))])
+        if isinstance(image, PIL.Image.Image):
+            if image.mode in ("I", "F"):
+                raise InputError(f"image {number} is a PIL image of mode {image.mode}, {_NO_RANGE}")
+            return functools.partial(iter, [Item(str(number), functools.partial(pillow_file, image))])
         raise InputError(f"image {number} is {type(image).__name__}; {_RULE}")
 
     def _path(self, word: str) -> Callable[[], Iterator[Item]]:
@@ -114,6 +126,34 @@ def as_file(pixels: Pixels) -> bytes:
     """
     height, width, _ = pixels.shape
     return b"P6 %d %d 255\n" % (width, height) + np.ascontiguousarray(pixels).tobytes()
+
+
+def pillow_file(image: PIL.Image.Image) -> bytes:
+    """A PIL image as the bytes of a PNG file, pixel for pixel, turned as its EXIF data say when it is decoded.
+
+    So transparency, palettes, grey and 16 bits become RGB as those of any file. ImageError for an image that was
+    opened and cannot be read.
+    """
+    try:
+        image.load()
+        orientation = PIL.Image.Exif()
+        orientation[_ORIENTATION] = image.getexif().get(
+            _ORIENTATION, 1
+        )  # after loading: a TIFF is turned by then
+        content = io.BytesIO()
+        _storable(image).save(content, "PNG", compress_level=0, icc_profile=None, exif=orientation)
+    except Exception as error:  # Pillow's decoders raise a dozen types
+        raise ImageError(f"a PIL image that cannot be read: {first_line(error)}") from error
+    return content.getvalue()
+
+
+def _storable(image: PIL.Image.Image) -> PIL.Image.Image:
+    """In a mode that a PNG has."""
+    if image.mode in _PNG_MODES:
+        return image
+    if image.mode.startswith("I;16"):
+        return PIL.Image.fromarray(np.asarray(image).astype(np.uint16))
+    return image.convert("RGBA" if image.has_transparency_data else "RGB")
 
 
 class Batches:

@@ -93,6 +93,16 @@ def _count(file: Path) -> int:
     return sum(sizes)
 
 
+def remarks(weights: PretrainedFile | None) -> tuple[str, ...]:
+    """A line on what was guessed, as no file of floats says how its input was normalised."""
+    if weights is None or weights.onnx is None or weights.onnx.takes_bytes:
+        return ()
+    return (
+        f"{weights.source} does not say how its input is normalised, ImageNet's mean and std are a guess: compare "
+        f"weights.{weights.name}.input in params.yaml with how it was trained",
+    )
+
+
 def _downloaded() -> bool:
     home = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")  # noqa: PTH111 - as Keras finds it
     return (Path(home) / "models" / KERAS_FILE).is_file()

@@ -72,8 +72,9 @@ def extract_features(  # noqa: PLR0913  # what decides a feature
     `photos`: a folder or archive, whose class folders (or table of labels) give labels, or a list of image files.
     The layers are those of a trained `classifier` of the project: below its last freeze point, the very rows that
     its training took; or those of an entry of the project's `weights`; or those of a `backbone` with `weights`: a
-    file, `imagenet` (the default, downloaded by Keras) or `random` (a smoke test only). `project`: its folder,
-    None: the one around the current folder, if there is one; its cache is used.
+    Keras weights file, `imagenet` (the default, downloaded by Keras) or `random` (a smoke test only). The network of an
+    ONNX file has to be an entry. `project`: its folder, None: the one around the current folder, if there is one; its
+    cache is used.
 
     For weights or a backbone: `size` in pixels, or (height, width), (default: of its ImageNet images), `resize`
     (squash), `pooling` (average), `end_at` a layer (None: the last), `image_transform` of the pixels (backbone: what it

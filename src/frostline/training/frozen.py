@@ -142,6 +142,7 @@ def _of_classifier(name: str, root: Path) -> FrozenTrunk:
 
 def _own_weights(layers: LayerSelection, backbone: str) -> tuple[dict[str, Any], Path]:
     """Weights that no project names, written once as the weights stage writes them, so that their rows are shared."""
+    _refuse_onnx(layers, backbone)
     config.require_backbone(backbone)
     source = layers.weights or "imagenet"
     content = source if source in NAMED_SOURCES else _hash(Path(source))
@@ -155,6 +156,15 @@ def _own_weights(layers: LayerSelection, backbone: str) -> tuple[dict[str, Any],
 
     checksums.keep(file.parent, [file.name], make)
     return {"backbone": backbone, "source": source, "sha256": files.sha256_file(file)}, file
+
+
+def _refuse_onnx(layers: LayerSelection, backbone: str) -> None:
+    """An ONNX file does not say what its input is; a project's entry does."""
+    if backbone == ONNX or str(layers.weights).endswith(".onnx"):
+        raise InputError(
+            "a network of an ONNX file is an entry of weights in a project's params.yaml, which says what its input "
+            "is (`frostline init --weights FILE.onnx` writes one); give its name as weights, and no backbone"
+        )
 
 
 def _hash(path: Path) -> str:
