@@ -243,11 +243,11 @@ def _verdict(outcomes: Sequence[SweepOutcome]) -> list[str]:
 def _most_accurate(quickest: SweepOutcome, equal: Sequence[SweepOutcome]) -> str:
     if len(equal) == 1:
         return f"most accurate: {quickest.variant.value}"
-    named = ", ".join(outcome.variant.value for outcome in equal)
-    return (
-        f"equally accurate, none more so: {named}; quickest to train: {quickest.variant.value} "
-        f"({quickest.variant.seconds:.1f} s)"
-    )
+    line = f"most accurate, all equally: {', '.join(outcome.variant.value for outcome in equal)}"
+    seconds = quickest.variant.seconds
+    if seconds >= CHEAPER * max(outcome.variant.seconds for outcome in equal):
+        return line
+    return f"{line}; quickest to train: {quickest.variant.value} ({seconds:.1f} s)"
 
 
 def _table(outcomes: Sequence[SweepOutcome], *, names: bool = False) -> list[str]:
