@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from frostline import files
 from frostline.errors import FrostlineError
-from frostline.progress import note
+from frostline.progress import announce, note
 from frostline.tracking import content, observations, registry, run_contents, runs, store_uri, studies
 from frostline.tracking.content import STUDY, SYNCED, StageOutputs
 from frostline.tracking.database import locked
@@ -115,7 +115,7 @@ def _bring(study: Study, commit: Commit | None) -> None:
     try:
         whole, uri = studies.save(study), store_uri.store()
         store_uri.require(uri)
-        note("bringing the sweep to MLflow, usually 10 to 30 s …")
+        announce("bringing the sweep to MLflow", about=10)
         publish_study(whole, uri=uri, commit=commit)
     except FrostlineError as error:
         note(f"the sweep is not in MLflow yet, `frostline registry sync` brings it: {error}")
