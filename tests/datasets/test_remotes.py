@@ -159,7 +159,7 @@ def _differences(root: Path) -> None:
     said = json.loads(call("dvc", "metrics", "diff", "v1", "v2", "--json", cwd=root).stdout)
     loss = said["metrics/headline/cnn.json"]["test.loss"]
     assert loss["old"] != loss["new"]
-    done = call("frostline", "data-diff", "v1", "v2", "--json", cwd=root)
+    done = call("frostline", "data", "diff", "v1", "v2", "--json", cwd=root)
     found: dict[str, Any] = json.loads(done.stdout)
     moves = {
         change["path"]: (
@@ -178,6 +178,6 @@ def _differences(root: Path) -> None:
         "test/green/6.png": (["moved split", "renamed"], "train/green/6.png", "test/green/6.png"),
         "test/blue/renamed.png": (["renamed"], "test/blue/14.png", "test/blue/renamed.png"),
     }  # fmt: skip
-    told = call("frostline", "data-diff", "v1", "v2", cwd=root).stdout
+    told = call("frostline", "data", "diff", "v1", "v2", cwd=root).stdout
     assert told.startswith("shapes, v1 → v2: 2 added, 1 removed, 1 relabelled, 1 moved split, 3 renamed")
     assert "train → test" in told
