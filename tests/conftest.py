@@ -56,9 +56,9 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def _reporter() -> None:
-    """What the package says is printed, as the command line does, so that tests can read it."""
+    """What the package says is printed, as the command line does, so that tests can read it; a flow changes it."""
     progress.report_to(app.REPORTER)
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from frostline import pages
 from helpers.images import pixels
 
-DRIFT = {"alarm": False, "images": 3, "baseline": 9, "score": 0.0}
+DRIFT = {"alarm": False, "images": 3, "baseline": 9, "score": 0.0, "strangest": []}
 
 
 def drift(scores: str = "scores.parquet") -> str:

@@ -71,7 +71,7 @@ def test_over_revisions() -> None:
         (("pets-cnn", "pets-cnn@old"), ("new",), InputError, "pets-cnn@old names a revision already"),
         (("pets-cnn", "pets-cnn@nowhere"), (), FrostlineError, "predictions.parquet at nowhere: "),
         (("pets-cnn", "gone@old"), (), FrostlineError, "gone/predictions.parquet at old: "),
-        (("pets-cnn", "gone"), (), FrostlineError, "is missing; run `dvc repro train@gone`"),
+        (("pets-cnn", "gone"), (), FrostlineError, "params.yaml is missing"),
     ],
 )
 def test_refused_in_one_line(arguments, revisions, error, message: str) -> None:

@@ -157,7 +157,7 @@ def test_the_stages_code_is_found() -> None:
         "training/loop.py",
         "runtime/pool.py",
         "store.py",
-        "images.py",
+        "images/__init__.py",
         "config/schema.py",
         "config/__init__.py",
     } <= found

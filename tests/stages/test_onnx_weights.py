@@ -277,7 +277,7 @@ def test_no_tensorflow_from_photos_to_an_exported_model(project: Path) -> None:
     ("changes", "message"),
     [
         ({"network.head.dense": {"wide": 7}}, "network.head.dense: a solver finds no hidden layers"),
-        ({"network.head.standardize": False}, "network.head.standardize: a solver wants"),
+        ({"network.head.standardize": False}, "network.head.standardize: a solver needs"),
         ({"network.head.dropout": 0.5}, "network.head.dropout: a solver leaves"),
         ({"phases.head.C": [1.0, 0.1]}, "phases.head.C: must rise"),
         ({"phases.head.C": []}, "phases.head.C"),
