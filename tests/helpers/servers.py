@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -43,6 +44,10 @@ def sqlite(folder: Path) -> str:
     """The URI of a fresh store in a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(_migrated(), folder / "mlflow.db")
+    with contextlib.closing(sqlite3.connect(folder / "mlflow.db")) as connection, connection:
+        connection.execute(
+            "UPDATE experiments SET artifact_location = ?", ((folder / "artifacts/0").as_uri(),)
+        )
     return f"sqlite:///{folder / 'mlflow.db'}"
 
 
