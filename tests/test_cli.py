@@ -18,7 +18,7 @@ import yaml
 
 import frostline
 from frostline import cli
-from frostline.cli import app
+from frostline.cli import app, project
 from frostline.datasets import source
 from frostline.errors import FrostlineError, InputError
 from frostline.pipeline import code_digest, code_file
@@ -414,3 +414,12 @@ def test_closed_streams(tmp_path: Path, closed: str) -> None:
     assert done.returncode == 0
     assert zipfile.is_zipfile(tmp_path / "data/digits.zip")
     assert (tmp_path / "artifacts/datasets/digits/summary.json").is_file() == (closed == ALL_CLOSED)
+
+
+def test_a_notebook_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command of a Jupyter cell has a terminal that nobody types into: a question would wait for ever."""
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.delenv("JPY_PARENT_PID", raising=False)
+    assert project._answers()
+    monkeypatch.setenv("JPY_PARENT_PID", "1")
+    assert not project._answers()

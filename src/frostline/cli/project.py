@@ -1,5 +1,6 @@
 """Commands about the project as a whole: its recipe, its state, its servers, its cache."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,12 @@ def init(name: Path, yes: bool, **options: Any) -> None:
 
     The photos: one folder per class, with or without split folders, or a table of labels; an archive of them.
     """
-    run("init", name, agree=_asked if sys.stdin.isatty() and not yes else None, **options)
+    run("init", name, agree=_asked if _answers() and not yes else None, **options)
+
+
+def _answers() -> bool:
+    """Whether a person can answer: in a notebook a command has a terminal, and nobody types into it."""
+    return sys.stdin.isatty() and "JPY_PARENT_PID" not in os.environ  # which Jupyter gives to its kernels
 
 
 def _asked(findings: str) -> bool:
