@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from frostline.pipeline import code_file
 from helpers.images import encoded, folder
 from helpers.params import CNN, PRETRAINED, WHOLE, changed
 from helpers.projects import call, committed, copied, write_params
@@ -162,18 +163,17 @@ def test_experiments(tiny: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_temporary_checkout_runs_its_own_code(tiny: Path) -> None:
-    """An experiment apart uses the code of its commit, not the workspace's or the installed package's."""
-    name = "apart-code"
-    verb = tiny / "src/frostline/stages/compare.py"
-    original = verb.read_text()
-    verb.write_text(
-        original.replace("def run() -> None:", 'def run() -> None:\n    print("its own code")', 1)
-    )
-    assert verb.read_text() != original
-    said = call("dvc", "exp", "run", "--temp", "--name", name, cwd=tiny)
-    verb.write_text(original)
-    assert "its own code" in said.stdout + said.stderr
+def test_a_temporary_checkout_is_held_to_its_own_code_file(tiny: Path) -> None:
+    """An experiment apart whose commit was made by other code is refused, as it would be in the workspace."""
+    file = tiny / "code.yaml"
+    original = file.read_text()
+    installed = code_file.installed()["compare"]["code"]
+    file.write_text(original.replace(installed, "0" * 64))
+    assert file.read_text() != original
+    done = call("dvc", "exp", "run", "--temp", "--name", "apart-code", cwd=tiny, check=False)
+    file.write_text(original)
+    assert done.returncode != 0
+    assert "compare: code.yaml names other code" in done.stdout + done.stderr
 
 
 @pytest.mark.slow

@@ -1,6 +1,5 @@
 """Labels of a source: from a table or folders, alike from a folder, an archive, a shard, and one folder deeper."""
 
-import io
 import random
 import tarfile
 import zipfile
@@ -15,7 +14,7 @@ from frostline.datasets import labels
 from frostline.datasets.layout import LabelledImage
 from frostline.datasets.source import open_source
 from frostline.errors import InputError
-from helpers.images import archive, folder
+from helpers.images import archive, folder, tar
 
 
 def labelled(path: Path) -> list[LabelledImage]:
@@ -44,16 +43,6 @@ def test_a_table_comes_before_folders(tmp_path: Path) -> None:
     table = b"path,label,split\ntrain/cat/1.png,owl,test\n"
     files = {"train/cat/1.png": b"1", "test/dog/2.png": b"2", "labels.csv": table}
     assert labelled(folder(tmp_path / "x", files)) == [LabelledImage("train/cat/1.png", "owl", "test")]
-
-
-def tar(path: Path, files: Mapping[str, bytes]) -> Path:
-    """A tar of the given entries; returns `path`."""
-    with tarfile.open(path, "w") as target:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            target.addfile(info, io.BytesIO(content))
-    return path
 
 
 def shard(path: Path, files: Mapping[str, bytes]) -> Path:

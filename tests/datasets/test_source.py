@@ -1,6 +1,5 @@
 """Folders, zips and tars give the same names and the same bytes; hostile archives are refused."""
 
-import io
 import os
 import tarfile
 import zipfile
@@ -14,19 +13,9 @@ from frostline.datasets import archives
 from frostline.datasets.source import open_source, read_image
 from frostline.errors import FrostlineError, InputError
 from frostline.images import ImageError
-from helpers.images import archive, classes, folder
+from helpers.images import archive, classes, folder, tar
 
 FILES = classes({"cats": 3, "dogs": 4}) | {"cats/a b.png": b"blank", "cats/line\nbreak.png": b"line"}
-
-
-def tar(path: Path, files: Mapping[str, bytes], *, mode: str = "w") -> Path:
-    """Write a tar (mode w or w:gz) of the given entries; returns `path`."""
-    with tarfile.open(path, mode) as target:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            target.addfile(info, io.BytesIO(content))
-    return path
 
 
 def tar_gz(path: Path, files: Mapping[str, bytes]) -> Path:

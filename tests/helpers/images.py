@@ -2,6 +2,7 @@
 
 import io
 import os
+import tarfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -39,6 +40,16 @@ def archive(path: Path, files: Mapping[str, bytes]) -> Path:
     with zipfile.ZipFile(path, "w") as target:
         for name, content in files.items():
             target.writestr(name, content)
+    return path
+
+
+def tar(path: Path, files: Mapping[str, bytes], *, mode: str = "w") -> Path:
+    """Write a tar (mode w or w:gz) of the given entries; returns `path`."""
+    with tarfile.open(path, mode) as target:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            target.addfile(info, io.BytesIO(content))
     return path
 
 

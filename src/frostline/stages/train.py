@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -21,6 +22,7 @@ from frostline.models.dense_head import SolvedHead
 from frostline.models.network import Network, remarks
 from frostline.pipeline import code_digest
 from frostline.progress import note, say
+from frostline.store import Rows
 from frostline.training import assemble, class_maps, cross_validation, loop, phases, recipe
 from frostline.training.checkpoint import Checkpoint
 from frostline.training.recipe import Recipe
@@ -28,6 +30,8 @@ from frostline.training.recipe import Recipe
 EXPLAINED = 12  # most confident errors, and as many of the least confident images
 VIEWS = 8  # renderings shown, at most
 HEAT_BATCH = 8  # a gradient through all layers needs room
+
+Heat = tuple[str, npt.NDArray[np.float32]]  # a layer, and (N, h, w) in 0..1
 
 
 WatchEpochs = Callable[..., AbstractContextManager[Callable[[int, dict[str, float]], None]]]
@@ -194,44 +198,35 @@ def heat(
     ids: tuple[str, ...],
     classes: npt.NDArray[np.int64],
 ) -> tuple[str, npt.NDArray[np.uint8]]:
-    """Grad-CAM of some test images for `classes` (N,): the layer, and heat (N, h, w) uint8, 255 hottest.
+    """Heat on some test images for `classes` (N,): the layer, and (N, h, w) uint8, 255 hottest.
 
-    ("", (0, 1, 1)) for a network without maps.
+    Grad-CAM, or class activation maps where the network is an ONNX file's; ("", (0, 1, 1)) without maps.
     """
-    if isinstance(network.body, trunks.OnnxTrunk):
-        return _class_heat(inputs, network, paths=paths, ids=ids, classes=classes)
+    read = partial(pixels, dataclasses.replace(inputs.images("test"), paths=paths, ids=ids))
+    by = _class_maps if isinstance(network.body, trunks.OnnxTrunk) else _gradcam
+    found = by(network, read, classes) if paths else None
+    if found is None:
+        return "", np.zeros((0, 1, 1), np.uint8)
+    return found[0], np.round(found[1] * 255).astype(np.uint8)
+
+
+def _class_maps(network: Network, read: Callable[[], Rows], classes: npt.NDArray[np.int64]) -> Heat | None:
+    return class_maps.heat(network.body, heads.arrays(network.head), read()[:], classes)
+
+
+def _gradcam(network: Network, read: Callable[[], Rows], classes: npt.NDArray[np.int64]) -> Heat | None:
     try:
         layer = activation_maps.deepest(network.body)
     except InputError:  # nothing but dense layers
-        layer = ""
-    if not (layer and paths):
-        return "", np.zeros((0, 1, 1), np.uint8)
-    rows = pixels(dataclasses.replace(inputs.images("test"), paths=paths, ids=ids))
+        return None
+    rows = read()
     maps = [
         activation_maps.gradcam(
             network, rows[at : at + HEAT_BATCH], classes=classes[at : at + HEAT_BATCH], name=layer
         )
-        for at in range(0, len(paths), HEAT_BATCH)
+        for at in range(0, len(rows), HEAT_BATCH)
     ]
-    return layer, np.round(np.concatenate(maps) * 255).astype(np.uint8)
-
-
-def _class_heat(
-    inputs: Recipe,
-    network: Network,
-    *,
-    paths: tuple[str, ...],
-    ids: tuple[str, ...],
-    classes: npt.NDArray[np.int64],
-) -> tuple[str, npt.NDArray[np.uint8]]:
-    """As `heat`, for the network of an ONNX file, which has no gradients."""
-    found = None
-    if paths:
-        rows = pixels(dataclasses.replace(inputs.images("test"), paths=paths, ids=ids))[:]
-        found = class_maps.heat(network.body, heads.arrays(network.head), rows, classes)
-    if found is None:
-        return "", np.zeros((0, 1, 1), np.uint8)
-    return found[0], np.round(found[1] * 255).astype(np.uint8)
+    return layer, np.concatenate(maps)
 
 
 def views(inputs: Recipe) -> npt.NDArray[np.uint8]:
