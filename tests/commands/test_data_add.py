@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from frostline import config
+from frostline import config, files
 from frostline.commands import data_add, init
 from frostline.config.backbones import TABLE
 from frostline.errors import FrostlineError, InputError
 from frostline.pipeline import processes
 from frostline.template import photos
 from helpers.images import classes, folder
+from helpers.kills import contents, killed, moments
 from helpers.projects import call
 from helpers.repositories import committed, git, without_dvc
 
@@ -268,9 +269,77 @@ def test_killed_while_dvc_copies(monkeypatch: pytest.MonkeyPatch) -> None:
     data_add.run(Path("../birds"))
     assert named == [False]
     assert "birds" in settings().datasets
-    Path("data/duck").mkdir()
-    with pytest.raises(InputError, match="data/duck exists; remove it, or choose another name"):
-        data_add.run(Path("../birds"), name="duck")
+
+
+ADD = ("frostline", "data", "add", "../birds", "--weights", "../vgg.h5")
+
+
+def added(project: Path) -> dict[str, bytes]:
+    """All that `data add` writes; DVC gives no order to the files of its .dvc files."""
+    return contents(*(project / name for name in ("params.yaml", "data", "data.dvc", "pretrained")))
+
+
+def test_killed_and_called_again(project: Path) -> None:
+    """Photos and weights that a killed one has linked are taken, and all is as if nothing had happened."""
+    whole = project.with_name("whole")
+    shutil.copytree(project, whole)
+    call(*ADD, cwd=whole)
+    before = Path("params.yaml").read_bytes()
+    assert killed(ADD, project, line="copying the photos")
+    assert Path("params.yaml").read_bytes() == before
+    assert Path("data/birds").is_dir()
+    call(*ADD, cwd=project)
+    assert added(project) == added(whole)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_killed_at_random_moments(project: Path) -> None:
+    """At its place there is nothing or all of it, and the next one makes what one in one go makes."""
+    places = [project.with_name(name) for name in ("whole", "broken")]
+    for place in places:
+        shutil.copytree(project, place)
+    whole, broken = places
+    trial = project.with_name("trial")
+    shutil.copytree(project, trial)
+    call(*ADD, cwd=whole)
+    for after in moments(ADD, trial, many=10, seed=23):
+        shutil.rmtree(broken)
+        shutil.copytree(project, broken)
+        killed(ADD, broken, after=after)
+        birds = contents(broken / "data/birds")
+        assert birds in ({}, contents(whole / "data/birds"))
+        if b"birds" not in (broken / "params.yaml").read_bytes():
+            call(*ADD, cwd=broken)
+        assert added(broken) == added(whole), after
+
+
+@pytest.mark.usefixtures("quick")
+def test_photos_that_lie_there_by_hand() -> None:
+    """They are taken where they lie, and neither `undo` nor a failure takes away the only copy."""
+    Path("../birds").replace("data/birds")
+    before = state()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(files, "write_text", lambda *_: (_ for _ in ()).throw(FrostlineError("disk full")))
+        with pytest.raises(FrostlineError, match="disk full"):
+            data_add.run(Path("data/birds"))
+    assert state() == before
+    lines = data_add.run(Path("data/birds"))
+    assert "birds" in settings().datasets
+    [undo] = [line.removeprefix("undo: ") for line in lines if line.startswith("undo: ")]
+    subprocess.run(["bash", "-c", undo], check=True)
+    assert state() == before
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_place_that_is_taken() -> None:
+    """By other photos, or by the same in a dataset of another name: nothing of it is touched."""
+    shutil.copytree("../birds", "data/birds")
+    next(Path("data/birds").rglob("*.png")).write_bytes(b"another")
+    before = state()
+    with pytest.raises(InputError, match="data/birds exists and holds something else; choose another name"):
+        data_add.run(Path("../birds"))
+    assert state() == before
 
 
 def test_typed_in_a_subfolder(project: Path) -> None:

@@ -24,6 +24,15 @@ def test_changes(project: Path) -> None:
     assert workspace.changes() == ["dvc.yaml"]
 
 
+def test_is_tracked(project: Path) -> None:
+    """By git or by DVC, also where nothing of it is committed."""
+    for name in ("new", "by_dvc"):
+        (project / name).write_text("x")
+    (project / "by_dvc.dvc").write_text("outs: []\n")
+    known = [name for name in ("dvc.yaml", "new", "by_dvc") if workspace.is_tracked(Path(name))]
+    assert known == ["dvc.yaml", "by_dvc"]
+
+
 @pytest.mark.parametrize(("named", "found"), [("  remote: sample\n", True), ("", False)])
 def test_forget_sample_remote(tmp_path: Path, named: str, found: bool) -> None:
     """The remote's name goes, all else stays."""

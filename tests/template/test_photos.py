@@ -1,6 +1,7 @@
 """What is seen of a dataset before there is a project, and how it is linked into one."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -150,7 +151,30 @@ def test_link_leaves_nothing_where_it_fails(tmp_path: Path, monkeypatch: pytest.
     source = folder(tmp_path / "x", {"a/1.png": b"1", "b/2.png": b"2"})
     with pytest.raises(photos.FrostlineError, match="nothing was changed"):
         photos.link(source, tmp_path / "y")
-    assert not (tmp_path / "y").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"x"}
+
+
+def test_what_a_killed_one_left_goes(tmp_path: Path) -> None:
+    """It lies where DVC and git do not look, and the next one does not mix it with the photos."""
+    source = folder(tmp_path / "x", {"a/1.png": encoded(1)})
+    folder(tmp_path / "data/.frostline/y", {"b/old.png": b"half"})
+    assert linked(source, tmp_path / "data/y") == ["a", "a/1.png"]
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["y"]
+
+
+def test_what_is_linked_already(tmp_path: Path) -> None:
+    """The same bytes under the same names, linked or copied; never a link, a part of them, or more."""
+    source = folder(tmp_path / "x", {"a/1.png": encoded(1), "b/2.png": encoded(2)})
+    photos.link(source, tmp_path / "y")
+    shutil.copytree(source, tmp_path / "copy")
+    (tmp_path / "link").symlink_to(source)
+    packed = archive(tmp_path / "x.zip", {"a/1.png": encoded(1)})
+    photos.link(packed, tmp_path / "y.zip")
+    assert all(photos.is_linked(source, tmp_path / name) for name in ("x", "y", "copy"))
+    assert photos.is_linked(packed, tmp_path / "y.zip")
+    folder(tmp_path / "copy", {"b/3.png": encoded(3)})
+    (tmp_path / "y/a/1.png").unlink()
+    assert not any(photos.is_linked(source, tmp_path / name) for name in ("y", "copy", "link", "y.zip", "z"))
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz", "a.tgz"])

@@ -1,7 +1,7 @@
 """`frostline data add`: another dataset in this project, with a classifier on it."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,18 +20,16 @@ IGNORED = paths.PRETRAINED / ".gitignore"  # DVC writes it
 
 @dataclass(frozen=True)
 class Addition:
-    """What is added: the whole text of params.yaml, and what is linked: place in the project → file or folder."""
+    """What is added: the whole text of params.yaml, where the photos and the weights lie then, and what is linked:
+    place in the project → file or folder."""
 
     params: str
     dataset: str
     classifier: str
     facts: Photos
+    place: Path
+    weights: Path | None  # None: no file, or one that is tracked already
     links: dict[Path, Path]
-
-    @property
-    def place(self) -> Path:
-        """Where the photos are linked to."""
-        return next(iter(self.links))
 
 
 def run(data: Path, *, name: str | None = None, pretrained: str | None = None) -> list[str]:
@@ -39,17 +37,16 @@ def run(data: Path, *, name: str | None = None, pretrained: str | None = None) -
 
     The weights are those that params.yaml names first for a backbone, unless `pretrained` names others. Comments
     and all other entries stay as they are. InputError for a name that is taken and for photos that are no dataset;
-    where it fails nothing has changed.
+    where it fails nothing has changed. One that was killed is gone on with; photos that lie there by hand are taken.
     """
     new = _addition(data, name, pretrained)
     undo = _undo(new)
-    with _restoring(new.links):
+    with _restoring(new):
         for place, source in new.links.items():
             photos.link(source, place)
         workspace.forget_sample_remote()
         note("copying the photos into DVC's cache …")
-        tracked = [Path("data"), *(place for place in new.links if place != new.place)]
-        processes.run("dvc", "add", *map(str, tracked))
+        processes.run("dvc", "add", *map(str, filter(None, (Path("data"), new.weights))))
         photos.require_held(new.place)
         files.write_text(
             paths.PARAMS, new.params
@@ -73,10 +70,8 @@ def _addition(data: Path, name: str | None, pretrained: str | None) -> Addition:
         raise InputError("the photos of this project are not here; bring them first: dvc pull data.dvc")
     facts = photos.look(data)
     place = Path(f"data/{slug}{photos.ending(data)}")
-    if place.exists() or place.is_symlink():
-        raise InputError(f"{place} exists; remove it, or choose another name: --name NAME")
-    used, linked = _weights(settings, pretrained)
-    if linked:
+    used, file = _weights(settings, pretrained)
+    if file:
         facts = replace(facts, remarks=(*facts.remarks, *weights.remarks(used)))
     new = {
         "weights": recipe.weights_entries(used, cnn=False),
@@ -88,50 +83,64 @@ def _addition(data: Path, name: str | None, pretrained: str | None) -> Addition:
     added = config.parse(config.plain(text)).classifiers.keys() - settings.classifiers.keys()
     if not added:
         raise InputError(f"params.yaml has a classifier on {slug} already; choose another name: --name NAME")
-    return Addition(text, slug, added.pop(), facts, {place: data.absolute(), **linked})
+    links = {place: data.absolute()} if _is_free(place, data, settings) else {}
+    if file and not file.exists() and used and used.file:
+        links[file] = used.file
+    return Addition(text, slug, added.pop(), facts, place, file, links)
 
 
-def _weights(settings: Params, pretrained: str | None) -> tuple[PretrainedFile | None, dict[Path, Path]]:
-    """The weights to use, None for a network from scratch, and the file to link: place in the project → file."""
+def _is_free(place: Path, data: Path, settings: Params) -> bool:
+    """Whether the photos are still to be linked to a place; InputError where something else lies there."""
+    if not (place.exists() or place.is_symlink()):
+        return True
+    used = any(Path(dataset.path) == place for dataset in settings.datasets.values())
+    if used or not photos.is_linked(data, place):
+        raise InputError(
+            f"{printable(place)} exists and holds something else; choose another name: --name NAME, or move it away"
+        )
+    return False
+
+
+def _weights(settings: Params, pretrained: str | None) -> tuple[PretrainedFile | None, Path | None]:
+    """The weights to use, None for a network from scratch, and the place of their file where DVC is to track it."""
     if pretrained is None:
-        return weights.named(settings.weights), {}
+        return weights.named(settings.weights), None
     if (found := weights.find(pretrained)) is None:
-        return None, {}
+        return None, None
     used = weights.among(settings.weights, found)
     if found.file is None:
-        return used, {}
+        return used, None
     place = paths.PRETRAINED / found.source
-    if not place.exists():
-        return used, {place: found.file}
-    if files.sha256_file(place) != files.sha256_file(found.file):
+    if place.exists() and files.sha256_file(place) != files.sha256_file(found.file):
         raise InputError(f"{printable(place)} holds other weights; give your file another name")
-    return used, {}
+    return used, None if place.exists() and workspace.is_tracked(place) else place
 
 
 def _undo(new: Addition) -> list[str]:
     """The line with the command that takes everything back; none where that would lose other changes, too."""
     mine = list(map(str, new.links))
     changed = [str(paths.PARAMS), str(workspace.DATA)]
-    if len(new.links) > 1:
-        mine += [f"{place}.dvc" for place in mine[1:]]
+    if new.weights:
+        mine.append(f"{new.weights}.dvc")
         (changed if IGNORED.is_file() else mine).append(str(IGNORED))
     with contextlib.suppress(FrostlineError):  # no git here
         if workspace.committed(changed):
-            remove, restore = shell_command("rm", "-rf", *mine), shell_command("git", "checkout", *changed)
-            return [f"undo: {shell_command('cd', Path.cwd())} && {remove} && {restore}"]
+            remove = [shell_command("rm", "-rf", *mine)] if mine else []
+            steps = [shell_command("cd", Path.cwd()), *remove, shell_command("git", "checkout", *changed)]
+            return [f"undo: {' && '.join(steps)}"]
     return []
 
 
 @contextlib.contextmanager
-def _restoring(places: Iterable[Path]) -> Iterator[None]:
-    """Where the block fails, nothing lies at these places, and the files that are written beside are as they were."""
-    tracks = [place.with_name(f"{place.name}.dvc") for place in places]
+def _restoring(new: Addition) -> Iterator[None]:
+    """Where the block fails, nothing that is linked stays, and the files that are written beside are as they were."""
+    tracks = [Path(f"{new.weights}.dvc")] if new.weights else []
     written = [paths.PARAMS, workspace.DATA, IGNORED, *tracks]
     before = {path: path.read_bytes() if path.is_file() else None for path in written}
     try:
         yield
     except BaseException:
-        for place in places:
+        for place in new.links:
             photos.remove(place)
         for path, content in before.items():
             photos.remove(path) if content is None else path.write_bytes(content)

@@ -33,6 +33,12 @@ def committed(names: Iterable[str]) -> bool:
     return set(names) <= set(tracked) - set(changes())
 
 
+def is_tracked(path: Path) -> bool:
+    """Whether DVC or git knows a file of the project; without git, whether DVC does."""
+    known = run("git", "ls-files", "-z", "--", str(path), check=False)
+    return bool(known) or path.with_name(f"{path.name}.dvc").is_file()
+
+
 def place() -> Path:
     """The project's folder in its git repository: `.` where it is the whole of it."""
     return Path(_prefix())

@@ -1,5 +1,7 @@
 """A folder or archive of labelled photos, as a recipe must know it, and as a project holds it."""
 
+import contextlib
+import filecmp
 import itertools
 import os
 import shutil
@@ -20,6 +22,7 @@ from frostline.files import printable
 from frostline.pipeline import holdings
 
 MEASURED = 200  # photos whose size is read: a median needs no more
+_UNFINISHED = ".frostline"  # a folder that .dvcignore and .gitignore name, on the same disk as what is linked
 _DVC = {"dvc.yaml", "dvc.lock"}  # DVC would obey these, and files called .dvc, where they lie in data/
 
 
@@ -121,23 +124,29 @@ def ending(path: Path) -> str:
 
 
 def link(source: Path, target: Path) -> None:
-    """Hard links, file by file; copies where the photos lie on another disk. Nothing is left where it fails.
+    """Hard links, file by file; copies where the photos lie on another disk. All of them stand there, or nothing.
 
     Not symbolic links: DVC does not look behind them, so the photos would never be versioned. Folders are this
     user's own, who can add and remove files in them whatever the modes of the photos' folders.
     """
+    beside = target.parent / _UNFINISHED / target.name
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        remove(beside)  # of a run that was killed
+        beside.parent.mkdir(parents=True, exist_ok=True)
         if source.is_file():
-            link_file(str(source), str(target))
+            link_file(str(source), str(beside))
         else:
-            _link_all(source, target)
+            _link_all(source, beside)
+        beside.replace(target)
     except OSError as error:
-        remove(target)
+        remove(beside)
         reason = error.strerror or str(error)[:200]
         raise FrostlineError(
             f"cannot link {printable(error.filename or source)} to {printable(target)}: {reason}; nothing was changed"
         ) from None
+    finally:
+        with contextlib.suppress(OSError):  # others may be at work in it
+            beside.parent.rmdir()
 
 
 def _link_all(source: Path, target: Path) -> None:
@@ -145,6 +154,21 @@ def _link_all(source: Path, target: Path) -> None:
         (target / folder).mkdir(parents=True, exist_ok=True)
         for name in names:
             link_file(f"{source}/{name}", f"{target}/{name}")
+
+
+def is_linked(source: Path, target: Path) -> bool:
+    """Whether all that `link` would bring stands at `target` already, and no other photo: as a run leaves it that
+    was killed afterwards, or whoever put the photos there by hand."""
+    if target.is_symlink() or source.is_dir() != target.is_dir() or not target.exists():
+        return False
+    names = list(_files(source)) if source.is_dir() else ["."]
+    if source.is_dir() and names != list(_files(target)):
+        return False
+    return all(_same(source / name, target / name) for name in names)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.samefile(other) or filecmp.cmp(one, other, shallow=False)
 
 
 def require_held(place: Path) -> None:
