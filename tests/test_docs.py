@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from frostline.cli import STAGES, cli
-from frostline.config.schema import BACKBONES, OPTIMIZERS
+from frostline.config.training import OPTIMIZERS
+from frostline.config.weights import BACKBONES
 from frostline.datasets import manifest
 from frostline.evaluation import history
 from frostline.scoring import rows

@@ -4,34 +4,40 @@
 dotted path, as DVC's `-S` writes it.
 """
 
-from frostline.config.reading import entry, load, parse, plain, read, require_backbone, require_entry, text
-from frostline.config.schema import (
-    BACKBONES,
-    ONNX,
-    OPTIMIZERS,
-    Audit,
-    Augmentation,
-    Classifier,
+from frostline.config.networks import (
     ClassifierHead,
     Cnn,
     ConvolutionBlock,
+    Image,
+    Pooling,
+    Pretrained,
+    Size,
+)
+from frostline.config.reading import entry, load, parse, plain, read, require_backbone, require_entry, text
+from frostline.config.schema import (
+    Audit,
+    Classifier,
     Dataset,
     DriftLimits,
+    Params,
+    Promotion,
+    Splits,
+)
+from frostline.config.training import (
+    OPTIMIZERS,
+    Augmentation,
     EarlyStopping,
-    Image,
+    Phase,
+    SolverPhase,
+    Training,
+)
+from frostline.config.weights import (
+    BACKBONES,
+    ONNX,
     KerasWeights,
     OnnxInput,
     OnnxWeights,
-    Params,
-    Phase,
-    Pooling,
-    Pretrained,
-    Promotion,
-    Size,
-    SolverPhase,
-    Splits,
     Tap,
-    Training,
     Weights,
 )
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from frostline.config import shapes
 from frostline.config.backbones import NAMED_SOURCES
-from frostline.config.schema import ONNX, Classifier, Params, SolverPhase, Splits
+from frostline.config.schema import Classifier, Params, Splits
+from frostline.config.training import SolverPhase
+from frostline.config.weights import ONNX
 from frostline.errors import nearest
 
 

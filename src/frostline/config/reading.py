@@ -10,7 +10,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from frostline.config.checks import contradictions
-from frostline.config.schema import BACKBONES, ONNX, Params
+from frostline.config.schema import Params
+from frostline.config.weights import BACKBONES, ONNX
 from frostline.errors import FEW, InputError, closest, first_line, nearest
 from frostline.paths import PARAMS
 

@@ -8,7 +8,7 @@ pixels over, and that is remarked.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from frostline.config.schema import ConvolutionBlock, Size
+from frostline.config.networks import ConvolutionBlock, Size
 
 SMALLEST, LARGEST = 8, 2048  # the sizes that image.size takes
 

@@ -35,8 +35,10 @@ ARITHMETIC: Mapping[str, tuple[str, ...]] = {
 }
 # No result holds anything of these: they name what there is, read params.yaml (whose values DVC compares itself),
 # or say how far a stage has come.
-SILENT = ("__init__", "config/__init__", "config/checks", "config/migration", "config/reading", "config/schema",
-          "config/shapes", "errors", "progress")  # fmt: skip
+SILENT = (
+    "__init__", "config/__init__", "config/checks", "config/migration", "config/networks", "config/reading",
+    "config/schema", "config/sections", "config/shapes", "config/training", "config/weights", "errors", "progress",
+)  # fmt: skip
 
 TEMPLATES = (".css", ".html", ".j2", ".js")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
