@@ -7,6 +7,7 @@ from frostline import system
 from frostline.errors import InputError
 
 PARAMS = Path("params.yaml")
+DECISIONS = Path("decisions.csv")  # of people, about single photos; only ever added to
 PRETRAINED = Path("pretrained")
 BACKBONE = "backbone.weights.h5"  # in a weights folder; Keras decides the format by the ending
 TRUNK = "trunk.onnx"  # there, of an ONNX file

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from frostline import files, paths
 from frostline.commands import data_diff
+from frostline.datasets.decision_log import DecisionLog
 from frostline.errors import FrostlineError, InputError
 from frostline.stages import preprocess
 from helpers.images import classes, encoded, folder
-from helpers.projects import call, committed
+from helpers.projects import GIT, call, committed
 from helpers.projects import pets as project
 
 GRAPH = """
@@ -77,6 +80,26 @@ def test_to_the_workspace_as_json() -> None:
     assert (said["counts"]["added"], said["counts"]["removed"], said["counts"]["relabelled"]) == (1, 1, 1)
     [added] = [change for change in said["changes"] if change["kinds"] == ["added"]]
     assert (added["before"], added["after"]["label"], added["path"]) == (None, "bird", "bird/new.png")
+
+
+def test_who_decided(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A photo whose class a person changed says so; a revert of the commit takes it back."""
+    shutil.copytree(root, tmp_path / "x")
+    monkeypatch.chdir(tmp_path / "x")
+    photo = Path("data/pets/dog/dog-3.png")
+    log = DecisionLog(paths.DECISIONS, dataset="pets", who="Ada")
+    log.decide("label", sha256=files.sha256_file(photo), path="dog/dog-3.png", old="dog", new="cat")
+    preprocess.run("pets")
+    _, _, head, row = data_diff.run("new").splitlines()
+    assert head.split()[-1] == "decided"
+    assert re.fullmatch(r"  relabelled +dog/dog-3\.png +dog → cat +\w+ +Ada, \d{4}-\d\d-\d\d", row)
+    [change] = json.loads(data_diff.run("new", as_json=True))["changes"]
+    assert (change["decision"]["who"], change["decision"]["new"]) == ("Ada", "cat")
+    _version("decided")
+    assert "Ada" in data_diff.run("new", "decided")
+    call(*GIT, "revert", "--no-edit", "HEAD", cwd=Path())
+    preprocess.run("pets")
+    assert data_diff.run("new").startswith("pets, new → workspace: no image changed")
 
 
 def test_the_same_twice() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from frostline import files, paths
 from frostline.commands import trace
+from frostline.datasets.decision_log import DecisionLog
 from frostline.errors import InputError
 from helpers.repositories import committed, listed, repository
 from helpers.results import dataset
@@ -54,6 +55,20 @@ def test_a_photo(name: str, said: list[str], root: Path, capsys: pytest.CaptureF
     assert all(line in told for line in said)
     assert re.search(r"^commit   [0-9a-f]{40}  .* Pets$", told, re.M)
     assert re.search(r"^  the images  dvc get \. data/pets --rev ", told, re.M)
+
+
+def test_what_was_decided_about_a_photo(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every decision, also one that was taken back, and how its commit is found."""
+    photo = root / "data/pets/dog/train-1.png"
+    sha256 = files.sha256_file(photo)
+    log = DecisionLog(paths.DECISIONS, dataset="pets", who="Ada <a@b>")
+    log.decide("label", sha256=sha256, path="dog/train-1.png", old="dog", new="cat")
+    log.undo()
+    trace.run(photo)
+    told = capsys.readouterr().out
+    assert re.search(r"^decided  \d{4}-\d\d-\d\d by Ada <a@b>: label: dog → cat$", told, re.M)
+    assert re.search(r"^decided  .*: undo$", told, re.M)
+    assert f"git log -S {sha256} -- decisions.csv" in told
 
 
 def test_a_photo_that_nobody_knows(root: Path) -> None:

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from frostline import paths
+from frostline import files, paths
 from frostline.datasets import manifest as manifests
+from frostline.datasets.decision_log import DecisionLog
 from frostline.datasets.manifest import Manifest
 from frostline.errors import FrostlineError, InputError
 from frostline.stages import preprocess
@@ -314,3 +315,67 @@ def test_an_unknown_dataset_is_answered_with_the_nearest(here: Path) -> None:
     with pytest.raises(InputError, match=r"no dataset named 'pest' in params.yaml; did you mean 'pets'"):
         preprocess.run("pest")
     assert not (here / "artifacts").exists()
+
+
+def decide(action: str, path: Path, *, old: str, new: str = "") -> str:
+    """Add a decision about a photo's content; its hash."""
+    sha256 = files.sha256_file(path)
+    DecisionLog(paths.DECISIONS, dataset="pets", who="Ada").decide(
+        action, sha256=sha256, path=path.name, old=old, new=new
+    )
+    return sha256
+
+
+def test_decisions_are_applied_and_splits_stay(here: Path) -> None:
+    """A class other than the folder's, and a photo left out; every other row is as it was, in every column."""
+    folder(here / "data/pets", classes(COUNTS))
+    before = {row["path"]: row for row in made().table.to_pylist()}
+    photos = sorted((here / "data/pets/cat").iterdir())
+    decide("label", photos[0], old="cat", new="dog")
+    decide("keep", photos[1], old="cat", new="cat")
+    decide("leave out", photos[2], old="cat")
+    manifest = made()
+    after = {row["path"]: row for row in manifest.table.to_pylist()}
+    changed = {path for path in before if before[path] != after[path]}
+    assert changed == {f"cat/{photos[0].name}", f"cat/{photos[2].name}"}
+    first, out = (after[f"cat/{photos[number].name}"] for number in (0, 2))
+    assert manifest.classes[first["label"]] == "dog"
+    assert first["split"] == before[first["path"]]["split"]
+    assert (out["split"], out["reason"].partition(":")[0]) == ("", "left out")
+    assert "3 decisions" in paths.data_report("pets").read_text()
+
+
+def test_an_empty_table_of_decisions_changes_no_byte(here: Path) -> None:
+    """A project without the file, one with the file, and one with decisions about another dataset are alike."""
+    folder(here / "data/pets", classes(COUNTS))
+    made()
+    outputs = [paths.dataset("pets") / "manifest.parquet", paths.data_report("pets")]
+    before = [path.read_bytes() for path in outputs]
+    log = DecisionLog(paths.DECISIONS, dataset="other", who="Ada")
+    made()
+    assert [path.read_bytes() for path in outputs] == before
+    log.decide("leave out", sha256="a" * 64, path="x", old="cat")
+    made()
+    assert [path.read_bytes() for path in outputs] == before
+
+
+def test_a_decision_settles_a_conflict(here: Path) -> None:
+    """One content in two classes: out for nobody knows which is right, until somebody says so."""
+    images = classes(COUNTS)
+    folder(here / "data/pets", {**images, "dog/same.png": images[(first := min(images))]})
+    assert {first, "dog/same.png"} <= set(reasons(made()))
+    decide("label", here / "data/pets" / first, old=first.partition("/")[0], new="dog")
+    manifest = made()
+    rows = {row["path"]: row for row in manifest.table.to_pylist() if row["path"] in (first, "dog/same.png")}
+    assert {manifest.classes[row["label"]] for row in rows.values()} == {"dog"}
+    assert [row["status"] for row in rows.values()].count("ok") == 1  # and the copy is a copy
+
+
+def test_what_is_left_out_is_not_what_a_policy_fails_for(here: Path) -> None:
+    """Somebody looked at it already."""
+    project(here, audit={**LENIENT, "unreadable": "fail"})
+    folder(here / "data/pets", {**classes(COUNTS), "cat/bad.jpg": b"not an image"})
+    with pytest.raises(InputError, match="cannot be read"):
+        made()
+    decide("leave out", here / "data/pets/cat/bad.jpg", old="cat")
+    assert "left out" in reasons(made())["cat/bad.jpg"]

@@ -6,8 +6,9 @@ from typing import Any
 
 from frostline import config, files, paths
 from frostline.config import reading
-from frostline.datasets import changes, manifest
+from frostline.datasets import changes, decisions, manifest
 from frostline.datasets.changes import KINDS, ImageChange, State
+from frostline.datasets.decisions import PhotoDecision
 from frostline.datasets.manifest import Manifest
 from frostline.errors import FrostlineError, InputError
 from frostline.pipeline import workspace
@@ -43,7 +44,24 @@ def _compared(name: str, ends: tuple[str, str]) -> Iterator[str]:
         yield f"{name}: not in params.yaml at {', '.join(lacking)}"
         return
     before, after = (_manifest(name, revision) for revision in ends)
-    yield from _lines(name, ends, (before, after), changes.between(before, after))
+    yield from _lines(name, ends, (before, after), changes.between(before, after), _decided(name, ends))
+
+
+def _decided(name: str, ends: tuple[str, str]) -> dict[str, PhotoDecision]:
+    """Content → the decision of a person that counts at the second end and did not at the first."""
+    before, after = (decisions.standing(_decisions(revision), name) for revision in ends)
+    return {sha256: one for sha256, one in after.items() if before.get(sha256) != one}
+
+
+def _decisions(revision: str) -> list[PhotoDecision]:
+    """All rows at a revision; none where it has no such file."""
+    if not revision:
+        return decisions.read(paths.DECISIONS)
+    try:
+        content = workspace.content(paths.DECISIONS, revision=revision)
+    except FrostlineError:
+        return []
+    return decisions.parse(content.decode(), where=f"{paths.DECISIONS} at {revision}")
 
 
 def _named(name: str, revision: str) -> bool:
@@ -75,6 +93,7 @@ def _lines(
     revisions: tuple[str, str],
     sides: tuple[Manifest, Manifest],
     differences: Sequence[ImageChange],
+    decided: Mapping[str, PhotoDecision],
 ) -> Iterator[str]:
     """One line that sums up, then a table of what changed."""
     counts = {kind: count for kind, count in changes.counted(differences).items() if count}
@@ -82,18 +101,19 @@ def _lines(
     before, after = (side.table.num_rows for side in sides)
     yield f"{name}, {revisions[0]} → {revisions[1] or 'workspace'}: {words} ({before:,} → {after:,} images)"
     if differences:
-        yield from _table(differences)
+        yield from _table(differences, decided)
 
 
-def _table(differences: Sequence[ImageChange]) -> Iterator[str]:
-    shown: list[tuple[str, ...]] = [("what", "image", "class", "split")]
+def _table(differences: Sequence[ImageChange], decided: Mapping[str, PhotoDecision]) -> Iterator[str]:
+    by_people = any(change.sha256 in decided for change in differences)
+    shown: list[tuple[str, ...]] = [("what", "image", "class", "split", "decided" if by_people else "")]
     more = {}
     for kind in KINDS:
         of_kind = [change for change in differences if change.kinds[0] == kind]
-        shown += [_row(change) for change in of_kind[:_SHOWN]]
+        shown += [_row(change, decided) for change in of_kind[:_SHOWN]]
         if len(of_kind) > _SHOWN:
             more[kind] = len(of_kind) - _SHOWN
-    widths = [max(len(row[column]) for row in shown) for column in range(4)]
+    widths = [max(len(row[column]) for row in shown) for column in range(5)]
     yield ""
     for row in shown:
         yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -101,7 +121,7 @@ def _table(differences: Sequence[ImageChange]) -> Iterator[str]:
         yield f"  and {count:,} more {kind}; --json has all"
 
 
-def _row(change: ImageChange) -> tuple[str, str, str, str]:
+def _row(change: ImageChange, decided: Mapping[str, PhotoDecision]) -> tuple[str, ...]:
     sides = [state for state in (change.before, change.after) if state]
     image, label, split = (
         " → ".join(dict.fromkeys(values))
@@ -111,7 +131,9 @@ def _row(change: ImageChange) -> tuple[str, str, str, str]:
             [_split(state) for state in sides],
         )
     )
-    return ", ".join(change.kinds), image, label, split
+    decision = decided.get(change.sha256)
+    by = f"{decision.who}, {decision.when[:10]}" if decision else ""
+    return ", ".join(change.kinds), image, label, split, by
 
 
 def _split(state: State) -> str:
@@ -128,7 +150,15 @@ def _document(
         {"revision": revision or None, "images": side.table.num_rows, "digest": side.digest}
         for revision, side in zip(revisions, sides, strict=True)
     )
-    listed = [{**dataclasses.asdict(change), "path": change.path} for change in differences]
+    decided = _decided(name, revisions)
+    listed = [
+        {
+            **dataclasses.asdict(change),
+            "path": change.path,
+            "decision": dataclasses.asdict(decided[change.sha256]) if change.sha256 in decided else None,
+        }
+        for change in differences
+    ]
     return {
         "dataset": name, "before": before, "after": after, "counts": changes.counted(differences), "changes": listed,
     }  # fmt: skip

@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from frostline import arrow, files, tracking
-from frostline.datasets import manifest
+from frostline import arrow, files, paths, tracking
+from frostline.datasets import decisions, manifest
 from frostline.datasets.listing import EXTENSIONS
 from frostline.datasets.source import open_source
 from frostline.errors import FrostlineError, InputError, shell_command
@@ -98,13 +98,25 @@ def _photo(file: Path) -> Trail | None:
             continue  # nobody has it any more
         for row in dataset.table.filter(pc.equal(dataset.table["sha256"], sha256)).to_pylist()[:1]:
             summary = f"{file}: an image of the dataset {path.parent.name}"
-            return Trail(summary, origin=origin, lines=[_shown(row, dataset.classes), *_used(origin, row)])
+            lines = [_shown(row, dataset.classes), *_decided(path.parent.name, sha256), *_used(origin, row)]
+            return Trail(summary, origin=origin, lines=lines)
     return None
 
 
 def _shown(row: Mapping[str, Any], classes: Sequence[str]) -> str:
     place = row["split"] or f"{row['status']}, {row['reason']}"
     return f"image    {row['sha256']}: {row['path']}, class {classes[row['label']]}, {place}"
+
+
+def _decided(dataset: str, sha256: str) -> Iterator[str]:
+    """What people decided about an image, every time, and how to find the commit."""
+    made = [one for one in decisions.read(paths.DECISIONS) if (one.dataset, one.sha256) == (dataset, sha256)]
+    for one in made:
+        what = f"{one.action}: {one.old or 'no class'} → {one.new}" if one.new else one.action
+        yield f"decided  {one.when[:10]} by {one.who}: {what}"
+    if made:
+        command = shell_command("git", "log", "-S", sha256, "--", str(paths.DECISIONS))
+        yield f"         its commit: {command}"
 
 
 def _used(origin: Origin, row: Mapping[str, Any]) -> Iterator[str]:

@@ -5,12 +5,23 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from frostline import config, files, memory, paths
-from frostline.datasets import data_report, findings, labels, near_duplicates, relations, scan, splits
+from frostline.datasets import (
+    data_report,
+    decisions,
+    findings,
+    labels,
+    near_duplicates,
+    relations,
+    scan,
+    splits,
+)
 from frostline.datasets import manifest as manifests
+from frostline.datasets.decisions import PhotoDecision
 from frostline.datasets.findings import BARE, Finding, Policies
 from frostline.datasets.layout import LabelledImage
 from frostline.datasets.manifest import Manifest
@@ -30,6 +41,9 @@ class Examined:
     remarks: tuple[str, ...] = ()
 
 
+NOTHING_DECIDED: Mapping[str, PhotoDecision] = MappingProxyType({})
+
+
 @dataclass(frozen=True)
 class _Scanned:
     """Every image with its label and what the scan says of it; the classes in order."""
@@ -47,10 +61,11 @@ def run(name: str) -> str:
     dataset = config.entry(settings.datasets, name, what="dataset")
     key = f"datasets.{name}"
     policies = _policies(dataset, key)
+    decided = decisions.standing(decisions.read(paths.DECISIONS), name)
     if dataset.audit is not None:
         near_duplicates.load()
     with _open(dataset.path) as source:
-        examined = examine(source, dataset, key=key, seed=settings.seed)
+        examined = examine(source, dataset, key=key, seed=settings.seed, decided=decided)
         memory.give_back()
         html = data_report.render(
             data_report.Report(
@@ -73,8 +88,19 @@ def run(name: str) -> str:
     return "\n".join([*lines, f"Wrote {paths.data_report(name)}"])
 
 
-def examine(source: ImageSource, dataset: config.Dataset, *, key: str, seed: int) -> Examined:
-    """Read, check and split a dataset; `key` is its dotted params key. InputError as its policies say."""
+def examine(
+    source: ImageSource,
+    dataset: config.Dataset,
+    *,
+    key: str,
+    seed: int,
+    decided: Mapping[str, PhotoDecision] = NOTHING_DECIDED,
+) -> Examined:
+    """Read, check and split a dataset; `key` is its dotted params key. InputError as its policies say.
+
+    `decided` are decisions about single images by content: classes other than those of their folders, and what to
+    leave out, which is then neither judged nor compared with the rest.
+    """
     policies = _policies(dataset, key)
     labelled = labels.read(source, Path(dataset.path))
     if "DVC_STAGE" in os.environ:  # else `dvc add` may be still to come
@@ -83,10 +109,15 @@ def examine(source: ImageSource, dataset: config.Dataset, *, key: str, seed: int
     classes = labels.classes(labelled, dataset.classes, where=dataset.path, key=key)
     names = labelled.names
     audited = dataset.audit is not None
-    scanned = _Scanned(labelled, classes, scan.scan(source, names, measure=audited))
-    own = _about_files(scanned.scans, names, audited=audited)
+    scans = scan.scan(source, names, measure=audited)
+    applied = decisions.apply(labelled, scans.sha256, decided)
+    if decided:
+        classes = labels.classes(applied.labelled, dataset.classes, where=dataset.path, key=key)
+    labelled, left = applied.labelled, applied.out
+    scanned = _Scanned(labelled, classes, scans)
+    own = [one for one in _about_files(scans, names, audited=audited) if one.row not in left]
     policies.refuse(own, names)
-    out = findings.quarantined(own, policies)
+    out = left | findings.quarantined(own, policies)
     settled = _about_relations(scanned, out, policies, audited=audited)
     policies.refuse(settled.findings, names)
     out |= settled.out
@@ -97,7 +128,9 @@ def examine(source: ImageSource, dataset: config.Dataset, *, key: str, seed: int
     policies.refuse(late, names)
     out |= {row: _bridge(row, between).text for row, between in drawn.bridges.items()}
     own += [*settled.findings, *late]
-    return Examined(_manifest(dataset.path, scanned, drawn.splits, out, own), own, labelled.remarks)
+    return Examined(
+        _manifest(dataset.path, scanned, drawn.splits, out, own), own, (*labelled.remarks, *applied.remarks)
+    )
 
 
 def _require_held(path: Path, source: ImageSource, names: Sequence[str]) -> None:
