@@ -27,7 +27,8 @@ def keys() -> dict[str, str]:
     schema = Params.model_json_schema()
     found: dict[str, str] = {}
     for path, words in _keys(schema, "", schema["$defs"]):
-        found[path] = f"{found[path]}, {words}" if words not in found.get(path, words) else words
+        before = found.setdefault(path, words)
+        found[path] = before if words in before else f"{before}, {words}"
     return found
 
 

@@ -40,18 +40,20 @@ def test_as_keras_as_numpy_as_onnx(classes: int, dense: dict[str, int], standard
     np.testing.assert_allclose(pool.on_cpu(content)(ROWS)["probs"], expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("hidden", [{}, {"b": 7, "a": 3}])
 @pytest.mark.parametrize("classes", [2, 5])
-def test_what_a_solver_finds_goes_into_either_head(classes: int) -> None:
+def test_what_a_solver_finds_goes_into_either_head(classes: int, hidden: dict[str, int]) -> None:
     """With or without Keras, the same answers and the same number of weights."""
-    solved = SolvedHead(4, classes)
+    solved = SolvedHead(4, classes, tuple(hidden.values()))
     assert solved.arrays(ROWS).shape == (5, classes)
     rng = np.random.default_rng(2)
     found = heads.arrays(solved)
-    for array in (found.logits.kernel, found.logits.bias, found.mean, found.scale):
+    layers = [array for layer in (found.logits, *found.hidden) for array in (layer.kernel, layer.bias)]
+    for array in (*layers, found.mean, found.scale):
         assert array is not None
         array[...] = rng.normal(size=array.shape)
     trained = heads.build(
-        ClassifierHead(pooling="flatten", standardize=True, dense={}, dropout=0.0),
+        ClassifierHead(pooling="flatten", standardize=True, dense=hidden, dropout=0.0),
         features=4,
         classes=classes,
     )

@@ -59,6 +59,8 @@ VIEWED = changed(
         },
     },
 )  # fmt: skip
+LDA = {"freeze": "all", "solver": "lda", "shrinkage": [0.1, 0.9]}
+MLP = {"freeze": "all", "solver": "mlp", "alpha": [0.1, 10.0]}
 SOLVED = {"head": {"freeze": "all", "solver": "logistic", "C": [0.001, 0.01, 0.1]}}
 LINEAR = {**changed(TINY, {"network.head.dense": {}, "network.head.dropout": 0.0}), "phases": SOLVED}
 TUNED = {
@@ -73,11 +75,15 @@ SETTINGS = changed(
     {
         "weights.net": ENTRY,
         "weights.one": FIXED,
-        "classifiers": {"tiny": TINY, "viewed": VIEWED, "linear": LINEAR, "tuned": TUNED},
+        "classifiers": {
+            "tiny": TINY, "viewed": VIEWED, "linear": LINEAR, "tuned": TUNED,
+            "discriminant": {**LINEAR, "phases": {"head": LDA}},
+            "hidden": {**changed(LINEAR, {"network.head.dense": {"a": 5}}), "phases": {"head": MLP}},
+        },
         "datasets.shapes.audit": LENIENT,
     },
-)
-NAMES = ("tiny", "viewed", "linear", "tuned")
+)  # fmt: skip
+NAMES = ("tiny", "viewed", "linear", "tuned", "discriminant", "hidden")
 
 
 def settle(values: dict[str, Any] = SETTINGS) -> None:
@@ -281,12 +287,16 @@ def test_no_tensorflow_from_photos_to_an_exported_model(project: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"network.head.dense": {"wide": 7}}, "network.head.dense: a solver finds no hidden layers"),
+        ({"network.head.dense": {"wide": 7}}, "network.head.dense: this solver finds no hidden"),
         ({"network.head.standardize": False}, "network.head.standardize: a solver needs"),
         ({"network.head.dropout": 0.5}, "network.head.dropout: a solver leaves"),
         ({"phases.head.C": [1.0, 0.1]}, "phases.head.C: must rise"),
         ({"phases.head.C": []}, "phases.head.C"),
-        ({"phases.head.solver": "svm"}, "phases.head.solver: must be one of 'logistic'"),
+        ({"phases.head.solver": "svm"}, "phases.head.solver: must be one of 'logistic', 'lda', 'mlp'"),
+        ({"phases.head": MLP}, "network.head.dense: solver mlp finds hidden layers"),
+        ({"phases.head": LDA, "network.head.dense": {"a": 3}}, "network.head.dense: this solver finds no hidden"),
+        ({"phases.head": {**LDA, "shrinkage": [0.0]}}, "phases.head.shrinkage"),
+        ({"phases.head": {**LDA, "C": [0.1]}}, "phases.head.C: unknown key"),
         ({"phases.head.epochs": 3}, "phases.head.epochs: unknown key"),
         ({"phases.head.freeze": "conv1"}, "phases.head.freeze: must be"),
         ({"phases.again": SOLVED["head"]}, "phases: a solver finds a new head"),

@@ -23,12 +23,12 @@ from frostline.config.schema import (
     Promotion,
     Splits,
 )
+from frostline.config.solvers import LdaPhase, LogisticPhase, MlpPhase, SolverPhase
 from frostline.config.training import (
     OPTIMIZERS,
     Augmentation,
     EarlyStopping,
     Phase,
-    SolverPhase,
     Training,
 )
 from frostline.config.weights import (
@@ -56,6 +56,9 @@ __all__ = [
     "EarlyStopping",
     "Image",
     "KerasWeights",
+    "LdaPhase",
+    "LogisticPhase",
+    "MlpPhase",
     "OnnxInput",
     "OnnxWeights",
     "Params",

@@ -6,7 +6,7 @@ from pathlib import Path
 from frostline.config import shapes
 from frostline.config.backbones import NAMED_SOURCES
 from frostline.config.schema import Classifier, Params, Splits
-from frostline.config.training import SolverPhase
+from frostline.config.solvers import MlpPhase, SolverPhase
 from frostline.config.weights import ONNX
 from frostline.errors import nearest
 
@@ -70,13 +70,18 @@ def _classifier_problems(key: str, classifier: Classifier, params: Params) -> It
 
 
 def _solver_problems(key: str, classifier: Classifier) -> Iterator[str]:
-    """What a solver cannot do: it finds one linear layer on standardised features."""
+    """What a solver cannot do: it finds a head on standardised features, and only one kind has hidden layers."""
     head, training = classifier.network.head, classifier.training
-    _, *later = classifier.phases.values()
+    first, *later = classifier.phases.values()
     if classifier.network.type == "cnn" or any(isinstance(phase, SolverPhase) for phase in later):
         yield f"{key}.phases: a solver finds a new head on frozen features; its phase can only be the first"
-    if head.dense:
-        yield f"{key}.network.head.dense: a solver finds no hidden layers; use {{}}"
+    hidden = isinstance(first, MlpPhase)
+    if head.dense and not hidden:
+        yield f"{key}.network.head.dense: this solver finds no hidden layers; use {{}}, or solver mlp"
+    if hidden and not head.dense:
+        yield f"{key}.network.head.dense: solver mlp finds hidden layers; name some, such as {{hidden: 64}}"
+    if hidden and training and training.class_weights == "balanced":
+        yield f"{key}.training.class_weights: solver mlp weighs all images alike; use equal"
     if not head.standardize:
         yield f"{key}.network.head.standardize: a solver needs features of one scale; use true"
     if classifier.augmentation and classifier.augmentation.views == "live":

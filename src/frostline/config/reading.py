@@ -11,6 +11,7 @@ from ruamel.yaml.error import YAMLError
 
 from frostline.config.checks import contradictions
 from frostline.config.schema import Params
+from frostline.config.solvers import PHASE, SOLVERS
 from frostline.config.weights import BACKBONES, ONNX
 from frostline.errors import FEW, InputError, closest, first_line, nearest
 from frostline.paths import PARAMS
@@ -145,7 +146,7 @@ def _no_choice(value: Any, expected: str) -> str:
 
 
 # Of union branches, in pydantic's locations; no key has such a name where they stand.
-_BRANCHES = {"pretrained", "cnn", "keras", ONNX, "gradient", "solved"}
+_BRANCHES = {"pretrained", "cnn", "keras", ONNX, PHASE, *SOLVERS, "unknown_solver"}
 
 
 def _short(value: Any) -> str:

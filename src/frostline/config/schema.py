@@ -6,7 +6,8 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from frostline.config.networks import Cnn, Image, Pretrained
 from frostline.config.sections import Name, Section, Share, refuse_unknown
-from frostline.config.training import AnyPhase, Augmentation, SolverPhase, Training
+from frostline.config.solvers import SolverPhase
+from frostline.config.training import AnyPhase, Augmentation, Training
 from frostline.config.weights import Weights
 
 Policy = Literal["fail", "quarantine", "keep"]

@@ -2,10 +2,18 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Discriminator, Field, PlainValidator, StringConstraints, Tag
+from pydantic import Discriminator, Field, PlainValidator, StringConstraints, Tag
 from pydantic_core import PydanticCustomError
 
 from frostline.config.sections import Section, Share
+from frostline.config.solvers import (
+    PHASE,
+    LdaPhase,
+    LogisticPhase,
+    MlpPhase,
+    UnknownSolver,
+    kind_of_phase,
+)
 
 OPTIMIZERS = (
     "adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw", "ftrl", "lamb", "lion", "momentum", "nadam",
@@ -42,39 +50,13 @@ class Phase(Section):
     learning_rate: Annotated[float, Field(gt=0, le=10)]
 
 
-def _ascending(values: list[float]) -> list[float]:
-    if sorted(set(values)) != values:
-        raise PydanticCustomError("ascending", "must rise from one to the next")
-    return values
-
-
-class SolverPhase(Section):
-    """A linear head found by a solver in place of epochs: a logistic regression for each strength `C`.
-
-    C is the inverse strength of the penalty on the squared weights; validation images choose one.
-    """
-
-    freeze: Literal["all"]
-    solver: Literal["logistic"]
-    C: Annotated[
-        list[Annotated[float, Field(gt=0, le=1e6)]],
-        Field(min_length=1, max_length=50),
-        AfterValidator(_ascending),
-    ]
-
-    @property
-    def epochs(self) -> int:
-        """A line of the history for each strength."""
-        return len(self.C)
-
-
-def _kind_of_phase(values: Any) -> str:
-    solved = "solver" in values if isinstance(values, dict) else isinstance(values, SolverPhase)
-    return "solved" if solved else "gradient"
-
-
 AnyPhase = Annotated[
-    Annotated[Phase, Tag("gradient")] | Annotated[SolverPhase, Tag("solved")], Discriminator(_kind_of_phase)
+    Annotated[Phase, Tag(PHASE)]
+    | Annotated[LogisticPhase, Tag("logistic")]
+    | Annotated[LdaPhase, Tag("lda")]
+    | Annotated[MlpPhase, Tag("mlp")]
+    | Annotated[UnknownSolver, Tag("unknown_solver")],
+    Discriminator(kind_of_phase),
 ]
 
 

@@ -1,5 +1,6 @@
 """A head as plain arrays: standardisation, hidden layers and logits, computed by NumPy."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -45,19 +46,26 @@ class DenseHead:
 
 @dataclass(eq=False)
 class SolvedHead:
-    """A head without Keras, for `features` numbers and so many classes, into which a solver puts its `arrays`."""
+    """A head without Keras, for `features` numbers and so many classes, into which a solver puts its `arrays`.
+
+    `hidden`: units of its hidden layers.
+    """
 
     features: int
     classes: int
+    hidden: Sequence[int] = ()
     arrays: DenseHead = field(init=False)
 
     def __post_init__(self) -> None:
-        width = 1 if self.classes == 2 else self.classes
-        zeros = Dense(np.zeros((self.features, width), np.float32), np.zeros(width, np.float32))
+        widths = [self.features, *self.hidden, 1 if self.classes == 2 else self.classes]
+        *hidden, logits = (
+            Dense(np.zeros((below, above), np.float32), np.zeros(above, np.float32))
+            for below, above in itertools.pairwise(widths)
+        )
         ones = np.ones(self.features, np.float32)
-        self.arrays = DenseHead(zeros, mean=0 * ones, scale=ones)
+        self.arrays = DenseHead(logits, tuple(hidden), mean=0 * ones, scale=ones)
 
     @property
     def trainable(self) -> int:
         """Numbers that the solver finds."""
-        return self.arrays.logits.kernel.size + self.arrays.logits.bias.size
+        return sum(layer.kernel.size + layer.bias.size for layer in (*self.arrays.hidden, self.arrays.logits))

@@ -43,10 +43,13 @@ def arrays(head: Any) -> DenseHead:
 
 
 def assign(head: Any, found: DenseHead) -> None:
-    """Put a linear head's arrays in place: standardisation and logits."""
+    """Put a head's arrays in place: standardisation, hidden layers and logits."""
     if isinstance(head, SolvedHead):
         head.arrays = found
         return
+    hidden = [layer for layer in head.layers if layer.name.startswith("dense_")]
+    for layer, values in zip(hidden, found.hidden, strict=True):
+        layer.set_weights([values.kernel, values.bias])
     head.get_layer("logits").set_weights([found.logits.kernel, found.logits.bias])
     head.get_layer("standardize").set_weights([found.mean, found.scale])
 

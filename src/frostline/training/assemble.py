@@ -116,18 +116,30 @@ def load(upper: Any, folder: Path) -> None:
 
 
 def _save_solved(head: SolvedHead, path: Path) -> None:
-    found, content = head.arrays, io.BytesIO()
-    np.savez(content, kernel=found.logits.kernel, bias=found.logits.bias, mean=found.mean, scale=found.scale)  # type: ignore[arg-type]  # both are there
+    content = io.BytesIO()
+    np.savez(content, **_named(head.arrays))
     with files.writing(path) as temporary:
         temporary.write_bytes(content.getvalue())
 
 
+def _named(head: DenseHead) -> dict[str, Any]:
+    """The arrays as the file has them: kernel and bias of the logits, kernel1, bias1, ... of hidden layers, and
+    standardisation."""
+    named: dict[str, Any] = {"kernel": head.logits.kernel, "bias": head.logits.bias}
+    for number, layer in enumerate(head.hidden, start=1):
+        named |= {f"kernel{number}": layer.kernel, f"bias{number}": layer.bias}
+    return {**named, "mean": head.mean, "scale": head.scale}
+
+
 def _load_solved(head: SolvedHead, path: Path) -> None:
+    like = _named(head.arrays)
     with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as given:
-        found = {name: given[name] for name in ("kernel", "bias", "mean", "scale")}
-    like = head.arrays
-    shapes = [like.logits.kernel.shape, like.logits.bias.shape, (head.features,), (head.features,)]
-    if [value.shape for value in found.values()] != shapes:
+        found = {name: given[name] for name in like}
+    if any(found[name].shape != value.shape for name, value in like.items()):
         raise ValueError("its arrays are of other sizes")
+    hidden = [
+        Dense(found[f"kernel{number}"], found[f"bias{number}"])
+        for number in range(1, len(head.arrays.hidden) + 1)
+    ]
     logits = Dense(found["kernel"], found["bias"])
-    head.arrays = DenseHead(logits, mean=found["mean"], scale=found["scale"])
+    head.arrays = DenseHead(logits, tuple(hidden), mean=found["mean"], scale=found["scale"])

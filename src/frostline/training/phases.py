@@ -18,6 +18,7 @@ from frostline.models import heads
 from frostline.models.network import Network
 from frostline.training import assemble, loop, solver
 from frostline.training.checkpoint import Checkpoint, TrainingState
+from frostline.training.head_fits import How
 from frostline.training.loop import Epoch, Fit, LabelledRows
 from frostline.training.recipe import Recipe
 from frostline.training.steps import RowsLike
@@ -68,9 +69,14 @@ def _solve(
         labels["train"],
         inputs.rows(parts, "validation"),
         labels["validation"],
-        strengths=phase.C,
+        strengths=phase.strengths,
         classes=len(inputs.manifest.classes),
-        balanced=bool(training and training.class_weights == "balanced"),
+        kind=phase.solver,
+        how=How(
+            balanced=bool(training and training.class_weights == "balanced"),
+            hidden=tuple(inputs.entry.network.head.dense.values()),
+            seed=inputs.seed,
+        ),
     ):
         found.append(candidate)
         yield candidate.epoch

@@ -69,7 +69,9 @@ class Recipe:
         )
         classes = len(self.manifest.classes)
         if self.entry.solved:
-            return Network(body, SolvedHead(body.width, classes))
+            return Network(
+                body, SolvedHead(body.width, classes, tuple(self.entry.network.head.dense.values()))
+            )
         keras(seed=self.seed)
         with strategy().scope():
             return Network(

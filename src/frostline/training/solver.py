@@ -1,26 +1,24 @@
-"""A linear head by a solver: logistic regressions on standardised features, the strength chosen on validation.
+"""A head by a solver: one for each strength on standardised features, chosen on validation.
 
-The penalised likelihood has one optimum, which L-BFGS finds; a head trained by gradient steps stops somewhere on the
-way. The strengths are tried from the strongest penalty on, each from where the one before ended.
+The penalised likelihood of a logistic regression has one optimum, which L-BFGS finds; a head trained by gradient steps
+stops somewhere on the way. The strengths are tried from the strongest penalty on, each from where the one before ended.
 """
 
-import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from frostline.errors import InputError
-from frostline.models.dense_head import Dense, DenseHead, Floats
+from frostline.models.dense_head import DenseHead, Floats
+from frostline.training import head_fits
+from frostline.training.head_fits import How, Labels
 from frostline.training.loop import Epoch, moments
 from frostline.training.steps import RowsLike
 
-STEPS = 1000  # of L-BFGS, at most: what is near the optimum by then is near enough
+PLAIN = How()
 _PIECE = 1024
-
-Labels = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -40,12 +38,13 @@ def candidates(  # noqa: PLR0913  # rows and labels of two splits, and how
     *,
     strengths: Sequence[float],
     classes: int,
-    balanced: bool = False,
+    kind: str = "logistic",
+    how: How = PLAIN,
 ) -> Iterator[SolvedCandidate]:
-    """A head for each strength, rising. `train` are the views of the training images (n, D) each, the first of them
-    the images as they are, by which features are standardised. InputError for a class without training images.
+    """A head of a kind (of `head_fits.FITS`) for each strength, rising. `train` are the views of the training images
+    (n, D) each, the first of them the images as they are, by which features are standardised. InputError for a class
+    without training images.
     """
-    from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
     if missing := set(range(classes)) - set(labels.tolist()):
@@ -55,17 +54,12 @@ def candidates(  # noqa: PLR0913  # rows and labels of two splits, and how
     mean, scale = moments(train[0])
     rows = np.concatenate([_standardized(view, mean, scale) for view in train])
     known, held = np.tile(labels, len(train)), _standardized(validation, mean, scale)
-    model = LogisticRegression(max_iter=STEPS, warm_start=True, class_weight="balanced" if balanced else None)
+    heads = head_fits.FITS[kind](rows, known, strengths, how)
     for strength in strengths:
-        model.set_params(C=strength)
-        # One thread: the same sums on any number of cores.
-        with threadpool_limits(1), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that the steps did not suffice
-            model.fit(rows, known)
-        logits = Dense(model.coef_.T.astype(np.float32), model.intercept_.astype(np.float32))
-        plain = DenseHead(logits)
+        with threadpool_limits(1):  # the same sums on any number of cores
+            plain = next(heads)
         epoch = Epoch(*_figures(plain, rows, known), *_figures(plain, held, validation_labels))
-        yield SolvedCandidate(strength, DenseHead(logits, mean=mean, scale=scale), epoch)
+        yield SolvedCandidate(strength, replace(plain, mean=mean, scale=scale), epoch)
 
 
 def best(found: Sequence[SolvedCandidate]) -> SolvedCandidate:
