@@ -337,14 +337,15 @@ def test_columns_of_files(file: str, columns: list[str]) -> None:
     assert words == columns
 
 
+WHOLE = rows.schema(features=True, drift=True, unknown=True, prediction_set=True)
+
+
 def test_columns_of_scores() -> None:
     """The pages about scoring and about files name the columns of scores in their order."""
     first = [cells[0] for cells in table(SCORE.read_text(), "| column |")]
-    assert [name for cell in first for name in re.findall(r"`(\w+)`", cell)] == rows.schema(
-        features=True, drift=True
-    ).names
+    assert [name for cell in first for name in re.findall(r"`(\w+)`", cell)] == WHOLE.names
     (line,) = re.findall(r"writes a row per file: (.*)\.$", FILES.read_text(), re.M)
-    assert re.sub(r" \(.*?\)", "", line).split(", ") == rows.schema(features=True, drift=True).names
+    assert re.sub(r" \(.*?\)", "", line).split(", ") == WHOLE.names
 
 
 def test_decisions_have_three_sentences() -> None:

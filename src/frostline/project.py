@@ -13,7 +13,7 @@ from frostline import config, paths
 from frostline.config import Params
 from frostline.datasets import manifest as manifests
 from frostline.errors import FrostlineError
-from frostline.evaluation import history, predictions, stage_outputs
+from frostline.evaluation import history, predictions, stage_outputs, temperature
 from frostline.files import printable
 from frostline.scoring.model import Model, open_model
 from frostline.scoring.score import OpenOptions
@@ -70,7 +70,7 @@ class Project:
         """One row per usable image of the classifier's dataset: what it answers, and what is right.
 
         `path`, `sha256`, `split`, `actual` and `predicted` (names of classes), `correct` (bool), `prob` (float32, of
-        the predicted class), `probs` (a list in the order of `classes(classifier)`).
+        the predicted class), `probs` (a list in the order of `classes(classifier)`), as the exported model gives them.
         """
         return Table(_answers(self._predictions(classifier)))
 
@@ -116,7 +116,7 @@ class Project:
     def _predictions(self, classifier: str) -> "Predictions":
         self._require(classifier)
         path = self.root / paths.classifier(classifier) / "predictions.parquet"
-        return predictions.read(path, made_by=f"dvc repro train@{classifier}")
+        return temperature.calibrated(predictions.read(path, made_by=f"dvc repro train@{classifier}"))
 
     def _figures(self, classifier: str) -> list[dict[str, Any]]:
         self._require(classifier)

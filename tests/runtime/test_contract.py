@@ -33,7 +33,7 @@ def test_text_is_compact_and_has_the_agreed_keys() -> None:
     """Other programs read this text: its keys are a promise, its bytes depend on content alone."""
     text = to_json(contract(backbone="resnet50", weights=RESNET))
     assert json.loads(text) == {
-        "contract": 1,
+        "contract": 2,
         "classes": ["blue", "green", "red"],
         "image": {"height": 20, "width": 28},
         "resize": "squash",
@@ -56,13 +56,20 @@ def test_random_weights_are_said(source: str, note: str) -> None:
     assert contract(weights=WeightsSource("w", source, None)).note == note
 
 
+def test_version_1_is_read_and_stays_version_1() -> None:
+    """Models of before keep scoring, and what is told of them is what they say."""
+    text = to_json(contract(version=1))
+    assert json.loads(text)["contract"] == 1
+    assert to_values(from_json(text))["contract"] == 1
+
+
 REMOVED = object()
 
 
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("contract", 2, "contract version 2 is unknown (this frostline reads 1); install"),
+        ("contract", 3, "contract version 3 is unknown (this frostline reads 1 and 2); install"),
         ("contract", REMOVED, "contract version None is unknown"),
         ("contract", True, "contract version True is unknown"),
         ("contract", "1", "contract version '1' is unknown"),

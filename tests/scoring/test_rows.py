@@ -97,3 +97,32 @@ def test_ranks_agree_with_sorting(data: st.DataObject, count: int, classes: int,
         assert row["topk_labels"] == [names[place] for place in best]
         assert row["topk_probs"] == [values[place] for place in best]
         assert (row["label"], row["prob"]) == (row["topk_labels"][0], row["topk_probs"][0])
+
+
+def test_images_unlike_the_training_ones_have_no_label() -> None:
+    """At 0.05 those further than 95% of images like the training ones are unknown; their ranks stay."""
+    made = block([[0.2, 0.7, 0.1]] * 4, ("", "", "", "gone"))
+    made.outputs["unknown"] = np.array([0.2, 0.949, 0.951, 0.0], np.float32)
+    table = Scorer(CLASSES, 1, MODEL, tells_unknown=True, reject=0.05, min_confidence=0.5).table(made)
+    assert table["status"].to_pylist() == ["ok", "ok", "unknown", "error"]
+    assert table["label"].to_pylist() == ["a", "a", None, None]
+    assert table["unknown"].to_pylist() == pytest.approx([0.2, 0.949, 0.951, None])
+    assert table["topk_labels"].to_pylist() == [["a"], ["a"], ["a"], None]
+    unsure = Scorer(CLASSES, 1, MODEL, tells_unknown=True, reject=0.05, min_confidence=0.9).table(made)
+    assert unsure["status"].to_pylist() == ["abstained", "abstained", "unknown", "error"]
+
+
+def test_unknown_is_a_column_without_the_option() -> None:
+    """A model that tells it is listened to; nothing is rejected unasked."""
+    made = block([[0.2, 0.7, 0.1]])
+    made.outputs["unknown"] = np.array([1.0], np.float32)
+    [row] = Scorer(CLASSES, 1, MODEL, tells_unknown=True).table(made).to_pylist()
+    assert (row["status"], row["unknown"]) == ("ok", 1.0)
+
+
+def test_prediction_sets_are_named_from_the_best_down() -> None:
+    """The classes from the threshold on, and the best one always; none for an error."""
+    made = block([[0.3, 0.6, 0.1], [0.45, 0.1, 0.45], [0.34, 0.33, 0.33], [0, 0, 0]], ("", "", "", "gone"))
+    table = Scorer(CLASSES, 1, MODEL, set_from=0.35).table(made)
+    assert table["prediction_set"].to_pylist() == [["a"], ["b", "c"], ["b"], None]
+    assert table.schema.names[-2:] == ["model", "prediction_set"]

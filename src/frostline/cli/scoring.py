@@ -44,6 +44,18 @@ OPTIONS = "scoring.plan.Options"
     help="Give no label where the best probability is lower.",
 )
 @click.option(
+    "--unknown",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="Give no label to images unlike the training ones; of images like them at most SHARE, such as 0.05.",
+)
+@click.option(
+    "--coverage",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="Add the classes that hold the actual one for at least SHARE of images, such as 0.95.",
+)
+@click.option(
     "--contract",
     type=click.Path(path_type=Path),
     help="A JSON file that describes a model that frostline did not export.",

@@ -15,6 +15,10 @@ from frostline.scoring.model import Device, Precision, open_model
 from frostline.scoring.plan import Options
 
 NEED_OUT = ("features", "keep_features", "drift")
+_DOUBTS = {
+    "abstained": ": below the confidence asked for, no label",
+    "unknown": ": unlike the training images, no label",
+}
 
 
 def run(source: Sequence[str], *, model: str, out: Path | None = None, **options: Any) -> None:
@@ -46,7 +50,7 @@ def _say_classes(
         threads=asked.threads,
         contract=contract,
     )
-    scores = opened.score(sources.open_images(source), top_k=asked.top_k, min_confidence=asked.min_confidence)
+    scores = opened.score(sources.open_images(source), asked)
     for row in scores.arrow.to_pylist():
         say(_classes(row))
     if scores.note:
@@ -69,6 +73,10 @@ def _classes(row: dict[str, Any]) -> str:
     name = one_line(printable(row["path"]))
     if row["status"] == "error":
         return f"{name}: {row['error']}"
-    doubt = ": below the confidence asked for, no label" if row["status"] == "abstained" else ""
+    doubt = _DOUBTS.get(row["status"], "")
     ranks = zip(row["topk_probs"], row["topk_labels"], strict=True)
-    return "\n".join([f"{name}{doubt}", *(f"  {prob:6.1%}  {one_line(label)}" for prob, label in ranks)])
+    chosen = row.get("prediction_set")
+    within = [f"  set: {', '.join(map(one_line, chosen))}"] if chosen else []
+    return "\n".join(
+        [f"{name}{doubt}", *(f"  {prob:6.1%}  {one_line(label)}" for prob, label in ranks), *within]
+    )

@@ -14,7 +14,9 @@ from frostline.evaluation.metrics import TOP, Metrics
 from frostline.evaluation.predictions import Predictions
 from frostline.evaluation.results import Results
 from frostline.evaluation.statistics import Estimate, difference
+from frostline.evaluation.temperature import Temperature
 
+SET_SHOWN = 0.95  # the promised coverage that is shown class by class
 _FIGURES = (
     ("accuracy", "accuracy", "share"),
     ("balanced_accuracy", "balanced accuracy (mean recall)", "share"),
@@ -64,6 +66,10 @@ def page(name: str, evaluated: Results, pictures: Mapping[str, bytes]) -> str:
         classes=test.classes,
         right=int(test.right.sum()),
         calibration=_calibration(test, measured["test"]),
+        temperature=temperature_sentence(evaluated.temperature),
+        before=evaluated.uncalibrated.figures if evaluated.temperature.value != 1 else None,
+        sets=[row for row in evaluated.sets if not row.name],
+        set_classes=[row for row in evaluated.sets if row.name and row.promised == SET_SHOWN],
         targets=list(selective_prediction.targets(_answers(evaluated.rows["validation"]), _answers(test))),
         **_thresholds(evaluated.rows["validation"], test),
         slices=evaluated.slices,
@@ -107,6 +113,19 @@ def _calibration(test: Predictions, measured: Metrics) -> str:
         f"On average the classifier is {abs(off):.1f} points {how}; expected calibration error "
         f"{100 * error.value:.1f} points (95%: {100 * error.low:.1f} to {100 * error.high:.1f}). "
         "Do not use its probabilities as they are."
+    )
+
+
+def temperature_sentence(found: Temperature) -> str:
+    """What was done about the calibration, and on what evidence."""
+    if found.value == 1:
+        return f"The network's own probabilities stay (temperature 1): {found.reason}."
+    gain = found.gain
+    by = "" if gain is None else f" by {gain.value:.3g} nats (95%: {gain.low:.2g} to {gain.high:.2g})"
+    return (
+        f"The exported model divides logits by {found.value:.3g} (temperature scaling), which lowers the loss on "
+        f"{found.images:,} validation images{by}, each by a temperature that it had no part in. All figures here "
+        "are of the exported model."
     )
 
 

@@ -151,15 +151,15 @@ def _same_contract(challenger: Evidence, anchor: Evidence) -> Check:
     """What a scorer relies on; size and resize rule are the model's own affair, the file says them."""
     keys = ("contract", "classes", "decode")
     other = [key for key in keys if challenger.contract[key] != anchor.contract[key]]
+    if challenger.contract["contract"] > anchor.contract["contract"]:
+        other.remove("contract")  # a later version has all that an earlier one has
     changed = "; ".join(
         _changed_classes(anchor.contract[key], challenger.contract[key])
         if key == "classes"
         else f"{key} {anchor.contract[key]} → {challenger.contract[key]}"
         for key in other
     )
-    same = (
-        f"version {anchor.contract['contract']}, {len(anchor.contract['classes'])} classes in the same order"
-    )
+    same = f"version {challenger.contract['contract']}, {len(anchor.contract['classes'])} classes in the same order"
     return Check("contract", not other, changed or same)
 
 

@@ -21,8 +21,10 @@ from frostline.evaluation.gallery import Mistake
 from frostline.evaluation.history import History
 from frostline.evaluation.label_issues import LabelIssue
 from frostline.evaluation.metrics import Metrics
+from frostline.evaluation.prediction_sets import SetCoverage
 from frostline.evaluation.predictions import Predictions
 from frostline.evaluation.slices import Slice
+from frostline.evaluation.temperature import Temperature
 
 SHOWN = 12  # photos of one kind on the page
 
@@ -31,9 +33,10 @@ SHOWN = 12  # photos of one kind on the page
 class Results:
     """Rows of each split, their figures, and photos ((H, W, 3) uint8) by path.
 
-    `label_issues` is None where labels were not checked, `checked` counts the images that were. `overlays`
-    holds photos as the network takes them, covered by Grad-CAM's heat at `layer`; `views` one training image
-    as epochs show it.
+    The rows hold the probabilities that the exported model gives, `uncalibrated` are the test figures without the
+    temperature; `sets` are prediction sets on test. `label_issues` is None where labels were not checked, `checked`
+    counts the images that were. `overlays` holds photos as the network takes them, covered by Grad-CAM's heat at
+    `layer`; `views` one training image as epochs show it.
     """
 
     record: Mapping[str, Any]
@@ -41,6 +44,9 @@ class Results:
     history: History
     rows: Mapping[str, Predictions]
     metrics: Mapping[str, Metrics]
+    temperature: Temperature
+    uncalibrated: Metrics
+    sets: Sequence[SetCoverage]
     slices: Sequence[Slice]
     label_issues: Sequence[LabelIssue] | None
     checked: int
@@ -122,6 +128,7 @@ def report_tables(evaluated: Results) -> dict[str, str]:
     named = {
         "coverage.csv": tables.text(covered, kind=selective_prediction.Coverage),
         "reliability.csv": tables.text(calibration.reliability(test.probs, test.right), kind=calibration.Bin),
+        "sets.csv": tables.text(evaluated.sets, kind=SetCoverage),
         "slices.csv": tables.text(evaluated.slices, kind=Slice),
     }
     if len(test.classes) == 2:

@@ -7,13 +7,13 @@ numbered in that order, initializers are sorted by name, and everything that is 
 import hashlib
 from typing import Any
 
-from frostline.runtime.contract import FEATURES, INPUT, PROBS
+from frostline.runtime.contract import FEATURES, INPUT, PROBS, UNKNOWN
 
 
 def form(model: Any, *, metadata: dict[str, str], input_name: str = INPUT) -> bytes:
     """The canonical bytes of an ONNX model with one input, to be called `input_name`.
 
-    Its outputs are `probs`, `features` or both.
+    Its outputs are some of `probs`, `features` and `unknown`.
     """
     import onnx
 
@@ -33,7 +33,7 @@ def form(model: Any, *, metadata: dict[str, str], input_name: str = INPUT) -> by
         [_value(graph.input[0], input_name)],
         [
             _value(output, name)
-            for name in (PROBS, FEATURES)
+            for name in (PROBS, FEATURES, UNKNOWN)
             for output in graph.output
             if names[output.name] == name
         ],
@@ -181,7 +181,7 @@ def _names(graph: Any, order: list[Any], input_name: str) -> dict[str, str]:
 
 
 def _output_name(name: str, shown: str) -> str:
-    for known in (PROBS, FEATURES):
+    for known in (PROBS, FEATURES, UNKNOWN):
         if shown == known:
             return known
     raise RuntimeError(f"the exported graph has an output {name} that the contract does not know")

@@ -12,8 +12,9 @@ from frostline.errors import InputError, weights_note
 from frostline.images import DECODE_VERSION
 
 KEY = "frostline"
-INPUT, PROBS, FEATURES = "image", "probs", "features"  # names in the graph; features only inside it
-VERSION = 1
+INPUT, PROBS, FEATURES, UNKNOWN = "image", "probs", "features", "unknown"  # names in the graph
+VERSION = 2  # 1 has no `unknown` and no `frostline.answers`, and is read as well
+READ = (1, VERSION)
 RESIZES = ("squash", "crop", "pad")
 
 
@@ -31,7 +32,8 @@ class Contract:
     """Classes in the order of `probs`; pixels as the network wants them; what it was made from.
 
     `height` and `width` are pixels, `decode` is the decoder's version, `backbone` is None for a plain
-    CNN, `recipe` and `dataset` are digests, `frostline` the version that exported the model.
+    CNN, `recipe` and `dataset` are digests, `frostline` the version that exported the
+    model, `version` that of the contract.
     """
 
     classes: tuple[str, ...]
@@ -45,6 +47,7 @@ class Contract:
     recipe: str
     dataset: str
     frostline: str
+    version: int = VERSION
 
     @property
     def note(self) -> str:
@@ -56,7 +59,7 @@ def to_values(contract: Contract) -> dict[str, Any]:
     """The contract as plain JSON values."""
     values = asdict(contract)
     image = {"height": values.pop("height"), "width": values.pop("width")}
-    return {"contract": VERSION, **values, "classes": list(contract.classes), "image": image}
+    return {"contract": values.pop("version"), **values, "classes": list(contract.classes), "image": image}
 
 
 def to_json(contract: Contract) -> str:
@@ -68,10 +71,11 @@ def from_json(text: str) -> Contract:
     """Parse and check a contract; InputError of one line for anything but a whole contract."""
     values = _parsed(text)
     version = values.get("contract")
-    if type(version) is not int or version != VERSION:
+    if type(version) is not int or version not in READ:
+        known = " and ".join(map(str, READ))
         raise InputError(
-            f"contract version {version!r} is unknown (this frostline reads {VERSION}); install the "
-            "frostline that exported the model, or export it again with this one"
+            f"contract version {version!r} is unknown (this frostline reads {known}); install the frostline that "
+            "exported the model, or export it again with this one"
         )
     _check(values, _FIELDS, "")
     _check(values["image"], _IMAGE, "image.")
@@ -82,6 +86,7 @@ def from_json(text: str) -> Contract:
         height=values["image"]["height"],
         width=values["image"]["width"],
         weights=WeightsSource(**values["weights"]),
+        version=version,
         **plain,
     )
 

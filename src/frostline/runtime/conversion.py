@@ -4,13 +4,13 @@ import contextlib
 import io
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from unittest import mock
 
 from frostline.models.dense_head import DenseHead
 from frostline.runtime import canonical, head_graph
-from frostline.runtime.contract import FEATURES, INPUT, KEY, PROBS
+from frostline.runtime.contract import FEATURES, INPUT, KEY, PROBS, UNKNOWN
 
 OPSET = 17  # the newest that tf2onnx writes is 18; 17 is read by every ONNX Runtime of the last years
 CATCH = "TF2ONNX_CATCH_ERRORS"  # tf2onnx' own: whether a step that fails is left out
@@ -146,22 +146,24 @@ def _keep_zeros(model: Any) -> None:
 
 
 def upper(model: bytes) -> bytes:
-    """The part of an exported model from `features` to `probs`, cut out of its very graph."""
-    return _cut(model, FEATURES, PROBS)
+    """The part of an exported model from `features` to `probs` and `unknown`, cut out of its very graph."""
+    return _cut(model, FEATURES, (PROBS, UNKNOWN))
 
 
 def lower(model: bytes) -> bytes:
     """The part of an exported model from `image` to `features`, cut out of its very graph."""
-    return _cut(model, INPUT, FEATURES)
+    return _cut(model, INPUT, (FEATURES,))
 
 
-def _cut(model: bytes, input_name: str, output_name: str) -> bytes:
+def _cut(model: bytes, input_name: str, wanted: Sequence[str]) -> bytes:
+    """From one tensor to those of the wanted outputs that the model has."""
     import onnx
     from onnx.utils import Extractor
 
     with _quiet():
         inferred = onnx.shape_inference.infer_shapes(onnx.load_from_string(model))
-        part = Extractor(inferred).extract_model([input_name], [output_name])
+        has = {output.name for output in inferred.graph.output}
+        part = Extractor(inferred).extract_model([input_name], [name for name in wanted if name in has])
     return bytes(part.SerializeToString())
 
 

@@ -19,8 +19,8 @@ import numpy.typing as npt
 from frostline.checksums import keep
 from frostline.errors import FrostlineError, InputError
 from frostline.files import printable, sha256, sha256_file, writing
-from frostline.runtime import canonical, contract, conversion, pool, sessions
-from frostline.runtime.contract import FEATURES, KEY, PROBS
+from frostline.runtime import answers, canonical, contract, conversion, pool, sessions
+from frostline.runtime.contract import FEATURES, KEY, PROBS, UNKNOWN
 from frostline.runtime.sessions import Session
 
 PART = "frostline.part"
@@ -43,7 +43,7 @@ def make(model: bytes) -> tuple[bytes, bytes]:
     belongs_to = _json(part="head", model=sha256(model), trunk=sha256(trunk))
     head = canonical.form(
         onnx.load_from_string(conversion.upper(model)),
-        metadata={KEY: whole[KEY], PART: belongs_to},
+        metadata={**{key: whole[key] for key in (KEY, answers.KEY) if key in whole}, PART: belongs_to},
         input_name=FEATURES,
     )
     return trunk, head
@@ -138,7 +138,7 @@ def open_head(model: Path, *, precision: str, threads: int | None = None) -> Hea
         )
     promised = contract.from_json(about[KEY])
     contract.require_met(promised)
-    loaded.names = (PROBS,)
+    loaded.names = tuple(name for name in (PROBS, UNKNOWN) if name in loaded.outputs)
     session = sessions.make_session(loaded, promised, sha256=digest)
     shape = tuple(side for side in loaded.inputs[0].shape[1:] if isinstance(side, int))
     as_asked = dataclasses.replace(session, precision=precision, why="features are kept")

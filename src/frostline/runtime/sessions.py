@@ -17,7 +17,7 @@ from frostline.files import printable, sha256
 from frostline.runtime import contract as contracts
 from frostline.runtime import pool, providers, trial
 from frostline.runtime.buffers import Outputs
-from frostline.runtime.contract import FEATURES, INPUT, PROBS, Contract
+from frostline.runtime.contract import FEATURES, INPUT, PROBS, UNKNOWN, Contract
 from frostline.runtime.engine import reason
 from frostline.runtime.foreign_models import ForeignModel
 from frostline.runtime.pool import RuntimePool, out_of_memory
@@ -74,7 +74,7 @@ class Session:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Names of the outputs that `run` gives: `probs`, and `features` where asked for."""
+        """Names of what `run` gives: `probs`, `unknown` where the model tells it, `features` where asked for."""
         return self._pool.names
 
     @property
@@ -144,7 +144,8 @@ def open_session(  # noqa: PLR0913  # what the options of the command say
             wanted = foreign.outputs(features=features)
         else:
             _check_input(model, contract)
-            wanted = (PROBS, FEATURES) if features else (PROBS,)
+            tells = [UNKNOWN] if UNKNOWN in model.outputs else []
+            wanted = (PROBS, *tells, FEATURES) if features else (PROBS, *tells)
         digest = foreign.digest(content) if foreign else sha256(content)
         session = make_session(model, contract, sha256=digest, foreign=foreign)
         _check_outputs(session, wanted)

@@ -19,7 +19,7 @@ from frostline.features.executor import Block, Decode, Item
 from frostline.features.local_stream import stream
 from frostline.files import printable, sha256
 from frostline.images import ImageError
-from frostline.runtime.contract import FEATURES, PROBS
+from frostline.runtime.contract import FEATURES
 from frostline.runtime.parts import Head
 from frostline.runtime.sessions import Session
 from frostline.store import Store
@@ -113,10 +113,11 @@ class FeatureCache:
     def _block(
         self, chunk: "Chunk", rows: npt.NDArray[np.float32], errors: list[str], *, start: int
     ) -> Block:
-        probs = self.head.session.run(rows)[PROBS]
-        probs[[bool(error) for error in errors]] = 0  # as the executor leaves rows of errors
+        outputs = self.head.session.run(rows)
+        for values in outputs.values():
+            values[[bool(error) for error in errors]] = 0  # as the executor leaves rows of errors
         names = tuple(item.name for item in chunk.items)
-        return Block(start, names, tuple(errors), {FEATURES: rows, PROBS: probs}, tuple(chunk.fingerprints))
+        return Block(start, names, tuple(errors), {FEATURES: rows, **outputs}, tuple(chunk.fingerprints))
 
 
 class Chunk:

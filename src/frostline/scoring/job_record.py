@@ -11,7 +11,7 @@ from frostline import system
 from frostline.errors import FrostlineError, one_line
 from frostline.files import digest, printable, read_json, sha256_file, write_text
 from frostline.runtime import providers
-from frostline.runtime.contract import to_values
+from frostline.runtime.contract import UNKNOWN, to_values
 from frostline.runtime.sessions import Session
 from frostline.scoring import output_paths
 from frostline.scoring.feature_cache import FeatureCache
@@ -87,6 +87,7 @@ class Job:
                 "found": self.merged.rows,
                 "scored": counts.scored,
                 "abstained": counts.abstained,
+                "unknown": counts.unknown,
                 "unreadable": counts.unreadable,
                 "skipped": self.skipped,
                 "resumed": self.resumed,
@@ -112,7 +113,8 @@ def finished(plan: Plan) -> bool:
 
 def _model(path: Path, session: Session) -> dict[str, Any]:
     contract = to_values(session.contract)
-    return {"path": printable(path.absolute()), "sha256": session.sha256, "contract": contract}
+    tells = {"tells_unknown": True} if UNKNOWN in session.outputs else {}
+    return {"path": printable(path.absolute()), "sha256": session.sha256, "contract": contract, **tells}
 
 
 def _provider(session: Session) -> dict[str, str]:
@@ -172,8 +174,9 @@ def lines(done: Job) -> list[str]:
 def _counted(done: Job) -> str:
     counts, least = done.merged.counts, done.plan.options.min_confidence
     abstained = f", {counts.abstained} abstained (confidence below {least:g})" if counts.abstained else ""
+    unknown = f", {counts.unknown} unknown (unlike the training images)" if counts.unknown else ""
     unreadable = f", {counts.unreadable} unreadable" if counts.unreadable else ""
-    return f"{counts.scored} images scored{abstained}{unreadable}{skipped_files(done.skipped)}"
+    return f"{counts.scored} images scored{abstained}{unknown}{unreadable}{skipped_files(done.skipped)}"
 
 
 def running_on(session: Session) -> str:

@@ -135,7 +135,7 @@ class _Work:
             score(planned, left, shards, cache=cache, batch_size=size, workers=workers)
             self.watch.lap("score")
             tables = self.comparison.counted(shards.tables()) if self.comparison else shards.tables()
-            columns = rows.schema(features=options.features, drift=options.drift)
+            columns = scorer_of(planned).schema
             merged = writers.merge(tables, out, columns, escape_formulas=options.escape_formulas)
             self.watch.lap("merge")
             done = Job(
@@ -174,6 +174,20 @@ class _Work:
         return cache
 
 
+def scorer_of(planned: Plan) -> rows.Scorer:
+    """What makes rows of a plan's blocks."""
+    options, session = planned.options, planned.session
+    return rows.Scorer(
+        session.contract.classes,
+        options.top_k,
+        session.sha256,
+        options.min_confidence,
+        features=options.features,
+        drift=options.drift,
+        **plan.answer_rule(session, options),
+    )
+
+
 def score(  # noqa: PLR0913  # what a pass over images has
     planned: Plan,
     items: Iterator[Item],
@@ -188,15 +202,7 @@ def score(  # noqa: PLR0913  # what a pass over images has
     Images go in batches through the whole network, here or on a cluster's `workers`, or, with a `cache` of
     features, through the head.
     """
-    options, session = planned.options, planned.session
-    scorer = rows.Scorer(
-        session.contract.classes,
-        options.top_k,
-        session.sha256,
-        options.min_confidence,
-        features=options.features,
-        drift=options.drift,
-    )
+    scorer = scorer_of(planned)
     blocks = _blocks(planned, items, cache, batch_size, workers)
     with contextlib.closing(blocks), progress(planned.source.count, "score", summary=False) as advance:
         advance(shards.done)

@@ -20,9 +20,9 @@ from frostline.runtime import foreign_models
 from frostline.runtime.contract import FEATURES, to_values
 from frostline.runtime.foreign_models import ForeignModel
 from frostline.runtime.sessions import Session, open_session
-from frostline.scoring import explanation, model_path, python_inputs, rows
+from frostline.scoring import explanation, model_path, python_inputs
 from frostline.scoring.explanation import CELLS, Explanation
-from frostline.scoring.plan import Options
+from frostline.scoring.plan import Options, answer_rule
 from frostline.scoring.python_inputs import Batches, Image, Images
 from frostline.scoring.rows import Scorer
 from frostline.scoring.score_table import Scores
@@ -121,21 +121,37 @@ class Model:
         """What must stand beside every number of this model; "" for trained weights."""
         return self._session.contract.note
 
-    def predict(self, images: Images, *, top_k: int = 5, min_confidence: float = 0.0) -> Scores:
+    def predict(
+        self,
+        images: Images,
+        *,
+        top_k: int = 5,
+        min_confidence: float = 0.0,
+        unknown: float | None = None,
+        coverage: float | None = None,
+    ) -> Scores:
         """One row per image, in order: those of `frostline score` for the same files, bit for bit.
 
         An image that cannot be read is a row with an `error`. `top_k` labels are ranked; below
-        `min_confidence` (0-1) there is no label. InputError for images that are none of those that a model
-        takes, and for a folder without any.
+        `min_confidence` (0-1) there is no label, and none for an image that is as far from the training images as at
+        most the share `unknown` (0-1, such as 0.05) of images like them (status unknown). With `coverage` (0-1, such
+        as 0.95) `prediction_set` holds the classes that cover the actual one with that probability. InputError for
+        images that are none of those that a model takes, for a folder without any, and for what the model cannot tell.
         """
-        Options(top_k=top_k, min_confidence=min_confidence)
-        return self.score(python_inputs.open_given(images), top_k=top_k, min_confidence=min_confidence)
+        options = Options(top_k=top_k, min_confidence=min_confidence, unknown=unknown, coverage=coverage)
+        return self.score(python_inputs.open_given(images), options)
 
-    def score(self, source: Source, *, top_k: int, min_confidence: float) -> Scores:
+    def score(self, source: Source, options: Options) -> Scores:
         """As `predict`, of a source that is open; it is closed then."""
         batches = self._open
-        scorer = Scorer(self.classes, top_k, self.sha256, min_confidence)
-        empty = rows.schema(features=False).empty_table()
+        scorer = Scorer(
+            self.classes,
+            options.top_k,
+            self.sha256,
+            options.min_confidence,
+            **answer_rule(self._session, options),
+        )
+        empty = scorer.schema.empty_table()
         tables = [scorer.table(block) for block in batches.blocks(source)]
         return Scores(pa.concat_tables([empty, *tables]), classes=self.classes, note=self.note)
 

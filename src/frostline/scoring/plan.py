@@ -9,7 +9,8 @@ from typing import Any
 
 from frostline.errors import InputError
 from frostline.features.executor import Item
-from frostline.runtime import openvino, providers
+from frostline.runtime import answers, openvino, providers
+from frostline.runtime.contract import UNKNOWN
 from frostline.runtime.foreign_models import ForeignModel
 from frostline.runtime.parts import Head, open_head, open_trunk
 from frostline.runtime.sessions import DEVICES, PRECISIONS, Session, open_session
@@ -28,6 +29,8 @@ class Options:
     this process works (`engine` local) or a Ray cluster, the one at `ray_address` or one of this machine's own;
     whether the images are compared with the model's test images (`drift`), with one limit for every index
     (`drift_limit`) or the caller's; whether names in a .csv are kept from being formulas (`escape_formulas`).
+    A label only for images that are nearer to the training images than the share `unknown` of images like them; sets
+    of classes that hold the actual one with the probability `coverage`.
     """
 
     device: str = "auto"
@@ -43,6 +46,8 @@ class Options:
     drift: bool = False
     drift_limit: float | None = None
     escape_formulas: bool = True
+    unknown: float | None = None
+    coverage: float | None = None
 
     def __post_init__(self) -> None:
         for option, known in (("device", DEVICES), ("precision", PRECISIONS), ("engine", ENGINES)):
@@ -59,9 +64,11 @@ class Options:
     @property
     def rows(self) -> dict[str, Any]:
         """What decides the content of a row, whatever its speed."""
-        more = {name: True for name in ("keep_features", "drift") if getattr(self, name)}
+        more: dict[str, Any] = {name: True for name in ("keep_features", "drift") if getattr(self, name)}
         if not self.escape_formulas:
             more["escape_formulas"] = False
+        answers = {name: getattr(self, name) for name in ("unknown", "coverage")}
+        more |= {name: value for name, value in answers.items() if value is not None}
         return {"top_k": self.top_k, "min_confidence": self.min_confidence, "features": self.features, **more}
 
 
@@ -74,6 +81,10 @@ def _require_in_range(options: Options) -> None:
         raise InputError(f"--top-k {options.top_k}: use 1 or more (more than there are classes means all)")
     if not 0 <= options.min_confidence <= 1:
         raise InputError(f"--min-confidence {options.min_confidence:g}: use 0 to 1")
+    if options.unknown is not None and not 0 < options.unknown < 1:
+        raise InputError(f"--unknown {options.unknown:g}: use a share above 0 and below 1, such as 0.05")
+    if options.coverage is not None and not 0 < options.coverage < 1:
+        raise InputError(f"--coverage {options.coverage:g}: use a share above 0 and below 1, such as 0.95")
 
 
 def _require_compatible(options: Options) -> None:
@@ -114,6 +125,7 @@ def make(
     """Open the model as the options want it; the errors of `open_session` and `open_head`."""
     head = _head(model, options, foreign) if options.keep_features else None
     session = head.session if head else _session(model, options, foreign)
+    answer_rule(session, options)  # what the model cannot say is refused now
     identity = {
         "source": source.state(),
         "model": session.sha256,
@@ -122,6 +134,20 @@ def make(
         **_engine(session),
     }
     return Plan(source, model, session, out, options, identity, head, foreign)
+
+
+def answer_rule(session: Session, options: Options) -> dict[str, Any]:
+    """The fields of a Scorer that depend on what a model knows of its answers; InputError where it lacks what is
+    asked for.
+    """
+    known = answers.of(session.metadata)
+    if options.unknown is not None:
+        known.require_unknown(options.unknown)
+    return {
+        "tells_unknown": UNKNOWN in session.outputs,
+        "reject": options.unknown,
+        "set_from": None if options.coverage is None else known.threshold(options.coverage),
+    }
 
 
 def _engine(session: Session) -> dict[str, str]:

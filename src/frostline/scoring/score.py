@@ -33,12 +33,19 @@ class ScoreJob:
     def scores(self) -> Scores:
         """All rows, read from the file when first asked for."""
         contract, options = self.values["model"]["contract"], self.values["options"]
-        wanted = schema(features=options["features"], drift=options["drift"])
+        asked = {"features": options["features"], "drift": options["drift"]}
+        sets = options.get("coverage") is not None
+        wanted = schema(**asked, unknown=self._tells_unknown, prediction_set=sets)
         tables = [
             _with_nulls(table) for table in score_reader.tables(self.out, wanted.names, needed=("path",))
         ]
         whole = pa.concat_tables(tables) if tables else wanted.empty_table()
         return Scores(whole, classes=contract["classes"], note=self.values["note"])
+
+    @property
+    def _tells_unknown(self) -> bool:
+        """Whether its rows have the column; a job file of before says nothing."""
+        return bool(self.values["model"].get("tells_unknown"))
 
 
 def _with_nulls(table: pa.Table) -> pa.Table:
@@ -68,6 +75,8 @@ class ScoreOptions(OpenOptions, total=False):
 
     top_k: int
     min_confidence: float
+    unknown: float | None
+    coverage: float | None
     features: bool
     keep_features: bool
     drift: bool
@@ -85,6 +94,8 @@ def score(
     out: None = None,
     top_k: int = 5,
     min_confidence: float = 0.0,
+    unknown: float | None = None,
+    coverage: float | None = None,
     **options: Unpack[OpenOptions],
 ) -> Scores: ...
 
@@ -101,8 +112,8 @@ def score(
     """Score a source as `frostline score` does, without printing; into a file where `out` names one.
 
     `source`: a folder, an archive, an image, a pattern, an address (`s3://…`), `@FILE` for a file of paths, or
-    several of these. Without `out` the rows are held in memory; `options` are those of `open_model`, `top_k` and
-    `min_confidence`. With `out`, a .parquet, .jsonl or .csv file, they are written as the command writes them,
+    several of these. Without `out` the rows are held in memory; `options` are those of `open_model` and of
+    its `predict`. With `out`, a .parquet, .jsonl or .csv file, they are written as the command writes them,
     safe against interruption (`resume`), with a JSON file beside them, and `options` are all of the command's
     but limits: `drift` is measured, never an error.
 
@@ -118,11 +129,18 @@ def score(
     return ScoreJob(Path(out), values)
 
 
-def _held(
-    words: Sequence[str], model: Location, *, top_k: int = 5, min_confidence: float = 0.0, **options: Any
+def _held(  # noqa: PLR0913  # as `Model.predict`
+    words: Sequence[str],
+    model: Location,
+    *,
+    top_k: int = 5,
+    min_confidence: float = 0.0,
+    unknown: float | None = None,
+    coverage: float | None = None,
+    **options: Any,
 ) -> Scores:
     if wrong := sorted(options.keys() - OpenOptions.__annotations__.keys()):
         raise InputError(f"{', '.join(wrong)}: only with out, the file that is written")
-    Options(top_k=top_k, min_confidence=min_confidence)
+    asked = Options(top_k=top_k, min_confidence=min_confidence, unknown=unknown, coverage=coverage)
     with open_model(model, **options) as opened:
-        return opened.score(sources.open_images(words), top_k=top_k, min_confidence=min_confidence)
+        return opened.score(sources.open_images(words), asked)

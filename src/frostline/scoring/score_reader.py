@@ -19,7 +19,7 @@ from frostline.scoring.rows import schema
 
 ROWS = 8192  # of columns at once
 ENDINGS = (".parquet", ".jsonl", ".csv")
-_TEXTS, _LISTS = ("path", "error", "label"), ("topk_labels",)
+_TEXTS, _LISTS = ("path", "error", "label"), ("topk_labels", "prediction_set")
 
 
 def models(file: Path) -> list[str]:
@@ -96,7 +96,7 @@ def _parquet_tables(file: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
 
 
 def _text_tables(file: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
-    types = schema(features=True, drift=True)
+    types = schema(features=True, drift=True, unknown=True, prediction_set=True)
     rows = _READERS[_ending(file)](file, list(columns))
     while batch := list(itertools.islice(rows, ROWS)):
         fields = [types.field(name) for name in columns if name in batch[0]]

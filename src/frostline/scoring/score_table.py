@@ -12,10 +12,11 @@ from frostline.table import Table
 class Scores(Table):
     """One row per image, in order, with the columns of `frostline score`.
 
-    `path` (str), `status` (ok, abstained or error), `error` (why an image could not be read, else null),
+    `path` (str), `status` (ok, abstained, unknown or error), `error` (why an image could not be read, else null),
     `label`, `prob` (float32), `topk_labels` and `topk_probs` (lists), `probs` (a list of float32 in the order
-    of `classes`), `model` (SHA-256 of the model). `classes` are the model's, `note` is what must stand beside
-    every number of it, "" for trained weights.
+    of `classes`), `model` (SHA-256 of the model); `unknown` (float32, 0-1) where the model
+    tells it, `prediction_set` (a list) where coverage was asked for. `classes` are the model's, `note` is what must
+    stand beside every number of it, "" for trained weights.
     """
 
     def __init__(self, arrow: pa.Table, *, classes: Sequence[str], note: str = "") -> None:

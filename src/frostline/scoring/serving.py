@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from frostline import images
 from frostline.features.local_stream import Item, stream
 from frostline.images import ImageError
+from frostline.runtime.contract import UNKNOWN
 from frostline.runtime.sessions import Session, open_session
 from frostline.scoring.rows import Scorer
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMN = "image"  # of the input: an image file's bytes, or their base64
-OUTPUTS = ("status", "error", "label", "prob", "probs")
+OUTPUTS = ("status", "error", "label", "prob", "probs")  # and `unknown`, where the model tells it
 BATCH = 32
 BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 
@@ -36,17 +37,25 @@ class Served:
         """A row per image: status ok or error, the reason, the label, its probability, all probabilities.
 
         `table` has the column `image`; `probs` are in the order of the contract's classes, which
-        MLmodel's metadata names. An image that cannot be read is a row, as in `frostline score`.
+        MLmodel's metadata names; `unknown` (0 to 1) is there where the model tells it. An image that cannot be read is
+        a row, as in `frostline score`.
         """
         import pandas as pd
 
         contents = list(table[COLUMN])
         rows = [row for rows in self._rows(contents) for row in rows]
-        return pd.DataFrame({name: [row[name] for row in rows] for name in OUTPUTS}, dtype=object)
+        names = (*OUTPUTS, UNKNOWN) if self._tells_unknown else OUTPUTS
+        return pd.DataFrame({name: [row[name] for row in rows] for name in names}, dtype=object)
+
+    @property
+    def _tells_unknown(self) -> bool:
+        return UNKNOWN in self.session.outputs
 
     def _rows(self, contents: list[Any]) -> Iterator[list[dict[str, Any]]]:
         contract = self.session.contract
-        scorer = Scorer(contract.classes, top_k=1, model=self.session.sha256)
+        scorer = Scorer(
+            contract.classes, top_k=1, model=self.session.sha256, tells_unknown=self._tells_unknown
+        )
         items = (Item(str(number), _reader(content)) for number, content in enumerate(contents))
         blocks = stream(
             items,

@@ -137,6 +137,7 @@ class ScoreCounts:
 
     scored: int = 0
     abstained: int = 0
+    unknown: int = 0
     unreadable: int = 0
     labels: Counter[str] = field(default_factory=Counter)
     errors: list[str] = field(default_factory=list)  # of the first few: name and reason
@@ -149,6 +150,7 @@ class ScoreCounts:
         self.unreadable += len(bad)
         self.scored += len(table) - len(bad)
         self.abstained += pc.sum(pc.equal(table["status"], "abstained")).as_py() or 0
+        self.unknown += pc.sum(pc.equal(table["status"], "unknown")).as_py() or 0
         for label in pc.value_counts(table["label"].drop_null()).to_pylist():
             self.labels[label["values"]] += label["counts"]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from frostline import config, files, paths
 from frostline.errors import FrostlineError
-from frostline.evaluation import comparison_report, predictions, stage_outputs, style
+from frostline.evaluation import comparison_report, predictions, stage_outputs, style, temperature
 from frostline.evaluation.comparison import Candidate, compare
 from frostline.evaluation.metrics import DECIMALS
 
@@ -31,7 +31,8 @@ def _candidate(name: str) -> Candidate:
     made_by, folder = f"dvc repro evaluate@{name}", paths.classifier(name)
     metrics = stage_outputs.read(paths.metrics(name), keys=stage_outputs.METRICS, made_by=made_by)
     record = stage_outputs.read(folder / "record.json", keys=stage_outputs.RECORD, made_by=made_by)
-    test = predictions.read(folder / "predictions.parquet", made_by=made_by).split("test")
+    predicted = predictions.read(folder / "predictions.parquet", made_by=made_by)
+    test = temperature.calibrated(predicted).split("test")
     stated = (metrics["dataset_digest"], metrics["test"]["images"], metrics["test"]["accuracy"])
     right = round(float(test.right.mean()), DECIMALS) if len(test) else None
     if stated != (record["dataset_digest"], len(test), right):

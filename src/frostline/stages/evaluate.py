@@ -17,13 +17,16 @@ from frostline.evaluation import (
     history,
     label_issues,
     metrics,
+    prediction_sets,
     predictions,
     results,
     slices,
     stage_outputs,
+    temperature,
 )
 from frostline.evaluation.explanations import Explanations
 from frostline.evaluation.metrics import Metrics
+from frostline.evaluation.prediction_sets import SetCoverage
 from frostline.evaluation.predictions import SPLITS, Predictions
 from frostline.evaluation.results import Results
 
@@ -38,12 +41,12 @@ def run(name: str) -> str:
     record = stage_outputs.read(
         folder / "record.json", keys=(*stage_outputs.RECORD, "recipe.image"), made_by=made_by
     )
-    every = predictions.read(folder / "predictions.parquet", made_by=made_by)
+    trained = predictions.read(folder / "predictions.parquet", made_by=made_by)
     manifest = manifests.read(paths.dataset(record["dataset"]) / "manifest.parquet")
-    problem = _mismatch(every, record=record, manifest=manifest)
+    problem = _mismatch(trained, record=record, manifest=manifest)
     if problem:
         raise FrostlineError(f"{folder}/predictions.parquet {problem}; run `{made_by}` again")
-    evaluated = _results(name, every, record=record, manifest=manifest)
+    evaluated = _results(name, trained, record=record, manifest=manifest)
     _write(name, evaluated)
     report = _report(name, evaluated)
     files.write_json(paths.headline(name), _headline(report))
@@ -53,9 +56,13 @@ def run(name: str) -> str:
     return f"{summary}\n{digest}\nWrote {paths.report(name) / 'report.html'}"
 
 
-def _results(name: str, every: Predictions, *, record: Mapping[str, Any], manifest: Manifest) -> Results:
-    """All metrics of an evaluation, and the photos that it shows."""
+def _results(name: str, trained: Predictions, *, record: Mapping[str, Any], manifest: Manifest) -> Results:
+    """All metrics of an evaluation, and the photos that it shows.
+
+    Of the probabilities that the exported model gives: the network's own, by the temperature that export will find too.
+    """
     made_by, folder = f"dvc repro train@{name}", paths.classifier(name)
+    every = temperature.calibrated(trained)
     rows = {split: every.split(split) for split in SPLITS}
     test = rows["test"]
     measured = {split: _measure(rows[split], split=split, record=record) for split in SPLITS}
@@ -69,6 +76,9 @@ def _results(name: str, every: Predictions, *, record: Mapping[str, Any], manife
         history=history.read(folder / "history.csv", made_by=made_by),
         rows=rows,
         metrics=measured,
+        temperature=temperature.of(trained),
+        uncalibrated=metrics.measure(trained.split("test")),
+        sets=_sets(rows),
         slices=slices.slices(test.right, _kinds(test, manifest)),
         label_issues=issues,
         checked=len(unseen) if unseen else 0,
@@ -78,6 +88,12 @@ def _results(name: str, every: Predictions, *, record: Mapping[str, Any], manife
         views=list(explained.views),
         hashes={"predictions (SHA-256)": files.sha256_file(folder / "predictions.parquet")},
     )
+
+
+def _sets(rows: Mapping[str, Predictions]) -> list[SetCoverage]:
+    """What prediction sets whose thresholds validation gives do on test."""
+    held_out, test = rows["validation"], rows["test"]
+    return list(prediction_sets.measured(test, prediction_sets.thresholds(held_out.labels, held_out.probs)))
 
 
 def _overlays(
@@ -157,6 +173,7 @@ def _report(name: str, evaluated: Results) -> dict[str, Any]:
         "classifier": name,
         **{key: evaluated.record[key] for key in ("key", "dataset", "dataset_digest", "weights")},
         "note": evaluated.note,
+        "temperature": evaluated.temperature.value,
         **{split: figures.as_json() for split, figures in evaluated.metrics.items()},
     }
 

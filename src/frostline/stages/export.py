@@ -11,16 +11,26 @@ import numpy as np
 import frostline
 from frostline import files, images, paths
 from frostline.errors import FrostlineError
-from frostline.evaluation import predictions, stage_outputs
+from frostline.evaluation import predictions, stage_outputs, temperature
 from frostline.evaluation.predictions import Predictions
 from frostline.features import extraction
 from frostline.features.cut_model import CutModel
 from frostline.features.trunks import OnnxTrunk
 from frostline.models import heads
 from frostline.progress import say
-from frostline.runtime import agreement, contract, conversion, parts, sessions, variants
+from frostline.runtime import (
+    agreement,
+    answers,
+    answers_graph,
+    contract,
+    conversion,
+    parts,
+    sessions,
+    variants,
+)
 from frostline.runtime.contract import Contract, WeightsSource
-from frostline.scoring import drift_baseline, drift_stats
+from frostline.scoring import answer_fit, drift_baseline, drift_stats
+from frostline.scoring.answer_fit import AnswerFit
 from frostline.training import assemble, recipe
 from frostline.training.recipe import Recipe
 
@@ -39,8 +49,9 @@ def run(name: str) -> str:
     _, last = recipe.load_trained(
         inputs.changed(precision="float32")
     )  # the weights are float32 at every precision
-    model = _model(inputs, last)
-    proof = _prove(inputs, last, model, _predicted(inputs))
+    fitted = answer_fit.fit(_trained(inputs))
+    model = _model(inputs, last, fitted)
+    proof = _prove(inputs, last, model, fitted)
     written = {"model.onnx": model}
     if last.trunk is not None:
         written[parts.TRUNK], written[parts.HEAD] = parts.make(model)
@@ -50,6 +61,7 @@ def run(name: str) -> str:
         with files.writing(folder / file) as temporary:
             temporary.write_bytes(content)
     files.write_json(folder / "agreement.json", {"key": key, "model": files.sha256(model), **proof})
+    files.write_json(folder / "answers.json", {"key": key, "model": files.sha256(model), **fitted.values()})
     _variants(inputs, model, folder)
     return (
         f"Wrote {folder / 'model.onnx'}, {len(model) / 1e6:.1f} MB; differs from the trained network by at most "
@@ -57,8 +69,14 @@ def run(name: str) -> str:
     )
 
 
-def _model(inputs: Recipe, last: CutModel) -> bytes:
-    """The whole classifier, its contract and the baseline of its drift in it."""
+def _model(inputs: Recipe, last: CutModel, fitted: AnswerFit) -> bytes:
+    """The whole classifier, its contract and the baseline of its drift in it, with calibrated answers."""
+    more = {answers.KEY: answers.to_json(fitted.answers)}
+    return answers_graph.add(_converted(inputs, last), temperature=fitted.temperature.value, more=more)
+
+
+def _converted(inputs: Recipe, last: CutModel) -> bytes:
+    """The trained network as it is."""
     metadata, more = contract.to_json(_contract(inputs)), _baseline(inputs, last, _predicted(inputs))
     if isinstance(last.trunk, OnnxTrunk):
         return conversion.on_trunk(last.trunk.content, heads.arrays(last.upper), metadata=metadata, more=more)
@@ -157,6 +175,11 @@ def _loss(inputs: Recipe, made: bytes, precision: str) -> variants.Loss:
 
 
 def _predicted(inputs: Recipe) -> Predictions:
+    """The probabilities that the exported model gives of every image: the trained network's, calibrated."""
+    return temperature.calibrated(_trained(inputs))
+
+
+def _trained(inputs: Recipe) -> Predictions:
     """What the trained network predicted of every image."""
     return predictions.read(
         paths.classifier(inputs.name) / "predictions.parquet", made_by=f"dvc repro train@{inputs.name}"
@@ -180,12 +203,14 @@ def _contract(inputs: Recipe) -> Contract:
     )
 
 
-def _prove(inputs: Recipe, last: CutModel, model: bytes, predicted: Predictions) -> dict[str, Any]:
+def _prove(inputs: Recipe, last: CutModel, model: bytes, fitted: AnswerFit) -> dict[str, Any]:
     """What was compared, as plain values; FrostlineError where the model says something else.
 
     The model computes in float32. A network that was trained in less is compared with itself in
-    float32, and then must give the same answers as it did in training, but for a few near ties.
+    float32, and then must give the same answers as it did in training, but for a few near ties. The network's
+    probabilities are compared after the temperature.
     """
+    predicted = fitted.predicted
     chosen = _chosen(predicted)
     pixels, probs = _pixels(inputs, predicted, chosen), predicted.probs[chosen]
     if inputs.entry.precision == "float32":
@@ -194,7 +219,8 @@ def _prove(inputs: Recipe, last: CutModel, model: bytes, predicted: Predictions)
             model, pixels=pixels, pixel_probs=probs, features=features, probs=predicted.probs
         )
         return dataclasses.asdict(proof)
-    exact = np.asarray(assemble.whole(last)(pixels)["probs"])
+    network = np.asarray(assemble.whole(last)(pixels)["probs"])
+    exact = temperature.apply(network, fitted.temperature.value)
     proof = agreement.prove(model, pixels=pixels, pixel_probs=exact, features=None, probs=predicted.probs)
     return {**dataclasses.asdict(proof), "precision": _rounded(inputs, exact, probs)}
 

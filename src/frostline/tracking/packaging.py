@@ -41,7 +41,7 @@ def save(folder: Path, *, model: Path, run_id: str, model_id: str) -> None:
             data_path=str(model),
             code_paths=[str(_code(Path(code)))],
             mlflow_model=about,
-            signature=_signature(),
+            signature=_signature(tells_unknown="unknown" in {one.name for one in loaded.graph.output}),
             input_example=_example(loaded),
             pip_requirements=requirements(),
         )
@@ -84,7 +84,7 @@ def _code(folder: Path) -> Path:
     return folder / code_digest.PACKAGE.name
 
 
-def _signature() -> "ModelSignature":
+def _signature(*, tells_unknown: bool) -> "ModelSignature":
     """An image file in (over HTTP as base64), a row of scores out."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
@@ -97,6 +97,8 @@ def _signature() -> "ModelSignature":
         ("prob", DataType.double, False),
         ("probs", Array(DataType.double), False),
     ]
+    if tells_unknown:
+        outputs.append(("unknown", DataType.double, False))
     return ModelSignature(
         inputs=Schema([ColSpec(DataType.binary, "image")]),
         outputs=Schema([ColSpec(kind, name, required=required) for name, kind, required in outputs]),
