@@ -44,6 +44,25 @@ def backbones(names: tuple[str, ...], measure: bool) -> None:
     run("backbones", names, measure=measure)
 
 
+@command("frostline net fetch timm:vit_small_patch14_reg4_dinov2 --size 224", of=net)
+@click.argument("source")
+@click.option(
+    "--checkpoint", type=Given(), help="A file of weights for a network of timm, instead of a download."
+)
+@click.option(
+    "--size", type=click.IntRange(16, 4096), help="The side of images in pixels, for a network of timm."
+)
+@click.option("--sha256", metavar="HEX", help="What the downloaded file must be.")
+@click.option("--out", type=Given(), help="The file to write (.onnx), outside of any project's params.yaml.")
+def fetch(source: str, **options: Any) -> None:
+    """Fetch a network as an ONNX file that says what its images are, ready for `init` and `params.yaml`.
+
+    SOURCE is timm:NAME (needs the extra timm: PyTorch), hf:OWNER/REPOSITORY/FILE.onnx[@REVISION] of the Hugging Face
+    hub, or an address https://…/FILE.onnx. In a project it goes into pretrained/, with an entry in params.yaml.
+    """
+    run("fetch", source, **options)
+
+
 @command("frostline net classify data/digits.zip/3/digit-0003.png --backbone vgg19", of=net)
 @click.argument("images", nargs=-1, required=True, type=Given())
 @click.option("--backbone", required=True, help="A name in `frostline net backbones`.")

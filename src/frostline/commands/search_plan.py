@@ -115,9 +115,9 @@ def _files(settings: Params) -> Iterator[AtHand]:
 
 
 def _described(found: PretrainedFile) -> Iterator[AtHand]:
-    """Weights with their entry; a network of an ONNX file once with each usual input, for the file says none."""
+    """Weights with their entry; a network of an ONNX file that says no input once with each usual one."""
     network = found.onnx
-    if not network or network.takes_bytes:
+    if not network or network.known:
         yield _at_hand(found.name, recipe.weights_entries(found, cnn=False))
         return
     for kind, tried in onnx_weights.USUAL.items():

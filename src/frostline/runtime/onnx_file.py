@@ -17,11 +17,16 @@ def read(source: Path) -> Any:
     elsewhere, and where all of it is beyond what an ONNX file holds.
     """
     path = _file(source)
-    model = _parsed(path)
+    model = parsed(path)
     _require_inside(source, path, model)
     _require_small(path, _external(model))
     _fill(path, model)
     return _plain(model)
+
+
+def beside(path: Path) -> list[str]:
+    """The files, as an ONNX file names them, that hold its weights; InputError where it is none."""
+    return _external(parsed(path))
 
 
 def _file(source: Path) -> Path:
@@ -39,7 +44,8 @@ def _file(source: Path) -> Path:
     return source
 
 
-def _parsed(path: Path) -> Any:
+def parsed(path: Path) -> Any:
+    """The ONNX model of a file as it is, without the weights that lie beside it; InputError where it is none."""
     import onnx
 
     try:

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from frostline.config import OnnxInput, Tap
 from frostline.errors import InputError
 from frostline.files import printable
-from frostline.runtime import onnx_file, onnx_taps, onnx_trunk
+from frostline.runtime import onnx_description, onnx_file, onnx_taps, onnx_trunk
+from frostline.runtime.onnx_description import Description
+from frostline.runtime.onnx_trunk import ImageInput
 from frostline.template.names import scalar
 
 SIDE = 224  # pixels, where a network takes any size
@@ -24,7 +27,8 @@ BYTES = OnnxInput(channels="RGB", scale=1.0, mean=[0.0, 0.0, 0.0], std=[1.0, 1.0
 @dataclass(frozen=True)
 class OnnxNetwork:
     """A network of an ONNX file: the size of its images in pixels (`free`: any other would do), its tap, how many
-    features that gives, its other outputs, and whether its input are bytes."""
+    features that gives, its other outputs, and whether its input are bytes. `described`: what the file says of its
+    input, None where that has to be guessed."""
 
     height: int
     width: int
@@ -34,24 +38,42 @@ class OnnxNetwork:
     features: int
     outputs: tuple[str, ...]
     takes_bytes: bool
+    described: Description | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether nothing about its input is a guess."""
+        return self.takes_bytes or self.described is not None
 
 
 def read(file: Path) -> OnnxNetwork:
     """What is in an ONNX file; InputError where it is no network of images, or does not run."""
     model = onnx_file.read(file)
     outputs = tuple(output.name for output in model.graph.output)
+    described = onnx_description.read(model)
     try:
         facts = onnx_trunk.image_input(model)
-        height, width = facts.height or SIDE, facts.width or SIDE
-        name, tap = onnx_taps.suggest(model, side=height if height == width else None)
+        own = described.side if described and described.side else (SIDE, SIDE)
+        height, width = facts.height or own[0], facts.width or own[1]
+        (name, tap), *_ = (
+            described.taps.items() if described and described.taps else [_suggested(model, facts)]
+        )
         takes_bytes = facts.element == onnx_trunk.PIXELS
-        made = onnx_trunk.make(model, BYTES if takes_bytes else GUESS, {name: tap})
+        given = BYTES if takes_bytes else described.input if described else GUESS
+        made = onnx_trunk.make(model, given, {name: tap})
         _, features = onnx_trunk.sized(made, height=height, width=width)
     except InputError as error:
         raise InputError(f"{printable(file)}: {error}") from None
     free = facts.height is None or facts.width is None
     others = tuple(other for other in outputs if other != name)
-    return OnnxNetwork(height, width, free, name, tap, features, others, takes_bytes)
+    return OnnxNetwork(
+        height, width, free, name, tap, features, others, takes_bytes, None if takes_bytes else described
+    )
+
+
+def _suggested(model: Any, facts: ImageInput) -> tuple[str, Tap]:
+    side = facts.height or SIDE
+    return onnx_taps.suggest(model, side=side if side == (facts.width or SIDE) else None)
 
 
 def entry(name: str, source: str, network: OnnxNetwork, *, tried: OnnxInput | None = None) -> str:
@@ -59,14 +81,15 @@ def entry(name: str, source: str, network: OnnxNetwork, *, tried: OnnxInput | No
 
     `tried`: the input that did best of the usual ones on photos.
     """
-    given = tried or (BYTES if network.takes_bytes else GUESS)
+    described = network.described
+    given = tried or (BYTES if network.takes_bytes else described.input if described else GUESS)
     others = f"; it also gives {', '.join(network.outputs)}" if network.outputs else ""
     size = "any size" if network.free else f"{network.height}x{network.width} pixels"
     return ENTRY.format(
         name=name,
         source=scalar(source),
         size=size,
-        remark=OF_BYTES if network.takes_bytes else OF_TRIED if tried else OF_FLOATS,
+        remark=_remark(network, tried=tried is not None),
         channels=given.channels,
         scale=f"{given.scale:.10g}",
         mean=list(given.mean),
@@ -77,6 +100,14 @@ def entry(name: str, source: str, network: OnnxNetwork, *, tried: OnnxInput | No
         pooling=network.pooled.pooling,
         prefix_tokens=network.pooled.prefix_tokens,
     )
+
+
+def _remark(network: OnnxNetwork, *, tried: bool) -> str:
+    if network.takes_bytes:
+        return OF_BYTES
+    if network.described and not tried:
+        return OF_DESCRIBED.format(origin=printable(network.described.origin))
+    return OF_TRIED if tried else OF_FLOATS
 
 
 ENTRY = """\
@@ -93,6 +124,7 @@ ENTRY = """\
 """
 
 OF_BYTES = "    # It takes bytes as they are."
+OF_DESCRIBED = "    # (pixel x scale - mean) / std, as the file says: {origin}."
 OF_TRIED = """\
     # (pixel x scale - mean) / std. The file does not say what it takes; of what is usual this did best on photos."""
 OF_FLOATS = """\

@@ -95,7 +95,7 @@ def _count(file: Path) -> int:
 
 def remarks(weights: PretrainedFile | None) -> tuple[str, ...]:
     """A line on what was guessed, as no file of floats says how its input was normalised."""
-    if weights is None or weights.onnx is None or weights.onnx.takes_bytes:
+    if weights is None or weights.onnx is None or weights.onnx.known:
         return ()
     return (
         f"{weights.source} does not say how its input is normalised, ImageNet's mean and std are a guess: compare "
