@@ -7,14 +7,17 @@ import inspect
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from PIL import Image
 
 import frostline
 from frostline import cli
@@ -24,6 +27,7 @@ from frostline.errors import FrostlineError, InputError
 from frostline.pipeline import code_digest, code_file
 from frostline.scoring import plan
 from helpers.commands import leaves
+from helpers.models import endless
 
 ROOT = Path(__file__).parents[1]
 FROSTLINE = Path(sys.executable).with_name("frostline")
@@ -198,6 +202,28 @@ def test_an_empty_word(
     assert out == ""
     assert "empty; is a variable of your shell not set?" in err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("pause", [0.02, 0.3])
+def test_interrupted_twice(tmp_path: Path, pause: float) -> None:
+    """Also while the network is in native code, which nothing ends: 130 and one line, at once."""
+    (tmp_path / "model.onnx").write_bytes(endless(nodes=False, bright=True))
+    Image.new("RGB", (20, 20), "white").save(tmp_path / "white.png")
+    words = ["score", ".", "--model", "model.onnx", "--device", "cpu", "--batch-size", "1", "--out", "s.csv"]
+    command = [FROSTLINE, *words]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as running:
+        assert running.stderr is not None
+        while len(list(tmp_path.iterdir())) == 2:  # until the job has a folder
+            time.sleep(0.1)
+        time.sleep(1)
+        for _ in range(2):
+            running.send_signal(signal.SIGINT)
+            time.sleep(pause)
+        said = running.stderr.read().strip().splitlines()
+    assert running.returncode == 130
+    assert said[-1] == "frostline: interrupted; what was finished is kept, run the command again to go on"
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,10 @@ class InputError(FrostlineError):
     exit_code = 2
 
 
+class StuckError(InputError):
+    """A model is at work without end in a thread that nothing stops: the process must not wait for it at its end."""
+
+
 class LimitError(FrostlineError):
     """What was asked for is done, and its result is beyond a limit; the command exits with 3."""
 

@@ -74,8 +74,10 @@ def model(
     return bytes(made.SerializeToString())
 
 
-def endless(*, nodes: bool) -> bytes:
-    """A model whose logits go round in a loop that never ends; `nodes`: whether its body has any."""
+def endless(*, nodes: bool, bright: bool = False) -> bytes:
+    """A model whose logits go round in a loop that never ends; `nodes`: whether its body has any, `bright`: whether it
+    is entered for white images alone.
+    """
     made = onnx.load_from_string(model())
     condition, value = ("same", "turned") if nodes else ("go_on", "value")
     identities = [("go_on", "same"), ("value", "turned")] if nodes else []
@@ -92,10 +94,18 @@ def endless(*, nodes: bool) -> bytes:
             helper.make_tensor_value_info(value, TensorProto.FLOAT, None),
         ],
     )
-    loop = helper.make_node("Loop", ["", "true", "logits"], ["looped"], body=body)
+    loop = helper.make_node("Loop", ["", "starts", "logits"], ["looped"], body=body)
+    brightness = [
+        helper.make_node("ReduceMax", ["pixels"], ["lightest"], keepdims=0),
+        helper.make_node("ReduceMean", ["pixels"], ["mean"], keepdims=0),
+        helper.make_node("Sub", ["lightest", "mean"], ["contrast"]),
+        helper.make_node("Sub", ["mean", "contrast"], ["light"]),
+        helper.make_node("Greater", ["light", "limit"], ["starts"]),
+    ]
     *before, last = made.graph.node
     last.input[0] = "looped"
     del made.graph.node[:]
-    made.graph.node.extend([*before, loop, last])
-    made.graph.initializer.append(numpy_helper.from_array(np.array(True), "true"))
+    made.graph.node.extend([*before, *brightness, loop, last])
+    limit = np.float32(250 if bright else -1000)
+    made.graph.initializer.append(numpy_helper.from_array(np.array(limit), "limit"))
     return bytes(made.SerializeToString())

@@ -4,9 +4,11 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from frostline.errors import FrostlineError, InputError
 from frostline.runtime import placement, trial
@@ -61,6 +63,39 @@ def test_a_loop_that_nothing_stops_ends_with_the_command(tmp_path: Path) -> None
     assert (done.returncode, done.stdout) == (2, "")
     [line] = done.stderr.splitlines()
     assert "model.onnx: a trial image took longer than 0.2 s" in line
+
+
+BRIGHT = (
+    "import sys; from frostline import cli; from frostline.runtime import trial; "
+    "trial.SECONDS = trial.GRACE = trial.SLICE = 0.2; "
+    "sys.argv[1:] = 'score', '.', '--model', 'model.onnx', '--device', 'cpu', '--batch-size', '1', '--out', 's.csv'; "
+    "cli.main()"
+)
+
+
+@pytest.mark.parametrize("nodes", [True, False], ids=["which heeds", "which heeds nothing"])
+def test_a_loop_that_begins_with_a_later_image(nodes: bool, tmp_path: Path) -> None:
+    """One line, whether or not ONNX Runtime can end it, and the process ends."""
+    (tmp_path / "model.onnx").write_bytes(endless(nodes=nodes, bright=True))
+    (tmp_path / "a.png").write_bytes(encoded(1))
+    Image.new("RGB", (20, 20), "white").save(tmp_path / "b.png")
+    done = subprocess.run(
+        [sys.executable, "-c", BRIGHT], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert "frostline: a batch took longer than 0.2 s" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "s.csv").exists()
+
+
+def test_patience_does_not_count_what_came_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer, an error, and one that comes when the others are asked for already."""
+    monkeypatch.setattr(trial, "SLICE", 0.05)
+    patience = trial.Patience(30.0, nothing)
+    with ThreadPoolExecutor(1) as pool:
+        assert patience.result(pool.submit(lambda: 7)) == 7
+        assert patience.result(pool.submit(time.sleep, 0.2)) is None
+        with pytest.raises(ZeroDivisionError):
+            patience.result(pool.submit(lambda: 1 / 0))
 
 
 def test_where_nodes_run_is_found_out_in_time_too(monkeypatch: pytest.MonkeyPatch) -> None:

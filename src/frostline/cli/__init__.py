@@ -3,20 +3,26 @@
 A command lives in the module of its subject. Only this room prints.
 """
 
+import contextlib
 import io
 import os
+import signal
 import sys
+import threading
 import warnings
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
 from frostline import progress
 from frostline.cli.app import REPORTER, cli
 from frostline.cli.stages import STAGES
-from frostline.errors import FrostlineError, visible
+from frostline.errors import FrostlineError, StuckError, visible
 
 __all__ = ["STAGES", "cli", "main"]
+
+INTERRUPTED = "interrupted; what was finished is kept, run the command again to go on"
 
 for subject in (
     "stages",
@@ -34,6 +40,7 @@ for subject in (
 def main() -> None:
     """Run the command line; whatever goes wrong for a known reason is lines on stderr, never a traceback."""
     _settle_streams()
+    _settle_interrupts()
     progress.report_to(REPORTER)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # libraries' remarks to developers are no news for users
@@ -42,13 +49,15 @@ def main() -> None:
     try:
         cli(standalone_mode=False)
     except click.exceptions.Abort:  # what click makes of Ctrl-C
-        _explain("interrupted; what was finished is kept, run the command again to go on")
+        _explain(INTERRUPTED)
         sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except FrostlineError as error:
         _explain(str(error))
+        if isinstance(error, StuckError):
+            _leave(error.exit_code)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(141)
@@ -70,6 +79,32 @@ def _settle_streams() -> None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123 - open until the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _settle_interrupts() -> None:
+    """The first Ctrl-C ends what is at work, part by part; a second one, while that goes on, ends the process at once.
+
+    Python's own end would wait for threads in native code, which the second one then breaks off half-way.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else somebody wants no interruptions
+        signal.signal(signal.SIGINT, _unwind)
+
+
+def _unwind(*_: object) -> NoReturn:
+    signal.signal(signal.SIGINT, lambda *_: _leave(130, f"\nfrostline: {INTERRUPTED}"))
+    raise KeyboardInterrupt
+
+
+def _leave(code: int, message: str = "") -> NoReturn:
+    """End the process without waiting for its threads: what is whole stands under its name, as after a kill."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the interrupted code may be writing to it
+            stream.flush()
+    if message:
+        os.write(2, f"{message}\n".encode())
+    os._exit(code)
 
 
 def _explain(message: str) -> None:

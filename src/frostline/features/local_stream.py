@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from frostline import system
+from frostline.errors import StuckError
 from frostline.features.executor import Block, Decode, Item, Measure, Network
 from frostline.images import ImageError
+from frostline.runtime.trial import Patience
 
 __all__ = ["Block", "Item", "stream"]
 
@@ -28,7 +30,7 @@ class _Decoded:
     measures: dict[str, float] = field(default_factory=dict)
 
 
-def stream(  # noqa: PLR0913  # the five sizes and functions that a pass over images has
+def stream(  # noqa: PLR0913  # the sizes and functions that a pass over images has
     items: Iterable[Item],
     *,
     decode: Decode,
@@ -37,6 +39,7 @@ def stream(  # noqa: PLR0913  # the five sizes and functions that a pass over im
     workers: int | None = None,
     streams: int | None = None,
     measure: Measure | None = None,
+    patience: Patience | None = None,
 ) -> Generator[Block, None, None]:
     """Items to blocks of at most `batch_size` rows, in order, each item exactly once.
 
@@ -47,7 +50,8 @@ def stream(  # noqa: PLR0913  # the five sizes and functions that a pass over im
     threads (default: the processors this process may use) read and decode. At most (streams + 2) *
     batch_size + workers images are under way ahead of what was emitted.
 
-    An ImageError or OSError of one item becomes its error; any other exception ends the stream.
+    An ImageError or OSError of one item becomes its error; any other exception ends the stream. `patience` bounds
+    the time of a batch: StuckError, and its thread is left behind.
     Closing the generator stops the threads. ValueError for a size below 1.
     """
     threads = workers if workers is not None else system.processors()
@@ -56,7 +60,7 @@ def stream(  # noqa: PLR0913  # the five sizes and functions that a pass over im
         raise ValueError(
             f"batch_size, workers and streams must be at least 1; are {batch_size}, {threads} and {streams}"
         )
-    return _stream(items, decode, measure, network, batch_size=batch_size, threads=threads, streams=streams)
+    return _stream(items, decode, measure, network, patience, batch_size, threads=threads, streams=streams)
 
 
 def _stream(  # noqa: PLR0913  # as above
@@ -64,13 +68,16 @@ def _stream(  # noqa: PLR0913  # as above
     decode: Decode,
     measure: Measure | None,
     network: Network,
-    *,
+    patience: Patience | None,
     batch_size: int,
+    *,
     threads: int,
     streams: int,
 ) -> Generator[Block, None, None]:
     decoders = ThreadPoolExecutor(threads, thread_name_prefix="frostline-decode")
     networks = ThreadPoolExecutor(streams, thread_name_prefix="frostline-network")
+    result = patience.result if patience else Future.result
+    stuck = False
     try:
         # A whole batch waits decoded while the network works on the ones before.
         decoded = _decoded(items, decode, measure, pool=decoders, ahead=batch_size + threads)
@@ -80,11 +87,14 @@ def _stream(  # noqa: PLR0913  # as above
             waiting.append(networks.submit(_block, batch, network, start=start, batch_size=batch_size))
             start += len(batch)
             if len(waiting) > streams:
-                yield waiting.popleft().result()
+                yield result(waiting.popleft())
         while waiting:
-            yield waiting.popleft().result()
+            yield result(waiting.popleft())
+    except StuckError:
+        stuck = True
+        raise
     finally:
-        networks.shutdown(wait=True, cancel_futures=True)
+        networks.shutdown(wait=not stuck, cancel_futures=True)
         decoders.shutdown(wait=True, cancel_futures=True)
 
 

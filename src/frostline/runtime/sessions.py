@@ -107,6 +107,10 @@ class Session:
             ) from error
         return self._foreign.finish(given) if self._foreign else given
 
+    def patience(self, batch_size: int) -> trial.Patience:
+        """How long a batch may take: what a trial image may, for each of the images that are at work at once."""
+        return trial.Patience(trial.SECONDS * batch_size * self.streams, self._pool.stop)
+
     def bind(self, batch_size: int) -> None:
         """Settle on one batch size: a GPU gets fixed buffers, and a CUDA graph where nodes allow."""
         self._pool.bind((batch_size, self.contract.height, self.contract.width, 3))

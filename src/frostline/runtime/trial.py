@@ -1,15 +1,18 @@
 """Work on a model that must end: a file may hold a loop without end, and no signal reaches native code."""
 
+import itertools
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from dataclasses import dataclass
 from typing import TypeVar
 
-from frostline.errors import InputError
+from frostline.errors import InputError, StuckError
 
 SECONDS = 60.0  # for one image on a processor
 COMPILING_SECONDS = 600.0  # a network, or a GPU's kernels and engines with the first image
 GRACE = 2.0  # seconds to stop in
+SLICE = 1.0  # seconds: a process that was halted meanwhile (Ctrl-Z) has not waited
 
 T = TypeVar("T")
 
@@ -43,3 +46,28 @@ def _answer(work: Callable[[], T], answer: Future[T]) -> None:
         answer.set_result(work())
     except BaseException as error:  # whoever waits raises it
         answer.set_exception(error)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How many seconds a batch may take, and what ends it then: a loop may begin with any image."""
+
+    seconds: float
+    stop: Callable[[], None]
+
+    def result(self, answer: Future[T]) -> T:
+        """What a batch that is at work gives or raises; StuckError where it takes longer than that.
+
+        While it waits, it costs nothing.
+        """
+        for waited in itertools.count():
+            if wait([answer], min(SLICE, self.seconds)).done:
+                break
+            if (waited + 1) * SLICE >= self.seconds:
+                self.stop()
+                wait([answer], GRACE)
+                raise StuckError(
+                    f"a batch took longer than {self.seconds:g} s: the model may hold a loop without end that begins "
+                    "with one of its images; name another model"
+                )
+        return answer.result()

@@ -104,6 +104,7 @@ class FeatureCache:
             batch_size=self.batch_size,
             workers=workers,
             streams=self.trunk.streams,
+            patience=self.trunk.patience(self.batch_size),
         )
         for block in blocks:
             indices = todo[block.start : block.start + len(block.names)]

@@ -236,6 +236,7 @@ def _blocks(
         workers=threads,
         streams=planned.session.streams,
         measure=measure,
+        patience=planned.session.patience(batch_size),
     )
 
 

@@ -181,9 +181,10 @@ class Batches:
                 source.items() if listed else plan.images_of(source),
                 decode=self.decode,
                 network=self.session.run,
-                batch_size=self._size(),
+                batch_size=(size := self._size()),
                 workers=system.processors() + source.readers,
                 streams=self.session.streams,
+                patience=self.session.patience(size),
             )
             with contextlib.closing(blocks):
                 yield from blocks

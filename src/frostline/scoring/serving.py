@@ -63,7 +63,8 @@ class Served:
                 content, height=contract.height, width=contract.width, resize=contract.resize
             ),
             network=self.session.run,
-            batch_size=max(1, min(BATCH, len(contents))),
+            batch_size=(size := max(1, min(BATCH, len(contents)))),
+            patience=self.session.patience(size),
         )
         for block in blocks:
             yield scorer.table(block).to_pylist()
