@@ -200,6 +200,8 @@ def tiff(bits: int, samples: int, *, compression: int = 1, photometric: int = 1)
         (bitmap(24, 5), "refused: a BMP that holds a PNG is not read; convert it to JPEG or PNG"),
         (bitmap(2, 0), "refused: a BMP of 2 bits and compression 0 is not read; convert it to PNG"),
         (tiff(16, 2), "signed 16-bit TIFF: its range is not defined; convert it to 8 or unsigned 16 bits"),
+        (tiff(8, 2), "signed 8-bit TIFF: its range is not defined; convert it to 8 or unsigned 16 bits"),
+        (tiff(12, 1), "refused: a 12-bit TIFF is not read; convert it to 8 or 16 bits"),
         (tiff(32, 1), "32-bit TIFF: its range is not defined"),
         (tiff(64, 3), "refused: a floating-point 64-bit TIFF of this kind is not read; convert it to PNG"),
         (tiff(8, 1, compression=34887), "refused: a TIFF compressed as LERC is not read; convert it to PNG"),
@@ -221,6 +223,14 @@ def test_unusable_bytes_say_why(content: bytes, message: str) -> None:
         decode(content, height=9, width=11, resize="pad")
     assert str(again.value) == str(told.value)
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize(("photometric", "value"), [(1, 0), (0, 255)])
+def test_a_grey_tiff_of_every_depth(bits: int, photometric: int, value: int) -> None:
+    """Zero is black, or white where the file says so."""
+    array = decode(tiff(bits, 1, photometric=photometric), height=4, width=4, resize="squash")
+    assert (array == value).all()
 
 
 @pytest.mark.parametrize(

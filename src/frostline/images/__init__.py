@@ -114,6 +114,8 @@ def _loaded(content: bytes, *, least: tuple[int, int]) -> tuple[Image.Image, Ima
     """
     image = _open(content)
     _check_size(image)
+    if why := reasons.odd_samples(image):
+        raise ImageError(why)
     size = (image.height, image.width)
     try:
         sides = least if _orientation(image) in _SIDEWAYS else least[::-1]
@@ -164,6 +166,8 @@ def _rgb(image: Image.Image) -> Image.Image:
     """RGB, 8 bits, of any mode that has an agreed range."""
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
         high = np.asarray(image) >> 8
+        if reasons.white_is_zero(image):  # which Pillow turns in 8 bits only
+            high = 255 - high
         return Image.fromarray(high.astype(np.uint8)).convert("RGB")
     if image.mode in {"I", "F"}:
         raise ImageError(reasons.undefined_range(image))

@@ -24,6 +24,14 @@ _TOO_MUCH_TEXT = "too large: it holds over 64 MiB of text"
 # SOFn of ITU-T T.81, hierarchical ones among them.
 _LOSSLESS = (0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF)
 _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES = 258, 259, 262, 339  # TIFF 6.0
+_PLAIN = {1, 4}  # unsigned integers, and what says nothing of itself
+_DEPTHS = {
+    1,
+    2,
+    4,
+    8,
+    16,
+}  # bits of a sample that Pillow brings to its whole range; it reads 12 as if they were 16
 _SAMPLE_KINDS = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
 _COMPRESSIONS = {34712: "JPEG 2000", 34887: "LERC", 34892: "lossy JPEG", 50002: "JPEG XL", 52546: "JPEG XL"}
 _MOSAIC = 32803  # a camera's raw pixels
@@ -64,6 +72,23 @@ def undefined_range(image: Image.Image) -> str:
     """Of pixels of which nobody knows which value is white."""
     words = _sample_words(getattr(image, "tag_v2", {}), "32-bit")
     return f"{words} {image.format}: its range is not defined; convert it to 8 or unsigned 16 bits"
+
+
+def white_is_zero(image: Image.Image) -> bool:
+    """Whether a TIFF's largest value is black."""
+    return image.format == "TIFF" and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0
+
+
+def odd_samples(image: Image.Image) -> str:
+    """Why an opened image has pixels that Pillow would read as other values than they are; "" where it does not."""
+    if image.format != "TIFF" or image.mode in {"I", "F"}:  # these say so themselves
+        return ""
+    tags = getattr(image, "tag_v2", {})
+    if not {*tags.get(_SAMPLES, (1,))} <= _PLAIN:
+        return undefined_range(image)
+    if odd := {*tags.get(_BITS, ())} - _DEPTHS:
+        return f"refused: a {max(odd)}-bit TIFF is not read; convert it to 8 or 16 bits"
+    return ""
 
 
 def _no_image(content: bytes) -> str:
@@ -135,11 +160,10 @@ def _tiff(content: bytes, message: str) -> str:
 
 
 def _sample_words(tags: Mapping[int, Any], otherwise: str) -> str:
-    """`signed 16-bit`, as a TIFF's tags say it; `otherwise` for 8 bits and where there are no tags."""
-    bits = {*tags.get(_BITS, ())}
-    if bits <= {1, 2, 4, 8} or len(bits) > 1:
+    """`signed 16-bit`, as a TIFF's tags say it; `otherwise` for unsigned 8 bits and where there are no tags."""
+    bits, kind = {*tags.get(_BITS, ())}, _SAMPLE_KINDS.get(tags.get(_SAMPLES, (1,))[0], "")
+    if len(bits) != 1 or (bits <= {1, 2, 4, 8} and not kind):
         return otherwise
-    kind = _SAMPLE_KINDS.get(tags.get(_SAMPLES, (1,))[0], "")
     return f"{kind} {bits.pop()}-bit".lstrip()
 
 
