@@ -99,6 +99,13 @@ def no_weights(project: Path) -> None:
     assert params.read_text() != text
 
 
+def linked_data(project: Path) -> None:
+    no_data(project)
+    (project / "data/digits.zip").mkdir(parents=True)
+    (project / "data.dvc").write_text("outs: []\n")
+    (project / "data/digits.zip/more").symlink_to(project)
+
+
 def bad_params(project: Path) -> None:
     (project / "params.yaml").write_text("sed: 7\n")
 
@@ -112,6 +119,7 @@ def other_code(project: Path) -> None:
     [
         (no_data, "data", "FIX data/digits.zip (dataset digits) missing; put or link them there"),
         (known_data, "data", "FIX data/digits.zip (dataset digits) missing; `dvc pull data.dvc` brings"),
+        (linked_data, "data", "FIX data/digits.zip/more is a symbolic link to a folder: DVC does not look"),
         (no_weights, "weights", "FIX pretrained/mine.h5 (weights vgg19-random) missing; put or link"),
         (bad_params, "params.yaml", "FIX params.yaml: sed: unknown key; did you mean 'seed'?"),
         (other_code, "code.yaml", "FIX differs from what is installed: weights (not locked yet)"),

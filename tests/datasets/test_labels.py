@@ -27,6 +27,33 @@ def images(*names: str) -> list[LabelledImage]:
     return [LabelledImage(f"{row}.png", label, "") for row, label in enumerate(names)]
 
 
+NO_TABLES = {
+    "labels.txt": b"cat\ndog\n",
+    "metadata.json": b'{"made": 2024}',
+    "labels.yaml": b"names: [other.png]",
+}
+HIDDEN = {
+    ".thumbs/cat/1.png": b"1", "cat/.2.jpg": b"2", "__MACOSX/cat/3.png": b"3", "__MACOSX/cat/._1.png": b"4",
+    "@eaDir/1.PNG": b"5", ".git/x.png": b"6", ".thumbs/notes.txt": b"7",
+}  # fmt: skip
+
+
+def test_what_is_named_and_not_read(tmp_path: Path) -> None:
+    """Lists of classes are no tables, hidden images are counted, both alike from every kind of source."""
+    files = {"cat/1.png": b"1", "dog/2.png": b"2", **NO_TABLES, **HIDDEN}
+    packed = archive(tmp_path / "x.zip", files)
+    shards = folder(tmp_path / "shards", {"x.zip": packed.read_bytes()})
+    wrapped = {f"photos/{name}": content for name, content in files.items()}
+    places = folder(tmp_path / "x", files), packed, tar(tmp_path / "x.tar", files), shards
+    firsts = [".thumbs/cat/1.png"] * 3 + ["x.zip/.thumbs/cat/1.png", "photos/.thumbs/cat/1.png"]
+    for place, first in zip((*places, folder(tmp_path / "y", wrapped)), firsts, strict=True):
+        with open_source(place) as source:
+            found = labels.read(source, place)
+        assert {image.label for image in found} == {"cat", "dog"}
+        skipped = f"skipped, hidden or left by a system: 4 images, the first {first!r}"
+        assert skipped in found.remarks, place
+
+
 def test_folders_without_a_table(tmp_path: Path) -> None:
     """Class folders, in a folder or in an archive of it."""
     files = {"train/cat/1.png": b"1", "test/dog/2.png": b"2"}
@@ -211,6 +238,14 @@ TABLE = b"path,label\n1.png,a\n"
         (
             {"cat/1.png": b"1", "dog/1.png": b"1", "labels.csv.gz": b""},
             "'labels.csv.gz' may be a table of labels",
+        ),
+        (
+            {"cat/1.png": b"1", "dog/2.png": b"1", "labels.txt": b"images/1.png 0\nimages/2.png 1\n"},
+            "'labels.txt' may be a table of labels",
+        ),
+        (
+            {"cat/1.png": b"1", "dog/2.png": b"1", "x/Annotations.JSON": b'{"2.png": "cat"}'},
+            "'x/Annotations.JSON' may be a table of labels",
         ),
         (
             {"cat/1.png": b"1", "dog/1.png": b"1", "more/cat/2.png": b"2"},

@@ -81,3 +81,20 @@ def test_what_cannot_be_known(project: Path) -> None:
     holdings.require_held(project / "pets", ["1.png"])
     (project / "data.dvc").write_text("outs:\n- md5: 00bb.dir\n  path: data\n")
     holdings.require_held(Path("data/pets"), ["1.png"])
+
+
+def test_links_that_dvc_does_not_look_behind(project: Path) -> None:
+    """Put there after a run they change no hash; hidden ones, links to files and what DVC does not track are none."""
+    for name in ("data/pets/cat", "data/pets/.hidden", "elsewhere/owl", "untracked"):
+        (project / name).mkdir(parents=True)
+    (project / "elsewhere/1.png").touch()
+    places = [Path("data/pets"), Path("data/gone"), Path("untracked")]
+    (project / "data/pets/cat/1.png").symlink_to(project / "elsewhere/1.png")
+    (project / "data/pets/.hidden/x").symlink_to(project / "elsewhere")
+    (project / "untracked/x").symlink_to(project / "elsewhere")
+    assert holdings.unseen(places) == ""
+    for name in ("owl", "cat/young"):
+        (project / "data/pets" / name).symlink_to(project / "elsewhere/owl")
+    assert holdings.unseen(places).startswith("data/pets/cat/young and 1 more is a symbolic link to a folder")
+    (project / "data/whole").symlink_to(project / "elsewhere")
+    assert holdings.unseen([Path("data/whole")]).startswith("data/whole is a symbolic link")

@@ -139,3 +139,13 @@ def test_without_mlflow(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
         FrostlineError, match=r"needs the package mlflow[.\w]*: install .*frostline\[registry\]"
     ):
         model_path.resolve("models:/digits@champion")
+
+
+def test_the_folder_of_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file in it is named; nothing is guessed."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/model.onnx").touch()
+    for name in ("mine", "./mine/", str(tmp_path / "mine")):
+        with pytest.raises(InputError, match=r"is a folder; did you mean .*mine/model\.onnx\?"):
+            model_path.resolve(name)

@@ -49,9 +49,9 @@ def test_photos_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
-    """Other files, folders without images and links to nothing; hidden files are nobody's photos."""
+    """Other files, hidden images, folders without images and links to nothing."""
     files = {
-        **classes({"a": 2, "b": 2}),
+        **classes({"a": 3, "b": 3}),
         "a/notes.txt": b"x",
         "owl/a.xcf": b"x",
         ".hidden/x.png": b"x",
@@ -60,14 +60,42 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     place = folder(tmp_path / "x", files)
     (place / "a/gone.png").symlink_to("nowhere.png")
     found = photos.look(place)
-    assert (found.total, found.classes) == (4, {"a": 2, "b": 2})
+    assert (found.total, found.classes) == (6, {"a": 3, "b": 3})
     assert found.remarks == (
         "skipped, not images: 2 files (.txt 1, .xcf 1), the first 'a/notes.txt'",
+        "skipped, hidden or left by a system: 1 image, the first '.hidden/x.png'",
         "folders without images, not classes: 'owl'",
         "left out, broken links: 1 file, the first 'a/gone.png'",
     )
     photos.link(place, tmp_path / "y")
     assert sum(path.suffix == ".png" for path in (tmp_path / "y").rglob("*")) == found.total
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (
+            classes({"a": 3, "b": 2}),
+            "class 'b' has 2 usable different images, too few to appear in train, valid",
+        ),
+        (
+            classes({"a": 3, "b": 3}, prefix="train/") | classes({"a": 2}, prefix="test/"),
+            "class 'b' has 0 usable images in test of 3 in all",
+        ),
+        (
+            classes({"a": 3, "b": 1}, prefix="train/") | classes({"a": 2, "b": 2}, prefix="test/"),
+            "class 'b' has 1 usable different image, too few to appear in train, validation",
+        ),
+        (classes({"a": 3, "b": 3}), ""),
+        (classes({"a": 2, "b": 2}, prefix="train/") | classes({"a": 1, "b": 1}, prefix="test/"), ""),
+    ],
+)
+def test_a_class_that_misses_in_a_split(tmp_path: Path, files: dict[str, bytes], words: str) -> None:
+    """Said before there is a project; photos can still be added."""
+    for place in (folder(tmp_path / "x", files), archive(tmp_path / "x.zip", files)):
+        remarks = [line for line in photos.look(place).remarks if line.startswith("to be mended before")]
+        assert len(remarks) == bool(words)
+        assert not words or words in remarks[0]
 
 
 def test_names_that_dvc_cannot_hold(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from frostline.automation import artifacts, gate, messages, notifications, retra
 from frostline.automation.inbox import NewImages
 from frostline.config import Params
 from frostline.errors import InputError, LimitError
-from frostline.pipeline import commits, processes, stages, workspace
+from frostline.pipeline import commits, holdings, processes, stages, workspace
 from frostline.pipeline.commits import Author, Record
 from frostline.progress import say
 from frostline.scoring import job_runner as scoring
@@ -154,7 +154,12 @@ def score(batch: NewImages, params: Params, *, model: str, device: str, ray_addr
 def reasons(
     params: Params, *, champion_days: float | None, drift: float | None, now: float | None
 ) -> list[str]:
-    """Why to retrain, one line each, and say it; `now` is the drift of the newest scores."""
+    """Why to retrain, one line each, and say it; `now` is the drift of the newest scores.
+
+    Photos that DVC does not see are no reason, for no retraining would see them: that is said alone.
+    """
+    if lost := holdings.unseen(Path(dataset.path) for dataset in params.datasets.values()):
+        say(lost)
     ages = {} if champion_days is None else {
         name: tracking.champion_days(name, uri=tracking.store()) for name in params.classifiers
     }  # fmt: skip

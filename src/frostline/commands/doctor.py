@@ -122,13 +122,15 @@ def _is_there(source: str) -> bool:
 
 
 def _data() -> Diagnosis:
-    """Each dataset's photos."""
+    """Each dataset's photos, all of which DVC must see."""
     from frostline import config
+    from frostline.pipeline import holdings
 
     wanted = {name: Path(entry.path) for name, entry in config.load().datasets.items()}
     missing = [f"{path} (dataset {name})" for name, path in wanted.items() if not path.exists()]
     advice = f"{', '.join(missing)} missing; {_fetch(list(wanted.values()))}"
-    return Diagnosis("data", advice if missing else "", ", ".join(map(str, wanted.values())))
+    problem = advice if missing else holdings.unseen(wanted.values())
+    return Diagnosis("data", problem, ", ".join(map(str, wanted.values())))
 
 
 def _fetch(places: list[Path]) -> str:

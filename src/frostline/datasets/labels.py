@@ -25,6 +25,8 @@ _ALIKE = str.maketrans(
     "\u2010\u2012\u2013\u2014\u2212\u2018\u2019\u02bc\u201c\u201d",
     "aeopcyxkmtijsov-----'''\"\"",
 )
+_IMAGE_NAME = re.compile(rb"[^\s\"',;:|=<>/\\]+\.(?:jpe?g|png|gif|bmp|tiff?|webp|ppm)", re.IGNORECASE)
+_START = 2**20  # bytes of a table that tell whether it names images
 _NUMBER = re.compile(r"0*([0-9]+)(?:\.0+)?")  # as spreadsheets and pandas rewrite it: 01, 1 and 1.0
 
 
@@ -36,12 +38,12 @@ def read(source: ImageSource, path: Path) -> LabelledImages:
     if tables := _tables(source, where=where):
         found = from_tables(source, tables, where=where)
         rest = notes.without(tables.values())
-        return found.with_remarks(_passed_over(rest), *found.remarks)
-    _require_no_other_table(notes, where=where)
+        return found.with_remarks(_passed_over(rest), _hidden(rest), *found.remarks)
+    _require_no_other_table(source, where=where)
     _require_utf8_folders(names, notes, where=where)
     found = layout.from_folders(names, where=where, shards=source.shards)
     about = (_as_parts(source.shards, found), *_without_class(source, where=where))
-    return found.with_remarks(_passed_over(notes), *about, *found.remarks)
+    return found.with_remarks(_passed_over(notes), _hidden(notes), *about, *found.remarks)
 
 
 def classes(
@@ -160,13 +162,28 @@ def _topmost(tables: Sequence[str], *, where: str) -> str:
     return top[0]
 
 
-def _require_no_other_table(notes: ListingNotes, *, where: str) -> None:
-    """InputError for a file that may be the table of labels that somebody thinks is read."""
-    if notes.unread_tables:
+def _require_no_other_table(source: ImageSource, *, where: str) -> None:
+    """InputError for a file that may be the table of labels that somebody thinks is read.
+
+    One that is called as those of other programs are may be: where it names an image that is here.
+    """
+    unread = sorted(source.notes.unread_tables) or _naming_images(source)
+    if unread:
         raise InputError(
-            f"{where}: {min(notes.unread_tables)!r} may be a table of labels, but is not read, so that folders would "
+            f"{where}: {unread[0]!r} may be a table of labels, but is not read, so that folders would "
             "be classes; save it as labels.csv, or rename it if it is none"
         )
+
+
+def _naming_images(source: ImageSource) -> list[str]:
+    """The first table of another program that names one of the images."""
+    if not source.notes.foreign_tables:
+        return []
+    there = {name.rpartition("/")[2].encode() for name in source.names()}
+    for table in sorted(source.notes.foreign_tables):
+        if not there.isdisjoint(_IMAGE_NAME.findall(source.table(table)[:_START])):
+            return [table]
+    return []
 
 
 def _require_utf8_folders(names: Iterable[str], notes: ListingNotes, *, where: str) -> None:
@@ -192,6 +209,12 @@ def _no_images(notes: ListingNotes, where: str) -> str:
 
 def _passed_over(notes: ListingNotes) -> str:
     return f"skipped, not images: {notes.passed_over()}" if notes.passed_over() else ""
+
+
+def _hidden(notes: ListingNotes) -> str:
+    if not notes.hidden:
+        return ""
+    return f"skipped, hidden or left by a system: {counted(notes.hidden, 'image')}, the first {notes.first_hidden!r}"
 
 
 def _as_parts(shards: Sequence[str], found: Iterable[LabelledImage]) -> str:

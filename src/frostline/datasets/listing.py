@@ -10,7 +10,7 @@ from typing import TypeVar, overload
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from frostline.datasets.listing_notes import ListingNotes, is_table
+from frostline.datasets.listing_notes import ListingNotes, is_table, may_be_table
 from frostline.errors import InputError
 from frostline.files import printable
 
@@ -22,10 +22,13 @@ _LITTER = frozenset(
     {"__MACOSX", "@eaDir", "#recycle", "@Recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
 )
 
+_REPOSITORIES = frozenset({".git", ".dvc", ".hg", ".svn", ".frostline"})  # whose files nobody means as photos
+
 _DEEPEST = 250  # folders within folders: far more than anybody makes, and far fewer than Python can follow
 _CHUNK = 4096  # names turned at once between Python and Arrow
 
 T = TypeVar("T")
+_Told = tuple[Callable[[str], None], Callable[[str], None]]  # of other names, of hidden images
 
 
 class Names(Sequence[str]):
@@ -61,10 +64,14 @@ class Names(Sequence[str]):
 
 def is_image(name: str) -> bool:
     """Whether a relative '/'-separated name looks like an image that somebody meant to keep."""
+    return _called_image(name) and is_visible(name)
+
+
+def _called_image(name: str) -> bool:
     # Not by pathlib, which would be most of the time that a listing takes.
     last = name.rpartition("/")[2]
     _, dot, ending = last.rpartition(".")
-    return f"{dot}{ending}".lower() in EXTENSIONS and is_visible(name)
+    return f"{dot}{ending}".lower() in EXTENSIONS
 
 
 def is_visible(name: str) -> bool:
@@ -73,24 +80,28 @@ def is_visible(name: str) -> bool:
     return bool(parts) and not any(part in _LITTER or (part[0] == "." and part != "..") for part in parts)
 
 
-def walk_images(folder: Path, *, other: Callable[[str], None] | None = None) -> Iterator[str]:
+def walk_images(
+    folder: Path,
+    *,
+    other: Callable[[str], None] | None = None,
+    hidden: Callable[[str], None] | None = None,
+) -> Iterator[str]:
     """Image files below a folder, one by one: relative '/'-separated names, sorted by bytes.
 
     Names that are not UTF-8 hold surrogates (`os.fsencode` gives the bytes back). Links to folders
     are followed, loops once; dangling links are listed, so that reading them can say so; pipes and
     devices are not. `other` is told what else lies there, neither hidden nor litter: files, and folders with
-    a slash at the end. Raises InputError for a folder that cannot be listed.
+    a slash at the end; `hidden` what is hidden or litter and called as an image. Raises InputError for a folder that
+    cannot be listed.
     """
-    return _walk(folder, "", (), other or _ignore)
+    return _walk(folder, "", (), (other or _ignore, hidden or _ignore))
 
 
 def _ignore(name: str) -> None:
     """For callers that do not ask what else there is."""
 
 
-def _walk(
-    folder: Path, prefix: str, ancestors: tuple[tuple[int, int], ...], other: Callable[[str], None]
-) -> Iterator[str]:
+def _walk(folder: Path, prefix: str, ancestors: tuple[tuple[int, int], ...], told: _Told) -> Iterator[str]:
     try:
         status = folder.stat()
         here = (status.st_dev, status.st_ino)
@@ -101,28 +112,47 @@ def _walk(
                 f"{_shown(folder)}: folders lie in more than {_DEEPEST} others; move what is in them up"
             )
         (folder / "x").exists()  # PermissionError for a folder whose names can be listed, but not read
-        names = in_order(_wanted(os.scandir(folder), prefix, other))
+        names = in_order(_wanted(os.scandir(folder), prefix, told))
     except OSError as error:
         raise InputError(f"cannot list {_shown(folder)}: {error.strerror}; check its permissions") from None
     for name in names:
         # A folder sorts as `name/`, so that walking gives the order of whole paths.
         if name.endswith("/"):
-            other(prefix + name)
-            yield from _walk(folder / name[:-1], prefix + name, (*ancestors, here), other)
+            told[0](prefix + name)
+            yield from _walk(folder / name[:-1], prefix + name, (*ancestors, here), told)
         else:
             yield prefix + name
 
 
-def _wanted(entries: Iterable[os.DirEntry[str]], prefix: str, other: Callable[[str], None]) -> Iterator[str]:
+def _wanted(entries: Iterable[os.DirEntry[str]], prefix: str, told: _Told) -> Iterator[str]:
     """Names of images and, with a slash at the end, of folders; neither hidden nor litter."""
+    other, hidden = told
     for entry in entries:
+        visible = is_visible(entry.name)
         if _is_folder(entry):
-            if is_visible(entry.name):
+            if visible:
                 yield entry.name + "/"
-        elif is_image(entry.name) and _readable(entry):
+            elif hidden is not _ignore and entry.name not in _REPOSITORIES:
+                for inside in _below_hidden(entry.path):
+                    hidden(f"{prefix}{entry.name}/{inside}")
+        elif visible and is_image(entry.name) and _readable(entry):
             yield entry.name
-        elif is_visible(entry.name):
+        elif visible:
             other(prefix + entry.name)
+        elif _meant(entry.name):
+            hidden(prefix + entry.name)
+
+
+def _below_hidden(folder: str) -> Iterator[str]:
+    """Files in a hidden folder that are called as images are; links are not followed, what cannot be listed is not."""
+    for above, _, files in os.walk(folder):
+        yield from (f"{above}/{name}"[len(folder) + 1 :] for name in files if _meant(name))
+
+
+def _meant(name: str) -> bool:
+    """Whether a hidden name may be that of somebody's image: no file of a repository, and no attributes of macOS."""
+    *above, last = name.split("/")
+    return _called_image(last) and not (last.startswith("._") or _REPOSITORIES.intersection(above))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -165,7 +195,7 @@ def index(entries: Iterable[tuple[str, T]], *, where: str, notes: ListingNotes |
     by_name: dict[str, T] = {}
     notes = notes or ListingNotes()
     for raw, entry in entries:
-        kept = is_image(raw) or (is_table(raw) and is_visible(raw))
+        kept = is_image(raw) or ((is_table(raw) or may_be_table(raw)) and is_visible(raw))
         name = printable(_inside(raw, where=where) if kept else raw)
         note(notes, raw, name)
         if not kept:
@@ -180,6 +210,8 @@ def note(notes: ListingNotes, raw: str, name: str) -> None:
     """Note what was listed: other files and folders, and names that are not UTF-8; `name` is `raw` as it prints."""
     if not is_visible(raw):
         notes.folders.update(filter(is_visible, [raw.rpartition("/")[0]]))
+        if _meant(raw):
+            notes.hide(name)
         return
     if name != raw:
         folder = raw.rpartition("/")[0]

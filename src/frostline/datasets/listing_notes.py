@@ -12,6 +12,10 @@ _SHOWN = 3  # endings and folders that a line names
 _UNREAD_TABLE = re.compile(
     r"label\.(csv|tsv|parquet)|labels?\.(csv|tsv|parquet)\.\w+|labels?\.(xls\w?|ods|numbers|arrow|feather|sqlite|db)"
 )
+# Those of other programs, which may be one, or only say what classes there are.
+_FOREIGN_TABLE = re.compile(
+    r"(labels?|annotations?|metadata|targets?)\.(csv|tsv|txt|jsonl?|ndjson|ya?ml|xml)"
+)
 
 
 def is_table(name: str) -> bool:
@@ -22,6 +26,12 @@ def is_table(name: str) -> bool:
 def looks_like_table(name: str) -> bool:
     """Whether a file is called nearly as a table of labels is, or is one in a form that is not read."""
     return _UNREAD_TABLE.fullmatch(name.rpartition("/")[2].lower()) is not None
+
+
+def may_be_table(name: str) -> bool:
+    """Whether a file is called as tables of labels are in other programs; what it holds tells."""
+    last = name.rpartition("/")[2].lower()
+    return _FOREIGN_TABLE.fullmatch(last) is not None and last not in TABLES and not looks_like_table(last)
 
 
 def is_archive(name: str) -> bool:
@@ -39,7 +49,8 @@ def _ending(name: str) -> str:
 class ListingNotes:
     """Files and folders of a source beside its images, neither hidden nor litter; names print.
 
-    endings: how many files of each. tables, unread_tables, archives: those called so. first: of the others, by name.
+    endings: how many files of each. tables, unread_tables, foreign_tables, archives: those called so. first: of the
+    others, by name. hidden: how many files called as images are lie hidden or among litter, the first is first_hidden.
     folders: all there are. not_utf8, folder_not_utf8: the first name of any file that is not UTF-8, and of a folder;
     "" for none.
     """
@@ -48,10 +59,13 @@ class ListingNotes:
     first: str = ""
     tables: list[str] = field(default_factory=list)
     unread_tables: list[str] = field(default_factory=list)
+    foreign_tables: list[str] = field(default_factory=list)
     archives: list[str] = field(default_factory=list)
     folders: set[str] = field(default_factory=set)
     not_utf8: str = ""
     folder_not_utf8: str = ""
+    hidden: int = 0
+    first_hidden: str = ""
 
     def add(self, name: str) -> None:
         """A file beside the images or, with a slash at the end, a folder."""
@@ -70,6 +84,13 @@ class ListingNotes:
             self.archives.append(name)
         else:
             self.first = min(self.first or name, name)
+            if may_be_table(name):
+                self.foreign_tables.append(name)
+
+    def hide(self, name: str) -> None:
+        """A file that is called as an image is, hidden or among litter."""
+        self.hidden += 1
+        self.first_hidden = min(self.first_hidden or name, name)
 
     def without(self, read: Iterable[str]) -> "ListingNotes":
         """The same without some of its tables and archives, which are read after all."""
@@ -85,9 +106,13 @@ class ListingNotes:
         self.endings += inside.endings
         self.tables += [f"{folder}/{name}" for name in inside.tables]
         self.unread_tables += [f"{folder}/{name}" for name in inside.unread_tables]
+        self.foreign_tables += [f"{folder}/{name}" for name in inside.foreign_tables]
         self.archives += [f"{folder}/{name}" for name in inside.archives]
         self.folders |= {f"{folder}/{name}" if name else folder for name in inside.folders}
         self.first = min(filter(None, (self.first, inside.first and f"{folder}/{inside.first}")), default="")
+        self.hidden += inside.hidden
+        hidden = filter(None, (self.first_hidden, inside.first_hidden and f"{folder}/{inside.first_hidden}"))
+        self.first_hidden = min(hidden, default="")
         self.not_utf8 = self.not_utf8 or inside.not_utf8
         self.folder_not_utf8 = self.folder_not_utf8 or inside.folder_not_utf8
 

@@ -157,7 +157,10 @@ def _listed(folder: Path) -> tuple[Names, dict[str, str], ListingNotes]:
         if is_image(real):  # a pipe or a device, called as images are
             notes.add(name)
 
-    names = Names(shown(real) for real in walk_images(folder, other=other))
+    def hidden(real: str) -> None:
+        notes.hide(printable(real))
+
+    names = Names(shown(real) for real in walk_images(folder, other=other, hidden=hidden))
     if odd:  # these may be out of order, or print as another does
         names = Names(index(((real, real) for real in walk_images(folder)), where=printable(folder)))
     return names, odd, notes

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from frostline.datasets.layout import SPLITS, LabelledImage
+from frostline.datasets.layout import SPLITS, LabelledImage, LabelledImages
 from frostline.errors import InputError
 from frostline.files import sha256
 
@@ -111,6 +111,15 @@ def assign(
     drawn_splits = [clusters.split(row) for row in range(len(ids))]
     _check_present(labels, drawn_splits)
     return Assignment(drawn_splits, bridges)
+
+
+def impossible(labelled: LabelledImages) -> str:
+    """Why no split could be made of these images, were all of them usable and different; "" where one can be."""
+    try:
+        assign(labelled.names, labelled, shares=dict.fromkeys(SPLITS, 1.0), seed=0)
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 def repeats(values: Sequence[str], rows: Rows) -> list[list[int]]:

@@ -5,8 +5,9 @@
 
 import configparser
 import json
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,31 @@ def require_held(path: Path, names: Sequence[str]) -> None:
             f"{names[lost[0]]!r}: it passes over what lies behind a symbolic link to a folder or is named in a "
             f".dvcignore; put the files themselves there, then `{shell_command('dvc', 'add', track.with_suffix(''))}`"
         )
+
+
+def unseen(places: Iterable[Path]) -> str:
+    """A line on symbolic links to folders among photos that DVC tracks, the first by name; "" where there are none.
+
+    What lies behind one changes no hash, so that no stage runs that could say it.
+    """
+    links = [link for place in places if place.is_dir() and _track(place) for link in _links(place)]
+    if not links:
+        return ""
+    more = f" and {len(links) - 1} more" if len(links) > 1 else ""
+    return (
+        f"{printable(min(links))}{more} is a symbolic link to a folder: DVC does not look behind it, so its photos are "
+        "in no version and no result; put the folder itself there"
+    )
+
+
+def _links(place: Path) -> Iterator[Path]:
+    """Symbolic links to folders at or below a folder; not hidden ones."""
+    if place.is_symlink():
+        yield place
+        return
+    for above, folders, _ in os.walk(place):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from filter(Path.is_symlink, (Path(above, name) for name in folders))
 
 
 def _track(path: Path) -> Path | None:

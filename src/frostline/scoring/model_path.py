@@ -26,6 +26,8 @@ def resolve(model: str, *, parts: bool = False) -> Path:
         return path
     if _is_file(Path(model)):
         return Path(model)
+    if model and _is_file(inside := Path(model) / "model.onnx"):
+        raise InputError(f"{printable(model)} is a folder; did you mean {printable(inside)}?")
     if "/" in model or model.endswith(".onnx"):
         raise InputError(f"no model file {printable(model)}; name a model.onnx file or a classifier")
     return _exported(model)

@@ -12,8 +12,8 @@ from pathlib import Path
 from statistics import median
 
 from frostline import images
-from frostline.datasets import labels
-from frostline.datasets.layout import SPLITS
+from frostline.datasets import labels, splits
+from frostline.datasets.layout import SPLITS, LabelledImages
 from frostline.datasets.listing import walk_images
 from frostline.datasets.listing_notes import ARCHIVES, counted
 from frostline.datasets.source import ImageSource, open_source
@@ -63,12 +63,12 @@ def look(path: Path) -> Photos:
         there = found.without(gone) if gone else found
         names = labels.classes(there, None, where=printable(path))
         side = _side(source, there.names)
-    classes, splits = (Counter(values) for values in zip(*((i.label, i.split) for i in there), strict=True))
+    classes, given = (Counter(values) for values in zip(*((i.label, i.split) for i in there), strict=True))
     return Photos(
         {name: classes[name] for name in names},
-        {name: splits[name] for name in (*SPLITS, "") if splits[name]},
+        {name: given[name] for name in (*SPLITS, "") if given[name]},
         side,
-        (*found.remarks, *_about_gone(gone)),
+        (*found.remarks, *_about_gone(gone), *_about_splits(there)),
     )
 
 
@@ -96,6 +96,12 @@ def _about_gone(gone: set[str]) -> list[str]:
     if not gone:
         return []
     return [f"left out, broken links: {counted(len(gone), 'file')}, the first {min(gone)!r}"]
+
+
+def _about_splits(there: LabelledImages) -> list[str]:
+    """What preprocess would refuse for sure, while photos can be added."""
+    why = splits.impossible(there)
+    return [f"to be mended before dvc repro: {why}"] if why else []
 
 
 def _side(source: ImageSource, names: Sequence[str]) -> int:
