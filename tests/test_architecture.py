@@ -16,8 +16,8 @@ PACKAGE = ROOT / "src" / "frostline"
 
 # The house from top to bottom: a room may import itself and whatever stands below it.
 ROOMS = (
-    "cli", "commands", "automation", "template", "stages", "project", "scoring", "tracking", "training", "evaluation",
-    "features", "runtime", "models", "datasets", "pipeline", "config", "images",
+    "cli", "commands", "review", "automation", "template", "stages", "project", "scoring", "tracking", "training",
+    "evaluation", "features", "runtime", "models", "datasets", "pipeline", "config", "images",
 )  # fmt: skip
 # What every room may use, and what uses no room.
 TOOLS = {

@@ -1,13 +1,16 @@
 """`frostline data`: this project's images."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from frostline.cli.app import Given, command, group, option, run
+from frostline.errors import InputError
 
 data = group(
-    "data", "Datasets: another one for this project, the sample, what changed between two revisions."
+    "data",
+    "Datasets: another one for this project, photos to review, the sample, what changed between two revisions.",
 )
 
 
@@ -29,6 +32,63 @@ def _weights(ctx: click.Context, param: click.Parameter, value: str | None) -> s
 def add(photos: Path, **options: str | None) -> None:
     """Add PHOTOS to this project: a dataset of their own, and a classifier on it."""
     run("data_add", photos, **options)
+
+
+@command("frostline data review digits --report", of=data)
+@click.argument("dataset")
+@click.option(
+    "--next",
+    "next_folder",
+    type=Given(),
+    metavar="FOLDER",
+    help="Label photos of FOLDER, the most useful first.",
+)
+@option(
+    "--count",
+    source="commands.data_review.run",
+    type=click.IntRange(1, 10_000),
+    help="Photos of --next, at most.",
+)
+@click.option(
+    "--classifier", help="Whose mistakes, suspected labels and features; else the best on validation."
+)
+@click.option("--report", is_flag=True, help="Write the list as a page and CSV instead of serving it.")
+@click.option(
+    "--export",
+    "form",
+    type=click.Choice(["label-studio", "fiftyone"]),
+    help="Write the list for another program.",
+)
+@click.option(
+    "--import", "labelled", type=Given(), metavar="FILE", help="Take in what Label Studio or FiftyOne wrote."
+)
+@option(
+    "--out", source="commands.data_review.export", type=Given(), help="The folder of --report and --export."
+)
+@option(
+    "--port", source="commands.data_review.run", type=click.IntRange(0, 65535), help="0: any that is free."
+)
+@click.option("--no-browser", is_flag=True, help="Open no browser; the address is printed anyway.")
+def review(dataset: str, **options: Any) -> None:
+    """Decide about photos of DATASET on a page in the browser: wrong labels, conflicts, copies, mistakes.
+
+    Keys 1 to 9 give a class, space keeps it, x leaves the photo out, u takes the last decision back. Each decision is
+    a row of decisions.csv at once; `dvc repro` applies them, the photos stay as they are. The page is for this
+    machine alone, below a secret in its address.
+    """
+    shared, written = options.pop("classifier"), {"out": options.pop("out")}
+    report, form, labelled = (options.pop(name) for name in ("report", "form", "labelled"))
+    if sum(map(bool, (report, form, labelled, options["next_folder"]))) > 1:
+        raise InputError("--next, --report, --export and --import are four things; name one of them")
+    if report:
+        run("data_review", dataset, work="write_report", classifier=shared, **written)
+    elif form:
+        run("data_review", dataset, form, work="export", classifier=shared, **written)
+    elif labelled:
+        run("data_review", dataset, labelled, work="take_in")
+    else:
+        options["browser"] = not options.pop("no_browser")
+        run("data_review", dataset, classifier=shared, **options)
 
 
 @command("frostline data sample", of=data)

@@ -1,0 +1,1 @@
+"""What people decide about photos: which to look at, the page where they do, and the same as files."""
