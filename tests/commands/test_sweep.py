@@ -6,19 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
 from frostline import tracking
 from frostline.commands import sweep
-from frostline.commands.sweep import SweepOutcome
-from frostline.commands.sweep_plan import SweepTraining
 from frostline.config import Augmentation
 from frostline.errors import InputError
-from frostline.evaluation import study_plots
-from frostline.evaluation.study_plots import Variant
 from frostline.features import extraction
 from frostline.stages import preprocess, weights
 from frostline.tracking.session import session
@@ -209,46 +204,6 @@ def test_seeds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert in_mlflow(f"{name}: seed") == [f"{name}: seed {seed}" for seed in (first, first + 1)]
     (study,) = [each for each in tracking.saved_studies() if (each.classifier, each.kind) == ("cnn", "seed")]
     assert [len(child.epochs) for child in study.children] == [2, 2]
-
-
-def outcome(value: str, right: list[bool], seconds: float) -> SweepOutcome:
-    """One training with so many seconds that gets these images right."""
-    hits = np.array(right)
-    accuracy = study_plots.measured(float(hits.mean()), images=len(hits))
-    variant = Variant(value, accuracy, epochs=1, trainable=1, feature_bytes=1, renderings=1, seconds=seconds)
-    return SweepOutcome(SweepTraining(value, value, None), variant, (), hits)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("others", "taken"),
-    [
-        (
-            [outcome("b", [True] * 18 + [False] * 2, 10.0)],
-            "take b: ",
-        ),  # 2 images more: no proof, and much cheaper
-        ([outcome("b", [True] * 18 + [False] * 2, 39.0)], ""),  # no cheaper than noise
-        ([outcome("b", [True] * 18 + [False] * 2, 31.0)], ""),  # fewer seconds than anybody would notice
-        ([outcome("b", [True] * 15 + [False] * 5, 10.0)], ""),  # not significant, yet 5 images in 20
-        ([outcome("b", [True] * 10 + [False] * 10, 10.0)], ""),  # worse
-    ],
-)
-def test_of_equals_the_cheaper(others: list[SweepOutcome], taken: str) -> None:
-    """What is within a standard error and clearly cheaper is named; nothing else is."""
-    lines = sweep._verdict([outcome("a", [True] * 20, 40.0), *others])
-    assert lines[0] == "most accurate: a"
-    assert (
-        any(line.startswith(taken) for line in lines) if taken else not any("take" in line for line in lines)
-    )
-
-
-def test_equals_have_no_winner() -> None:
-    """Values that get as many images right are called equal, and the quickest to train is named."""
-    right = [True] * 9 + [False]
-    lines = sweep._verdict([outcome("0", right, 3.5), outcome("0.5", right[::-1], 1.6)])
-    assert len(lines) == 1
-    assert lines[0].endswith("equally: 0, 0.5; quickest to train: 0.5 (1.6 s)")
-    alike = sweep._verdict([outcome("0", right, 1.7), outcome("0.5", right[::-1], 1.6)])
-    assert [line.endswith("equally: 0, 0.5") for line in alike] == [True]
 
 
 @pytest.mark.parametrize(

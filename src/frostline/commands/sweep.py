@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from frostline import files, tracking
-from frostline.commands import sweep_plan
+from frostline import tracking
+from frostline.commands import sweep_plan, sweep_report
 from frostline.commands.sweep_plan import SweepPlan, SweepTraining
+from frostline.commands.sweep_report import SweepOutcome
 from frostline.config.sweep import SEED
 from frostline.errors import weights_note
-from frostline.evaluation import paired_tests, study_plots, style, tables
-from frostline.evaluation.comparison_report import aligned
+from frostline.evaluation import study_plots
 from frostline.evaluation.study_plots import Band, Variant
 from frostline.models import heads
 from frostline.pipeline import dvc_lock
@@ -27,22 +26,7 @@ from frostline.training.loop import Epoch
 from frostline.training.phases import Trial
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-SIGNIFICANT = 0.05
-WITHIN_NOISE = 0.32  # a p-value of one standard error: what is further off is not recommended for its speed
-CHEAPER = 0.8  # of the seconds: a smaller difference may be what else the machine did
-WORTH = 10.0  # seconds: who would give accuracy for fewer
-
-
-@dataclass(frozen=True)
-class SweepOutcome:
-    """What came of one training: its row in the table, its epochs, which validation images it gets right (N,) bool."""
-
-    training: SweepTraining
-    variant: Variant
-    epochs: tuple[Epoch, ...]
-    right: npt.NDArray[np.bool_]
+    pass
 
 
 def run(
@@ -163,13 +147,14 @@ def _values(plan: SweepPlan, out: Path, watch: _Watch) -> list[SweepOutcome]:
         for training in plan.trainings:
             outcomes.append(_train(training, watch))
             children.append(_child(plan, outcomes[-1]))
-        table = [*_table(outcomes), "", *_verdict(outcomes)]
-        title = f"{plan.classifier}: {_best(outcomes).variant.accuracy.value:.1%} on validation at best"
+        table = [*sweep_report.table(outcomes), "", *sweep_report.verdict(outcomes)]
+        best = sweep_report.most_accurate(outcomes).variant
+        title = f"{plan.classifier}: {best.accuracy.value:.1%} on validation at best"
         note = weights_note(plan.trainings[0].recipe.weights["source"])
         figure = study_plots.rated(
             [outcome.variant for outcome in outcomes], title=title, key=plan.name, note=note
         )
-        _write(folder, outcomes, table, figure)
+        sweep_report.write(folder, outcomes, table, figure)
     return outcomes
 
 
@@ -183,12 +168,12 @@ def _seeds(plans: Sequence[SweepPlan], out: Path, watch: _Watch) -> list[SweepOu
             children += [_child(plan, outcome) for outcome in trained]
             outcomes += trained
             bands.append(_band(plan.classifier, trained))
-            lines.append(_course(bands[-1]))
+            lines.append(sweep_report.course(bands[-1]))
             notes = {weights_note(other.trainings[0].recipe.weights["source"]) for other in plans} - {""}
             title = f"{plans[0].trainings[0].recipe.entry.dataset}: validation accuracy by epoch"
             figure = study_plots.bands(bands, title=title, note="; ".join(sorted(notes)))
-            table = [*_table(outcomes, names=len(plans) > 1), "", *lines]
-            _write(folder, outcomes, table, figure, last=plan is plans[-1])
+            table = [*sweep_report.table(outcomes, names=len(plans) > 1), "", *lines]
+            sweep_report.write(folder, outcomes, table, figure, last=plan is plans[-1])
     return outcomes
 
 
@@ -197,105 +182,6 @@ def _band(name: str, outcomes: Sequence[SweepOutcome]) -> Band:
     shortest = min(map(len, courses))  # early stopping may end some before others
     seeds = tuple(outcome.variant.value for outcome in outcomes)
     return Band(name, np.array([course[:shortest] for course in courses]), seeds)
-
-
-def _course(band: Band) -> str:
-    """A classifier over its seeds, in a line."""
-    figures, half = band.summary(), band.half_width[-1]
-    interval = "" if np.isnan(half) else f" ± {100 * half:.1f} points (95% interval of the mean)"
-    return (
-        f"{band.name}: validation accuracy {band.mean[-1]:.1%}{interval} over {len(band.accuracy)} seeds; "
-        f"start {figures['start']:.1%}, slope {100 * figures['slope']:.2f} points per epoch, "
-        f"asymptote {figures['asymptote']:.1%}"
-    )
-
-
-def _best(outcomes: Sequence[SweepOutcome]) -> SweepOutcome:
-    return max(outcomes, key=lambda outcome: outcome.variant.accuracy.value)
-
-
-def _verdict(outcomes: Sequence[SweepOutcome]) -> list[str]:
-    """Which value is best, of equally accurate ones the quickest to train; where another is within a standard error
-    of it and clearly cheaper, that one."""
-    most = _best(outcomes).right.sum()
-    equal = [outcome for outcome in outcomes if outcome.right.sum() == most]
-    best = min(equal, key=lambda outcome: outcome.variant.seconds)
-    ties = [
-        (outcome, test.p)
-        for outcome in outcomes
-        if outcome not in equal and (test := paired_tests.mcnemar(best.right, outcome.right)).p >= SIGNIFICANT
-    ]
-    value = best.variant.value
-    lines = [_most_accurate(best, equal)]
-    if ties:
-        named = ", ".join(f"{tie.variant.value} (p-value {p:.2g})" for tie, p in ties)
-        lines.append(f"not significantly worse on {len(best.right)} validation images: {named}")
-    close = [best, *(tie for tie, p in ties if p >= WITHIN_NOISE)]
-    cheap = min(close, key=lambda outcome: outcome.variant.seconds)
-    if cheap.variant.seconds < min(CHEAPER * best.variant.seconds, best.variant.seconds - WORTH):
-        times = f"{duration(cheap.variant.seconds)} instead of {duration(best.variant.seconds)}"
-        lines.append(
-            f"take {cheap.variant.value}: within one standard error of {value}, and it trains in {times}"
-        )
-    return lines
-
-
-def _most_accurate(quickest: SweepOutcome, equal: Sequence[SweepOutcome]) -> str:
-    if len(equal) == 1:
-        return f"most accurate: {quickest.variant.value}"
-    line = f"most accurate, all equally: {', '.join(outcome.variant.value for outcome in equal)}"
-    seconds = quickest.variant.seconds
-    if seconds >= CHEAPER * max(outcome.variant.seconds for outcome in equal):
-        return line
-    return f"{line}; quickest to train: {quickest.variant.value} ({seconds:.1f} s)"
-
-
-def _table(outcomes: Sequence[SweepOutcome], *, names: bool = False) -> list[str]:
-    rows = [
-        {
-            "classifier": outcome.training.recipe.name if names else "",
-            "value": outcome.variant.value,
-            "accuracy": f"{outcome.variant.accuracy.value:.1%}",
-            "95% interval": f"{outcome.variant.accuracy.low:.1%} to {outcome.variant.accuracy.high:.1%}",
-            "epochs": str(outcome.variant.epochs),
-            "trainable": f"{outcome.variant.trainable:,}",
-            "kB per image": f"{outcome.variant.feature_bytes / 1e3:,.0f}",
-            "renderings": str(outcome.variant.renderings),
-            "seconds": f"{outcome.variant.seconds:.1f}",
-        }
-        for outcome in outcomes
-    ]
-    numbers = frozenset({"accuracy", "epochs", "trainable", "kB per image", "renderings", "seconds"})
-    return list(aligned(rows, right=numbers))
-
-
-def _write(
-    folder: Path,
-    outcomes: Sequence[SweepOutcome],
-    table: Sequence[str],
-    figure: "Figure",
-    *,
-    last: bool = True,
-) -> None:
-    """sweep.csv, sweep.json with each training's epochs, sweep.txt and sweep.png; the table is printed too."""
-    rows = [outcome.variant for outcome in outcomes]
-    records = [
-        {
-            "classifier": outcome.training.recipe.name,
-            **row,
-            "course": [dataclasses.asdict(epoch) for epoch in outcome.epochs],
-        }
-        for outcome, row in zip(outcomes, tables.records(rows, kind=Variant), strict=True)
-    ]
-    files.write_text(folder / "sweep.csv", tables.text(rows, kind=Variant))
-    files.write_json(folder / "sweep.json", records)
-    files.write_text(folder / "sweep.txt", "\n".join(table) + "\n")
-    with files.writing(folder / "sweep.png") as temporary:
-        temporary.write_bytes(style.png(figure))
-    if last:
-        for line in ("", *table):
-            say(line)
-        say(f"Wrote {files.printable(folder)}/sweep.png, .txt, .csv and .json")
 
 
 def _study(plan: SweepPlan, pictures: Sequence[Path], *, varies: str = "") -> Study:
