@@ -41,9 +41,10 @@ docs: $(READY)
 serve: $(READY)
 	@exec frostline serve
 
+# A process that dies ends the run: xdist alone would start another and wait for the dead one's tests for ever.
 test: $(READY)
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 # A process for each file: TensorFlow keeps what the networks of a hundred tests took, until there is no memory.
 test-slow: $(READY)

@@ -36,6 +36,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """What fails is named at once: a run that is cut short has said it."""
+    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+        reason = (str(report.longrepr).splitlines() or [""])[-1]
+        print(f"\n{report.nodeid} failed in its {report.when}: {reason}", file=sys.__stderr__, flush=True)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Subprocesses find `dvc` and `frostline`; git commits work; a user's MLflow or cache is not touched."""
