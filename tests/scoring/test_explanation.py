@@ -1,53 +1,44 @@
-"""Occlusion: what is hidden, what it costs the class, and that certain answers are explained too."""
+"""Which class is explained, by which classifier, and on which grid."""
+
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
-from frostline.scoring.explanation import occluded, occlusion
+from frostline.errors import InputError
+from frostline.scoring import explanation
+
+CLASSES = ("cat", "dog")
 
 
-def bright(place: tuple[slice, slice], steep: float) -> object:
-    """A network of two classes whose second is the mean brightness of one place."""
-
-    def network(batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        logit = steep * (batch[:, place[0], place[1]].mean((1, 2, 3)) / 255 - 0.4)
-        second = 1 / (1 + np.exp(-logit.astype(np.float64)))
-        return np.stack([1 - second, second], axis=1).astype(np.float32)
-
-    return network
+def even(batch: Any) -> Any:
+    """A network that never decides."""
+    return np.full((len(batch), 2), 0.5, np.float32)
 
 
-def test_every_cell_is_hidden_once_with_its_neighbours() -> None:
-    """Only those cells change, to the mean colour, on sides that the grid does not divide."""
-    pixels = np.arange(10 * 7 * 3, dtype=np.uint8).reshape(10, 7, 3)
-    covered = occluded(pixels, 3)
-    assert covered.shape == (9, 10, 7, 3)
-    changed = (covered != pixels).any(-1)
-    assert changed[4].all(), "the middle cell's neighbours are all there are"
-    assert not changed[0][7:].any()
-    assert not changed[0][:, 5:].any()
-    assert (covered[0][0, 0] == pixels.mean((0, 1)).round()).all()
+def test_class_number() -> None:
+    """By its name; the model's classes where it has none of that name."""
+    assert [explanation.class_number(label, CLASSES) for label in (None, "dog")] == [None, 1]
+    with pytest.raises(InputError, match="cat, dog"):
+        explanation.class_number("cow", CLASSES)
 
 
-@pytest.mark.parametrize("steep", [5.0, 60.0])
-def test_heat_lies_where_the_network_looks(steep: float) -> None:
-    """Even where the class is certain to the last bit of a float32."""
-    pixels = np.zeros((40, 40, 3), np.uint8)
-    pixels[0:10, 30:40] = 255
-    network = bright((slice(0, 10), slice(30, 40)), steep)
-    found = occlusion(network, pixels, number=1, cells=8)  # type: ignore[arg-type]
-    assert found.heat[0, 7] == found.heat.max() == 1
-    assert found.heat[4:, :4].max() == 0
-    assert found.prob > 0.9
-    assert found.drop > 0.5
+def test_a_file_alone_has_no_project(tmp_path: Path) -> None:
+    """Wherever it lies."""
+    for path in (Path("/model.onnx"), tmp_path / "artifacts/models/x/model.onnx"):
+        assert explanation.project_of(path, None) is None  # type: ignore[arg-type]  # not read
 
 
-def test_nothing_speaks_for_a_class_that_nothing_changes() -> None:
-    """All 0, not a blown-up nothing."""
+@pytest.mark.parametrize("cells", [1, 9, 65])
+def test_a_grid_that_does_not_fit(cells: int) -> None:
+    """At least four cells, none smaller than a pixel."""
+    with pytest.raises(InputError, match=f"cells={cells}"):
+        explanation.by_occlusion(even, CLASSES, np.zeros((8, 9, 3), np.uint8), 0, cells=cells)
 
-    def same(batch: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        return np.full((len(batch), 2), 0.5, np.float32)
 
-    found = occlusion(same, np.zeros((8, 8, 3), np.uint8), number=0, cells=2)
-    assert (found.heat.max(), found.drop, found.prob) == (0, 0, 0.5)
+def test_occlusion_of_a_class() -> None:
+    """Its label and probability; no heat where nothing changes."""
+    found = explanation.by_occlusion(even, CLASSES, np.zeros((8, 9, 3), np.uint8), 1, cells=3)
+    assert (found.label, found.prob, found.method, found.drop) == ("dog", 0.5, "occlusion", 0)
+    assert found.heat.shape == (3, 3)

@@ -189,13 +189,15 @@ def test_trained_in_bfloat16_it_answers_alike_in_float32(project: Path) -> None:
 
 
 def test_the_record_and_the_explanations(project: Path) -> None:
-    """Counts of what is frozen, who computed it; no maps where hidden layers stand above."""
+    """Counts of what is frozen, who computed it; parts are hidden where hidden layers stand above."""
     record = json.loads((project / "artifacts/classifiers/tiny/record.json").read_text())
     assert record["weights"]["backbone"] == "onnx"
     assert record["parameters"]["frozen"] > 0
     assert any(name.startswith("onnxruntime") for name in record["packages"])
     shown = explanations.read(project / "artifacts/classifiers/tiny/explanations.npz", made_by="")
-    assert (shown.layer, len(shown.heat), len(shown.views)) == ("", 0, 0)
+    assert (shown.layer, shown.heat.shape[1:], len(shown.views)) == ("occlusion", (7, 7), 0)
+    assert 0 < len(shown.heat) == len(shown.paths)
+    assert "hiding a part" in (project / "reports/classifiers/tiny/report.html").read_text()
 
 
 def test_where_it_looks(project: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from frostline.config import OnnxInput, Tap
 from frostline.features.trunks import OnnxTrunk
+from frostline.models import occlusion
 from frostline.models.dense_head import Dense, DenseHead
 from frostline.runtime import onnx_trunk, pool, pooled_map
 from frostline.training import class_maps
@@ -78,3 +79,34 @@ def test_hidden_layers_have_none() -> None:
     linear = head(WIDTH, 3)
     hidden = [Dense(np.ones((CHANNELS, WIDTH), np.float32), np.zeros(WIDTH, np.float32))]
     assert class_maps.heat(trunk(), DenseHead(linear.logits, hidden), IMAGES, np.array([0, 1, 2])) is None
+
+
+def test_hidden_parts_where_no_map_tells() -> None:
+    """For a layer between and hidden layers alike; the hottest part is the one that the class needs most."""
+    made = trunk("vector", NONE)
+    linear = head(WIDTH, 3)
+    hidden = [Dense(np.eye(WIDTH, dtype=np.float32), np.zeros(WIDTH, np.float32))]
+    for found in (linear, DenseHead(linear.logits, hidden, linear.mean, linear.scale)):
+        name, heat = class_maps.occluded(made, found, IMAGES, np.array([0, 1, 2]))
+        assert (name, heat.shape) == ("occlusion", (3, 7, 7))
+        assert (heat.min(), heat.max()) == (0, 1)
+        image, cell = IMAGES[0], int(heat[0].argmax())
+        rows = pool.on_cpu(made.content)(occlusion.occluded(image, 7))["features"]
+        probs = found(rows)[:, 0]
+        assert probs[cell] == pytest.approx(probs.min(), rel=1e-4)
+
+
+def test_randomised_weights_change_what_hidden_parts_show() -> None:
+    """Whoever shows edges instead of what the network learned would show them again (Adebayo et al. 2018)."""
+    linear, classes = head(WIDTH, 3), np.array([0, 1, 2])
+    heat = [
+        class_maps.occluded(trunk("vector", NONE, seed=seed), linear, IMAGES, classes)[1]
+        for seed in (1, 1, 2)
+    ]
+    np.testing.assert_array_equal(heat[0], heat[1])
+    assert abs(np.corrcoef(heat[0].ravel(), heat[2].ravel())[0, 1]) < 0.9
+    other = DenseHead(
+        Dense(-linear.logits.kernel[:, ::-1], linear.logits.bias), (), linear.mean, linear.scale
+    )
+    changed = class_maps.occluded(trunk("vector", NONE, seed=1), other, IMAGES, classes)[1]
+    assert abs(np.corrcoef(heat[0].ravel(), changed.ravel())[0, 1]) < 0.9

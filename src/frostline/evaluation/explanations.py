@@ -10,13 +10,16 @@ import numpy as np
 from frostline.errors import FrostlineError
 from frostline.files import writing
 
+OCCLUSION = "occlusion"  # stands for a layer where parts of the image were hidden
+
 
 @dataclass(frozen=True, eq=False)
 class Explanations:
     """Heat of N test images at one layer, and V views of one training image, the first of them as it is.
 
     `heat`: (N, h, w) uint8, 255 where the image speaks most for the class that was predicted; `layer` is ""
-    and N is 0 for a network without maps. `views`: (V, H, W, 3) uint8; V is 0 without augmentation.
+    and N is 0 for a network without maps, `occlusion` where no layer tells and parts of the image were hidden.
+    `views`: (V, H, W, 3) uint8; V is 0 without augmentation.
     """
 
     layer: str

@@ -202,7 +202,8 @@ def heat(
 ) -> tuple[str, npt.NDArray[np.uint8]]:
     """Heat on some test images for `classes` (N,): the layer, and (N, h, w) uint8, 255 hottest.
 
-    Grad-CAM, or class activation maps where the network is an ONNX file's; ("", (0, 1, 1)) without maps.
+    Grad-CAM; where the network is an ONNX file's, class activation maps, or what hiding parts takes; ("", (0, 1, 1))
+    without any.
     """
     read = partial(pixels, dataclasses.replace(inputs.images("test"), paths=paths, ids=ids))
     by = _class_maps if isinstance(network.body, trunks.OnnxTrunk) else _gradcam
@@ -213,7 +214,9 @@ def heat(
 
 
 def _class_maps(network: Network, read: Callable[[], Rows], classes: npt.NDArray[np.int64]) -> Heat | None:
-    return class_maps.heat(network.body, heads.arrays(network.head), read()[:], classes)
+    head, images = heads.arrays(network.head), read()[:]
+    exact = class_maps.heat(network.body, head, images, classes)
+    return exact or class_maps.occluded(network.body, head, images, classes)
 
 
 def _gradcam(network: Network, read: Callable[[], Rows], classes: npt.NDArray[np.int64]) -> Heat | None:
