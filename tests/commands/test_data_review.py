@@ -77,7 +77,7 @@ def test_killed_and_opened_again_it_goes_on(here: Path) -> None:
         running.send_signal(signal.SIGINT)
         said = running.communicate()[0]
     assert running.returncode == 0
-    assert "2 photos decided in decisions.csv: 1 with another class, 1 confirmed" in said
+    assert "2 photos decided in decisions.csv: 1 given a class, 1 confirmed" in said
     assert "next: dvc repro" in said
 
 

@@ -46,7 +46,7 @@ def add(photos: Path, **options: str | None) -> None:
 @option(
     "--count",
     source="commands.data_review.run",
-    type=click.IntRange(1, 10_000),
+    type=click.IntRange(1, 1000),
     help="Photos of --next, at most.",
 )
 @click.option(

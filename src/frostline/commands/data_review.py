@@ -82,7 +82,7 @@ def _unread_by_dvc() -> Iterator[str]:
 
 def _done(dataset: str, log: DecisionLog) -> list[str]:
     actions = Counter(one.action for one in log.standing.values())
-    words = f"{actions[LABEL]} with another class, {actions[KEEP]} confirmed, {actions[LEAVE_OUT]} left out"
+    words = f"{actions[LABEL]} given a class, {actions[KEEP]} confirmed, {actions[LEAVE_OUT]} left out"
     return [f"{dataset}: {len(log.standing)} photos decided in {paths.DECISIONS}: {words}"]
 
 

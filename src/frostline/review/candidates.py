@@ -144,9 +144,7 @@ def unlabelled(
     """Photos of no class yet, in the order given: `probs` (N, C) of the names, as a classifier has them."""
     best = probs.argmax(axis=1)
     return [
-        ReviewItem(
-            "next", ids[name], name, "", classes[best[row]], float(probs[row, best[row]]), "not labelled yet"
-        )
+        ReviewItem("next", ids[name], name, "", classes[best[row]], float(probs[row, best[row]]))
         for row, name in enumerate(names)
     ]
 
