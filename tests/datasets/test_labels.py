@@ -244,8 +244,12 @@ TABLE = b"path,label\n1.png,a\n"
             "'labels.txt' may be a table of labels",
         ),
         (
-            {"cat/1.png": b"1", "dog/2.png": b"1", "x/Annotations.JSON": b'{"2.png": "cat"}'},
+            {"cat/1.png": b"1", "dog/2.png": b"1", "x/Annotations.JSON": b'{"2.png": "cat", "1.png": "dog"}'},
             "'x/Annotations.JSON' may be a table of labels",
+        ),
+        (
+            {"cat/1.png": b"1", "dog/2.png": b"1", "labels (1).csv": b"file_name,label\n1.png,x\n2.png,y\n"},
+            "'labels (1).csv' may be a table of labels",
         ),
         (
             {"cat/1.png": b"1", "dog/1.png": b"1", "more/cat/2.png": b"2"},

@@ -87,8 +87,8 @@ def test_layouts(names: list[str], expected: list[str]) -> None:
             "data/x: 2 images lie in no class folder, the first '1.jpg'; move each into the folder",
         ),
         (["train/1.jpg", "test/2.jpg"], "2 images lie in no class folder, the first 'train/1.jpg'"),
-        (["train/1.jpg"], "1 images lie in no class folder"),
-        (["train/cats/1.jpg", "test/2.jpg"], "1 images lie in no class folder, the first 'test/2.jpg'"),
+        (["train/1.jpg"], "1 image lies in no class folder"),
+        (["train/cats/1.jpg", "test/2.jpg"], "1 image lies in no class folder, the first 'test/2.jpg'"),
         (
             ["seg_train/cats/1.jpg", "seg_test/cats/1.jpg", "seg_pred/1.jpg"],
             "data/x: 'seg_pred' lies beside the split folders 'seg_test', 'seg_train'; move it out",
@@ -114,3 +114,13 @@ def test_labelled_images_are_a_sequence() -> None:
     ]
     compact = LabelledImages(["a", "b", "c"], [("x", "train", "", 0), ("y", "", "film", 2)], [0, 1, 0])
     assert [list(compact), len(compact), compact[-1], list(compact[1:])] == [images, 3, images[2], images[1:]]
+
+
+def test_two_folders_of_one_split() -> None:
+    """Read together, which is said: somebody may have meant them apart."""
+    names = ["Test/cats/1.jpg", "testing/cats/2.jpg", "train/cats/3.jpg", "train/train/dogs/4.jpg"]
+    found = from_folders([f"photos/{name}" for name in names], where="data/x")
+    assert [image.split for image in found] == ["test", "test", "train", "train"]
+    assert [line for line in found.remarks if "one split" in line] == [
+        "read as one split, test: 'Test', 'testing'"
+    ]

@@ -27,6 +27,7 @@ _ALIKE = str.maketrans(
 )
 _IMAGE_NAME = re.compile(rb"[^\s\"',;:|=<>/\\]+\.(?:jpe?g|png|gif|bmp|tiff?|webp|ppm)", re.IGNORECASE)
 _START = 2**20  # bytes of a table that tell whether it names images
+_TABLES = 100  # of other programs that are looked into
 _NUMBER = re.compile(r"0*([0-9]+)(?:\.0+)?")  # as spreadsheets and pandas rewrite it: 01, 1 and 1.0
 
 
@@ -176,12 +177,12 @@ def _require_no_other_table(source: ImageSource, *, where: str) -> None:
 
 
 def _naming_images(source: ImageSource) -> list[str]:
-    """The first table of another program that names one of the images."""
+    """The first table of another program that names several of the images; one that lies beside each names its own."""
     if not source.notes.foreign_tables:
         return []
     there = {name.rpartition("/")[2].encode() for name in source.names()}
-    for table in sorted(source.notes.foreign_tables):
-        if not there.isdisjoint(_IMAGE_NAME.findall(source.table(table)[:_START])):
+    for table in sorted(source.notes.foreign_tables)[:_TABLES]:
+        if len(there.intersection(_IMAGE_NAME.findall(source.table(table)[:_START]))) > 1:
             return [table]
     return []
 

@@ -110,7 +110,8 @@ def from_folders(names: Sequence[str], *, where: str, shards: Sequence[str] = ()
         (part[0], split, "", waves[whole[0]] if shards else 0)
         for whole, (part, split) in zip(folders.inside, read, strict=True)
     ]
-    return LabelledImages(names, places, folders.numbers, remarks=list(_about_inner(read, folders)))
+    remarks = [*_about_inner(read, folders), *_about_splits(read, folders)]
+    return LabelledImages(names, places, folders.numbers, remarks=remarks)
 
 
 def class_folders(names: Sequence[str], *, where: str, shards: Sequence[str] = ()) -> set[str]:
@@ -170,13 +171,14 @@ def _require_classes(
     loose = [number for number, (part, _) in enumerate(read) if len(part) < 2]
     if loose:
         rows = np.flatnonzero(np.isin(folders.numbers, loose))
-        first = names[rows[0]]
+        first, many = names[rows[0]], len(rows) > 1
         do = (
             "its name holds backslashes, as an archive of Windows leaves them: unpack it with another program"
             if "\\" in first
-            else "move each into the folder of its class"
+            else f"move {'each' if many else 'it'} into the folder of its class"
         )
-        raise InputError(f"{where}: {len(rows)} images lie in no class folder, the first {first!r}; {do}")
+        lie = "images lie" if many else "image lies"
+        raise InputError(f"{where}: {len(rows)} {lie} in no class folder, the first {first!r}; {do}")
     labels = {part[0] for part, _ in read}
     below: dict[str, set[str]] = {}
     for part, _ in read:
@@ -197,6 +199,18 @@ def _about_inner(read: Sequence[tuple[tuple[str, ...], str]], folders: _Folders)
     }
     if inner:
         yield f"neither classes nor splits, but parts of the class that they lie in: {listed(sorted(inner))}"
+
+
+def _about_splits(read: Sequence[tuple[tuple[str, ...], str]], folders: _Folders) -> Iterator[str]:
+    """What to say of several folders that are read as one split, as `test` and `testing` are."""
+    named: dict[str, set[str]] = {}
+    for whole, (part, split) in zip(folders.inside, read, strict=True):
+        above = [folder for folder in whole[: len(whole) - len(part)] if split_word(folder) == split]
+        if split and above:
+            named.setdefault(split, set()).add(above[0])
+    for split, tops in sorted(named.items()):
+        if len(tops) > 1:
+            yield f"read as one split, {split}: {listed(sorted(tops))}"
 
 
 def _folder(name: str) -> str:

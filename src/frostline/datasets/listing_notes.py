@@ -14,7 +14,7 @@ _UNREAD_TABLE = re.compile(
 )
 # Those of other programs, which may be one, or only say what classes there are.
 _FOREIGN_TABLE = re.compile(
-    r"(labels?|annotations?|metadata|targets?)\.(csv|tsv|txt|jsonl?|ndjson|ya?ml|xml)"
+    r"[\w .()-]*(labels?|annotations?|metadata|targets?)[\w .()-]*\.(csv|tsv|txt|jsonl?|ndjson|ya?ml|xml)~?"
 )
 
 
