@@ -14,7 +14,7 @@ from frostline.automation import artifacts
 from frostline.automation.inbox import NewImages
 from frostline.automation.notifications import notify
 from frostline.automation.prefect_api import require
-from frostline.errors import FrostlineError, InputError
+from frostline.errors import FrostlineError, InputError, shell_command
 from frostline.pipeline.processes import BusyError
 
 if TYPE_CHECKING:
@@ -139,7 +139,8 @@ def run_in_pool(flow: str, pool: str, parameters: dict[str, Any]) -> str:
     from prefect.exceptions import ObjectNotFound
 
     name = f"{flow}/{pool}"
-    make = f"in the clone there: prefect deploy flows/{flow}.py:{flow} --name {pool} --pool {pool}"
+    words = ("prefect", "deploy", f"flows/{flow}.py:{flow}", "--name", pool, "--pool", pool)
+    make = f"in the clone there: {shell_command(*words)}"
     with get_client(sync_client=True) as client:
         try:
             deployment = client.read_deployment_by_name(name)

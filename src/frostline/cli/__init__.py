@@ -11,11 +11,13 @@ import sys
 import threading
 import warnings
 from importlib import import_module
+from pathlib import Path
 from typing import NoReturn
 
 import click
 
 from frostline import progress
+from frostline.cli import app
 from frostline.cli.app import REPORTER, cli
 from frostline.cli.stages import STAGES
 from frostline.errors import FrostlineError, StuckError, visible
@@ -46,6 +48,7 @@ def main() -> None:
         warnings.simplefilter("ignore")  # libraries' remarks to developers are no news for users
     # Arrow's own allocators hold many times what rows need, and more as a job grows.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
+    start = _here()
     try:
         cli(standalone_mode=False)
     except click.exceptions.Abort:  # what click makes of Ctrl-C
@@ -70,6 +73,8 @@ def main() -> None:
             f"{where}{error.strerror or error}; free the disk or check the path, then run the command again"
         )
         sys.exit(1)
+    finally:
+        app.say_where(start)
 
 
 def _settle_streams() -> None:
@@ -79,6 +84,14 @@ def _settle_streams() -> None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115, PTH123 - open until the end
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _here() -> Path | None:
+    """The current folder, None where it is gone."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return None
 
 
 def _settle_interrupts() -> None:
@@ -109,4 +122,5 @@ def _leave(code: int, message: str = "") -> NoReturn:
 
 def _explain(message: str) -> None:
     for line in message.split("\n"):
+        app.look_at(line)
         click.echo(f"frostline: {visible(line)}", err=True)

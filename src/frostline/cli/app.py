@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,40 @@ from typing import Any
 import click
 
 from frostline import __version__, paths, progress
-from frostline.errors import FrostlineError, InputError, visible
+from frostline.errors import FrostlineError, InputError, shell_command, visible
 from frostline.progress import Reporter
+
+_OF_DVC = re.compile(r"\bdvc (add|checkout|commit|exp|fetch|get|pull|push|remote|repro|status)\b")
+_named: set[str] = set()  # "dvc", once a line had a command of DVC's
 
 
 def _say(line: str) -> None:
+    look_at(line)
     print(line, flush=True)  # not click's echo, which writes UTF-8 where the terminal takes ASCII
 
 
 def _note(line: str) -> None:
+    look_at(line)
     print(line, file=sys.stderr, flush=True)
+
+
+def look_at(line: str) -> None:
+    """Remember that a line which is printed has a command of DVC's: unlike ours, it works in the root alone."""
+    if _OF_DVC.search(line):
+        _named.add("dvc")
+
+
+def say_where(start: Path | None) -> None:
+    """Where printed commands of DVC's work, for somebody who typed ours in a subfolder, `start`."""
+    if "dvc" not in _named or start is None:
+        return
+    _named.clear()
+    with suppress(InputError, OSError):
+        root = paths.find_root(start)
+        if root != start:
+            _note(
+                f"dvc works in the project's folder: {shell_command('cd', Path(os.path.relpath(root, start)))}"
+            )
 
 
 REPORTER = Reporter(say=_say, note=_note, bars=True)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from frostline import files, tracking
+from frostline import tracking
 from frostline.automation import credential, prefect_api, servers, supervisor
 from frostline.automation.supervisor import Service
 from frostline.errors import FrostlineError, InputError, shell_command
@@ -98,7 +98,7 @@ def _say_where(shared: Mapping[str, str], *, mlflow_only: bool) -> None:
     for name, address in servers.pages(shared).items():
         if name == "MLflow" or not mlflow_only:
             say(f"{name}: {address}")
-    show = shell_command("cat", files.from_here(credential.file(servers.home())))
+    show = shell_command("cat", credential.file(servers.home()).absolute())  # other shells stand elsewhere
     say(f"login: the line that `{show}` shows; MLflow takes it as the password of any name")
     say(f"logs: {LOGS}/*.log")
     if not mlflow_only:
