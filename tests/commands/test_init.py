@@ -387,3 +387,30 @@ def test_over_a_project_both_ways_to_add_photos(quick: Path) -> None:
     with pytest.raises(InputError, match=r"flowers/data.*dvc repro; another dataset: .*frostline data add"):
         init.run(Path("flowers"), data=photos, pretrained="none")
     assert Path("flowers/params.yaml").read_bytes() == before
+
+
+def test_a_search_in_the_new_project(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Photos are preprocessed, then the search is called inside the project; its words come last but what is next."""
+    called: list[tuple[str, str, float]] = []
+
+    def searched(dataset: str, *, minutes: float, since: float) -> list[str]:
+        assert since > 0
+        assert manifest.read(Path("artifacts/datasets") / dataset / "manifest.parquet").classes
+        called.append((Path.cwd().name, dataset, minutes))
+        return ["chosen: mine"]
+
+    monkeypatch.setattr(init.search_command, "run", searched)
+    plain(here / "pets photos")
+    lines = init.run(Path("pets"), data=Path("pets photos"), pretrained="imagenet", search=2.0)
+    assert called == [("pets", "pets", 2.0)]
+    assert lines[0] == "chosen: mine"
+    assert "next:" in lines
+    assert Path.cwd() == here
+
+
+def test_nothing_to_search_among(quick: Path) -> None:
+    """Said before anything is made."""
+    plain(quick / "photos")
+    with pytest.raises(InputError, match="--search: there are no pretrained weights"):
+        init.run(Path("pets"), data=Path("photos"), search=2.0)
+    assert not Path("pets").exists()

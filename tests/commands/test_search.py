@@ -88,13 +88,18 @@ def rows(out: Path) -> list[dict[str, str]]:
 def test_what_is_chosen_is_written(tmp_path: Path) -> None:
     """Table, page, picture, JSON, params.yaml with its comments, MLflow: all say the same."""
     out = tmp_path / "out"
-    lines = search.run("shapes", minutes=1, sizes="32", out=out)
+    lines = search.run("shapes", minutes=9, sizes="32", out=out)
     record = json.loads((out / "shapes/search.json").read_text())
     name = record["classifiers"]["shapes-search"]
     assert any(line.startswith("chosen: ") and name in line for line in lines)
     assert name in (out / "shapes/search.html").read_text()
     assert (out / "shapes/search.png").read_bytes()[1:4] == b"PNG"
     assert record["photos"] == record["of"] == 38
+    assert 0 < record["seconds"]["passing"] < record["seconds"]["all"]
+    assert {row["head"] for row in rows(out)} == {"logistic", "lda", "mlp"}
+    assert 0 <= record["neighbours"] <= 1
+    assert record["curve"]["photos"][-1] == 30
+    assert (out / "shapes/learning.png").is_file()
     assert len(rows(out)) == len(record["candidates"])
     assert {row["classifier"] for row in rows(out)} == {
         "net 32",
@@ -111,7 +116,7 @@ def test_what_is_chosen_is_written(tmp_path: Path) -> None:
         runs = client.search_runs([client.get_experiment_by_name("shapes").experiment_id])
     names = {run.info.run_name for run in runs}
     assert names == {"shapes-search: search", *(f"shapes-search: {row['classifier']}" for row in rows(out))}
-    search.run("shapes", minutes=1, sizes="32", out=out)  # what a search wrote, the next one writes anew
+    search.run("shapes", minutes=9, sizes="32", out=out)  # what a search wrote, the next one writes anew
     text = Path("params.yaml").read_text()
     assert text.startswith("# Mine.\n")
     assert text.count("\n  shapes-search:\n") == 1
@@ -120,7 +125,7 @@ def test_what_is_chosen_is_written(tmp_path: Path) -> None:
 
 def test_test_photos_are_not_read(tmp_path: Path) -> None:
     """Their files may be gone and their labels others: the same candidates with the same figures."""
-    search.run("shapes", minutes=1, sizes="32", out=tmp_path / "one")
+    search.run("shapes", minutes=9, sizes="32", out=tmp_path / "one")
     shutil.rmtree("data/shapes/test")
     path = paths.dataset("shapes") / "manifest.parquet"
     whole = manifest.read(path)
@@ -130,8 +135,8 @@ def test_test_photos_are_not_read(tmp_path: Path) -> None:
     swapped = whole.table.set_column(at, "label", pa.array(labels, pa.int32()))
     manifest.write(Manifest(whole.root, whole.classes, swapped), path)
     shutil.rmtree(paths.cache() / "features")
-    search.run("shapes", minutes=1, sizes="32", out=tmp_path / "two")
-    kept = ("classifier", "C", "accuracy", "loss", "photos")
+    search.run("shapes", minutes=9, sizes="32", out=tmp_path / "two")
+    kept = ("classifier", "head", "strength", "accuracy", "loss", "photos")
     assert [[row[name] for name in kept] for row in rows(tmp_path / "one")] == [
         [row[name] for name in kept] for row in rows(tmp_path / "two")
     ]
@@ -141,7 +146,7 @@ def test_a_second_search_computes_nothing(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was extracted stays, also where the search was killed; new photos alone pass the trunks."""
-    search.run("shapes", minutes=1, sizes="32", trunks="net", out=tmp_path / "one")
+    search.run("shapes", minutes=9, sizes="32", trunks="net", out=tmp_path / "one")
     passed: list[int] = []
     real = extraction._computed
 
@@ -150,11 +155,11 @@ def test_a_second_search_computes_nothing(
         return real(blocks, ids, unreadable)
 
     monkeypatch.setattr(extraction, "_computed", counted)
-    search.run("shapes", minutes=1, sizes="32", trunks="net", out=tmp_path / "two")
+    search.run("shapes", minutes=9, sizes="32", trunks="net", out=tmp_path / "two")
     assert passed == []
     folder(root / "data/shapes", {"train/flat/new.png": encoded(777)})
     preprocess.run("shapes")
-    search.run("shapes", minutes=1, sizes="32", trunks="net", out=tmp_path / "three")
+    search.run("shapes", minutes=9, sizes="32", trunks="net", out=tmp_path / "three")
     assert passed == [1]
 
 
@@ -171,7 +176,7 @@ def test_nothing_to_search(tmp_path: Path, options: dict[str, Any], message: str
     """One line says why; params.yaml is as it was."""
     before = Path("params.yaml").read_text()
     with pytest.raises(InputError, match=message):
-        search.run("shapes", minutes=1, out=tmp_path / "out", **options)
+        search.run("shapes", minutes=9, out=tmp_path / "out", **options)
     assert Path("params.yaml").read_text() == before
     assert not (tmp_path / "out").exists()
 
@@ -188,3 +193,19 @@ def test_copies_lie_in_one_group(root: Path) -> None:
     groups = seen.photos.groups
     assert groups[places["train/flat/a.png"]] == groups[places["train/flat/b.jpg"]]
     assert len(set(groups.tolist())) == len(groups) - 1
+
+
+def test_groups_of_a_table_are_one_cluster(root: Path) -> None:
+    """Photos of one patient are no independent evidence, and lie in one fold."""
+    names = sorted(path.relative_to(root / "data/shapes") for path in (root / "data/shapes").rglob("*.png"))
+    lines = [
+        f"{name},{name.parts[1]},{name.parts[0]},{name.parts[0]}-{name.parts[1]}-{number // 2}"
+        for number, name in enumerate(names)
+    ]
+    (root / "data/shapes/labels.csv").write_text("\n".join(["path,label,split,group", *lines]) + "\n")
+    preprocess.run("shapes")
+    seen = search_plan.look("shapes", config.load())
+    counts = np.bincount(seen.photos.groups)
+    assert len(seen.photos.labels) == 38
+    assert counts.max() == 2
+    assert len(counts) < 25

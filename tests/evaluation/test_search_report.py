@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from frostline.evaluation import search_report, style
+from frostline.evaluation import learning_curve, search_report, style
 from frostline.evaluation.search_report import SearchReport, SearchRow
 from frostline.evaluation.statistics import Estimate
 from frostline.evaluation.study_plots import measured
@@ -14,9 +15,12 @@ def row(
     name: str, accuracy: float, milliseconds: float, *, strength: float = 0.1, close: bool = True
 ) -> SearchRow:
     """A candidate on 500 photos."""
-    return SearchRow(name, strength, measured(accuracy, images=500), 0.3, milliseconds, 12.0, 500, close)
+    return SearchRow(
+        name, "logistic", strength, measured(accuracy, images=500), 0.3, milliseconds, 12.0, 500, close
+    )
 
 
+RIGHT = np.stack([np.arange(200) < count for count in (150, 170, 185)])
 REPORT = SearchReport(
     dataset="pets",
     photos=500,
@@ -41,7 +45,7 @@ def test_a_line_for_each_network() -> None:
     table = search_report.table(REPORT)
     assert [line["network"] for line in table] == ["big 224", "small 160", "bad 96", "worse 224"]
     assert [line[""] for line in table] == ["most accurate", "chosen", "", ""]
-    assert [line["C"] for line in table][1] == "0.1"
+    assert [line["head"] for line in table][1] == "C 0.1"
 
 
 def test_the_verdict() -> None:
@@ -55,6 +59,11 @@ def test_the_verdict() -> None:
     assert "huge 224" in fifth
     grown = replace(REPORT, course=[(128, 0.9), (500, 0.94)])
     assert "by photos: 90.0% with 128, 94.0% with 500" in grown.verdict
+    course = learning_curve.curve([10, 20, 40], RIGHT, np.arange(200), classes=2, seed=1)
+    shown = replace(grown, neighbours=0.875, curve=course).verdict
+    assert any("5 nearest photos" in line and "87.5%" in line for line in shown)
+    assert any("with 40 of a class" in line for line in shown)
+    assert not any("by photos: " in line for line in shown)
     same = replace(REPORT, chosen=0, photos=900, left_out={}, names=["pets-search"])
     assert len(same.verdict) == 3
     assert next(line[""] for line in search_report.table(same)) == "chosen, most accurate"
@@ -68,8 +77,13 @@ def test_page_csv_and_json() -> None:
     assert "&lt;pets&gt;" in page
     assert "<pets>" not in page
     assert page.count("data:image/png") == 1
+    curve = learning_curve.curve([10, 20, 40], RIGHT, np.arange(200), classes=2, seed=1)
+    drawn = style.png(learning_curve.picture(curve, title="pets"))
+    both = search_report.page(replace(some, curve=curve), picture, drawn)
+    assert both.count("data:image/png") == 2
     assert search_report.csv(REPORT).count("\n") == 6
-    record = search_report.record(REPORT)
+    record = search_report.record(replace(REPORT, curve=curve))
+    assert record["curve"]["photos"] == [10, 20, 40]
     assert record["classifiers"] == {"pets-search": "small 160", "pets-search-best": "big 224"}
     assert record["candidates"][1]["accuracy"] == 0.94
 

@@ -1,5 +1,7 @@
 """Heads of each kind: what scikit-learn finds, as arrays that can be exported."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -8,6 +10,13 @@ from sklearn.neural_network import MLPClassifier
 
 from frostline.training import head_fits
 from frostline.training.head_fits import How
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """As those who call them have it."""
+    with head_fits.quiet():
+        yield
 
 
 def blobs(classes: int, *, count: int, width: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -69,8 +78,7 @@ def test_mlp_is_that_of_scikit_learn(classes: int) -> None:
         n_iter_no_change=head_fits.passes(80),
         random_state=3,
     )
-    with pytest.warns(UserWarning, match="iterations"):
-        like.fit(rows, labels)
+    like.fit(rows, labels)
     np.testing.assert_allclose(head(rows), like.predict_proba(rows), atol=1e-5)
     (other,) = head_fits.mlp(rows, labels, [0.1], How(hidden=(5, 4), seed=4))
     assert np.abs(other(rows) - head(rows)).max() > 0.01

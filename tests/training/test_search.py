@@ -1,68 +1,21 @@
 """The search's course: who is judged on how many photos, and that it ends in time."""
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from frostline import config
 from frostline.errors import InputError
 from frostline.features.executor import Item
 from frostline.features.extraction import Images
-from frostline.files import sha256
 from frostline.training import search, search_heads, search_rounds, search_trunks
 from frostline.training.search import Clock, Limits, Search
-from frostline.training.search_rounds import Contender, Round, ScoredHead, SearchPhotos
-from frostline.training.search_trunks import End, Trunk
-
-ENTRY = config.OnnxWeights(
-    backbone="onnx",
-    source="net.onnx",
-    input=config.OnnxInput(channels="RGB", scale=1.0, mean=[0.0] * 3, std=[1.0] * 3),
-    taps={"vector": config.Tap(pooling="none", prefix_tokens=0)},
-)
-
-
-@dataclass(frozen=True, eq=False)
-class Fake:
-    """A trunk whose rows tell the classes so well, and that takes so long; like OpenTrunk."""
-
-    trunk: Trunk
-    apart: float
-    milliseconds: float = 0.01
-    megabytes: float = 1.0
-    pause: float = 0.0
-    ends: tuple[End, ...] = (End("", slice(0, 6), 1.0),)
-    passed: list[int] = field(default_factory=list)
-
-    def missing(self, images: Images) -> list[str]:
-        return list(images.ids)
-
-    def faster(self, milliseconds: float) -> "Fake":  # noqa: ARG002
-        return self
-
-    def rows(self, images: Images, executor: Any) -> np.ndarray:  # noqa: ARG002
-        time.sleep(self.pause)
-        self.passed.append(len(images.ids))
-        noise = [np.random.default_rng(int(id_[:8], 16)).normal(size=6) for id_ in images.ids]
-        labels = np.array([int(path) for path in images.paths])
-        return (np.array(noise) + self.apart * np.eye(6)[labels]).astype(np.float32)
-
-
-def trunk(name: str) -> Trunk:
-    """By a name."""
-    return Trunk(name, ENTRY.model_copy(update={"source": f"{name}.onnx"}), 224, 224)
-
-
-def photos(count: int) -> SearchPhotos:
-    """Two classes, no copies; a path is its label."""
-    labels = np.arange(count) % 2
-    ids = [sha256(str(number).encode()) for number in range(count)]
-    rule = config.Image(size=config.Size(height=8, width=8), resize="squash", transform="backbone")
-    return SearchPhotos(Images(Path(), list(map(str, labels)), ids, rule), labels, np.arange(count), seed=1)
+from frostline.training.search_rounds import Contender, Round, ScoredHead
+from frostline.training.search_trunks import Trunk
+from helpers.search import ENTRY, Fake, photos, trunk
 
 
 def searched(
@@ -179,7 +132,7 @@ def test_the_executor_stops_and_keeps() -> None:
         batch_size=4,
     )
     assert next(iter(blocks)).names == ("0", "1", "2", "3")
-    with pytest.raises(search.TimeUpError):
+    with pytest.raises(search_heads.TimeUpError):
         next(blocks)
 
 
@@ -239,3 +192,24 @@ def test_of_one_file_the_best_description_goes_on() -> None:
 def test_sizes(images: int, classes: int, sizes: list[int]) -> None:
     """Few, then four times as many, then all; a few of each class at least."""
     assert search_rounds.sizes(images, classes=classes) == sizes
+
+
+def test_grown_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundredth more photos: of all trunks about a hundredth as many pass again, of those that stayed behind too."""
+    stored: dict[str, set[str]] = {}
+    passed: list[int] = []
+
+    class Kept(Fake):
+        def rows(self, images: Images, executor: Any) -> np.ndarray:
+            new = set(images.ids) - stored.setdefault(self.trunk.weights, set())
+            stored[self.trunk.weights] |= new
+            passed.append(len(new))
+            return super().rows(images, executor)
+
+    fakes = {name: Kept(trunk(name), apart) for name, apart in (("good", 4.0), ("noise", 0.0), ("fair", 3.8))}
+    searched(monkeypatch, fakes, count=1000)
+    first = sum(passed)
+    passed.clear()
+    searched(monkeypatch, fakes, count=1010)
+    assert first == 2 * 1000 + 128
+    assert 20 <= sum(passed) <= 0.02 * first

@@ -1,6 +1,7 @@
 """Heads by cross-validation: nothing is told by what saw it."""
 
 import numpy as np
+import pytest
 
 from frostline.training import search_heads
 
@@ -17,7 +18,7 @@ def rows(*, apart: float, seed: int = 0) -> np.ndarray:
 def test_what_can_be_told() -> None:
     """A result for each strength; classes far apart are told, noise is not."""
     told = search_heads.judge(rows(apart=6), LABELS, FOLDS)
-    assert [one.strength for one in told] == list(search_heads.STRENGTHS)
+    assert [one.strength for one in told] == list(search_heads.STRENGTHS["logistic"])
     assert max(one.right.mean() for one in told) > 0.95
     assert min(one.loss for one in told) < 0.2
     noise = search_heads.judge(rows(apart=0), LABELS, FOLDS)
@@ -47,3 +48,25 @@ def test_a_feature_that_never_changes() -> None:
     (one,) = search_heads.judge(some, LABELS, FOLDS, strengths=[0.1])
     assert np.isfinite(one.loss)
     assert one.right.mean() > 0.9
+
+
+def test_it_ends_in_time() -> None:
+    """After the first head that ended too late."""
+    with pytest.raises(search_heads.TimeUpError):
+        search_heads.judge(rows(apart=6), LABELS, FOLDS, until=0.0)
+
+
+def test_fewer_to_learn_from() -> None:
+    """Only the first of the other folds' images are seen: classes that are not among them are never told."""
+    order = np.argsort(LABELS, kind="stable")
+    right = search_heads.told_by(
+        rows(apart=6), LABELS, FOLDS, kind="logistic", strength=0.1, order=order, most=30
+    )
+    assert right[LABELS < 2].mean() > 0.9
+    assert not right[LABELS == 2].any()
+
+
+def test_neighbours() -> None:
+    """Classes far apart are told by those nearest, noise is not."""
+    assert search_heads.neighbours(rows(apart=6), LABELS, FOLDS).mean() > 0.95
+    assert search_heads.neighbours(rows(apart=0), LABELS, FOLDS).mean() < 0.6

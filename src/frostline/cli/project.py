@@ -30,6 +30,12 @@ from frostline.cli.app import command, group, option, run
 @click.option(
     "--sample", "from_sample", is_flag=True, help="Handwritten digits instead of photos, to try it."
 )
+@click.option(
+    "--search",
+    metavar="MINUTES",
+    type=click.FloatRange(0.2, 10_000),
+    help="Then find the best classifier among these weights in so many minutes (`frostline search`).",
+)
 @click.option("--yes", is_flag=True, help="Do not ask on a terminal whether to go on.")
 def init(name: Path, yes: bool, **options: Any) -> None:
     """Make the project NAME from your photos: a recipe that fits them, under git and DVC.

@@ -3,17 +3,19 @@
 import contextlib
 import re
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from frostline import config, files
 from frostline.commands import lock, sample
+from frostline.commands import search as search_command
 from frostline.config.backbones import NAMED_SOURCES
 from frostline.errors import FrostlineError, InputError, shell_command
 from frostline.files import printable
 from frostline.pipeline import commits, processes
-from frostline.progress import note
+from frostline.progress import note, say
 from frostline.template import names, photos, project, recipe, weights
 from frostline.template.photos import Photos
 from frostline.template.weights import PretrainedFile
@@ -39,6 +41,7 @@ def run(  # noqa: PLR0913  # what a person may choose
     pretrained: str | None = None,
     template: str | None = None,
     compare_cnn: bool = False,
+    search: float | None = None,
     agree: Callable[[str], bool] | None = None,
 ) -> list[str]:
     """Make the project `folder` from the photos at `data`, or from the sample; what was done, and what is next.
@@ -46,8 +49,9 @@ def run(  # noqa: PLR0913  # what a person may choose
     `agree` shows a person what will be made, who may say no: then nothing is.
 
     `pretrained`: imagenet, none or a weights file. `template`: the name of a recipe that comes with frostline, or a
-    params.yaml. Nothing stands under the project's name until all of it does. InputError for photos that are no
-    labelled dataset, weights that are none, a folder that is taken.
+    params.yaml. `search`: minutes in which to find the best classifier of the new project. Nothing stands under the
+    project's name until all of it does. InputError for photos that are no labelled dataset, weights that are none, a
+    folder that is taken.
     """
     _require_free(folder)
     if (data is None) != from_sample:
@@ -62,6 +66,8 @@ def run(  # noqa: PLR0913  # what a person may choose
         plan = _by_template(template, data)
     else:
         plan = _by_facts(folder.absolute().name, data, weights.find(pretrained), cnn=compare_cnn)
+    if search:
+        _require_searchable(plan)
     findings = _findings(plan, asked=pretrained)
     if agree and not agree("\n".join(findings)):
         return ["nothing was made"]
@@ -72,7 +78,31 @@ def run(  # noqa: PLR0913  # what a person may choose
             sample.run(root / DIGITS)
         commit = _write(root, folder.absolute(), plan)
     wrote = f"Wrote {printable(folder)}: every choice is in params.yaml, with its reason"
-    return [*([] if agree else findings), wrote, *commit, *_leftovers(folder), *_next(folder, plan)]
+    lines = [*([] if agree else findings), wrote, *commit, *_leftovers(folder)]
+    if not search:
+        return [*lines, *_next(folder, plan)]
+    for line in lines:
+        say(line)
+    return [*_searched(folder, plan, search), *_next(folder, plan)]
+
+
+def _require_searchable(plan: InitPlan) -> None:
+    """A search chooses among pretrained networks; InputError before anything is made where there are none."""
+    entries = config.parse(config.plain(plan.params)).weights.values()
+    if not any(entry.backbone and entry.source != "random" for entry in entries):
+        raise InputError(
+            "--search: there are no pretrained weights to choose from; name some: --weights imagenet or --weights FILE"
+        )
+
+
+def _searched(folder: Path, plan: InitPlan, minutes: float) -> list[str]:
+    """Preprocess the photos and search among the weights of the new project; what was found."""
+    (name,) = config.parse(config.plain(plan.params)).datasets
+    with contextlib.chdir(folder):
+        note(f"looking at the photos: dvc repro preprocess@{name} …")
+        processes.run("dvc", "repro", "--quiet", f"preprocess@{name}")
+        found = search_command.run(name, minutes=minutes, since=time.monotonic())
+    return [*found, f"more networks: put files into {printable(folder / 'pretrained')} and search again"]
 
 
 def _require_free(folder: Path) -> None:

@@ -9,14 +9,14 @@ from frostline.commands import search_plan
 from frostline.commands.search_plan import AtHand, Seen
 from frostline.config import OnnxWeights, entries
 from frostline.errors import InputError
-from frostline.evaluation import search_report, selection, style
+from frostline.evaluation import learning_curve, search_report, selection, style
 from frostline.evaluation.comparison_report import aligned
 from frostline.evaluation.search_report import SearchReport, SearchRow
 from frostline.evaluation.study_plots import flat, measured
 from frostline.progress import duration, note, say
 from frostline.template import chosen as templates
 from frostline.tracking import Child, Study
-from frostline.training import search_heads, search_rounds
+from frostline.training import search_after, search_heads, search_rounds
 from frostline.training.search import Clock, Limits, Search
 from frostline.training.search_rounds import Round, ScoredHead
 
@@ -35,8 +35,11 @@ def run(  # noqa: PLR0913  # what a person may choose
     max_ms: float | None = None,
     max_mb: float | None = None,
     out: Path = Path("reports/search"),
+    since: float | None = None,
 ) -> list[str]:
     """Search, report below `out`, and write what was chosen into params.yaml; the lines that say so.
+
+    The minutes count from `since` (of `time.monotonic`), None: from when this process began.
 
     InputError, before any photo is read, for what cannot be searched; also where no trunk could be judged in the time.
     """
@@ -44,7 +47,7 @@ def run(  # noqa: PLR0913  # what a person may choose
     hand = search_plan.at_hand(settings, trunks.split(",") if trunks else ())
     seen = search_plan.look(dataset, settings)
     found = Search(
-        Clock(STARTED + 60 * minutes - _reserve()),
+        Clock((STARTED if since is None else since) + 60 * minutes - _reserve()),
         paths.cache(),
         settings.seed,
         limits=Limits(max_ms or float("inf"), max_mb or float("inf")),
@@ -74,42 +77,32 @@ def _numbers(text: str | None) -> list[int]:
 
 
 def _concluded(dataset: str, found: Search, hand: Sequence[AtHand], seen: Seen, out: Path) -> list[str]:
-    last = search_rounds.decided(found.rounds)
+    last = search_after.other_heads(found, search_rounds.decided(found.rounds))
     report = _report(dataset, found, last, seen)
     picked = {report.names[0]: last.candidates[report.chosen]}
     if len(report.names) > 1:
         picked[report.names[1]] = last.candidates[report.best]
+    for one in picked.values():  # what `dvc repro` reads: no photo of these passes the network again
+        found.opened[one.trunk.name].share(one.end, last.photos.images)
     _write_params(dataset, picked, report, hand)
     folder = out / dataset
     pictures = _write(folder, report)
     _to_mlflow(dataset, last, seen, pictures)
-    rows = search_report.table(report)
+    rows, more = search_report.table(report), ", and learning.png" if report.curve else ""
     return [
         "",
         *aligned(rows, right=search_report.NUMBERS),
         "",
         *report.verdict,
         f"params.yaml: {' and '.join(report.names)} written; next: dvc repro",
-        f"Wrote {files.printable(folder)}/search.html, .png, .csv and .json",
+        f"Wrote {files.printable(folder)}/search.html, .png, .csv and .json{more}",
     ]
 
 
 def _report(dataset: str, found: Search, last: Round, seen: Seen) -> SearchReport:
     judged = last.judged()
     best, chosen = judged.best, judged.chosen
-    rows = [
-        SearchRow(
-            classifier=one.name,
-            C=one.strength,
-            accuracy=measured(float(one.right.mean()), images=len(one.right)),
-            loss=one.loss,
-            milliseconds=one.milliseconds,
-            megabytes=one.megabytes,
-            photos=len(one.right),
-            close=bool(judged.close[place]),
-        )
-        for place, one in enumerate(last.candidates)
-    ]
+    rows = [_row(one, close=bool(judged.close[place])) for place, one in enumerate(last.candidates)]
     earlier = _earlier(found.rounds, last)
     names = [f"{dataset}-search"]
     if last.candidates[chosen].name == last.candidates[best].name:
@@ -127,15 +120,37 @@ def _report(dataset: str, found: Search, last: Round, seen: Seen) -> SearchRepor
         expected=selection.expected(judged, seed=last.photos.seed),
         names=names,
         left_out=found.left_out,
-        course=_course(found.rounds, last, last.candidates[chosen].name),
+        course=_course(found.rounds, last.candidates[chosen]),
+        neighbours=search_after.neighbours(found, last.candidates[chosen], last.photos),
+        curve=search_after.curve(found, last.candidates[chosen], last.photos),
+        seconds=time.monotonic() - STARTED,
+        passing=found.passing,
     )
 
 
-def _course(rounds: Sequence[Round], last: Round, name: str) -> list[tuple[int, float]]:
+def _row(one: ScoredHead, *, close: bool) -> SearchRow:
+    return SearchRow(
+        classifier=one.name,
+        head=one.kind,
+        strength=one.strength,
+        accuracy=measured(float(one.right.mean()), images=len(one.right)),
+        loss=one.loss,
+        milliseconds=one.milliseconds,
+        megabytes=one.megabytes,
+        photos=len(one.right),
+        close=close,
+    )
+
+
+def _course(rounds: Sequence[Round], chosen: ScoredHead) -> list[tuple[int, float]]:
     """How accurate a network was in each round that it was in, with its best head."""
     shares = [
-        (len(one.photos.labels), [float(head.right.mean()) for head in one.candidates if head.name == name])
-        for one in rounds[: rounds.index(last) + 1]
+        (
+            len(one.photos.labels),
+            [float(head.right.mean()) for head in one.candidates if head.name == chosen.name],
+        )
+        for one in rounds
+        if len(one.photos.labels) <= len(chosen.right)
     ]
     return [(count, max(some)) for count, some in shares if some]
 
@@ -143,26 +158,14 @@ def _course(rounds: Sequence[Round], last: Round, name: str) -> list[tuple[int, 
 def _earlier(rounds: Sequence[Round], last: Round) -> list[SearchRow]:
     """The best of each trunk that did not come to the last round, on the photos that it saw."""
     done, rows = {one.trunk.name for one in last.candidates}, list[SearchRow]()
-    for round_ in reversed(rounds[: rounds.index(last)]):
+    for round_ in reversed([one for one in rounds if len(one.photos.labels) < len(last.photos.labels)]):
         by_trunk: dict[str, ScoredHead] = {}
         for one in sorted(round_.candidates, key=lambda one: (-one.right.mean(), one.milliseconds)):
             by_trunk.setdefault(one.trunk.name, one)
         for name, one in by_trunk.items():
             if name not in done:
                 done.add(name)
-                accuracy = measured(float(one.right.mean()), images=len(one.right))
-                rows.append(
-                    SearchRow(
-                        one.name,
-                        one.strength,
-                        accuracy,
-                        one.loss,
-                        one.milliseconds,
-                        one.megabytes,
-                        len(one.right),
-                        False,
-                    )
-                )
+                rows.append(_row(one, close=False))
     return rows
 
 
@@ -194,19 +197,35 @@ def _entry(name: str, dataset: str, one: ScoredHead, report: SearchReport) -> te
         width=one.trunk.width,
         end_at=one.end,
         onnx=isinstance(one.trunk.entry, OnnxWeights),
+        kind=one.kind,
         strength=one.strength,
     )
 
 
 def _write(folder: Path, report: SearchReport) -> tuple[Path, ...]:
-    """search.html, search.png, search.csv and search.json."""
+    """search.html, search.png, search.csv, search.json; learning.png where there is a curve."""
     picture = style.png(search_report.picture(report))
-    files.write_text(folder / "search.html", search_report.page(report, picture))
+    learning = _learning(report)
+    files.write_text(folder / "search.html", search_report.page(report, picture, learning))
     files.write_text(folder / "search.csv", search_report.csv(report))
     files.write_json(folder / "search.json", search_report.record(report))
-    with files.writing(folder / "search.png") as temporary:
-        temporary.write_bytes(picture)
-    return (folder / "search.png", folder / "search.csv", folder / "search.html")
+    pictures = {"search.png": picture, "learning.png": learning}
+    for name, content in pictures.items():
+        if content:
+            with files.writing(folder / name) as temporary:
+                temporary.write_bytes(content)
+    written = [folder / name for name, content in pictures.items() if content]
+    return (*written, folder / "search.csv", folder / "search.html")
+
+
+def _learning(report: SearchReport) -> bytes:
+    """The picture of the curve; nothing without one."""
+    if report.curve is None:
+        return b""
+    name = report.rows[report.chosen].classifier
+    return style.png(
+        learning_curve.picture(report.curve, title=f"{report.dataset}: what more photos bring {name}")
+    )
 
 
 def _to_mlflow(dataset: str, last: Round, seen: Seen, pictures: Sequence[Path]) -> None:
@@ -238,6 +257,7 @@ def _to_mlflow(dataset: str, last: Round, seen: Seen, pictures: Sequence[Path]) 
                 "weights": one.trunk.weights,
                 "size": f"{one.trunk.height}x{one.trunk.width}",
                 "end_at": one.end,
-                "C": one.strength,
+                "head": one.kind,
+                search_heads.KNOBS[one.kind]: one.strength,
             }
             children.append(Child(name, recipe, [], figures))

@@ -14,8 +14,8 @@ from ruamel.yaml import YAML
 from frostline import config, paths
 from frostline.config import OnnxWeights, Params, Weights
 from frostline.config.backbones import NAMED_SOURCES, TABLE
-from frostline.datasets import manifest, near_duplicates, scan
-from frostline.datasets.source import open_source
+from frostline.datasets import labels, manifest, near_duplicates, relations, scan
+from frostline.datasets.source import ImageSource, open_source
 from frostline.errors import FrostlineError, InputError, nearest
 from frostline.features.extraction import Images
 from frostline.progress import note
@@ -67,14 +67,30 @@ def look(name: str, settings: Params) -> Seen:
 
 
 def _links(root: str, rows: pa.Table) -> list[tuple[int, int]]:
-    """Pairs of places of images that show the same picture; nothing is compared where preprocess found none."""
-    if not any(ALIKE & set(flags.split()) for flags in rows["flags"].to_pylist()):
-        return []
-    near_duplicates.load()
+    """Pairs of places of images that show the same picture or have one group in a table of labels.
+
+    Pictures are not compared where preprocess found none alike.
+    """
     with open_source(Path(root)) as source:
+        grouped = _grouped(source, Path(root), rows["path"].to_pylist())
+        if not any(ALIKE & set(flags.split()) for flags in rows["flags"].to_pylist()):
+            return grouped
+        near_duplicates.load()
         scans = scan.scan(source, rows["path"].to_pylist(), measure=True)
         found = near_duplicates.pairs(scans, np.arange(rows.num_rows))
-    return [(one, other) for one, other, _ in found]
+    return [*grouped, *((one, other) for one, other, _ in found)]
+
+
+def _grouped(source: ImageSource, root: Path, names: Sequence[str]) -> list[tuple[int, int]]:
+    """Places of images of one group, each with the group's first; none without a table."""
+    source.names()
+    if not source.notes.tables:
+        return []
+    known = {image.name: image for image in labels.read(source, root)}
+    some = [known[name] for name in names if name in known]
+    at = [place for place, name in enumerate(names) if name in known]
+    groups = relations.groups(some, np.arange(len(some)))
+    return [(at[group[0]], at[row]) for group in groups for row in group[1:]]
 
 
 def at_hand(settings: Params, wanted: Sequence[str] = ()) -> list[AtHand]:

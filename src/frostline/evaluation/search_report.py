@@ -1,5 +1,6 @@
 """A search for people: a table, a picture of accuracy against cost, one page, CSV and JSON."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -8,13 +9,16 @@ import numpy as np
 
 from frostline import pages
 from frostline.evaluation import selection, tables
+from frostline.evaluation.learning_curve import LearningCurve
 from frostline.evaluation.statistics import Estimate
 from frostline.evaluation.style import MUTED, RIGHT, WRONG, canvas, legible, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-NUMBERS = frozenset({"accuracy", "loss", "C", "ms", "MB", "photos"})
+NUMBERS = frozenset({"accuracy", "loss", "ms", "MB", "photos"})
+NEIGHBOURS = 5  # of the reference
+KNOBS = {"logistic": "C", "lda": "lda", "mlp": "mlp"}  # before a strength in the table
 HOW = (
     "Accuracy: cross-validation in five folds on training and validation photos, copies of one picture in one fold; "
     "bars and intervals: 95%, Wilson's, not corrected for how many were looked at. The test photos were not read. "
@@ -25,10 +29,14 @@ HOW = (
 
 @dataclass(frozen=True)
 class SearchRow:
-    """A candidate: what it is, what it does on so many photos, what it costs. `close`: within one standard error."""
+    """A candidate: what it is, what it does on so many photos, what it costs. `close`: within one standard error.
+
+    `head` is a kind of solver, `strength` its C, shrinkage or alpha.
+    """
 
     classifier: str
-    C: float
+    head: str
+    strength: float
     accuracy: Estimate
     loss: float
     milliseconds: float
@@ -57,6 +65,10 @@ class SearchReport:
     names: Sequence[str]
     left_out: dict[str, str]
     course: Sequence[tuple[int, float]] = ()  # of what was chosen: so many photos, accuracy on them
+    neighbours: float | None = None  # accuracy of the nearest photos' classes on its features, a reference
+    curve: LearningCurve | None = None  # of what was chosen
+    seconds: float = 0.0  # from the start to the choice
+    passing: float = 0.0  # of them, in which images passed networks
 
     @property
     def heads(self) -> list[int]:
@@ -90,7 +102,13 @@ class SearchReport:
             f"to expect on new photos: {_percent(self.expected)}; choosing among {len(self.rows)} flattered it by "
             f"about {max(0.0, luck):.1f} points"
         )
-        if len(self.course) > 1:
+        if self.neighbours is not None:
+            lines.append(
+                f"for reference: the {NEIGHBOURS} nearest photos on the same features tell {self.neighbours:.1%}"
+            )
+        if self.curve:
+            lines += self.curve.lines
+        elif len(self.course) > 1:
             steps = ", ".join(f"{share:.1%} with {count:,}" for count, share in self.course)
             lines.append(f"by photos: {steps}")
         if self.photos < self.of:
@@ -125,7 +143,7 @@ def _cells(report: SearchReport, place: int, row: SearchRow) -> dict[str, str]:
         "accuracy": f"{row.accuracy.value:.1%}",
         "95% interval": f"{row.accuracy.low:.1%} to {row.accuracy.high:.1%}",
         "loss": f"{row.loss:.3f}",
-        "C": f"{row.C:g}",
+        "head": f"{KNOBS[row.head]} {row.strength:g}",
         "ms": f"{row.milliseconds:.1f}",
         "MB": f"{row.megabytes:.0f}",
         "photos": f"{row.photos:,}",
@@ -156,12 +174,15 @@ def record(report: SearchReport) -> dict[str, Any]:
             "low": report.expected.low,
             "high": report.expected.high,
         },
+        "seconds": {"all": report.seconds, "passing": report.passing},
+        "neighbours": report.neighbours,
+        "curve": dataclasses.asdict(report.curve) if report.curve else None,
         "candidates": tables.records([*report.rows, *report.earlier], kind=SearchRow),
         "left_out": dict(report.left_out),
     }
 
 
-def page(report: SearchReport, picture: bytes) -> str:
+def page(report: SearchReport, picture: bytes, learning: bytes = b"") -> str:
     """One HTML file with everything inside."""
     return pages.render(
         "frostline.evaluation",
@@ -170,6 +191,7 @@ def page(report: SearchReport, picture: bytes) -> str:
         report=report,
         rows=table(report),
         image=pages.embedded(picture),
+        learning=pages.embedded(learning) if learning else "",
         alt=_alt(report),
         how=HOW,
     )

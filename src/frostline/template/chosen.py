@@ -1,12 +1,14 @@
-"""What `frostline search` writes into params.yaml: a frozen network up to where it was best, a linear head above it."""
+"""What `frostline search` writes into params.yaml: a frozen network up to where it was best, a solved head above it."""
 
 from dataclasses import dataclass
+
+from frostline.training import search_heads
 
 
 @dataclass(frozen=True)
 class Chosen:
     """A classifier that a search chose. `why` and `found` are comments of one line each; `end_at` "" is the last layer;
-    `onnx` for the taps of an ONNX file; `strength` is that of the head (scikit-learn's C)."""
+    `onnx` for the taps of an ONNX file; `kind` is a solver of heads, `strength` its C, shrinkage or alpha."""
 
     name: str
     dataset: str
@@ -18,6 +20,7 @@ class Chosen:
     end_at: str
     onnx: bool
     strength: float
+    kind: str = "logistic"
 
 
 def entry(chosen: Chosen) -> str:
@@ -32,6 +35,9 @@ def entry(chosen: Chosen) -> str:
         width=chosen.width,
         end=chosen.end_at or "null",
         pooling="flatten" if chosen.onnx else "average",
+        dense=f"{{hidden: {search_heads.HIDDEN}}}" if chosen.kind == "mlp" else "{}",
+        kind=chosen.kind,
+        knob=search_heads.KNOBS[chosen.kind],
         strength=chosen.strength,
     )
 
@@ -47,11 +53,11 @@ ENTRY = """\
     network:
       type: pretrained
       end_at: {end}
-      head: {{pooling: {pooling}, standardize: true, dense: {{}}, dropout: 0.0}}
+      head: {{pooling: {pooling}, standardize: true, dense: {dense}, dropout: 0.0}}
     augmentation: null
     precision: float32
     training: null
     variants: null
     phases:
-      head: {{freeze: all, solver: logistic, C: [{strength}]}}
+      head: {{freeze: all, solver: {kind}, {knob}: [{strength}]}}
 """

@@ -2,9 +2,10 @@
 
 Each function takes rows (N, D) float32, labels (N,) in 0..C-1 of which each class has some, and strengths; it yields a
 `DenseHead` without standardisation for each, in their order. Called in one thread they give the same on any machine of
-the same kind.
+the same kind; call them within `quiet`.
 """
 
+import contextlib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import numpy.typing as npt
 from frostline.models.dense_head import Dense, DenseHead, Floats
 
 STEPS = 1000  # of L-BFGS, at most: what is near the optimum by then is near enough
-PASSES, BATCH, LEAST = 40, 32, 1000  # of Adam over the rows; rows at once; steps at least
+PASSES, BATCH, LEAST = 40, 32, 300  # of Adam over the rows; rows at once; steps at least
 
 Labels = npt.NDArray[np.int64]
 
@@ -54,14 +55,16 @@ def logistic(rows: Floats, labels: Labels, strengths: Sequence[float], how: How)
     )
     for strength in strengths:
         model.set_params(C=strength)
-        _fit(model, rows, labels)
+        model.fit(rows, labels)
         yield DenseHead(_dense(model.coef_.T, model.intercept_))
 
 
-def _fit(model: Any, rows: Floats, labels: Labels) -> None:
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Nothing is said of steps that did not suffice; entered before any threads begin, for all of them share it."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that the steps did not suffice
-        model.fit(rows, labels)
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _dense(kernel: npt.NDArray[Any], bias: npt.NDArray[Any]) -> Dense:
@@ -118,7 +121,7 @@ def mlp(rows: Floats, labels: Labels, strengths: Sequence[float], how: How) -> I
             n_iter_no_change=count,
             random_state=how.seed,
         )
-        _fit(model, rows, labels)
+        model.fit(rows, labels)
         *hidden, logits = (_dense(*pair) for pair in zip(model.coefs_, model.intercepts_, strict=True))
         yield DenseHead(logits, tuple(hidden))
 

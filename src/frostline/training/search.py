@@ -7,7 +7,7 @@ seconds. Cheap trunks go first, so that there is an answer early; what was extra
 
 import contextlib
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,18 +20,14 @@ from frostline.features.executor import Block, Decode, Executor, Item, Network
 from frostline.features.local_stream import stream
 from frostline.progress import duration
 from frostline.training import folds, search_heads, search_rounds, search_trunks
+from frostline.training.search_heads import TimeUpError
 from frostline.training.search_rounds import Contender, Round, ScoredHead, SearchPhotos
-from frostline.training.search_trunks import End, OpenTrunk, Trunk
+from frostline.training.search_trunks import OpenTrunk, Trunk
 
-FOLDS = 5
 STEPS = (1.0, 0.7, 0.5, 0.35)  # of a round's photos, where the time does not suffice for all of them
 FEW = 2  # trunks: between them the time need not be saved
 MANY = 64  # photos whose pass says what one costs
 WORTH = 1.3  # times the photos of the round before: fewer more are not worth a round
-
-
-class TimeUpError(Exception):
-    """The time given is over; what was computed is kept."""
 
 
 class LeftOutError(Exception):
@@ -71,7 +67,7 @@ class Search:
     """A search, and what it has found so far.
 
     `rounds` of ever more photos; `left_out`: trunks that had no time or broke a limit, with the reason; `passing`:
-    seconds in which images passed trunks.
+    seconds in which images passed trunks; `opened`: trunks that were built, by name.
     """
 
     clock: Clock
@@ -83,9 +79,9 @@ class Search:
     rounds: list[Round] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     passing: float = 0.0
-    _open: dict[str, OpenTrunk] = field(default_factory=dict)
+    opened: dict[str, OpenTrunk] = field(default_factory=dict)
     _waiting: list[Contender] = field(default_factory=list)
-    _heads: dict[str, float] = field(default_factory=dict)  # seconds for a photo, by trunk
+    head_seconds: dict[str, float] = field(default_factory=dict)  # seconds for a photo, by trunk
 
     def run(self, trunks: Sequence[Trunk], photos: SearchPhotos) -> None:
         """Rounds until one has all photos, or the time is over. The trunks stand in the order of their cost."""
@@ -102,7 +98,8 @@ class Search:
                 break
             self.rounds.append(found)
             alive = search_rounds.survivors(found, alive)
-        self._use_what_is_left()
+        if self.rounds:
+            self._use_what_is_left()
 
     def _use_what_is_left(self) -> None:
         """Estimates were too careful: who was left out for want of time is judged on the photos of the last round."""
@@ -144,9 +141,9 @@ class Search:
         return [], 0, missing
 
     def _seconds(self, contender: Contender, photos: SearchPhotos) -> float:
-        """About what judging a trunk takes, by what it took before."""
-        one = self._open[contender.trunk.name]
-        heads = len(photos.labels) * self._heads[contender.trunk.name]
+        """About what judging a trunk takes, by what it took before; what comes after it takes as long as its heads."""
+        one = self.opened[contender.trunk.name]
+        heads = 2 * len(photos.labels) * self.head_seconds[contender.trunk.name]
         return heads + len(one.missing(photos.images)) * one.milliseconds / 1000
 
     def _round(self, alive: Sequence[Contender], photos: SearchPhotos, missing: dict[str, str]) -> Round:
@@ -165,9 +162,9 @@ class Search:
         self.left_out.update(missing)
         return Round(photos, tuple(candidates), missing)
 
-    def _opened(self, trunk: Trunk) -> OpenTrunk:
+    def _open_trunk(self, trunk: Trunk) -> OpenTrunk:
         """A trunk, built once, that keeps the limits."""
-        if trunk.name not in self._open:
+        if trunk.name not in self.opened:
             if self.clock.left <= 0:
                 raise LeftOutError("no time was left")
             try:
@@ -176,12 +173,12 @@ class Search:
                 raise LeftOutError(str(error)) from None
             if why := self.limits.broken(one):
                 raise LeftOutError(why)
-            self._open[trunk.name] = one
-        return self._open[trunk.name]
+            self.opened[trunk.name] = one
+        return self.opened[trunk.name]
 
     def _judged(self, contender: Contender, photos: SearchPhotos, *, most: float) -> list[ScoredHead]:
         """The candidates of a trunk; LeftOutError where it would take more seconds than `most`."""
-        one, count = self._opened(contender.trunk), len(photos.labels)
+        one, count = self._open_trunk(contender.trunk), len(photos.labels)
         todo = len(one.missing(photos.images))
         needed = todo * one.milliseconds / 1000
         if needed > most:
@@ -190,7 +187,7 @@ class Search:
             )
         start = time.monotonic()
         try:
-            heads = count * self._heads.get(contender.trunk.name, 0.0)
+            heads = count * self.head_seconds.get(contender.trunk.name, 0.0)
             rows = one.rows(photos.images, _until(self.clock.end - heads))
         except TimeUpError:
             raise LeftOutError(f"the time was over before {count:,} photos had passed it") from None
@@ -198,11 +195,11 @@ class Search:
             passed = time.monotonic() - start
             self.passing += passed if todo else 0.0
         if todo >= MANY:  # as quick as it was ever seen: what else the machine did is no cost of the trunk's
-            one = self._open[contender.trunk.name] = one.faster(1000 * passed / todo)
+            one = self.opened[contender.trunk.name] = one.faster(1000 * passed / todo)
         start = time.monotonic()
         ends = [end for end in one.ends if contender.ends is None or end.layer in contender.ends]
-        found = [candidate for end in ends for candidate in _candidates(one, end, rows, photos)]
-        self._heads[contender.trunk.name] = (time.monotonic() - start) / count
+        found = [candidate for end in ends for candidate in search_rounds.candidates(one, end, rows, photos)]
+        self.head_seconds[contender.trunk.name] = (time.monotonic() - start) / count
         return found
 
     def _line(self, found: Sequence[ScoredHead], so_far: Sequence[ScoredHead], photos: SearchPhotos) -> str:
@@ -210,23 +207,6 @@ class Search:
         return (
             f"{own.name}: {own.right.mean():.1%} of {len(photos.labels)} photos, {own.milliseconds:.1f} ms per image; "
             f"best so far: {best.name} {_shown(best)}; {duration(max(0.0, self.clock.left))} left"
-        )
-
-
-def _candidates(
-    one: OpenTrunk, end: End, rows: npt.NDArray[np.float32], photos: SearchPhotos
-) -> Iterator[ScoredHead]:
-    """A trunk up to one of its ends, with each strength of its head."""
-    drawn = folds.draw(photos.images.ids, photos.labels, photos.groups, folds=FOLDS, seed=photos.seed)
-    for result in search_heads.judge(rows[:, end.columns], photos.labels, drawn):
-        yield ScoredHead(
-            trunk=one.trunk,
-            end=end.layer,
-            strength=result.strength,
-            milliseconds=one.milliseconds * end.share,
-            megabytes=one.megabytes,
-            right=result.right,
-            loss=result.loss,
         )
 
 

@@ -1,7 +1,7 @@
-"""Linear heads on cached rows, judged by cross-validation: what each strength of the penalty tells of unseen images."""
+"""Heads on cached rows, judged by cross-validation: what each kind and strength tells of unseen images."""
 
-import warnings
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -9,22 +9,38 @@ import numpy as np
 import numpy.typing as npt
 
 from frostline import system
+from frostline.evaluation.search_report import NEIGHBOURS
+from frostline.training import head_fits
+from frostline.training.head_fits import How
 
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
 
-STRENGTHS = (0.0003, 0.003, 0.03, 0.3)
-STEPS = 200  # of L-BFGS, at most: near the optimum is good enough to compare
+LINEAR, KNOBS = "logistic", {"logistic": "C", "lda": "shrinkage", "mlp": "alpha"}
+HIDDEN = 64  # units of the one hidden layer of an mlp
+STRENGTHS = {
+    LINEAR: (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3),
+    "lda": (0.1, 0.3, 0.5, 0.7, 0.9, 1.0),
+    "mlp": (1.0, 10.0, 30.0),
+}
+STEPS, TOLERANCE = 200, 1e-3  # of L-BFGS: near the optimum is good enough to compare
 _LEAST = float(np.finfo(np.float32).tiny)
+
+Tell = Callable[[Floats, Numbers, Floats], Floats]  # rows, labels, others → (S, M, C) probabilities
+
+
+class TimeUpError(Exception):
+    """The time given is over."""
 
 
 @dataclass(frozen=True)
 class HeadResult:
-    """One strength `C` on N images, each told by a head that was fitted without it.
+    """One strength of one kind of head on N images, each told by a head that was fitted without it.
 
     `right` (N,): whether rightly; `loss`: mean log loss in nats.
     """
 
+    kind: str
     strength: float
     right: npt.NDArray[np.bool_]
     loss: float
@@ -32,56 +48,115 @@ class HeadResult:
 
 def load() -> None:
     """Import what heads are fitted with, which is none of a head's time."""
-    import sklearn.linear_model  # noqa: F401
-    import threadpoolctl  # noqa: F401
+    head_fits.load()
 
 
-def judge(
-    rows: Floats, labels: Numbers, folds: Numbers, *, strengths: Sequence[float] = STRENGTHS
+def judge(  # noqa: PLR0913  # images, folds, and which heads
+    rows: Floats,
+    labels: Numbers,
+    folds: Numbers,
+    *,
+    kind: str = LINEAR,
+    strengths: Sequence[float] = (),
+    seed: int = 0,
+    until: float = np.inf,
 ) -> list[HeadResult]:
-    """A result for each strength of a logistic regression on (N, D) standardised features.
+    """A result for each strength (none: the usual ones) of a kind of head on (N, D) features, which are standardised.
 
-    A class that is in one fold alone is never told right there: nothing of it was seen.
+    A class that is in one fold alone is never told right there: nothing of it was seen. TimeUpError where not all is
+    done `until` then (of `time.monotonic`).
     """
-    from threadpoolctl import threadpool_limits
+    tried = strengths or STRENGTHS[kind]
+    how = How(hidden=(HIDDEN,) if kind == "mlp" else (), seed=seed, steps=STEPS, tolerance=TOLERANCE)
 
-    classes = int(labels.max()) + 1
-    probs = np.zeros((len(strengths), len(rows), classes), np.float32)
-
-    def fit(fold: int) -> None:
-        held = folds == fold
-        probs[:, held] = _fitted(rows[~held], labels[~held], rows[held], classes, strengths)
-
-    # One thread for a fold: the same sums on any number of cores.
-    with threadpool_limits(1), ThreadPoolExecutor(system.processors()) as threads:
-        list(threads.map(fit, np.unique(folds).tolist()))
+    tell = _by_heads(kind, tried, how, until)
+    probs = told(rows, labels, folds, tell, count=len(tried))
     own = np.take_along_axis(probs, labels[None, :, None], axis=2)[..., 0].astype(np.float64)
     losses = -np.log(np.maximum(own, _LEAST)).mean(1)
+    right = probs.argmax(2) == labels
     return [
-        HeadResult(strength, probs[number].argmax(1) == labels, float(losses[number]))
-        for number, strength in enumerate(strengths)
+        HeadResult(kind, strength, right[number], float(losses[number]))
+        for number, strength in enumerate(tried)
     ]
 
 
-def _fitted(
-    rows: Floats, labels: Numbers, others: Floats, classes: int, strengths: Sequence[float]
-) -> npt.NDArray[np.float32]:
-    """(S, M, C) probabilities of the others by heads that were fitted on the rows, the strongest penalty first."""
-    from sklearn.linear_model import LogisticRegression
+def _by_heads(kind: str, strengths: Sequence[float], how: How, until: float) -> Tell:
+    """Probabilities by a head of each strength; TimeUpError after one that ended too late."""
 
-    mean, scale = rows.mean(0), rows.std(0)
-    scale = 1 / np.where(scale > 0, scale, 1)
-    known, asked = (rows - mean) * scale, (others - mean) * scale
-    present = np.unique(labels)
-    probs = np.zeros((len(strengths), len(others), classes), np.float32)
-    if len(present) == 1:
-        probs[:, :, present[0]] = 1
-        return probs
-    model = LogisticRegression(max_iter=STEPS, tol=1e-3, warm_start=True)
-    for number, strength in enumerate(strengths):
-        model.set_params(C=strength)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that the steps did not suffice
-            model.fit(known, labels)
-        probs[number][:, present] = model.predict_proba(asked)
+    def tell(known: Floats, of: Numbers, asked: Floats) -> Floats:
+        found = []
+        for head in head_fits.FITS[kind](known, of, strengths, how):
+            found.append(head(asked))
+            if time.monotonic() > until:
+                raise TimeUpError
+        return np.stack(found)
+
+    return tell
+
+
+def told_by(  # noqa: PLR0913  # images, folds, one head, and what it may see
+    rows: Floats,
+    labels: Numbers,
+    folds: Numbers,
+    *,
+    kind: str,
+    strength: float,
+    order: Numbers,
+    most: int,
+    until: float = np.inf,
+) -> npt.NDArray[np.bool_]:
+    """(N,) whether one head tells each image that was fitted on the first `most` of other folds in an `order`."""
+    how = How(hidden=(HIDDEN,) if kind == "mlp" else (), steps=STEPS, tolerance=TOLERANCE)
+
+    tell = _by_heads(kind, [strength], how, until)
+    return np.asarray(told(rows, labels, folds, tell, count=1, order=order, most=most)[0].argmax(1) == labels)
+
+
+def neighbours(rows: Floats, labels: Numbers, folds: Numbers) -> npt.NDArray[np.bool_]:
+    """(N,) whether the nearest few images of other folds, by the angle of standardised features, tell the class."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    def tell(known: Floats, of: Numbers, asked: Floats) -> Floats:
+        model = KNeighborsClassifier(min(NEIGHBOURS, len(known)), weights="distance", metric="cosine")
+        return np.asarray(model.fit(known, of).predict_proba(asked)[None], np.float32)
+
+    return np.asarray(told(rows, labels, folds, tell, count=1)[0].argmax(1) == labels)
+
+
+def told(  # noqa: PLR0913  # images, folds, and how
+    rows: Floats,
+    labels: Numbers,
+    folds: Numbers,
+    tell: Tell,
+    *,
+    count: int,
+    order: Numbers | None = None,
+    most: int | None = None,
+) -> Floats:
+    """(S, N, C) probabilities of each image by `count` heads that were fitted on images of other folds.
+
+    With `most`, on the first so many of them in an `order` (N,) of rows.
+    """
+    from threadpoolctl import threadpool_limits
+
+    probs = np.zeros((count, len(rows), int(labels.max()) + 1), np.float32)
+    places = np.arange(len(rows)) if order is None else order
+
+    def fit(fold: int) -> None:
+        held, seen = folds == fold, places[folds[places] != fold][:most]
+        present, of = np.unique(labels[seen], return_inverse=True)
+        if len(present) == 1:
+            probs[:, held, present[0]] = 1
+        if len(present) < 2:
+            return
+        known = rows[seen]
+        mean, scale = known.mean(0), known.std(0)
+        scale = 1 / np.where(scale > 0, scale, 1)
+        found = tell((known - mean) * scale, of, (rows[held] - mean) * scale)
+        for number in range(count):
+            probs[number][np.ix_(held, present)] = found[number]
+
+    # One thread for a fold: the same sums on any number of cores.
+    with threadpool_limits(1), head_fits.quiet(), ThreadPoolExecutor(system.processors()) as threads:
+        list(threads.map(fit, np.unique(folds).tolist()))
     return probs

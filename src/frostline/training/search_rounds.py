@@ -1,6 +1,6 @@
 """Rounds of a search: what is judged on which photos, who goes on, and which round decides."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,13 +9,15 @@ import numpy.typing as npt
 from frostline.evaluation import paired_tests
 from frostline.evaluation.selection import Judged
 from frostline.features.extraction import Images
-from frostline.training.search_trunks import Trunk
+from frostline.training import folds, search_heads
+from frostline.training.search_trunks import End, OpenTrunk, Trunk
 
 FIRST, OF_EACH, GROWTH = (
     128,
     20,
     4,
 )  # images of the first round, at least so many of a class; the next have more
+FOLDS = 5
 SIGNIFICANT = 0.05
 KEPT_ENDS = 2
 
@@ -50,7 +52,7 @@ class SearchPhotos:
 
 @dataclass(frozen=True, eq=False)
 class ScoredHead:
-    """A trunk, the layer it ends at ("": the last) and the strength of its head's penalty, on the photos of a round.
+    """A trunk, the layer it ends at ("": the last), and a kind of head with its strength, on the photos of a round.
 
     `milliseconds` per image on this machine; `right` (N,) and `loss` as in `search_heads.HeadResult`.
     """
@@ -62,6 +64,7 @@ class ScoredHead:
     megabytes: float
     right: npt.NDArray[np.bool_]
     loss: float
+    kind: str = search_heads.LINEAR
 
     @property
     def name(self) -> str:
@@ -84,6 +87,36 @@ class Round:
             loss=np.array([one.loss for one in self.candidates]),
             cost=np.array([float(f"{one.milliseconds:.1e}") for one in self.candidates]),
             groups=self.photos.groups,
+        )
+
+
+def drawn(photos: SearchPhotos) -> npt.NDArray[np.int64]:
+    """(N,) the fold of each photo."""
+    return folds.draw(photos.images.ids, photos.labels, photos.groups, folds=FOLDS, seed=photos.seed)
+
+
+def candidates(  # noqa: PLR0913  # a network, photos, and how
+    one: OpenTrunk,
+    end: End,
+    rows: npt.NDArray[np.float32],
+    photos: SearchPhotos,
+    kind: str = search_heads.LINEAR,
+    until: float = np.inf,
+) -> Iterator[ScoredHead]:
+    """A trunk up to one of its ends, with each strength of a kind of head; `rows` are (N, D) of all ends."""
+    found = search_heads.judge(
+        rows[:, end.columns], photos.labels, drawn(photos), kind=kind, seed=photos.seed, until=until
+    )
+    for result in found:
+        yield ScoredHead(
+            trunk=one.trunk,
+            end=end.layer,
+            strength=result.strength,
+            milliseconds=one.milliseconds * end.share,
+            megabytes=one.megabytes,
+            right=result.right,
+            loss=result.loss,
+            kind=kind,
         )
 
 
@@ -120,6 +153,15 @@ def survivors(last: Round, alive: Sequence[Contender]) -> list[Contender]:
         for contender in alive
         if contender.trunk.name in right and not _worse(_best(by_trunk[contender.trunk.name]), best)
     ]
+
+
+def leading(last: Round, *, most: int) -> list[ScoredHead]:
+    """The best candidate of each of up to so many networks (a trunk up to an end) that is not worse than the best."""
+    best = _best(last.candidates)
+    by_name: dict[str, ScoredHead] = {}
+    for one in sorted(last.candidates, key=lambda one: (-one.right.mean(), one.milliseconds, one.loss)):
+        by_name.setdefault(one.name, one)
+    return [one for one in by_name.values() if one is best or not _worse(one, best)][:most]
 
 
 def decided(rounds: Sequence[Round]) -> Round:

@@ -121,6 +121,29 @@ class OpenTrunk:
         found = extraction.features(some, trunk=self.model, key=self.key, executor=executor)
         return np.asarray(found[np.arange(len(found))], np.float32).reshape(len(found), -1)
 
+    def share(self, end: str, images: Images) -> None:
+        """Put the rows of one end, of images that passed, where a training with it looks for them.
+
+        Nothing to do where the trunk has but one end: its rows are those already.
+        """
+        if len(self.ends) == 1:
+            return
+        found = next(one for one in self.ends if one.layer == end)
+        recipe = self.trunk.classifier(end)
+        some = replace(images, rule=recipe.image)
+        weights = {"backbone": self.key["backbone"], "sha256": self.key["weights"]}
+        key = assemble.trunk_key(recipe, weights=weights, cut="pool")
+        full = {**some.decode_key, **key, "framework": backends.available(self.model)[0].name}
+        width = found.columns.stop - found.columns.start
+        dtype = trunks.dtype(self.model)
+        store = open_store("features", full, shape=(width,), dtype=dtype, cache=some.cache or paths.cache())
+        if missing := set(store.missing(some.ids)):
+            places = [at for at, id_ in enumerate(some.ids) if id_ in missing]
+            part = replace(some, paths=[some.paths[at] for at in places], ids=[some.ids[at] for at in places])
+            rows = extraction.features(part, trunk=self.model, key=self.key)
+            with store.appending() as append:
+                append(list(part.ids), rows[np.arange(len(rows))][:, found.columns])
+
 
 def _timed(model: Any, trunk: Trunk) -> float:
     """Milliseconds per image in batches of noise: the quickest of a few."""

@@ -56,7 +56,7 @@ def candidates(  # noqa: PLR0913  # rows and labels of two splits, and how
     known, held = np.tile(labels, len(train)), _standardized(validation, mean, scale)
     heads = head_fits.FITS[kind](rows, known, strengths, how)
     for strength in strengths:
-        with threadpool_limits(1):  # the same sums on any number of cores
+        with threadpool_limits(1), head_fits.quiet():  # one thread: the same sums on any number of cores
             plain = next(heads)
         epoch = Epoch(*_figures(plain, rows, known), *_figures(plain, held, validation_labels))
         yield SolvedCandidate(strength, replace(plain, mean=mean, scale=scale), epoch)
