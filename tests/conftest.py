@@ -50,6 +50,7 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "GIT_CONFIG_GLOBAL": os.devnull,
         "DVC_NO_ANALYTICS": "1",
+        "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("user-cache")),
         "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect")),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     }

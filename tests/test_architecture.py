@@ -30,6 +30,7 @@ TOOLS = {
     "pages",
     "paths",
     "progress",
+    "snapshot",
     "store",
     "system",
     "table",

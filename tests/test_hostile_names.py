@@ -100,8 +100,9 @@ class _Unreadable:
         raise ImageError(name)
 
 
-def test_data_report() -> None:
+def test_data_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Names of classes, and of files that findings are about."""
+    monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path))
 
     def page(names: tuple[str, ...]) -> str:
         count = len(names)

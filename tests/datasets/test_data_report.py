@@ -4,9 +4,11 @@ import base64
 import io
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from PIL import Image
 
@@ -15,10 +17,16 @@ from frostline.datasets import manifest as manifests
 from frostline.datasets.findings import Finding
 from frostline.datasets.layout import SPLITS, LabelledImage
 from frostline.datasets.source import ImageSource, open_source
+from frostline.files import sha256
 from helpers.images import encoded, folder
 
 CLASSES = ("cat", "d<o>g")
 REASON = "duplicate: of 'cat/0.png'"
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "cache"))
 
 
 def rows() -> list[tuple[str, int, str, str]]:
@@ -136,12 +144,32 @@ def test_contact_sheets(source: ImageSource) -> None:
         assert picture.size == (70, 30)
 
 
-def test_few_of_many_are_spread(source: ImageSource, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the first to the last name."""
+def test_few_of_many_are_drawn(source: ImageSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the digests of their contents, in the order of their names."""
     monkeypatch.setattr(data_report, "_SHEET", 2)
     monkeypatch.setattr(data_report, "_pictures", lambda _, names: {name: name for name in names})
-    html = data_report.render(report(), source)
-    assert re.findall(r"<img alt=\"cat\" src=\"(.*?)\"", html)[:2] == ["cat/0.png", "cat/3.png"]
+    one = report()
+    digests = [digit * 64 for digit in "8697543210"]
+    table = one.manifest.table.set_column(
+        one.manifest.table.column_names.index("sha256"), "sha256", pa.array(digests)
+    )
+    html = data_report.render(replace(one, manifest=replace(one.manifest, table=table)), source)
+    assert re.findall(r"<img alt=\"cat\" src=\"(.*?)\"", html)[:2] == ["cat/1.png", "cat/3.png"]
+
+
+def test_pictures_are_made_once(source: ImageSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same page without a picture decoded again; one of a file that changed since is shown, and not kept."""
+    digests = {path: sha256(source.read(path)) for path, *_ in rows()}
+    digests["cat/1.png"] = "f" * 64
+    wanted = {path: (digest, 20, 10) for path, digest in digests.items()}
+    first, read = data_report._pictures(source, wanted), source.read
+    seen: list[str] = []
+    monkeypatch.setattr(source, "read", lambda name: seen.append(name) or read(name))
+    assert data_report._pictures(source, wanted) == first
+    assert (sorted(seen), first["cat/copy.png"]) == (["cat/1.png", "cat/copy.png"], "")
+    smaller = data_report._pictures(source, {"cat/0.png": (digests["cat/0.png"], 5, 10)})
+    assert smaller["cat/0.png"] != first["cat/0.png"]
+    assert seen[-1] == "cat/0.png"
 
 
 @pytest.mark.parametrize(

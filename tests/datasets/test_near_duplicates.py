@@ -8,9 +8,8 @@ import imagehash
 import numpy as np
 import pytest
 from PIL import Image
-from scipy.ndimage import gaussian_filter
 
-from frostline.datasets import near_duplicates, scan
+from frostline.datasets import hash_search, near_duplicates, scan
 from frostline.datasets.image_stats import WINDOWS, image_stats, perceptual_hashes
 from frostline.datasets.source import open_source
 from helpers.images import folder, pixels
@@ -71,7 +70,7 @@ def test_lookalikes_are_not(tmp_path: Path) -> None:
         np.clip(smooth + (np.asarray(rough, np.int16) - 128) // 3, 0, 255).astype(np.uint8)
     )
     hashes = [np.frombuffer(image_stats(saved(image, "PNG")).hashes[:8], np.uint8) for image in (base, other)]
-    assert np.unpackbits(hashes[0] ^ hashes[1]).sum() <= near_duplicates.RADIUS
+    assert np.unpackbits(hashes[0] ^ hashes[1]).sum() <= hash_search.RADIUS
     assert found(tmp_path, {"a.png": saved(base, "PNG"), "b.png": saved(other, "PNG")}) == set()
 
 
@@ -91,17 +90,3 @@ def test_hashes_are_those_of_imagehash() -> None:
     ours = perceptual_hashes(grey)
     assert ours.shape == (len(WINDOWS), 64)
     assert (ours[0] == imagehash.phash(small).hash.ravel()).all()
-
-
-@pytest.mark.parametrize("number", [0, 1, 9, 27, 31])
-def test_views_are_what_pillow_and_scipy_make(number: int) -> None:
-    """A window resized, less its blur, of mean 0 and length 1: the matrices do nothing else."""
-    thumb = np.random.default_rng(number).integers(0, 256, (64, 64), np.uint8)
-    across, down = near_duplicates._VIEWS[number]
-    (left, right), (top, bottom) = near_duplicates._STRIPS[across], near_duplicates._STRIPS[down]
-    whole = Image.fromarray(thumb.astype(np.float32))
-    box = (64 * left, 64 * top, 64 * right, 64 * bottom)
-    cut = np.asarray(whole.resize((48, 48), Image.Resampling.BILINEAR, box=box))
-    detail = cut - gaussian_filter(cut, 2.5, mode="nearest")
-    detail = (detail - detail.mean()) / np.linalg.norm(detail - detail.mean())
-    np.testing.assert_allclose(near_duplicates.views(thumb)[number], detail.ravel(), atol=1e-5)

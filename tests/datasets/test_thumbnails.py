@@ -17,6 +17,7 @@ FIRST, SECOND = "cat/train-0.png", "dog/train-1.png"
 def manifest(tmp_path, monkeypatch):
     """A dataset of 19 images, (20 + 3n) x (35 + n) pixels."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "cache"))
     return dataset("pets")
 
 
@@ -44,6 +45,17 @@ def test_brightness(manifest) -> None:
     with Image.open(Path("data/pets") / FIRST) as image:
         own = np.asarray(image.convert("L")).mean()
     assert thumbnails.brightness(manifest, [FIRST]) == pytest.approx([own], abs=1.5)
+
+
+def test_brightness_is_kept(manifest, monkeypatch) -> None:
+    """An image is decoded for it once, wherever it lies in a list; nothing where nothing is wanted."""
+    first = thumbnails.brightness(manifest, [FIRST])
+    both = thumbnails.brightness(manifest, [SECOND, FIRST, SECOND])
+    monkeypatch.setattr(thumbnails, "_read", lambda *_: pytest.fail("read again"))
+    again = thumbnails.brightness(manifest, [FIRST, SECOND])
+    assert again.tolist() == [first[0], both[0]]
+    assert both.tolist() == [again[1], again[0], again[1]]
+    assert thumbnails.brightness(manifest, []).tolist() == []
 
 
 def test_nothing_wanted_opens_nothing(manifest) -> None:

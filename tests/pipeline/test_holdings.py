@@ -98,3 +98,19 @@ def test_links_that_dvc_does_not_look_behind(project: Path) -> None:
     assert holdings.unseen(places).startswith("data/pets/cat/young and 1 more is a symbolic link to a folder")
     (project / "data/whole").symlink_to(project / "elsewhere")
     assert holdings.unseen([Path("data/whole")]).startswith("data/whole is a symbolic link")
+
+
+def test_digests(project: Path) -> None:
+    """The MD5 of each file in a listing, of an archive in it or tracked alone; nothing where nothing is said."""
+    entries = [{"md5": f"{number:032x}", "relpath": name} for number, name in enumerate(NAMES, start=1)]
+    (project / ".dvc/cache/files/md5/00/aa.dir").write_text(json.dumps(entries))
+    first, second, archive = ((number).to_bytes(16, "big") for number in (1, 2, 3))
+
+    def said(path: str, *names: str) -> list[bytes]:
+        return [one.ljust(16, b"\0") for one in holdings.digests(Path(path), names, len(names)).tolist()]
+
+    assert said("data/pets", 'cat/two\nlines "é".png', "new.png", "cat/1.png") == [second, bytes(16), first]
+    assert said("data/pets.zip", ".", ".") == [archive] * 2
+    assert said("elsewhere", "1.png") == [bytes(16)]
+    (project / "alone.zip.dvc").write_text(f"outs:\n- md5: {'ab' * 16}\n  path: alone.zip\n")
+    assert said("alone.zip", ".") == [bytes.fromhex("ab" * 16)]

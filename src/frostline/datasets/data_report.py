@@ -11,10 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from frostline import pages, system
+from frostline import files, pages, system
 from frostline.datasets.findings import KINDS, Finding
 from frostline.datasets.layout import SPLITS
-from frostline.datasets.manifest import Manifest
+from frostline.datasets.manifest import Manifest, texts
+from frostline.datasets.page_pictures import Key, PagePictures
 from frostline.datasets.source import ImageSource
 from frostline.datasets.thumbnails import shrunk
 from frostline.images import ImageError, decode
@@ -46,7 +47,7 @@ def render(report: Report, source: ImageSource) -> str:
     shown = [one["pictures"] for kind in kinds for one in kind["shown"]] + [
         sheet["shown"] for sheet in sheets
     ]
-    pictures = _pictures(source, _sizes(report.manifest, {name for names in shown for name in names}))
+    pictures = _pictures(source, _wanted(report.manifest, {name for names in shown for name in names}))
     usable = int(report.manifest.usable.sum())
     return pages.render(
         "frostline.datasets",
@@ -67,27 +68,40 @@ def render(report: Report, source: ImageSource) -> str:
     )
 
 
-def _sizes(manifest: Manifest, names: set[str]) -> dict[str, tuple[int, int]]:
-    """Height and width of each image's picture, in its own proportions; square where they are not known."""
+def _wanted(manifest: Manifest, names: set[str]) -> dict[str, Key]:
+    """The picture of each image: its content, and height and width in its own proportions; square where they are not
+    known."""
     among = manifest.table.filter(pc.is_in(manifest.table["path"], pa.array(names, pa.string())))
     return {
-        row["path"]: shrunk(row["height"] or 1, row["width"] or 1, _SIDE)
-        for row in among.select(["path", "height", "width"]).to_pylist()
+        row["path"]: (row["sha256"], *shrunk(row["height"] or 1, row["width"] or 1, _SIDE))
+        for row in among.select(["path", "sha256", "height", "width"]).to_pylist()
     }
 
 
-def _pictures(source: ImageSource, sizes: Mapping[str, tuple[int, int]]) -> dict[str, str]:
+def _pictures(source: ImageSource, wanted: Mapping[str, Key]) -> dict[str, str]:
     """Name → a small JPEG as a data address, "" where there is none to be had."""
+    store = PagePictures(quality=_QUALITY)
+    known = store.find({key for key in wanted.values() if key[0]})
+    missing = {name: key for name, key in wanted.items() if key not in known}
     with ThreadPoolExecutor(system.processors()) as pool:
-        return dict(zip(sizes, pool.map(partial(_picture, source), sizes, sizes.values()), strict=True))
+        made = dict(zip(missing, pool.map(partial(_picture, source), missing, missing.values()), strict=True))
+    store.add({missing[name]: content for name, (content, kept) in made.items() if kept})
+    return {
+        name: pages.embedded_jpeg(content) if content else ""
+        for name, key in wanted.items()
+        for content in [known[key] if key in known else made[name][0]]
+    }
 
 
-def _picture(source: ImageSource, name: str, size: tuple[int, int]) -> str:
+def _picture(source: ImageSource, name: str, key: Key) -> tuple[bytes, bool]:
+    """A small JPEG, b"" where there is none to be had; and whether it is one of that content."""
+    digest, height, width = key
     try:
-        pixels = decode(source.read(name), height=size[0], width=size[1], resize="squash")
+        content = source.read(name)
+        pixels = decode(content, height=height, width=width, resize="squash")
     except ImageError:
-        return ""
-    return pages.photo(pixels, quality=_QUALITY)
+        return b"", False
+    return pages.jpeg(pixels, quality=_QUALITY), files.sha256(content) == digest
 
 
 def _classes(manifest: Manifest) -> list[dict[str, Any]]:
@@ -176,15 +190,19 @@ def _shown(finding: Finding, manifest: Manifest) -> dict[str, Any]:
 
 
 def _sheets(manifest: Manifest) -> list[dict[str, Any]]:
-    """Images of each class and split, evenly spread over its names; fewer each where there are many classes."""
+    """Some images of each class and split, fewer each where there are many classes.
+
+    Those of the lowest digests: a draw that stays nearly as it is when a few images come or go.
+    """
     limit = max(2, min(_SHEET, _SHEETS // (len(SPLITS) * len(manifest.classes))))
     sheets = []
     labels, names = manifest.table["label"].to_numpy(), manifest.table["path"]
+    digests = np.array([digest[:16] for digest in texts(manifest.table["sha256"])], "S16")
     splits = {split: pc.equal(manifest.table["split"], split).to_numpy() for split in SPLITS}
     for label, name in list(enumerate(manifest.classes))[: _SHEETS // (2 * len(SPLITS))]:
         for split in SPLITS:
             rows = np.flatnonzero(splits[split] & (labels == label))
-            chosen = np.unique(np.linspace(0, len(rows) - 1, min(limit, len(rows))).astype(int))
-            shown = [names[row].as_py() for row in rows[chosen].tolist()]
+            drawn = np.sort(rows[np.argsort(digests[rows], kind="stable")[:limit]])
+            shown = [names[row].as_py() for row in drawn.tolist()]
             sheets.append({"label": name, "split": split, "count": len(rows), "shown": shown})
     return sheets

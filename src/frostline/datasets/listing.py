@@ -40,6 +40,11 @@ class Names(Sequence[str]):
             names = pa.concat_arrays([pa.array([], pa.string()), *chunks])
         self._column = names
 
+    @property
+    def column(self) -> pa.StringArray:
+        """All of them as Arrow holds them."""
+        return self._column
+
     def __len__(self) -> int:
         return len(self._column)
 

@@ -9,7 +9,7 @@ import hashlib
 import itertools
 import multiprocessing
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from frostline import memory, system
+from frostline.datasets.file_digests import FileDigests, Held, unknown
 from frostline.datasets.image_stats import ImageStats, end_with_parent, stats_of_all
 from frostline.datasets.source import ImageSource
 from frostline.datasets.splits import Rows
@@ -62,18 +63,30 @@ class _Read:
     reason: str
 
 
-def scan(source: ImageSource, names: Sequence[str], *, measure: bool) -> Scans:
-    """Examine the named images; one that cannot be read has a reason and no digest."""
-    cache = StatsCache(measure=measure)
-    digests, sizes, unread = np.zeros(len(names), "S32"), np.zeros(len(names), np.int64), {}
+def scan(source: ImageSource, names: Sequence[str], *, measure: bool, held: Held | None = None) -> Scans:
+    """Examine the named images; one that cannot be read has a reason and no digest.
+
+    With `held`, which says what DVC holds of files (`pipeline.holdings.digests`), a file that is as it was when it
+    was last read is not read again, unless DVC holds another content of it than then.
+    """
+    cache, before = StatsCache(measure=measure), FileDigests(source, names, held=held) if held else None
+    known = before.known() if before else unknown(len(names))
+    known.digests[~cache.knows(known.digests)] = b""
+    digests, sizes, unread = known.digests, known.bytes, {}
+    rows = np.flatnonzero(digests == b"")
     with progress(len(names), "checked") as advance:
-        for row, read in enumerate(_examined(source, names, cache, measure=measure)):
+        advance(len(names) - len(rows))
+        asked = (names[row] for row in rows.tolist())
+        reads = _examined(source, asked, cache, count=len(rows), measure=measure)
+        for row, read in zip(rows.tolist(), reads, strict=True):
             digests[row], sizes[row] = read.digest, len(read.content)
             if not read.digest:
                 unread[row] = read.reason
             advance(1)
     cache.flush()
     cache.refresh()
+    if before:
+        before.write(known)
     memory.give_back()  # what bytes and pictures of images took, between what stays
     table, places = _table(cache, digests, unread), cache.find(digests)
     cache.close()
@@ -99,13 +112,13 @@ def _table(cache: StatsCache, digests: Digests, unread: dict[int, str]) -> pa.Ta
 
 
 def _examined(
-    source: ImageSource, names: Sequence[str], cache: StatsCache, *, measure: bool
+    source: ImageSource, names: Iterable[str], cache: StatsCache, *, count: int, measure: bool
 ) -> Iterator[_Read]:
     """Every image read, in order; what the cache does not know is decoded and added."""
     workers = system.processors()
     waiting: deque[tuple[list[_Read], Future[list[ImageStats]]]] = deque()
     asked: set[bytes] = set()  # what the cache does not know yet, so that copies of it are decoded once
-    with _Pool(workers if len(names) >= _WORTH_A_POOL else 0) as pool:
+    with _Pool(workers if count >= _WORTH_A_POOL else 0) as pool:
         for batch in _batches(_read(source, name) for name in names):
             fresh = [read for read in _fresh(batch, cache) if read.digest not in asked]
             if fresh:

@@ -5,6 +5,7 @@ import functools
 import os
 import stat
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -18,13 +19,28 @@ from frostline.files import printable
 from frostline.images import ImageError
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The file that holds an image: its path, and its name below the source; "." where it is the source."""
+
+    path: str
+    name: str
+
+
 class ImageSource:
     """Images by printable name. Reading is thread-safe; use it in a `with`, or close it.
 
     Where a copy of it is unpickled, what lies at its path is opened there, once in each process.
     """
 
-    def __init__(self, opened: archives.Opened, *, path: Path, shards: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        opened: archives.Opened,
+        *,
+        path: Path,
+        shards: Sequence[str] = (),
+        holder: Callable[[str], Holder] | None = None,
+    ) -> None:
         names = opened.names
         self._read, self._close = opened.read, opened.close
         self._path, self._names = path, names if isinstance(names, Names) else Names(names)
@@ -32,6 +48,12 @@ class ImageSource:
         self._known = np.sort(np.fromiter(map(hash, names), np.int64, len(names)))
         # A folder's archives in order; images are then named `shard/name`.
         self.shards = tuple(shards)
+        self.holder = holder or _inside(path)  # the file that an image is, or lies in
+
+    @property
+    def path(self) -> Path:
+        """The folder or archive that was opened."""
+        return self._path
 
     def names(self) -> Names:
         """Relative '/'-separated names of all images in stable order, valid Unicode."""
@@ -69,6 +91,12 @@ class ImageSource:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _inside(archive: Path) -> Callable[[str], Holder]:
+    """All images of one archive lie in it."""
+    whole = Holder(str(archive), ".")
+    return lambda _: whole
 
 
 def _why(error: OSError | ImageError) -> str:
@@ -137,7 +165,10 @@ def _open_folder(folder: Path) -> ImageSource:
         # Not by pathlib, which keeps a table of all names it ever saw.
         return read_regular(f"{folder}/{odd.get(name, name)}")
 
-    return ImageSource(archives.Opened(names, notes, read, lambda: None), path=folder)
+    def holder(name: str) -> Holder:
+        return Holder(f"{folder}/{odd.get(name, name)}", name)
+
+    return ImageSource(archives.Opened(names, notes, read, lambda: None), path=folder, holder=holder)
 
 
 def _listed(folder: Path) -> tuple[Names, dict[str, str], ListingNotes]:
@@ -191,4 +222,10 @@ def _open_shards(folder: Path, shards: dict[str, Path], notes: ListingNotes) -> 
             readers[shard](inside) if shard in readers else read_regular(f"{folder}/{name}")
         )  # a table beside
 
-    return ImageSource(archives.Opened(names, notes, read, closing.close), path=folder, shards=list(shards))
+    holders = {shard: Holder(str(path), shard) for shard, path in shards.items()}
+    return ImageSource(
+        archives.Opened(names, notes, read, closing.close),
+        path=folder,
+        shards=list(shards),
+        holder=lambda name: holders[name.partition("/")[0]],
+    )

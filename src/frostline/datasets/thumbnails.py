@@ -1,6 +1,7 @@
 """Images of a checked dataset read again: small pictures of them, and how bright they are."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from frostline import files, images
+from frostline import files, images, paths, store
 from frostline.datasets.manifest import Manifest
 from frostline.datasets.source import open_source
 from frostline.errors import FrostlineError
@@ -34,12 +35,33 @@ def resized(manifest: Manifest, wanted: Sequence[str], *, rule: Mapping[str, Any
 
 
 def brightness(manifest: Manifest, wanted: Sequence[str]) -> np.ndarray:
-    """Mean brightness of these paths' images, (N,) in 0..255: Rec. 601 luma of the whole image."""
+    """Mean brightness of these paths' images, (N,) in 0..255: Rec. 601 luma of the whole image.
+
+    Kept by content: an image is decoded for it once.
+    """
+    if not wanted:
+        return np.zeros(0)
+    ids = {row["path"]: row["sha256"] for row in _rows(manifest, wanted)}
+    key = {"decode": images.DECODE_VERSION, "side": _SIDE, "packages": _versions("numpy", "pillow")}
+    kept = store.open_store("brightness", key, shape=(), dtype="float64", cache=paths.scoring_cache())
+    missing = set(kept.missing([ids[path] for path in wanted]))
+    new = {ids[path]: path for path in wanted if ids[path] in missing}
+    if new:
+        kept.append(list(new), _brightness(manifest, list(new.values())))
+    values: np.ndarray = kept.rows([ids[path] for path in wanted])[:]
+    return values
+
+
+def _brightness(manifest: Manifest, wanted: Sequence[str]) -> np.ndarray:
     sizes = dict.fromkeys(wanted, (_SIDE, _SIDE))
     weights = np.array([0.299, 0.587, 0.114])
     return np.array(
         [pixels.reshape(-1, 3).mean(axis=0) @ weights for pixels in _read(manifest, wanted, sizes)]
     )
+
+
+def _versions(*packages: str) -> dict[str, str]:
+    return {name: version(name) for name in packages}
 
 
 def areas(manifest: Manifest, wanted: Sequence[str]) -> np.ndarray:

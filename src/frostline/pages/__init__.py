@@ -28,8 +28,18 @@ def embedded(png: bytes) -> str:
 
 def photo(pixels: np.ndarray, *, quality: int = _QUALITY) -> str:
     """(H, W, 3) uint8 as an address that holds a JPEG."""
+    return embedded_jpeg(jpeg(pixels, quality=quality))
+
+
+def jpeg(pixels: np.ndarray, *, quality: int = _QUALITY) -> bytes:
+    """(H, W, 3) uint8 as JPEG bytes."""
     from PIL import Image
 
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()
+
+
+def embedded_jpeg(content: bytes) -> str:
+    """JPEG bytes as an address that holds them."""
+    return "data:image/jpeg;base64," + base64.b64encode(content).decode()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from frostline import files
+from frostline.pipeline.known_code import Reached, remembered
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -75,8 +76,17 @@ def module(name: str) -> dict[str, Any]:
 
 
 @cache
-def _reached(name: str) -> tuple[str, frozenset[str]]:
+def _reached(name: str) -> Reached:
     """The digest of the code that a module reaches, and the packages that it can import."""
+    return remembered(name, _sources(), lambda: _followed(name))
+
+
+def _sources() -> list[Path]:
+    """All files of this package that a digest may be of."""
+    return sorted(path for path in PACKAGE.rglob("*") if path.suffix in {".py", *TEMPLATES})
+
+
+def _followed(name: str) -> Reached:
     reached = closure(name)
     counted = [path for path in reached if _relative(path) not in SILENT]
     trees = {_relative(path): _meaning(path) for path in counted}

@@ -7,16 +7,18 @@ import configparser
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from ruamel.yaml import YAML
 
 from frostline.errors import FrostlineError, shell_command
 from frostline.files import printable
 
-_RELPATH = re.compile(rb'"relpath": ("(?:[^"\\]|\\.)*")')  # read one by one: a listing may have a million
+# A file of a listing, read one by one, for it may have a million: its digest, if that comes first, and its name.
+_ENTRY = re.compile(rb'(?:"md5": "([0-9a-f]{32})", )?"relpath": ("(?:[^"\\]|\\.)*")')
 
 
 def require_held(path: Path, names: Sequence[str]) -> None:
@@ -27,7 +29,7 @@ def require_held(path: Path, names: Sequence[str]) -> None:
     if (track := _track(path)) is None or (content := _listing(track)) is None:
         return
     prefix = path.relative_to(track.with_suffix("")).as_posix().removeprefix(".")
-    held = np.fromiter(map(hash, _below(prefix, content)), np.int64)
+    held = np.fromiter((hash(name) for name, _ in _below(prefix, content)), np.int64)
     lost = np.flatnonzero(~np.isin(np.fromiter(map(hash, names), np.int64, len(names)), held))
     if len(lost):
         raise FrostlineError(
@@ -62,6 +64,33 @@ def _links(place: Path) -> Iterator[Path]:
         yield from filter(Path.is_symlink, (Path(above, name) for name in folders))
 
 
+def digests(path: Path, names: Iterable[str], count: int) -> npt.NDArray[np.bytes_]:
+    """(count,) S16: the MD5 that DVC holds of each of these files below `path` ("." is `path` itself).
+
+    b"" where it says nothing: no .dvc file tracks the path, its listing is not in this machine's cache, or lacks it.
+    """
+    said = np.zeros(count, "S16")
+    if (track := _track(path)) is None:
+        return said
+    if (content := _listing(track)) is None:
+        whole = str(_out(track).get("md5", ""))
+        said[:] = bytes.fromhex(whole) if re.fullmatch("[0-9a-f]{32}", whole) else b""
+        return said
+    prefix = path.relative_to(track.with_suffix("")).as_posix().removeprefix(".")
+    pairs = np.fromiter(
+        ((hash(name), bytes.fromhex(md5.decode())) for name, md5 in _below(prefix, content)),
+        np.dtype([("name", np.int64), ("md5", "S16")]),
+    )
+    if not len(pairs):
+        return said
+    pairs.sort(order="name")
+    asked = np.fromiter(map(hash, names), np.int64, count)
+    places = np.searchsorted(pairs["name"], asked).clip(max=len(pairs) - 1)
+    there = pairs["name"][places] == asked
+    said[there] = pairs["md5"][places[there]]
+    return said
+
+
 def _track(path: Path) -> Path | None:
     """The .dvc file of a path or of a folder above it."""
     tracks = (place.with_name(f"{place.name}.dvc") for place in (path, *path.parents) if place.name)
@@ -70,20 +99,26 @@ def _track(path: Path) -> Path | None:
 
 def _listing(track: Path) -> bytes | None:
     """The listing of the folder that a .dvc file tracks, JSON; None where it tracks a file, or DVC's cache lacks it."""
-    out = YAML(typ="safe", pure=True).load(track.read_text(encoding="utf-8"))["outs"][0]
-    digest = str(out.get("md5", ""))
+    digest = str(_out(track).get("md5", ""))
     listing = _cache() / "files" / "md5" / digest[:2] / digest[2:]
     return listing.read_bytes() if digest.endswith(".dir") and listing.is_file() else None
 
 
-def _below(prefix: str, content: bytes) -> Iterator[str]:
-    """Names in a listing that lie below a folder of it, from there on; "." for the prefix itself."""
-    for found in _RELPATH.finditer(content):
-        name = str(json.loads(found[1]))
+def _out(track: Path) -> Mapping[str, object]:
+    """What a .dvc file says of what it tracks."""
+    out: Mapping[str, object] = YAML(typ="safe", pure=True).load(track.read_text(encoding="utf-8"))["outs"][0]
+    return out
+
+
+def _below(prefix: str, content: bytes) -> Iterator[tuple[str, bytes]]:
+    """Names in a listing that lie below a folder of it, from there on ("." for the prefix itself), with their MD5 in
+    hex; b"" where none is said."""
+    for found in _ENTRY.finditer(content):
+        name, md5 = str(json.loads(found[2])), found[1] or b""
         if name == prefix:
-            yield "."
+            yield ".", md5
         elif not prefix or name.startswith(f"{prefix}/"):
-            yield name[len(prefix) + 1 if prefix else 0 :]
+            yield name[len(prefix) + 1 if prefix else 0 :], md5
 
 
 def _cache() -> Path:

@@ -26,13 +26,15 @@ def convert(  # noqa: PLR0913  # two functions, their pixels, and their metadata
     width: int,
     metadata: str,
     more: Mapping[str, str] | None = None,
+    keep: Callable[[Callable[[], bytes]], bytes] | None = None,
 ) -> bytes:
     """Convert `below` (pixels → features) and `above` (features → probs) into one model.
 
     Input `image` (N, height, width, 3) uint8 with N free; outputs `probs` (N, C) float32 and `features`,
     the tensor at the frost line, which costs nothing where nobody asks for it. What is above and below
     it can be cut out (`upper`, `lower`).
-    `metadata` is the contract, `more` are other texts by key.
+    `metadata` is the contract, `more` are other texts by key. `keep` is given what makes the graph of `below`, and
+    returns it, made now or earlier.
     Without `below`, `above` takes the pixels and nothing is called `features`.
     """
     with _quiet():
@@ -40,10 +42,21 @@ def convert(  # noqa: PLR0913  # two functions, their pixels, and their metadata
         if below is None:
             model = _graph(above, INPUT, PROBS, shape=pixels, dtype="uint8")
         else:
-            lower = _graph(below, INPUT, FEATURES, shape=pixels, dtype="uint8")
+            lower = _lower(below, pixels, keep)
             model = _stacked(lower, _graph(above, FEATURES, PROBS, shape=_sides(lower), dtype="float32"))
     _keep_zeros(model)
     return canonical.form(model, metadata={KEY: metadata, **(more or {})})
+
+
+def _lower(
+    below: Function, pixels: tuple[int, ...], keep: Callable[[Callable[[], bytes]], bytes] | None
+) -> Any:
+    import onnx
+
+    def make() -> Any:
+        return _graph(below, INPUT, FEATURES, shape=pixels, dtype="uint8")
+
+    return onnx.load_from_string(keep(lambda: bytes(make().SerializeToString()))) if keep else make()
 
 
 def on_trunk(

@@ -1,7 +1,7 @@
 """Stage `export@NAME`: the trained classifier as one ONNX file, proven to agree before it is written."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from frostline.features import extraction
 from frostline.features.cut_model import CutModel
 from frostline.features.trunks import OnnxTrunk
 from frostline.models import heads
+from frostline.pipeline import code_digest
 from frostline.progress import say
 from frostline.runtime import (
     agreement,
@@ -24,6 +25,7 @@ from frostline.runtime import (
     answers_graph,
     contract,
     conversion,
+    known_graphs,
     parts,
     sessions,
     variants,
@@ -83,7 +85,24 @@ def _converted(inputs: Recipe, last: CutModel) -> bytes:
     size = inputs.entry.image.size
     below, above = assemble.below_and_above(last)
     return conversion.convert(
-        below, above, height=size.height, width=size.width, metadata=metadata, more=more
+        below,
+        above,
+        height=size.height,
+        width=size.width,
+        metadata=metadata,
+        more=more,
+        keep=_known_trunk(inputs, last),
+    )
+
+
+def _known_trunk(inputs: Recipe, last: CutModel) -> Callable[[Callable[[], bytes]], bytes] | None:
+    """What keeps the converted trunk for the next head on it; None where nothing is frozen."""
+    if last.trunk is None or inputs.weights["sha256"] is None:
+        return None
+    key = assemble.trunk_key(inputs.entry, weights=inputs.weights, cut=str(last.cut))
+    size = inputs.entry.image.size.model_dump()
+    return known_graphs.keeper(
+        {**key, "precision": "float32", **size, "made_by": code_digest.stage("export")}
     )
 
 

@@ -4,6 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,6 +24,7 @@ from frostline.datasets import (
 from frostline.datasets import manifest as manifests
 from frostline.datasets.decisions import PhotoDecision
 from frostline.datasets.findings import BARE, Finding, Policies
+from frostline.datasets.known_pairs import KnownPairs
 from frostline.datasets.layout import LabelledImage
 from frostline.datasets.manifest import Manifest
 from frostline.datasets.scan import Scans
@@ -62,8 +64,8 @@ def run(name: str) -> str:
     key = f"datasets.{name}"
     policies = _policies(dataset, key)
     decided = decisions.standing(decisions.read(paths.DECISIONS), name)
-    if dataset.audit is not None:
-        near_duplicates.load()
+    if dataset.audit is not None and not len(KnownPairs(key, near_duplicates.key()).read().digests):
+        near_duplicates.load()  # where pairs are known, hardly any of it may be needed
     with _open(dataset.path) as source:
         examined = examine(source, dataset, key=key, seed=settings.seed, decided=decided)
         memory.give_back()
@@ -109,7 +111,8 @@ def examine(
     classes = labels.classes(labelled, dataset.classes, where=dataset.path, key=key)
     names = labelled.names
     audited = dataset.audit is not None
-    scans = scan.scan(source, names, measure=audited)
+    held = partial(holdings.digests, Path(dataset.path))
+    scans = scan.scan(source, names, measure=audited, held=held)
     applied = decisions.apply(labelled, scans.sha256, decided)
     if decided:
         classes = labels.classes(applied.labelled, dataset.classes, where=dataset.path, key=key)
@@ -118,7 +121,8 @@ def examine(
     own = [one for one in _about_files(scans, names, audited=audited) if one.row not in left]
     policies.refuse(own, names)
     out = left | findings.quarantined(own, policies)
-    settled = _about_relations(scanned, out, policies, audited=audited)
+    known = KnownPairs(key, near_duplicates.key()) if audited else None
+    settled = _about_relations(scanned, out, policies, known=known)
     policies.refuse(settled.findings, names)
     out |= settled.out
     drawn = _drawn(scanned, out, settled.links, dataset, seed)
@@ -161,16 +165,16 @@ def _about_files(scans: Scans, names: Sequence[str], *, audited: bool) -> list[F
 
 
 def _about_relations(
-    scanned: _Scanned, out: Mapping[int, str], policies: Policies, *, audited: bool
+    scanned: _Scanned, out: Mapping[int, str], policies: Policies, *, known: KnownPairs | None
 ) -> relations.Resolved:
-    """Findings about images that are related to others, among those still in."""
+    """Findings about images that are related to others, among those still in; `known` where near duplicates count."""
     labelled = scanned.labelled
     rows = np.setdiff1d(np.arange(len(labelled)), np.fromiter(out, np.int64, len(out)))
     exact = relations.copies(scanned.scans.sha256, labelled, rows)
     copied = [row for group in exact for row in group[1:]]
     alike = (
-        near_duplicates.pairs(scanned.scans, np.setdiff1d(rows, np.array(copied, np.int64)))
-        if audited
+        near_duplicates.pairs(scanned.scans, np.setdiff1d(rows, np.array(copied, np.int64)), known=known)
+        if known
         else []
     )
     memory.give_back()
