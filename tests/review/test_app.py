@@ -83,6 +83,7 @@ def test_a_decision_and_its_undo(reviewer: ReviewSession) -> None:
     page = reviewer.open_page()
     answer = ask(reviewer, "POST", "/secret/decide", number=0, action="label", label="dog", page=page)
     assert (answer.status_code, answer.json()["next"], answer.json()["decided"]) == (200, 1, 1)
+    assert answer.json()["about"][0]["decision"]["new"] == "dog"
     [first] = ask(reviewer, "GET", "/secret/items?start=0&count=1").json()
     assert first["decision"]["new"] == "dog"
     assert ask(reviewer, "GET", "/secret/photo/0").content.startswith(b"\xff\xd8")

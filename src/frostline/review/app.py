@@ -137,7 +137,8 @@ class _Pages:
             return _json({"error": str(error)}, 507)
         except (KeyError, ValueError, TypeError):
             return _json({"error": "this is no decision"}, 400)
-        return _json({"next": following, **self._session.state()})
+        about = self._session.items(int(given["number"]), 1) if "number" in given else []
+        return _json({"next": following, "about": about, **self._session.state()})
 
 
 def _same(given: list[str], token: str) -> bool:

@@ -167,9 +167,8 @@ async function work(step) {
 }
 
 async function changed(path, body) {
-  const answer = await ask(path, body);
-  state = answer;
-  return answer.next;
+  state = await ask(path, body);
+  return state.next;
 }
 
 function decide(action, label) {
@@ -177,7 +176,7 @@ function decide(action, label) {
     if (!item || !ready) return;
     const one = item;
     const next = await changed("decide", { number: one.number, action, label: label || "" });
-    chunks.delete(Math.floor(one.number / CHUNK)); // what it shows of this one is old now
+    Object.assign(one, state.about[0]); // with what was decided
     await show(next);
   });
 }
