@@ -5,6 +5,7 @@ import io
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -21,6 +22,7 @@ from frostline.datasets.manifest import Manifest
 from frostline.errors import FrostlineError, InputError
 from frostline.stages import preprocess
 from helpers.images import archive, classes, encoded, folder
+from helpers.kills import contents, killed, moments
 from helpers.params import LENIENT
 from helpers.projects import pets as project
 
@@ -379,3 +381,22 @@ def test_what_is_left_out_is_not_what_a_policy_fails_for(here: Path) -> None:
         made()
     decide("leave out", here / "data/pets/cat/bad.jpg", old="cat")
     assert "left out" in reasons(made())["cat/bad.jpg"]
+
+
+@pytest.mark.parametrize("many", [2, pytest.param(12, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
+def test_killed_at_random_moments(here: Path, many: int) -> None:
+    """No half of a manifest, summary or page under its name; the next run leaves what one in one go does."""
+    folder(here / "data/pets", classes({"cat": 12, "dog": 12}))
+    project(here)
+    run = (sys.executable, "-c", "from frostline.stages import preprocess; preprocess.run('pets')")
+    times = list(moments(run, here, many=many, seed=3))
+    outputs = [here / paths.dataset("pets"), here / paths.data_report("pets").parent]
+    whole = contents(*outputs)
+    for after in times:
+        for place in [*outputs, here / ".frostline"]:
+            shutil.rmtree(place)
+        killed(run, here, after=after)
+        left = {name: content for name, content in contents(*outputs).items() if "/." not in name}
+        assert left.items() <= whole.items(), after
+        subprocess.run(run, cwd=here, check=True, capture_output=True)
+        assert contents(*outputs) == whole, after
