@@ -14,7 +14,7 @@ from helpers.params import CNN
 TOP = head().model_dump()
 
 
-def ended(end_at: str | None, **changes):
+def ended(end_at: str | list[str] | None, **changes):
     """A classifier whose backbone ends early."""
     return classifier(network={"type": "pretrained", "end_at": end_at, "head": head(**changes).model_dump()})
 
@@ -35,6 +35,23 @@ def test_end_at(end_at: str | None, pooling: str, features: int, last: str) -> N
     assert built.body.output.shape == (None, features)
     assert built.head.inputs[0].shape == (None, features)
     assert built.head.output.shape == (None, 3)
+
+
+@pytest.mark.parametrize("pooling", ["average", "max", "flatten"])
+def test_several_ends(pooling: str) -> None:
+    """Each is pooled as one alone would be, and they stand beside each other in the order that is written."""
+    names = ["block4_pool", "block2_conv1"]
+    both = network.build(ended(names, pooling=pooling), backbone="vgg16", weights=None, classes=3)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, HEIGHT, WIDTH, 3)).astype(np.float32)
+    rows = []
+    for name in names:
+        alone = network.build(ended(name, pooling=pooling), backbone="vgg16", weights=None, classes=3).body
+        for layer in alone.layers:
+            layer.set_weights(both.body.get_layer(layer.name).get_weights() if layer.weights else [])
+        rows.append(np.asarray(alone(pixels)))
+    np.testing.assert_array_equal(np.asarray(both.body(pixels)), np.concatenate(rows, axis=1))
+    assert both.body.layers[-1].name == "pool"
+    assert both.head.inputs[0].shape == both.body.output.shape
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 
@@ -42,3 +43,49 @@ def test_nothing_to_take() -> None:
     """Outputs of a rank that nothing pools."""
     with pytest.raises(InputError, match="none of its outputs"):
         onnx_taps.suggest(showing("map", shapes={"map": ["N"]}), side=8)
+
+
+def chain(*, seed: int = 0) -> Any:
+    """Two blocks with a branch each, the second at half the size, and a pooled end."""
+    helper, rng = onnx.helper, np.random.default_rng(seed)
+    weights = [
+        ("first", (4, 3, 3, 3)),
+        ("second", (4, 4, 3, 3)),
+        ("third", (6, 4, 2, 2)),
+        ("fourth", (6, 6, 3, 3)),
+    ]
+    nodes = [
+        helper.make_node("Conv", ["pixels", "first"], ["begin"], pads=[1] * 4),
+        helper.make_node("Conv", ["begin", "second"], ["branch"], pads=[1] * 4),
+        helper.make_node("Add", ["begin", "branch"], ["whole"]),
+        helper.make_node("Conv", ["whole", "third"], ["half"], strides=[2, 2]),
+        helper.make_node("Pad", ["half", "pads"], ["padded"]),
+        helper.make_node("Conv", ["padded", "fourth"], ["inner"]),
+        helper.make_node("Add", ["half", "inner"], ["end"]),
+        helper.make_node("AveragePool", ["end"], ["quarter"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("GlobalAveragePool", ["quarter"], ["vector"]),
+    ]
+    given = [
+        onnx.numpy_helper.from_array(rng.normal(size=shape).astype("f"), name) for name, shape in weights
+    ]
+    given.append(onnx.numpy_helper.from_array(np.array([0, 0, 1, 1, 0, 0, 1, 1]), "pads"))
+    graph = helper.make_graph(
+        nodes, "chain",
+        [helper.make_tensor_value_info("pixels", 1, ["N", 3, "H", "W"])],
+        [helper.make_tensor_value_info("vector", 1, ["N", 6, 1, 1])],
+        given,
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    return model
+
+
+@pytest.mark.parametrize(("most", "expected"), [(9, ["whole", "end", "quarter"]), (2, ["end", "quarter"])])
+def test_block_ends(most: int, expected: list[str]) -> None:
+    """The last of each size that nothing goes round: no branch, no tensor beside which another is needed."""
+    assert onnx_taps.block_ends(chain(), most=most, side=16) == expected
+
+
+def test_block_ends_of_one_size() -> None:
+    """They are evenly apart, the last one stays."""
+    assert onnx_taps.block_ends(network(), most=2) == ["convolved", "map"]

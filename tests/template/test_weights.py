@@ -9,7 +9,7 @@ import pytest
 from frostline.config import KerasWeights, OnnxWeights
 from frostline.config.backbones import TABLE
 from frostline.errors import InputError
-from frostline.template import weights
+from frostline.template import onnx_weights, weights
 from helpers.onnx_networks import WIDTH, written
 
 
@@ -83,7 +83,8 @@ def test_an_onnx_file(tmp_path: Path) -> None:
     assert found.onnx is not None
     assert (found.backbone, found.name, found.source) == ("onnx", "my-net", "My Net.onnx")
     assert (found.onnx.height, found.onnx.width, found.onnx.free) == (20, 30, False)
-    assert (found.onnx.tap, found.onnx.features) == ("vector", WIDTH)
+    assert (found.onnx.tap, found.onnx.features, found.onnx.ends) == ("vector", WIDTH, ("convolved", "map"))
+    assert "end at convolved, map:" in onnx_weights.entry("mine", "x.onnx", found.onnx)
 
 
 def test_an_onnx_file_that_is_none(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from frostline.models import heads
 from frostline.pipeline import dvc_lock
 from frostline.progress import alive, duration, say
 from frostline.tracking import Child, Study
-from frostline.training import phases
+from frostline.training import one_pass, phases
 from frostline.training.loop import Epoch
 from frostline.training.phases import Trial
 
@@ -54,6 +54,7 @@ def train_all(
     sweep_plan.announce(plans)
     watch = _Watch(total=sum(plan.epochs for plan in plans))
     with alive(watch.line):
+        one_pass.fill([training.recipe for plan in plans for training in plan.trainings])
         if plans[0].name == SEED:
             sweep_plan.require_same_dataset(plans)
             outcomes = _seeds(plans, out, watch)

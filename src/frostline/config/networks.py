@@ -1,8 +1,9 @@
 """A classifier's pixels and network: size, pretrained backbone or plain CNN, new layers on top."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, PlainValidator
+from pydantic_core import PydanticCustomError
 
 from frostline.config.sections import Name, Section, Share
 
@@ -31,11 +32,22 @@ class ClassifierHead(Section):
     dropout: Annotated[float, Field(ge=0, lt=1)]
 
 
+def _ends(value: Any) -> Any:
+    """A layer, several, or null for the last one; one message for all, where a union would give three."""
+    several = list(value) if isinstance(value, list | tuple) else None
+    if value is None or isinstance(value, str):
+        return value
+    if several and all(isinstance(name, str) for name in several) and len(set(several)) == len(several):
+        return several
+    raise PydanticCustomError("end_at", "must be the name of a layer, a list of different ones, or null")
+
+
 class Pretrained(Section):
-    """A backbone with pretrained weights, whole or ending early at a named layer."""
+    """A backbone with pretrained weights, whole or ending early at a named layer; of several, what each gives is pooled
+    and stands beside that of the others."""
 
     type: Literal["pretrained"]
-    end_at: str | None
+    end_at: Annotated[str | list[str] | None, PlainValidator(_ends)]
     head: ClassifierHead
 
 

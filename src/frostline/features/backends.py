@@ -6,7 +6,7 @@ kept apart: who computed them is part of the key.
 
 import contextlib
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -116,6 +116,25 @@ class Forward:
 
     def __reduce__(self) -> tuple[Any, tuple[bytes]]:
         return _arrived, (pickle.dumps(self._trunk),)
+
+
+class Together:
+    """What several trunks make of a batch, by one Keras model with an output for each; proven on the first batch."""
+
+    def __init__(self, whole: Any, alone: Sequence[Any]) -> None:
+        self._whole, self._alone, self._proven = whole, alone, False
+
+    def __call__(self, batch: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
+        """(N, H, W, 3) uint8 to the rows of each by its number; UnfitError where they differ from one's alone."""
+        rows = [np.asarray(output) for output in self._whole.predict_on_batch(batch)]
+        if not self._proven:
+            pairs = zip(rows, self._alone, strict=True)
+            if not all(
+                np.array_equal(row, np.asarray(trunk.predict_on_batch(batch))) for row, trunk in pairs
+            ):
+                raise UnfitError("the layers give other bits together than alone")
+            self._proven = True
+        return {str(number): row for number, row in enumerate(rows)}
 
 
 def _arrived(content: bytes) -> Forward:

@@ -106,6 +106,56 @@ def features(  # noqa: PLR0913  # what a pass over images has
     raise RuntimeError("the last backend runs every trunk")
 
 
+def features_together(
+    wanted: Images,
+    parts: Sequence[tuple[Any, dict[str, Any]]],
+    *,
+    whole: Any,
+    view: View | None = None,
+    executor: Executor = stream,
+) -> None:
+    """Fill the cache with what several Keras trunks make of images, in one pass; `features` then finds it there.
+
+    `parts`: trunks with their keys; `whole`: a Keras model of the same layers from pixels, with an output for each.
+    Images that fewer than two of them miss are left to `features`, and so is everything where the first batch is not
+    the same to the bit as by each trunk alone, or an image cannot be read.
+    """
+    stores = [_store(wanted, trunk, key) for trunk, key in parts]
+    row_ids = _row_ids(wanted, view)
+    missing = [set(store.missing(row_ids)) for store in stores]
+    place = {id_: index for index, id_ in reversed(list(enumerate(row_ids)))}
+    todo = [place[id_] for id_ in dict.fromkeys(row_ids) if sum(id_ in some for some in missing) > 1]
+    if not todo:
+        return
+    with (
+        contextlib.suppress(backends.UnfitError),
+        contextlib.ExitStack() as stack,
+        _reading(wanted) as read,
+        progress(len(todo), f"features of {len(parts)} trunks") as advance,
+    ):
+        appends = [stack.enter_context(store.appending()) for store in stores]
+        items = [
+            Item(wanted.paths[index], partial(_read, read, wanted.paths[index], wanted.ids[index]))
+            for index in todo
+        ]
+        network = backends.Together(whole, [trunk for trunk, _ in parts])
+        for block in executor(items, decode=_decode(wanted, view), network=network, batch_size=BATCH):
+            if any(block.errors):
+                return
+            ids = [row_ids[index] for index in todo[block.start : block.start + len(block.names)]]
+            for number, append in enumerate(appends):
+                some = [row for row, id_ in enumerate(ids) if id_ in missing[number]]
+                append([ids[row] for row in some], block.outputs[str(number)][some])
+            advance(len(ids))
+
+
+def _store(wanted: Images, trunk: Any, key: dict[str, Any]) -> Store:
+    """Where the rows of a trunk lie that Keras computes."""
+    full = {**wanted.decode_key, **key, "framework": backends.available(trunk)[-1].name}
+    shape, dtype = trunks.shape(trunk), trunks.dtype(trunk)
+    return open_store("features", full, shape=shape, dtype=dtype, cache=wanted.cache or paths.cache())
+
+
 def _row_ids(wanted: Images, view: View | None) -> Sequence[str]:
     """A plain image's row goes by its content; a view's also by how it was rendered."""
     if view is None:

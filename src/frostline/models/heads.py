@@ -11,9 +11,9 @@ from frostline.models.keras_backend import keras
 POOLING = {"flatten": "Flatten", "average": "GlobalAveragePooling2D", "max": "GlobalMaxPooling2D"}
 
 
-def pooling(kind: str) -> Any:
+def pooling(kind: str, *, name: str = "pool") -> Any:
     """The layer that turns a feature map (N, h, w, c) into a vector: (N, h*w*c) or (N, c)."""
-    return getattr(keras().layers, POOLING[kind])(name="pool")
+    return getattr(keras().layers, POOLING[kind])(name=name)
 
 
 def build(head: ClassifierHead, *, features: int, classes: int) -> Any:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from frostline.config import Classifier, shapes
+from frostline.config import Classifier, Pretrained, shapes
 from frostline.errors import FrostlineError, InputError, first_line
 from frostline.models import backbones, cnn, heads
 from frostline.models.keras_backend import computing, keras
@@ -38,10 +38,24 @@ def _body(classifier: Classifier, backbone: str | None, weights: Path | None) ->
         base = cnn.build(classifier.network.blocks, height=size.height, width=size.width)
         end = base.output
     else:
-        base = _backbone(classifier, backbone or "", weights)
-        end = layer(base, classifier.network.end_at).output if classifier.network.end_at else base.output
-    pooled = heads.pooling(classifier.network.head.pooling)(end)
-    return keras().Model(base.inputs[0], pooled, name="body")
+        return ended(_backbone(classifier, backbone or "", weights), classifier.network)
+    return _pooled(base, end, classifier.network.head.pooling)
+
+
+def ended(base: Any, network: Pretrained) -> Any:
+    """The body of a backbone that ends where a network says: pixels → what its layers give, pooled, as `pool`."""
+    if isinstance(network.end_at, list) and len(network.end_at) > 1:
+        ends = [
+            heads.pooling(network.head.pooling, name=f"{name}_pool")(layer(base, name).output)
+            for name in network.end_at
+        ]
+        return keras().Model(base.inputs[0], keras().layers.Concatenate(name="pool")(ends), name="body")
+    name = network.end_at[0] if isinstance(network.end_at, list) else network.end_at
+    return _pooled(base, layer(base, name).output if name else base.output, network.head.pooling)
+
+
+def _pooled(base: Any, end: Any, kind: str) -> Any:
+    return keras().Model(base.inputs[0], heads.pooling(kind)(end), name="body")
 
 
 def remarks(classifier: Classifier) -> list[str]:
@@ -50,6 +64,12 @@ def remarks(classifier: Classifier) -> list[str]:
         return []
     lines = shapes.remarks(classifier.network.blocks, classifier.image.size)
     return [f"network.blocks.{line}" for line in lines]
+
+
+def backbone(classifier: Classifier, *, name: str, weights: Path) -> Any:
+    """A classifier's backbone, whole, with its pretrained weights: pixels → the output of its last layer."""
+    with computing(classifier.precision):
+        return _backbone(classifier, name, weights)
 
 
 def _backbone(classifier: Classifier, name: str, weights: Path | None) -> Any:

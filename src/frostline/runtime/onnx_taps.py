@@ -2,9 +2,13 @@
 
 from typing import Any
 
+import numpy as np
+
 from frostline.config import Tap
 from frostline.errors import InputError
+from frostline.runtime import graph_edits, onnx_trunk
 
+_FLOATS = {1, 10, 11}  # ONNX' numbers of element types: float32, float16, float64
 _LAYERS = {"Gemm", "MatMul"}
 # What may follow a network's last layer: all that keeps classes apart.
 _AFTER = {
@@ -21,11 +25,7 @@ def suggest(model: Any, *, side: int | None) -> tuple[str, Tap]:
     """
     import onnx
 
-    inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-    shapes = {
-        value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
-        for value in (*inferred.value_info, *inferred.output)
-    }
+    shapes = _shapes(onnx.shape_inference.infer_shapes(model, data_prop=True))
     producers = {name: node for node in model.graph.node for name in node.output}
     outputs = [output.name for output in model.graph.output]
     for name in outputs:
@@ -53,6 +53,69 @@ def _read_by_last_layer(output: str, producers: dict[str, Any]) -> str:
             return ""
         name = next((each for each in node.input if each in producers), "")
     return ""
+
+
+def block_ends(model: Any, *, most: int, side: int = 224) -> list[str]:
+    """Up to `most` tensors at which whole blocks end, from the pixels upwards: all that follows is computed from one.
+
+    Where maps become smaller these are the last of each size; in networks of one size they are evenly apart. The
+    network is run once, on an image of `side` pixels where its own are not fixed.
+    """
+    import onnx
+
+    names = _cuts(onnx.shape_inference.infer_shapes(model, data_prop=True))
+    shapes = {name: shape for name, shape in _run(model, names, side).items() if len(shape) in {3, 4}}
+    by_size: dict[tuple[int, ...], str] = {}
+    for name, shape in shapes.items():
+        axis = graph_edits.channel_axis(model, name) if len(shape) == 4 else 2
+        by_size[tuple(side for place, side in enumerate(shape) if place not in {0, axis})] = name
+    ends = list(by_size.values()) if len(by_size) > 2 else list(shapes)
+    count = min(most, len(ends))
+    return [ends[-(-(number + 1) * len(ends) // count) - 1] for number in range(count)]
+
+
+def _run(model: Any, names: list[str], side: int) -> dict[str, tuple[int, ...]]:
+    """The shapes of tensors for a blank image, in their order."""
+    import onnx
+
+    facts, copy = onnx_trunk.image_input(model), onnx.ModelProto()
+    copy.CopyFrom(model)
+    graph_edits.prune(copy, names)
+    _, network = graph_edits.opened(copy)
+    sides = (facts.height or side, facts.width or side)
+    shape = (facts.batch or 1, *((3, *sides) if facts.layout == "NCHW" else (*sides, 3)))
+    blank = np.zeros(shape, onnx.helper.tensor_dtype_to_np_dtype(facts.element))
+    return {name: value.shape for name, value in graph_edits.run(network, blank).items()}
+
+
+def _cuts(model: Any) -> list[str]:
+    """The tensors of floats that stand alone: whatever comes after one needs no other."""
+    types = {
+        value.name: value.type.tensor_type.elem_type
+        for value in (*model.graph.value_info, *model.graph.input, *model.graph.output)
+    }
+    floats = {name for name, kind in types.items() if kind in _FLOATS}
+    last_use = {name: place for place, node in enumerate(model.graph.node) for name in graph_edits.used(node)}
+    alive = {value.name for value in model.graph.input} & floats
+    cuts: list[str] = []
+    for place, node in enumerate(model.graph.node):
+        computed = _depends(node, alive, floats)
+        alive = {name for name in alive | computed if last_use.get(name, -1) > place}
+        if len(alive) == 1 and alive <= computed and node.op_type != "Pad":  # which belongs to what follows
+            cuts += alive
+    return cuts
+
+
+def _depends(node: Any, alive: set[str], floats: set[str]) -> set[str]:
+    """What a node makes of the image's floats; constants and sizes are none of them."""
+    return {name for name in node.output if name in floats} if alive & set(graph_edits.used(node)) else set()
+
+
+def _shapes(inferred: Any) -> dict[str, list[int]]:
+    return {
+        value.name: [dim.dim_value for dim in value.type.tensor_type.shape.dim]
+        for value in (*inferred.graph.value_info, *inferred.graph.output)
+    }
 
 
 def _prefix(tokens: int, side: int | None) -> int:

@@ -12,6 +12,7 @@ from frostline.runtime.onnx_description import Description
 from frostline.runtime.onnx_trunk import ImageInput
 from frostline.template.names import scalar
 
+ENDS = 5  # of blocks, the last of which is what is tapped anyway
 SIDE = 224  # pixels, where a network takes any size
 # ImageNet's usual normalisation, as torchvision and timm have it.
 GUESS = OnnxInput(channels="RGB", scale=1 / 255, mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225])
@@ -28,7 +29,7 @@ BYTES = OnnxInput(channels="RGB", scale=1.0, mean=[0.0, 0.0, 0.0], std=[1.0, 1.0
 class OnnxNetwork:
     """A network of an ONNX file: the size of its images in pixels (`free`: any other would do), its tap, how many
     features that gives, its other outputs, and whether its input are bytes. `described`: what the file says of its
-    input, None where that has to be guessed."""
+    input, None where that has to be guessed; `ends`: where blocks before the tap end."""
 
     height: int
     width: int
@@ -39,6 +40,7 @@ class OnnxNetwork:
     outputs: tuple[str, ...]
     takes_bytes: bool
     described: Description | None = None
+    ends: tuple[str, ...] = ()
 
     @property
     def known(self) -> bool:
@@ -64,11 +66,30 @@ def read(file: Path) -> OnnxNetwork:
         _, features = onnx_trunk.sized(made, height=height, width=width)
     except InputError as error:
         raise InputError(f"{printable(file)}: {error}") from None
+    ends = _ends(file, side=height, tap=name)
     free = facts.height is None or facts.width is None
     others = tuple(other for other in outputs if other != name)
     return OnnxNetwork(
-        height, width, free, name, tap, features, others, takes_bytes, None if takes_bytes else described
+        height,
+        width,
+        free,
+        name,
+        tap,
+        features,
+        others,
+        takes_bytes,
+        None if takes_bytes else described,
+        ends,
     )
+
+
+def _ends(file: Path, *, side: int, tap: str) -> tuple[str, ...]:
+    """Tensors to tap beside the one that is suggested; none where nothing tells."""
+    try:
+        found = onnx_taps.block_ends(onnx_file.read(file), most=ENDS, side=side)
+    except InputError:
+        return ()
+    return tuple(name for name in found[:-1] if name != tap)
 
 
 def _suggested(model: Any, facts: ImageInput) -> tuple[str, Tap]:
@@ -95,11 +116,18 @@ def entry(name: str, source: str, network: OnnxNetwork, *, tried: OnnxInput | No
         mean=list(given.mean),
         std=list(given.std),
         features=network.features,
+        ends=_more(network),
         others=others,
         tap=scalar(network.tap),
         pooling=network.pooled.pooling,
         prefix_tokens=network.pooled.prefix_tokens,
     )
+
+
+def _more(network: OnnxNetwork) -> str:
+    if not network.ends:
+        return ""
+    return f"\n    # Blocks before it end at {', '.join(map(scalar, network.ends))}: taps more, with mean."
 
 
 def _remark(network: OnnxNetwork, *, tried: bool) -> str:
@@ -118,7 +146,7 @@ ENTRY = """\
 {remark}
     input: {{channels: {channels}, scale: {scale}, mean: {mean}, std: {std}}}
     # Which tensors become features, and how each is pooled: none, mean, class_token, class_token_and_mean.
-    # {features:,} numbers per image{others}.
+    # {features:,} numbers per image{others}.{ends}
     taps:
       {tap}: {{pooling: {pooling}, prefix_tokens: {prefix_tokens}}}
 """

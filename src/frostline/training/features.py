@@ -62,7 +62,7 @@ def extract_features(  # noqa: PLR0913  # what decides a feature
     size: int | tuple[int, int] | None = None,
     resize: Literal["squash", "crop", "pad"] | None = None,
     pooling: Literal["average", "max", "flatten"] | None = None,
-    end_at: str | None = None,
+    end_at: str | Sequence[str] | None = None,
     image_transform: Literal["backbone", "rescale"] | None = None,
     precision: Literal["float32", "bfloat16", "float16"] | None = None,
     project: Location | None = None,
@@ -77,8 +77,8 @@ def extract_features(  # noqa: PLR0913  # what decides a feature
     cache is used.
 
     For weights or a backbone: `size` in pixels, or (height, width), (default: of its ImageNet images), `resize`
-    (squash), `pooling` (average), `end_at` a layer (None: the last), `image_transform` of the pixels (backbone: what it
-    was trained with), `precision` (float32); they mean what they mean in params.yaml.
+    (squash), `pooling` (average), `end_at` a layer, or several (None: the last), `image_transform` of the pixels
+    (backbone: what it was trained with), `precision` (float32); they mean what they mean in params.yaml.
 
     A photo that cannot be read is in `unreadable` and has no row. InputError for what was given wrongly.
     """

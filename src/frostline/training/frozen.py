@@ -34,7 +34,7 @@ class LayerSelection:
     size: int | tuple[int, int] | None = None
     resize: Literal["squash", "crop", "pad"] | None = None
     pooling: Literal["average", "max", "flatten"] | None = None
-    end_at: str | None = None
+    end_at: str | tuple[str, ...] | None = None
     image_transform: Literal["backbone", "rescale"] | None = None
     precision: Literal["float32", "bfloat16", "float16"] | None = None
     project: str | None = None
@@ -91,6 +91,8 @@ def selection(**given: Any) -> LayerSelection:
             given[name] = os.fspath(given[name])
     if isinstance(size := given["size"], Sequence):
         given["size"] = (size[0], size[1])
+    if isinstance(ends := given["end_at"], Sequence) and not isinstance(ends, str):
+        given["end_at"] = tuple(ends)
     return LayerSelection(**given)
 
 

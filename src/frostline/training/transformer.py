@@ -1,6 +1,7 @@
 """Frozen layers as a transformer of scikit-learn: paths of images in, features out."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, Literal
 
@@ -34,7 +35,7 @@ class FrozenFeatures(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         size: int | tuple[int, int] | None = None,
         resize: Literal["squash", "crop", "pad"] | None = None,
         pooling: Literal["average", "max", "flatten"] | None = None,
-        end_at: str | None = None,
+        end_at: str | Sequence[str] | None = None,
         image_transform: Literal["backbone", "rescale"] | None = None,
         precision: Literal["float32", "bfloat16", "float16"] | None = None,
         project: Location | None = None,
