@@ -11,7 +11,7 @@ import pytest
 
 from frostline import paths
 from frostline.evaluation import predictions
-from frostline.scoring import drift, drift_baseline, drift_report
+from frostline.scoring import drift, drift_baseline, drift_report, score_page
 from frostline.stages import compare, evaluate
 from helpers.drift import population
 from helpers.images import pixels
@@ -39,9 +39,40 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             evaluate.run(name)
         write_params(root, {**WHOLE, "classifiers": {name: {**CNN} for name in found}})
         compare.run()
+        scored = root / "scores.html"
+        scored.write_text(score_html(), encoding="utf-8")
         drifted = root / "drift.html"
         drifted.write_text(drift_page(), encoding="utf-8")
-        return {**found, "comparison": root / paths.COMPARISON / "report.html", "drift": drifted}
+        return {
+            **found,
+            "comparison": root / paths.COMPARISON / "report.html",
+            "drift": drifted,
+            "scores": scored,
+        }
+
+
+def score_html() -> str:
+    """A score job with every kind of row, long names and a picture missing."""
+    made = score_page.Summary()
+    names = [f"a/folder/of/some/depth/and-a-file-of-a-name-{number}.jpeg" for number in range(20)]
+    for number, name in enumerate(names):
+        label = ("cat", "a-class-of-a-long-name")[number % 2]
+        status = ("ok", "ok", "abstained", "unknown", "error")[number % 5]
+        ranks = {"topk_labels": [label, "dog"], "topk_probs": [0.9, 0.1], "prediction_set": [label, "dog"]}
+        error = "not an image: starts with 'broken'" if status == "error" else None
+        made.add(
+            {
+                "path": name,
+                "status": status,
+                "error": error,
+                "label": label,
+                "prob": 0.9,
+                "unknown": 0.5,
+                **ranks,
+            }
+        )
+    pictures = {name: pixels(number, width=90 + 40 * number) for number, name in enumerate(names[1:])}
+    return score_page.page(made, scores="scores.parquet", model="pets", pictures=pictures, share=0.05)
 
 
 def drift_page() -> str:
@@ -70,7 +101,7 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("width", [360, 1200])
-@pytest.mark.parametrize("name", ["pets-cnn", "pets-vgg19", "comparison", "drift"])
+@pytest.mark.parametrize("name", ["pets-cnn", "pets-vgg19", "comparison", "drift", "scores"])
 def test_page(browser: Any, reports: dict[str, Path], name: str, width: int, tmp_path: Path) -> None:
     """On a phone and on a desk; the screenshot is no blank page."""
     page, said = browser.new_page(viewport={"width": width, "height": 800}), []

@@ -67,6 +67,11 @@ OPTIONS = "scoring.plan.Options"
     help="Cache the features of the frozen layers, so that the next model on them runs only its head.",
 )
 @click.option(
+    "--page",
+    is_flag=True,
+    help="Write a page beside the output too: the images to look at, unknown and least sure ones first.",
+)
+@click.option(
     "--drift",
     is_flag=True,
     help="Compare with the model's test images; exit with 3 above the limits of params.yaml.",

@@ -14,7 +14,7 @@ from frostline.scoring.job_runner import run as score
 from frostline.scoring.model import Device, Precision, open_model
 from frostline.scoring.plan import Options
 
-NEED_OUT = ("features", "keep_features", "drift")
+NEED_OUT = ("features", "keep_features", "drift", "page")
 _DOUBTS = {
     "abstained": ": below the confidence asked for, no label",
     "unknown": ": unlike the training images, no label",

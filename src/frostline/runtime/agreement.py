@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from frostline.errors import FrostlineError
+from frostline.models.neighbours import Neighbours
 from frostline.runtime import conversion, pool, sessions
-from frostline.runtime.contract import PROBS
+from frostline.runtime.contract import PROBS, UNKNOWN
 
 # Largest difference of any probability. Seen: 1e-7 to 8e-6 in float32; a change of one weight that
 # could change an answer is far above.
@@ -60,6 +61,23 @@ def prove(
     result = Agreement(TOLERANCE, len(pixels), whole, len(features) if features is not None else 0, above)
     _require(result)
     return result
+
+
+def prove_unknown(model: bytes, neighbours: Neighbours, features: SlicedRows) -> Floats:
+    """(N,) `unknown` of a model's bytes for rows of features; FrostlineError where it is not what was fitted.
+
+    A similarity that equals a held-out one but for its last bits may count or not: two steps are allowed.
+    """
+    upper = pool.on_cpu(conversion.upper(model))
+    given = _batches(lambda rows: upper(rows)[UNKNOWN], features, CHUNK)
+    fitted = _batches(neighbours, features, CHUNK)
+    difference, step = _difference(given, fitted), 1 / (len(neighbours.held_out) + 1)
+    if not difference <= 2.01 * step:
+        raise FrostlineError(
+            f"the exported model's `unknown` differs from what was fitted by {difference:.2g}; no model was written, "
+            "please report this"
+        )
+    return given
 
 
 def _require(result: Agreement) -> None:

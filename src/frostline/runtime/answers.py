@@ -70,6 +70,13 @@ def members(probs: npt.NDArray[np.float32], threshold: float) -> npt.NDArray[np.
     return np.asarray(inside)
 
 
+def rejects(unknown: npt.NDArray[np.float32], share: float) -> npt.NDArray[np.bool_]:
+    """(N,) which images are further than all but a share of images like the training ones; half a millionth is
+    rounding.
+    """
+    return np.asarray(unknown >= np.float32(1 - share - 5e-7))
+
+
 def to_json(answers: Answers) -> str:
     """The answers as their one compact JSON text."""
     values = {

@@ -1,27 +1,33 @@
 """What is put into an exported model's graph after its conversion: the temperature inside `probs`, and `unknown`."""
 
 from collections.abc import Mapping
+from math import sqrt
 from typing import Any
 
 import numpy as np
 
+from frostline.models.neighbours import TINY, Neighbours
 from frostline.runtime import canonical
-from frostline.runtime.contract import PROBS
+from frostline.runtime.contract import FEATURES, PROBS, UNKNOWN
 from frostline.runtime.graph_edits import Builder
 
 _SUM = "Softmax"
 
 
-def add(model: bytes, *, temperature: float, more: Mapping[str, str]) -> bytes:
+def add(
+    model: bytes, *, temperature: float, more: Mapping[str, str], neighbours: Neighbours | None = None
+) -> bytes:
     """The canonical bytes of a model whose logits are divided by a temperature, with more texts in its metadata.
 
-    At temperature 1 the nodes stay as they are.
+    At temperature 1 the nodes stay as they are. With `neighbours` of its features it has an output `unknown`.
     """
     import onnx
 
     loaded = onnx.load_from_string(model)
     if temperature != 1:
         _divide(loaded, temperature)
+    if neighbours is not None:
+        _compare(loaded, neighbours)
     texts = {entry.key: entry.value for entry in loaded.metadata_props}
     return canonical.form(loaded, metadata={**texts, **more})
 
@@ -35,3 +41,54 @@ def _divide(model: Any, temperature: float) -> None:
     inverse = build.constant(np.array(1 / temperature, np.float32))
     softmax.input[0] = build.add("Mul", softmax.input[0], inverse)
     model.graph.node.extend(build.nodes)
+
+
+def _compare(model: Any, neighbours: Neighbours) -> None:
+    """Add, in place, the output `unknown`: what `Neighbours` does, in operators that all runtimes have."""
+    import onnx
+
+    build = Builder(model, prefix="unknown")
+    flat = _vectors(build, model, neighbours)
+    dots = build.add("MatMul", flat, build.constant(neighbours.bank.T.copy()))
+    nearest = _nearest(build, dots, neighbours.place)
+    length = build.add("Sqrt", build.mean(build.add("Mul", flat, flat), [1]))
+    scaled = build.add("Mul", length, build.constant(np.array(sqrt(neighbours.bank.shape[1]), np.float32)))
+    similarity = build.add(
+        "Div", nearest, build.add("Add", scaled, build.constant(np.array(TINY, np.float32)))
+    )
+    column = build.add("Reshape", similarity, build.constant(np.array([-1, 1], np.int64)))
+    nearer = build.add("Less", column, build.constant(neighbours.held_out[None]))
+    share = build.mean(build.add("Cast", nearer, to=onnx.TensorProto.FLOAT), [1])
+    count = len(neighbours.held_out)
+    build.add("Mul", share, build.constant(np.array(count / (count + 1), np.float32)), output=UNKNOWN)
+    model.graph.node.extend(build.nodes)
+    model.graph.output.append(onnx.helper.make_tensor_value_info(UNKNOWN, onnx.TensorProto.FLOAT, ["N"]))
+
+
+def _vectors(build: Builder, model: Any, neighbours: Neighbours) -> str:
+    """Features as the bank has them: maps averaged over their places, wide rows summed in groups."""
+    [features] = [output for output in model.graph.output if output.name == FEATURES]
+    rank, at = len(features.type.tensor_type.shape.dim), FEATURES
+    if rank > 2:
+        at = build.mean(at, list(range(1, rank - 1)))
+    if neighbours.signs is None:
+        return at
+    groups = build.constant(np.array([-1, neighbours.bank.shape[1], _group(neighbours)], np.int64))
+    signed = build.add("Reshape", build.add("Mul", at, build.constant(neighbours.signs)), groups)
+    size = build.constant(np.array(_group(neighbours), np.float32))
+    return build.add("Mul", build.mean(signed, [2]), size)
+
+
+def _group(neighbours: Neighbours) -> int:
+    """How many numbers are summed into one."""
+    return 0 if neighbours.signs is None else len(neighbours.signs) // neighbours.bank.shape[1]
+
+
+def _nearest(build: Builder, dots: str, place: int) -> str:
+    """The largest of each row but `place` - 1, (N,)."""
+    import onnx
+
+    largest, order = "unknown_largest", "unknown_order"
+    inputs = [dots, build.constant(np.array([place], np.int64))]
+    build.nodes.append(onnx.helper.make_node("TopK", inputs, [largest, order], name=largest, axis=1))
+    return build.add("Gather", largest, build.constant(np.array(place - 1, np.int64)), axis=1)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from frostline.files import sha256
-from frostline.runtime.contract import INPUT
+from frostline.runtime.contract import FEATURES, INPUT, PROBS
 
 VARIANT = "frostline.variant"
 BATCH = 2  # calibration images at once: a ResNet152 keeps 0.4 GiB of each, and ranges are the same
@@ -61,19 +61,19 @@ def compared(exact: npt.NDArray[Any], variant: npt.NDArray[Any], labels: npt.NDA
 
 def make(precision: str, model: bytes, *, calibration: Callable[[], Iterator[Pixels]]) -> bytes:
     """A model's bytes in `float16` or `int8`; `calibration` gives batches of training images, uint8."""
-    made = _float16(model) if precision == "float16" else _int8(model, calibration)
-    return _labelled(made, precision, of=model)
+    whole, beside = _apart(model)
+    made = _float16(whole) if precision == "float16" else _int8(whole, calibration)
+    return _labelled(_joined(made, beside), precision, of=model)
 
 
-def _float16(model: bytes) -> Any:
+def _float16(model: Any) -> Any:
     """Weights and arithmetic in float16; pixels come in and probabilities go out as before."""
-    import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
-    return convert_float_to_float16(onnx.load_from_string(model), keep_io_types=True)
+    return convert_float_to_float16(model, keep_io_types=True)
 
 
-def _int8(model: bytes, calibration: Callable[[], Iterator[Pixels]]) -> Any:
+def _int8(model: Any, calibration: Callable[[], Iterator[Pixels]]) -> Any:
     """Static quantisation: weights by channel, activations by the range that calibration images show.
 
     Weights take 7 of 8 bits: processors with AVX2 alone add pairs of products in 16 bits, which 8 would
@@ -89,7 +89,7 @@ def _int8(model: bytes, calibration: Callable[[], Iterator[Pixels]]) -> Any:
     try:
         with tempfile.TemporaryDirectory(prefix="frostline-") as folder:
             plain, prepared, made = (Path(folder) / f"{name}.onnx" for name in ("plain", "prepared", "made"))
-            plain.write_bytes(model)
+            onnx.save(model, plain)
             quant_pre_process(plain, prepared, skip_symbolic_shape=True)
             whole = _named_once(onnx.load(prepared))
             onnx.save(whole, prepared)
@@ -109,6 +109,40 @@ def _int8(model: bytes, calibration: Callable[[], Iterator[Pixels]]) -> Any:
             return onnx.load(made)
     finally:
         logging.disable(level)
+
+
+def _apart(model: bytes) -> tuple[Any, Any]:
+    """A model without what neither `probs` nor `features` need, and that as a graph: a handful of products, those of
+    `unknown`, that stay exact.
+    """
+    import onnx
+
+    whole, beside = onnx.load_from_string(model), onnx.GraphProto()
+    needed = {PROBS, FEATURES}
+    for node in reversed(whole.graph.node):
+        if needed & set(node.output):
+            needed |= set(node.input)
+        else:
+            beside.node.insert(0, node)
+    for field in ("node", "initializer", "output"):
+        values = list(getattr(whole.graph, field))
+        kept = [
+            value
+            for value in values
+            if (value not in beside.node if field == "node" else value.name in needed)
+        ]
+        whole.graph.ClearField(field)
+        getattr(whole.graph, field).extend(kept)
+        if field != "node":
+            getattr(beside, field).extend(value for value in values if value.name not in needed)
+    return whole, beside
+
+
+def _joined(made: Any, beside: Any) -> Any:
+    """A model with such a graph behind its `features`."""
+    for field in ("node", "initializer", "output"):
+        getattr(made.graph, field).extend(getattr(beside, field))
+    return made
 
 
 def _grouped(node: Any) -> bool:

@@ -1,23 +1,33 @@
-"""What export fits on held-out images so that answers mean what they say: the temperature, prediction sets."""
+"""What export fits on held-out images so that answers mean what they say: temperature, prediction sets, `unknown`."""
 
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from frostline.evaluation import metrics, prediction_sets, tables, temperature
 from frostline.evaluation.prediction_sets import SetCoverage
 from frostline.evaluation.predictions import Predictions
+from frostline.evaluation.statistics import proportion
 from frostline.evaluation.temperature import Temperature
-from frostline.runtime.answers import Answers
+from frostline.models.neighbours import Neighbours
+from frostline.runtime.answers import Answers, rejects
 
+SHARES = (0.01, 0.05, 0.1)
 _FIGURES = ("loss", "calibration_error")
 
 
 @dataclass(frozen=True, eq=False)
 class AnswerFit:
-    """What goes into a model: the answers' metadata; `predicted` are the probabilities that it gives."""
+    """What goes into a model: the answers' metadata, and the training images that `unknown` compares with.
+
+    `trained` are the network's own probabilities, `predicted` those that the model gives.
+    """
 
     temperature: Temperature
     answers: Answers
+    neighbours: Neighbours | None
     trained: Predictions
     predicted: Predictions
 
@@ -38,13 +48,28 @@ class AnswerFit:
         }
 
 
-def fit(trained: Predictions) -> AnswerFit:
-    """Fit on the validation images, which the network was not trained on."""
+def fit(trained: Predictions, neighbours: Neighbours | None = None) -> AnswerFit:
+    """Fit on the validation images, which the network was not trained on; `neighbours` fitted before."""
     found, predicted = temperature.of(trained), temperature.calibrated(trained)
     held_out = predicted.split("validation")
     thresholds = prediction_sets.thresholds(held_out.labels, held_out.probs)
-    answers = Answers(temperature=found.value, images=len(held_out), thresholds=thresholds)
-    return AnswerFit(found, answers, trained, predicted)
+    answers = Answers(
+        temperature=found.value,
+        images=len(held_out),
+        thresholds=thresholds,
+        unknown_images=0 if neighbours is None else len(neighbours.held_out),
+    )
+    return AnswerFit(found, answers, neighbours, trained, predicted)
+
+
+def rejected(unknown: npt.NDArray[np.float32]) -> list[dict[str, float]]:
+    """Which share of N > 0 images like the training ones is rejected at each of SHARES, by their `unknown` (N,)."""
+    rows = []
+    for share in SHARES:
+        found = proportion(int(rejects(unknown, share).sum()), len(unknown))
+        assert found is not None
+        rows.append({"share": share, "rejected": found.value, "low": found.low, "high": found.high})
+    return rows
 
 
 def _figures(rows: Predictions) -> dict[str, float] | None:

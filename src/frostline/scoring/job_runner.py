@@ -32,6 +32,7 @@ from frostline.scoring import (
     plan,
     ray_workers,
     rows,
+    score_page,
     sources,
     tuning,
     writers,
@@ -84,6 +85,8 @@ def run(  # noqa: PLR0913  # what a job is asked
     output_paths.require_writable(out, source)
     if asked.drift:
         drift_report.require_packages()
+    if asked.page:
+        score_page.require_packages()
     foreign = foreign_models.read(contract) if contract else None
     with contextlib.closing(sources.open_images(source)) as opened:
         watch = Stopwatch()
@@ -102,6 +105,8 @@ def run(  # noqa: PLR0913  # what a job is asked
             done = _Work(planned, watch, comparison).run(items, resume=resume)
             for line in job_record.lines(done):
                 say(line)
+        if asked.page:
+            say(score_page.write(planned, model=model))
     values: dict[str, Any] = files.read_json(output_paths.job_file(out), made_by="frostline score")
     if asked.drift:
         drift_report.report(values.get("drift"), out)

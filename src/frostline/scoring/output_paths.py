@@ -10,7 +10,7 @@ from frostline.files import printable
 from frostline.scoring import writers
 
 # A job's files: the output's name and each of these.
-ENDINGS = ("", ".job.json", ".drift.json", ".drift.html")
+ENDINGS = ("", ".job.json", ".drift.json", ".drift.html", ".html")
 
 
 def job_file(out: Path) -> Path:
@@ -26,6 +26,11 @@ def drift_file(out: Path) -> Path:
 def drift_page(out: Path) -> Path:
     """The page about drift: `scores.parquet.drift.html`."""
     return _beside(out, ".drift.html")
+
+
+def score_page(out: Path) -> Path:
+    """The page to look at: `scores.parquet.html`."""
+    return _beside(out, ".html")
 
 
 def parts(out: Path) -> Path:

@@ -30,7 +30,7 @@ class Options:
     whether the images are compared with the model's test images (`drift`), with one limit for every index
     (`drift_limit`) or the caller's; whether names in a .csv are kept from being formulas (`escape_formulas`).
     A label only for images that are nearer to the training images than the share `unknown` of images like them; sets
-    of classes that hold the actual one with the probability `coverage`.
+    of classes that hold the actual one with the probability `coverage`; whether a page is written (`page`).
     """
 
     device: str = "auto"
@@ -48,6 +48,7 @@ class Options:
     escape_formulas: bool = True
     unknown: float | None = None
     coverage: float | None = None
+    page: bool = False
 
     def __post_init__(self) -> None:
         for option, known in (("device", DEVICES), ("precision", PRECISIONS), ("engine", ENGINES)):

@@ -109,10 +109,10 @@ class Scorer:
         return block.outputs.get("unknown", nothing).astype(np.float32, copy=False)
 
     def _rejected(self, block: Block) -> np.ndarray:
-        """(rows,) bool: further than all but the share `reject`; half a millionth is rounding."""
+        """(rows,) bool: unlike the training images."""
         if self.reject is None:
             return np.zeros(len(block.names), bool)
-        return np.asarray(self._unknown(block) >= np.float32(1 - self.reject - 5e-7))
+        return np.asarray(answers.rejects(self._unknown(block), self.reject))
 
     def _sets(self, probs: np.ndarray, ok: np.ndarray, threshold: float) -> pa.Array:
         """The classes of each image's set, most probable first."""

@@ -80,6 +80,7 @@ class ScoreOptions(OpenOptions, total=False):
     features: bool
     keep_features: bool
     drift: bool
+    page: bool
     escape_formulas: bool
     engine: Literal["local", "ray"]
     ray_address: str | None

@@ -96,12 +96,13 @@ def photos(source: Source | None, wanted: Sequence[str]) -> Mapping[str, np.ndar
             if item.name in left:
                 left.remove(item.name)
                 with contextlib.suppress(ImageError, OSError):
-                    found[item.name] = _small(item.read())
+                    found[item.name] = small(item.read())
             if not left or time.monotonic() > until:
                 break
     return found
 
 
-def _small(content: bytes) -> np.ndarray:
+def small(content: bytes) -> np.ndarray:
+    """An image file's bytes as a small picture in its own proportions, (H, W, 3) uint8; ImageError for no image."""
     height, width = shrunk(*images.size(content), _SIDE)
     return images.decode(content, height=height, width=width, resize="squash")

@@ -17,6 +17,7 @@ from frostline.features import extraction
 from frostline.features.cut_model import CutModel
 from frostline.features.trunks import OnnxTrunk
 from frostline.models import heads
+from frostline.models.neighbours import Neighbours
 from frostline.pipeline import code_digest
 from frostline.progress import say
 from frostline.runtime import (
@@ -33,7 +34,7 @@ from frostline.runtime import (
 from frostline.runtime.contract import Contract, WeightsSource
 from frostline.scoring import answer_fit, drift_baseline, drift_stats
 from frostline.scoring.answer_fit import AnswerFit
-from frostline.training import assemble, recipe
+from frostline.training import assemble, recipe, unlike
 from frostline.training.recipe import Recipe
 
 PROOF_IMAGES = 64
@@ -51,9 +52,10 @@ def run(name: str) -> str:
     _, last = recipe.load_trained(
         inputs.changed(precision="float32")
     )  # the weights are float32 at every precision
-    fitted = answer_fit.fit(_trained(inputs))
+    fitted = answer_fit.fit(_trained(inputs), _neighbours(inputs, last))
     model = _model(inputs, last, fitted)
     proof = _prove(inputs, last, model, fitted)
+    said = {**fitted.values(), **_unknown(inputs, last, model, fitted)}
     written = {"model.onnx": model}
     if last.trunk is not None:
         written[parts.TRUNK], written[parts.HEAD] = parts.make(model)
@@ -63,7 +65,7 @@ def run(name: str) -> str:
         with files.writing(folder / file) as temporary:
             temporary.write_bytes(content)
     files.write_json(folder / "agreement.json", {"key": key, "model": files.sha256(model), **proof})
-    files.write_json(folder / "answers.json", {"key": key, "model": files.sha256(model), **fitted.values()})
+    files.write_json(folder / "answers.json", {"key": key, "model": files.sha256(model), **said})
     _variants(inputs, model, folder)
     return (
         f"Wrote {folder / 'model.onnx'}, {len(model) / 1e6:.1f} MB; differs from the trained network by at most "
@@ -74,7 +76,35 @@ def run(name: str) -> str:
 def _model(inputs: Recipe, last: CutModel, fitted: AnswerFit) -> bytes:
     """The whole classifier, its contract and the baseline of its drift in it, with calibrated answers."""
     more = {answers.KEY: answers.to_json(fitted.answers)}
-    return answers_graph.add(_converted(inputs, last), temperature=fitted.temperature.value, more=more)
+    return answers_graph.add(
+        _converted(inputs, last),
+        temperature=fitted.temperature.value,
+        more=more,
+        neighbours=fitted.neighbours,
+    )
+
+
+def _neighbours(inputs: Recipe, last: CutModel) -> Neighbours | None:
+    """What tells images unlike the training ones, of the features that training kept; None where nothing is frozen."""
+    if last.trunk is None:
+        return None
+    kept = _as_trained(inputs, last)
+    train, validation = (inputs.rows(kept, split) for split in ("train", "validation"))
+    return unlike.fit(train, inputs.images("train").ids, validation, seed=inputs.seed)
+
+
+def _unknown(inputs: Recipe, last: CutModel, model: bytes, fitted: AnswerFit) -> dict[str, Any]:
+    """The model's `unknown` on test, proven to be what was fitted: which share is rejected."""
+    if fitted.neighbours is None or not len(inputs.images("test").ids):
+        return {"unknown": None}
+    rows = inputs.rows(_as_trained(inputs, last), "test")
+    values = agreement.prove_unknown(model, fitted.neighbours, rows)
+    return {"unknown": {"images": fitted.answers.unknown_images, "test": answer_fit.rejected(values)}}
+
+
+def _as_trained(inputs: Recipe, last: CutModel) -> CutModel:
+    """The network in training's precision, of which rows are cached."""
+    return last if inputs.entry.precision == "float32" else recipe.load_trained(inputs)[1]
 
 
 def _converted(inputs: Recipe, last: CutModel) -> bytes:
@@ -133,8 +163,7 @@ def _embedding(inputs: Recipe, last: CutModel, chosen: Any) -> Any:
     """Projections of the chosen test images' features; None where nothing is frozen."""
     if last.trunk is None:
         return None
-    as_trained = last if inputs.entry.precision == "float32" else recipe.load_trained(inputs)[1]
-    rows = inputs.rows(as_trained, "test")
+    rows = inputs.rows(_as_trained(inputs, last), "test")
     parts = np.array_split(chosen, -(-len(chosen) // SCORING_BATCH))
     return np.concatenate([drift_stats.project(np.asarray(rows[some])) for some in parts])
 
