@@ -36,6 +36,21 @@ def maps(classifier: str, image: Path, layers: tuple[str, ...], out: Path) -> No
     run("maps", classifier, image, layers=layers, out=out)
 
 
+@command("frostline net explain digits-vgg19 data/digits.zip/3/digit-0003.png", of=net)
+@click.argument("classifier")
+@click.argument("images", nargs=-1, required=True, type=Given())
+@option(
+    "--count", source="commands.explain.run", type=click.IntRange(1, 100), help="Training images per image."
+)
+def explain(classifier: str, images: tuple[Path, ...], **options: Any) -> None:
+    """Name the training images that CLASSIFIER finds most like each of IMAGES, and what it says of them.
+
+    IMAGES are files, or images in an archive: photos.zip/NAME. Nearest by the angle between features at the frost
+    line.
+    """
+    run("explain", classifier, images, **options)
+
+
 @command("frostline net backbones mobilenet vgg19 --measure", of=net)
 @click.argument("names", nargs=-1)
 @click.option("--measure", is_flag=True, help="Time each in Keras and in ONNX Runtime; minutes for all.")
