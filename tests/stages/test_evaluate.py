@@ -28,7 +28,7 @@ OUTPUTS = {
     "abstaining.png", "classes.csv", "confusion.csv", "confusion.png", "curves.csv", "curves.png", "mistakes.png",
     "ranking.png", "reliability.png",
 }  # fmt: skip
-REPORT = {"coverage.csv", "reliability.csv", "report.html", "slices.csv"}
+REPORT = {"coverage.csv", "reliability.csv", "report.html", "sets.csv", "slices.csv"}
 FIGURES = (
     "accuracy", "balanced_accuracy", "macro_f1", "loss", "brier", "calibration_error", "roc_auc", "average_precision",
 )  # fmt: skip
@@ -52,7 +52,8 @@ def test_metrics_file() -> None:
     evaluate.run("pets-cnn")
     found = metrics()
     assert set(found) == {
-        "classifier", "key", "dataset", "dataset_digest", "weights", "note", "test", "validation", "train",
+        "classifier", "key", "dataset", "dataset_digest", "weights", "note", "temperature",
+        "test", "validation", "train",
     }  # fmt: skip
     assert found["classifier"] == "pets-cnn"
     assert found["note"] == RANDOM_WEIGHTS

@@ -59,8 +59,16 @@ COUNTS = {"circle": 15, "square": 14, "étoile": 13}
 SETTINGS = changed(
     WHOLE, {"classifiers": ENTRIES, "datasets.shapes.audit": LENIENT}
 )  # fmt: skip
-TRAINED = {"trained.weights.h5", "history.csv", "predictions.parquet", "record.json", "explanations.npz"}
-REPORTED = {"report.html", "coverage.csv", "reliability.csv", "slices.csv"}  # thresholds: of two classes only
+TRAINED = {
+    "trained.weights.h5", "history.csv", "predictions.parquet", "record.json", "explanations.npz", "neighbours.json",
+}  # fmt: skip
+REPORTED = {
+    "report.html",
+    "coverage.csv",
+    "reliability.csv",
+    "sets.csv",
+    "slices.csv",
+}  # thresholds: of two classes
 
 
 def settle(values: dict[str, Any] = SETTINGS) -> None:
@@ -151,7 +159,7 @@ def test_outputs_are_these_files_and_no_others() -> None:
     expected |= {f"artifacts/datasets/shapes/{file}" for file in ("manifest.parquet", "summary.json")}
     for name in NAMES:
         expected |= {f"artifacts/classifiers/{name}/{file}" for file in TRAINED}
-        exported = {"model.onnx", "agreement.json"} | (
+        exported = {"model.onnx", "agreement.json", "answers.json"} | (
             set() if name == "cnn" else {"trunk.onnx", "head.onnx"}
         )
         expected |= {f"artifacts/models/{name}/{file}" for file in exported}

@@ -1,7 +1,7 @@
 """The report of one classifier: all its results on one page."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from frostline.evaluation.results import Results
 from frostline.evaluation.statistics import Estimate, difference
 from frostline.evaluation.temperature import Temperature
 
+NEAR = 3  # training images named below an error
 SET_SHOWN = 0.95  # the promised coverage that is shown class by class
 _FIGURES = (
     ("accuracy", "accuracy", "share"),
@@ -34,7 +35,8 @@ _FIGURES = (
 class Tile:
     """A photo with a first line in bold, a second and its path; perhaps its Grad-CAM beside it.
 
-    `picture` and `beside` are data addresses; `wrong` colours the second line as a mistake.
+    `picture` and `beside` are data addresses; `wrong` colours the second line as a mistake;
+    `near` are the training images most like it.
     """
 
     picture: str
@@ -43,6 +45,7 @@ class Tile:
     path: str
     beside: str = ""
     wrong: bool = True
+    near: Sequence[str] = ()
 
 
 def page(name: str, evaluated: Results, pictures: Mapping[str, bytes]) -> str:
@@ -134,9 +137,9 @@ def _tile(test: Predictions, row: int, evaluated: Results) -> Tile:
     second = f"→ {test.classes[predicted]} {test.probs[row, predicted]:.1%}"
     heat = pages.photo(evaluated.overlays[path]) if path in evaluated.overlays else ""
     wrong = predicted != test.labels[row]
-    return Tile(
-        pages.photo(evaluated.photos[path]), test.classes[test.labels[row]], second, path, heat, bool(wrong)
-    )
+    near = [f"{one['path']} ({one['label']})" for one in evaluated.neighbours.get(path, ())[:NEAR]]
+    photo, actual = pages.photo(evaluated.photos[path]), test.classes[test.labels[row]]
+    return Tile(photo, actual, second, path, heat, bool(wrong), near)
 
 
 def _issue(issue: LabelIssue, evaluated: Results) -> Tile:

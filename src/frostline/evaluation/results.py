@@ -35,7 +35,8 @@ class Results:
 
     The rows hold the probabilities that the exported model gives, `uncalibrated` are the test figures without the
     temperature; `sets` are prediction sets on test. `label_issues` is None where labels were not checked, `checked`
-    counts the images that were. `overlays` holds photos as the network takes them, covered by Grad-CAM's heat at
+    counts the images that were. `neighbours` are the nearest training images of a test image (path, label), nearest
+    first. `overlays` holds photos as the network takes them, covered by Grad-CAM's heat at
     `layer`; `views` one training image as epochs show it.
     """
 
@@ -51,6 +52,7 @@ class Results:
     label_issues: Sequence[LabelIssue] | None
     checked: int
     photos: Mapping[str, np.ndarray]
+    neighbours: Mapping[str, Sequence[Mapping[str, Any]]]
     overlays: Mapping[str, np.ndarray]
     layer: str
     views: Sequence[np.ndarray]

@@ -54,4 +54,4 @@ def kth(values: Floats, place: int) -> Floats:
 
 
 def _length(rows: Floats) -> Floats:
-    return np.sqrt((rows * rows).mean(axis=1)) * np.float32(sqrt(rows.shape[1]))
+    return np.asarray(np.sqrt((rows * rows).mean(axis=1)) * np.float32(sqrt(rows.shape[1])), np.float32)

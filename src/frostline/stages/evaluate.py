@@ -1,6 +1,7 @@
 """evaluate: a trained classifier's figures, pictures and report, from its predictions of every image."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -83,11 +84,18 @@ def _results(name: str, trained: Predictions, *, record: Mapping[str, Any], mani
         label_issues=issues,
         checked=len(unseen) if unseen else 0,
         photos=dict(zip(photos, thumbnails.thumbnails(manifest, photos), strict=True)),
+        neighbours=_neighbours(folder, made_by=made_by),
         overlays=_overlays(explained, record=record, manifest=manifest),
         layer=explained.layer,
         views=list(explained.views),
         hashes={"predictions (SHA-256)": files.sha256_file(folder / "predictions.parquet")},
     )
+
+
+def _neighbours(folder: Path, *, made_by: str) -> Mapping[str, Sequence[Mapping[str, Any]]]:
+    """The training images nearest to test images that the page shows, where train wrote them."""
+    path = folder / "neighbours.json"
+    return dict(files.read_json(path, made_by=made_by)) if path.is_file() else {}
 
 
 def _sets(rows: Mapping[str, Predictions]) -> list[SetCoverage]:

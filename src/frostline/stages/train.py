@@ -23,7 +23,7 @@ from frostline.models.network import Network, remarks
 from frostline.pipeline import code_digest
 from frostline.progress import note, say
 from frostline.store import Rows
-from frostline.training import assemble, class_maps, cross_validation, loop, phases, recipe
+from frostline.training import assemble, class_maps, cross_validation, loop, nearest, phases, recipe
 from frostline.training.checkpoint import Checkpoint
 from frostline.training.recipe import Recipe
 
@@ -154,6 +154,7 @@ def _write(
     predicted = _predict(inputs, last)
     predictions.write(predicted, folder / "predictions.parquet")
     explanations.write(_explained(inputs, network, predicted.split("test")), folder / "explanations.npz")
+    files.write_json(folder / "neighbours.json", _neighbours(inputs, last, predicted.split("test")))
     if (probs := _unseen(inputs, last, predicted)) is not None:
         predictions.write(dataclasses.replace(predicted, probs=probs), folder / "out_of_fold.parquet")
     files.write_json(folder / "record.json", record)
@@ -175,10 +176,32 @@ def _predict(inputs: Recipe, last: CutModel) -> predictions.Predictions:
 
 def _explained(inputs: Recipe, network: Network, test: predictions.Predictions) -> explanations.Explanations:
     """What the report shows of the network: heat on its most confident errors and least confident images, and views."""
-    rows = np.unique(np.concatenate([test.most_confident_errors(EXPLAINED), test.least_confident(EXPLAINED)]))
-    some = test.take(rows)
+    some = test.take(_shown(test))
     layer, maps = heat(inputs, network, paths=some.paths, ids=some.ids, classes=some.predicted)
     return explanations.Explanations(layer, some.paths if layer else (), maps, views(inputs))
+
+
+def _shown(test: predictions.Predictions) -> npt.NDArray[np.int64]:
+    """Which test images the report explains."""
+    return np.unique(np.concatenate([test.most_confident_errors(EXPLAINED), test.least_confident(EXPLAINED)]))
+
+
+def _neighbours(inputs: Recipe, last: CutModel, test: predictions.Predictions) -> dict[str, Any]:
+    """The training images nearest to each of these test images, by its path; none where nothing is frozen."""
+    chosen = _shown(test)
+    if last.trunk is None or not len(chosen):
+        return {}
+    train = inputs.manifest.split("train")
+    found = nearest.nearest(
+        np.asarray(inputs.rows(last, "test")[chosen], np.float32),
+        inputs.rows(last, "train"),
+        paths=train.paths,
+        labels=[inputs.manifest.classes[label] for label in train.labels],
+    )
+    return {
+        test.paths[row]: [dataclasses.asdict(one) for one in of]
+        for row, of in zip(chosen, found, strict=True)
+    }
 
 
 def _unseen(inputs: Recipe, last: CutModel, predicted: predictions.Predictions) -> Any:
