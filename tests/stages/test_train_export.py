@@ -474,7 +474,7 @@ def test_export_makes_the_variants_that_are_named(tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "kept")
     settle(changed(SETTINGS, {"classifiers.thawed.variants": {"float16": 100.0, "int8": 100.0}}))
     export.run("thawed")
-    names = {"model.onnx", "trunk.onnx", "head.onnx", "agreement.json"}
+    names = {"model.onnx", "trunk.onnx", "head.onnx", "agreement.json", "answers.json"}
     names |= {"model.float16.onnx", "model.int8.onnx", "variants.json"}
     assert {path.name for path in folder.iterdir()} == names
     assert (folder / "model.onnx").read_bytes() == (tmp_path / "kept/model.onnx").read_bytes()
