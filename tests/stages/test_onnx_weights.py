@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from frostline.runtime import openvino, sessions
 from frostline.scoring import drift_baseline
 from frostline.stages import evaluate, export, preprocess, train, weights
 from helpers.images import archive, classes
+from helpers.kills import contents, killed, moments
 from helpers.networks import KERAS_COPIES
 from helpers.onnx_networks import CHANNELS, WIDTH, network, own, written
 from helpers.params import LENIENT, PRETRAINED, WHOLE, changed
@@ -141,6 +143,25 @@ def test_the_exported_model_is_the_trained_one(project: Path, name: str) -> None
     assert len(rows) == len(predicted)
     metadata = {entry.key for entry in onnx.load(model).metadata_props}
     assert drift_baseline.KEY in metadata
+
+
+@pytest.mark.slow
+def test_export_killed_at_random_moments(project: Path, tmp_path: Path) -> None:
+    """What stands under its name is whole, and the next export leaves what one in one go does, and nothing else."""
+    place = tmp_path / "copy"
+    shutil.copytree(project, place)
+    export_it = (sys.executable, "-c", "from frostline.stages import export; export.run('linear')")
+    times = list(moments(export_it, place, many=10, seed=5))
+    outputs = place / "artifacts/models/linear"
+    whole = contents(outputs)
+    assert {"linear/model.onnx", "linear/trunk.onnx", "linear/head.onnx"} <= set(whole)
+    for after in times:
+        shutil.rmtree(outputs)
+        killed(export_it, place, after=after)
+        left = {name: content for name, content in contents(outputs).items() if "/." not in name}
+        assert left.items() <= whole.items(), after
+        subprocess.run(export_it, cwd=place, check=True, capture_output=True)
+        assert contents(outputs) == whole, after
 
 
 def test_features_are_the_networks_own(project: Path) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from frostline.tracking import Commit, Published, database, download_model, publ
 from frostline.tracking.session import session
 from helpers.images import encoded
 from helpers.images import folder as folder_of
+from helpers.kills import killed, moments
 from helpers.outputs import metrics, write
 from helpers.servers import gathered, project, seen, sqlite
 
@@ -198,6 +200,31 @@ def test_killed_at_any_step_and_called_again_nothing_is_twice(
         if not died:
             break
     assert steps >= 15
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [True, False], ids=["first sync", "later sync"])
+def test_sync_killed_at_random_moments(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, first: bool
+) -> None:
+    """Of the process itself, in a project of its own each time; the next sync leaves what one in one go does."""
+    sync_it = (sys.executable, "-c", "from frostline.tracking import sync; sync.run(['tiny'])")
+    if not first:
+        sqlite(root / ".frostline/mlflow")
+
+    def fresh(name: str) -> Path:
+        return shutil.copytree(root, tmp_path / name)
+
+    def found(place: Path) -> dict[str, Any]:
+        monkeypatch.chdir(place)
+        return seen(store())
+
+    whole = fresh("whole")
+    for number, after in enumerate(moments(sync_it, whole, many=6, seed=11)):
+        place = fresh(str(number))
+        killed(sync_it, place, after=after)
+        subprocess.run(sync_it, cwd=place, check=True, capture_output=True)
+        assert found(place) == found(whole), after
 
 
 def test_two_processes_at_once_on_a_fresh_store(root: Path) -> None:
