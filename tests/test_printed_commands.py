@@ -37,6 +37,7 @@ PLAIN = {
     "commit[:12]": "a hash",
     "extra": "one of the extras of pyproject.toml",
     "paths.model('NAME')": "a placeholder",
+    "paths.DECISIONS": "one file name",
 }
 SENTENCES = {"frostline reads", "frostline has been", "frostline serve (or", "git as", "dvc repro: "}
 

@@ -193,6 +193,7 @@ print(json.dumps([strategy().num_replicas_in_sync, [vars(each) for each in epoch
 """
 
 
+@pytest.mark.slow
 def test_two_devices_train_as_one(root: Path) -> None:
     """Two logical processors share each batch, odd ones too: the same course up to rounding."""
     assert root.is_dir()

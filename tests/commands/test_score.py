@@ -144,7 +144,15 @@ def test_unreadable_files_are_rows(tmp_path: Path, network: Path, capsys: pytest
     }
     assert all(row["probs"] is None and row["label"] is None for row in rows if row["path"] in errors)
     counts = json.loads((tmp_path / "scores.parquet.job.json").read_text())["counts"]
-    assert counts == {"found": 8, "scored": 5, "unreadable": 3, "skipped": 2, "abstained": 0, "resumed": 0}
+    assert counts == {
+        "found": 8,
+        "scored": 5,
+        "unreadable": 3,
+        "skipped": 2,
+        "abstained": 0,
+        "resumed": 0,
+        "unknown": 0,
+    }
     said = capsys.readouterr().out
     assert "5 images scored, 3 unreadable, 2 other files skipped: " in said
     assert "images/s on CPUExecutionProvider" in said
@@ -275,6 +283,9 @@ def test_job_file(tmp_path: Path, network: Path) -> None:
         "drift": False,
         "drift_limit": None,
         "escape_formulas": True,
+        "coverage": None,
+        "unknown": None,
+        "page": False,
     }
     assert job["feature_cache"] is None
     assert job["precision"] == "float32"

@@ -123,6 +123,9 @@ def test_what_is_chosen_is_written(tmp_path: Path) -> None:
     assert config.load().classifiers["mine"] == settings.classifiers["mine"]
 
 
+FIGURES = ("classifier", "head", "strength", "accuracy", "loss", "photos")
+
+
 def test_test_photos_are_not_read(tmp_path: Path) -> None:
     """Their files may be gone and their labels others: the same candidates with the same figures."""
     search.run("shapes", minutes=9, sizes="32", out=tmp_path / "one")
@@ -136,10 +139,13 @@ def test_test_photos_are_not_read(tmp_path: Path) -> None:
     manifest.write(Manifest(whole.root, whole.classes, swapped), path)
     shutil.rmtree(paths.cache() / "features")
     search.run("shapes", minutes=9, sizes="32", out=tmp_path / "two")
-    kept = ("classifier", "head", "strength", "accuracy", "loss", "photos")
-    assert [[row[name] for name in kept] for row in rows(tmp_path / "one")] == [
-        [row[name] for name in kept] for row in rows(tmp_path / "two")
-    ]
+    one, two = (
+        # Heads of the other kinds stand on the best networks, of equals on the faster ones, as measured.
+        [[row[name] for name in FIGURES] for row in rows(tmp_path / folder) if row["head"] == "logistic"]
+        for folder in ("one", "two")
+    )
+    assert len(one) > 5
+    assert one == two
 
 
 def test_a_second_search_computes_nothing(

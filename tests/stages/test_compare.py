@@ -202,6 +202,7 @@ assert not {"tensorflow", "keras", "mlflow", "sklearn", "matplotlib.pyplot"} & s
 """
 
 
+@pytest.mark.slow
 def test_same_bytes_in_other_processes(project) -> None:
     """Another hash seed, time zone and order of params: the same files."""
     made = []

@@ -696,6 +696,7 @@ def test_random_weights_depend_on_the_seed_alone(tmp_path: Path, monkeypatch: py
     assert made[1] != first
 
 
+@pytest.mark.slow
 def test_imagenet_offline(tmp_path: Path) -> None:
     """Without a network: one line that says what to do, within seconds, and no output."""
     new_project(tmp_path)

@@ -177,7 +177,13 @@ def _mortal(client: Any, *, calls: int, after: bool, **address: str) -> Mortal:
     return Mortal(client(**address), calls=calls, after=after)
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param(False, marks=pytest.mark.slow, id="before the call"),
+        pytest.param(True, id="after the call"),
+    ],
+)
 def test_killed_at_any_step_and_called_again_nothing_is_twice(
     after: bool, root: Path, uri: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,7 @@ def computed(inputs: Recipe) -> list[np.ndarray]:
     return [inputs.rows(part, split)[:] for part in parts for split in one_pass.SPLITS]
 
 
+@pytest.mark.slow
 def test_the_same_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """To the bit, and nothing is left to compute: one pass in the place of five."""
     alone = [computed(inputs) for inputs in read(tmp_path / "alone", monkeypatch)]

@@ -46,6 +46,7 @@ def test_the_ends_of_a_keras_network(tmp_path: Path) -> None:
     assert one.megabytes == pytest.approx(4e-6 * 3_228_864)
 
 
+@pytest.mark.slow
 def test_training_finds_the_rows_of_a_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No photo passes again, and the rows are those that the network makes which ends there."""
     names = [f"{number}.png" for number in range(3)]

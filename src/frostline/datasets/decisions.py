@@ -16,7 +16,7 @@ import numpy as np
 from frostline import csv_text
 from frostline.datasets.layout import LabelledImages
 from frostline.datasets.listing_notes import counted
-from frostline.errors import InputError
+from frostline.errors import InputError, shell_command
 
 COLUMNS = ("when", "who", "dataset", "action", "old", "new", "path", "sha256")
 LABEL, KEEP, LEAVE_OUT, UNDO = ACTIONS = ("label", "keep", "leave out", "undo")
@@ -64,7 +64,7 @@ def read(path: Path) -> list[PhotoDecision]:
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({error}); bring it back: git checkout -- {path}") from None
+        raise InputError(f"{path} cannot be read ({error}); {_bring_back(str(path))}") from None
 
 
 def parse(text: str, *, where: str) -> list[PhotoDecision]:
@@ -92,7 +92,7 @@ def _decision(row: Sequence[str], which: str) -> PhotoDecision:
 
 
 def _bring_back(where: str) -> str:
-    return f"bring it back: git checkout -- {where}"
+    return f"bring it back: {shell_command('git', 'checkout', '--', where)}"
 
 
 def standing(rows: Sequence[PhotoDecision], dataset: str) -> dict[str, PhotoDecision]:

@@ -65,11 +65,14 @@ def block_ends(model: Any, *, most: int, side: int = 224) -> list[str]:
 
     names = _cuts(onnx.shape_inference.infer_shapes(model, data_prop=True))
     shapes = {name: shape for name, shape in _run(model, names, side).items() if len(shape) in {3, 4}}
-    by_size: dict[tuple[int, ...], str] = {}
+    by_size, maps = dict[tuple[int, ...], str](), list[str]()
     for name, shape in shapes.items():
         axis = graph_edits.channel_axis(model, name) if len(shape) == 4 else 2
-        by_size[tuple(side for place, side in enumerate(shape) if place not in {0, axis})] = name
-    ends = list(by_size.values()) if len(by_size) > 2 else list(shapes)
+        size = tuple(side for place, side in enumerate(shape) if place not in {0, axis})
+        if max(size) > 1:  # else it is pooled: the map before it is the end
+            by_size[size] = name
+            maps.append(name)
+    ends = list(by_size.values()) if len(by_size) > 2 else maps
     count = min(most, len(ends))
     return [ends[-(-(number + 1) * len(ends) // count) - 1] for number in range(count)]
 
