@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from frostline import paths
 from frostline.commands import versus
 from frostline.errors import FrostlineError, InputError
+from frostline.evaluation import metrics, predictions, temperature
+from frostline.evaluation.predictions import Predictions
 from helpers.projects import call, committed
 from helpers.results import dataset, trained
 
@@ -62,6 +66,28 @@ def test_over_revisions() -> None:
     said = versus.run("pets-cnn", "pets-vgg19", revisions=("old", "new"))
     assert said.startswith("2 trainings of each, 9 test images")
     assert "training 2: pets-cnn 88.9%, pets-vgg19 77.8%" in said
+
+
+def test_losses_are_those_of_calibrated_probabilities(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the report and the exported model give them, not as the network does that is too sure."""
+    monkeypatch.chdir(tmp_path)
+    rng, names = np.random.default_rng(0), tuple(f"{number:04d}" for number in range(600))
+    logits = rng.normal(size=(600, 2))
+    labels = np.array([rng.choice(2, p=np.exp(row) / np.exp(row).sum()) for row in logits])
+    sure = np.exp(4 * logits)
+    probs = (sure / sure.sum(axis=1, keepdims=True)).astype(np.float32)
+    splits = ("validation", "test") * 300
+    for name, given in (("sure", probs), ("surer", temperature.apply(probs, 0.9))):
+        made = Predictions(("a", "b"), names, names, splits, labels, given)
+        predictions.write(made, paths.classifier(name) / "predictions.parquet")
+    raw, calibrated = (
+        metrics.losses(rows.labels, rows.probs).mean()
+        for rows in (one.split("test") for one in (made, temperature.calibrated(made)))
+    )
+    assert calibrated < raw - 0.1
+    assert f"loss {calibrated:.3f}" in versus.run("sure", "surer")
 
 
 @pytest.mark.parametrize(

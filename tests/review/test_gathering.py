@@ -1,5 +1,6 @@
 """From a project to its list: whose predictions, and which new photos."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +12,7 @@ from frostline import config, files, paths
 from frostline.datasets.decisions import PhotoDecision
 from frostline.datasets.source import open_source
 from frostline.errors import InputError
+from frostline.evaluation import temperature
 from frostline.review import gathering
 from frostline.training import features
 from frostline.training.frozen import LayerSelection
@@ -50,6 +52,23 @@ def test_what_the_audit_would_fail_for_can_be_reviewed() -> None:
         found = gathering.of_dataset("pets", config.load(), source, classifier=None)
     assert found.candidates[0].kind == "conflict"
     assert "dvc repro" in found.remarks[0]
+
+
+def test_mistakes_have_calibrated_probabilities(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the report and the exported model give them."""
+    settings = config.load()
+    name = next(iter(settings.classifiers))
+    path = next(path for path in answers(name, wrong={}).paths if path.startswith("cat"))
+    made = answers(name, wrong={path: "bird"})
+    soft = replace(made, probs=temperature.apply(made.probs, 2.0))
+    (paths.classifier(name) / "out_of_fold.parquet").unlink()
+    monkeypatch.setattr(temperature, "calibrated", lambda _: soft)
+    with open_source(Path("data/pets")) as source:
+        found = gathering.of_dataset("pets", settings, source, classifier=name)
+    [mistake] = [one for one in found.candidates if one.kind == "mistake"]
+    assert (mistake.path, mistake.suggestion) == (path, "bird")
+    assert mistake.probability == pytest.approx(soft.confidence[soft.paths.index(path)])
+    assert mistake.probability < made.confidence[made.paths.index(path)] - 0.05
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from frostline.datasets.decisions import LEAVE_OUT, PhotoDecision
 from frostline.datasets.manifest import Manifest
 from frostline.datasets.source import ImageSource
 from frostline.errors import InputError
-from frostline.evaluation import predictions
+from frostline.evaluation import predictions, temperature
 from frostline.evaluation.predictions import Predictions
 from frostline.images import ImageError
 from frostline.review import candidates
@@ -40,6 +40,8 @@ def of_dataset(name: str, settings: Params, source: ImageSource, *, classifier: 
     found = _examined(name, settings, source)
     chosen = trained(name, settings, classifier)
     out_of_fold, predicted = (_read(chosen, file) for file in ("out_of_fold", "predictions"))
+    if predicted is not None:  # as the report and the exported model give them
+        predicted = temperature.calibrated(predicted)
     some = candidates.of_dataset(found.manifest, found.findings, out_of_fold=out_of_fold, predicted=predicted)
     return Gathered(some, found.manifest.classes, found.manifest, tuple(_remarks(name, chosen, out_of_fold)))
 
@@ -93,7 +95,7 @@ def _remarks(dataset: str, classifier: str, out_of_fold: Predictions | None) -> 
         ]
     if out_of_fold is None:
         return [
-            f"{classifier} left no out-of-fold predictions, as only frozen networks do: no label is suspected"
+            f"{classifier} has no out-of-fold predictions (only frozen networks have): no suspected labels are listed"
         ]
     return [f"suspected labels and mistakes are those of {classifier}"]
 
@@ -118,7 +120,9 @@ def to_label(  # noqa: PLR0913  # what decides the list
             f"{len(ids):,} photos are too many to choose among; name a folder of at most {next_to_label.MOST:,}"
         )
     if not ids:
-        raise InputError("none of these photos is new: all are in the dataset already, or cannot be read")
+        raise InputError(
+            "none of these photos is new: all are in the dataset already, or cannot be read; name another folder"
+        )
     names = list({sha256: path for path, sha256 in ids.items()}.values())
     frozen = layers.open()
     images, labels = _labelled(manifest, decided)
