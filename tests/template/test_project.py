@@ -59,3 +59,12 @@ def test_an_edited_file_is_told_of_once(tmp_path: Path) -> None:
     """Where this version's file is the one that was edited, there is nothing new to look at."""
     (tmp_path / "a").write_text("mine")
     assert project.refresh({"a": "1"}, project.digests({"a": "1"}), tmp_path) == ([], [])
+
+
+def test_a_table_that_grows_is_left_alone(tmp_path: Path) -> None:
+    """Decisions that were made before a project's first lock are no edit of the empty table; a missing one is made."""
+    head = project.contents("x", "y")["decisions.csv"]
+    assert project.refresh({"decisions.csv": head}, {}, tmp_path) == (["decisions.csv"], [])
+    (tmp_path / "decisions.csv").write_text(head + "a row\n")
+    assert project.refresh({"decisions.csv": head}, {}, tmp_path) == ([], [])
+    assert [path.name for path in tmp_path.iterdir()] == ["decisions.csv"]

@@ -12,6 +12,7 @@ NAMES = {"gitignore": ".gitignore", "dvcignore": ".dvcignore", "pipeline.yaml": 
 RECIPES = "recipes"
 # Written once, then the user's own.
 GIVEN_AWAY = (".gitignore", "README.md", "pretrained/imagenet", "pretrained/random", "pretrained/scratch")
+GROWING = ("decisions.csv",)  # made empty, then added to by commands, which is no edit
 
 
 def contents(name: str, classifier: str) -> dict[str, str]:
@@ -57,13 +58,16 @@ def refresh(
     """Write the files that differ from this version's and were neither edited nor removed since `written` (path →
     SHA-256).
 
-    The paths that were written, and those that somebody edited: beside these, this version's lie as `NAME.new`.
+    The paths that were written, and those that somebody edited: beside these, this version's lie as `NAME.new`. What
+    GROWING names is only made where it is missing.
     """
     new, edited = [], []
     for path, text in texts.items():
         here = root / path
         now = files.sha256_file(here) if here.is_file() else None
         if now == files.sha256(text.encode()) or (now is None and path in written):  # somebody removed it
+            continue
+        if now is not None and path in GROWING:
             continue
         if now in (None, written.get(path)):
             new.append(path)
