@@ -28,7 +28,7 @@ from frostline.evaluation import predictions, selection
 from frostline.features.extraction import Images
 from frostline.features.local_stream import stream
 from frostline.training import head_fits, search_rounds
-from frostline.training.head_fits import How
+from frostline.training.head_fits import HeadOptions
 from frostline.training.search import Clock, Search
 from frostline.training.search_rounds import Round, ScoredHead, SearchPhotos
 
@@ -90,7 +90,7 @@ def answers(found: Search, one: ScoredHead, known: SearchPhotos, asked: Images) 
     scale = 1 / np.where(scale > 0, scale, 1)
     with head_fits.quiet():
         (head,) = head_fits.FITS[one.kind](
-            (rows - mean) * scale, known.labels, [one.strength], How(hidden=(64,))
+            (rows - mean) * scale, known.labels, [one.strength], HeadOptions(hidden=(64,))
         )
     return np.asarray(head((opened.rows(asked, stream)[:, end.columns] - mean) * scale).argmax(1))
 

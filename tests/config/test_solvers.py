@@ -17,16 +17,21 @@ def read(values: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("kind", "solver", "knob"),
+    ("kind", "solver", "hyperparameter"),
     [(LogisticPhase, "logistic", "C"), (LdaPhase, "lda", "shrinkage"), (MlpPhase, "mlp", "alpha")],
 )
-def test_each_kind(kind: type[SolverPhase], solver: str, knob: str) -> None:
+def test_each_kind(kind: type[SolverPhase], solver: str, hyperparameter: str) -> None:
     """Its strengths lie below its own key, and each is a line of the history."""
-    phase = read({"freeze": "all", "solver": solver, knob: [0.1, 1.0]})
+    phase = read({"freeze": "all", "solver": solver, hyperparameter: [0.1, 1.0]})
     assert isinstance(phase, kind)
-    assert (phase.solver, phase.knob, phase.strengths, phase.epochs) == (solver, knob, [0.1, 1.0], 2)
+    assert (phase.solver, phase.hyperparameter, phase.strengths, phase.epochs) == (
+        solver,
+        hyperparameter,
+        [0.1, 1.0],
+        2,
+    )
     assert read(phase) == phase
-    assert phase.model_dump() == {"freeze": "all", "solver": solver, knob: [0.1, 1.0]}
+    assert phase.model_dump() == {"freeze": "all", "solver": solver, hyperparameter: [0.1, 1.0]}
 
 
 def test_a_phase_of_epochs() -> None:

@@ -70,13 +70,13 @@ def test_lines_and_picture() -> None:
     first, second = curve.lines
     assert "with 5, " in first
     assert "with 80" in first
-    assert "with 160 of a class" in second
-    assert "as it was" in second
+    assert "with 160 per class" in second
+    assert "contains its" in second
     picture = style.png(learning_curve.picture(curve, title="any"))
     assert picture == style.png(learning_curve.picture(curve, title="any"))
     two = learning_curve.curve(SIZES[:2], right[:2], np.arange(400), classes=5, seed=1)
     assert two.check is None
-    assert "without" not in two.lines[1]
+    assert "before it" not in two.lines[1]
     assert style.png(learning_curve.picture(two, title="any"))
     with pytest.raises(ValueError, match="two points"):
         learning_curve.curve(SIZES[:1], right[:1], np.arange(400), classes=5, seed=1)

@@ -62,7 +62,7 @@ def test_the_verdict() -> None:
     course = learning_curve.curve([10, 20, 40], RIGHT, np.arange(200), classes=2, seed=1)
     shown = replace(grown, neighbours=0.875, curve=course).verdict
     assert any("5 nearest photos" in line and "87.5%" in line for line in shown)
-    assert any("with 40 of a class" in line for line in shown)
+    assert any("with 40 per class" in line for line in shown)
     assert not any("by photos: " in line for line in shown)
     same = replace(REPORT, chosen=0, photos=900, left_out={}, names=["pets-search"])
     assert len(same.verdict) == 3

@@ -137,5 +137,5 @@ def test_by_the_hub(python: Path, tmp_path: Path) -> None:
             PYTHONPATH=str(ROOT / "src"), HF_HOME=str(tmp_path / "empty"), HF_ENDPOINT=site.url,
         )  # fmt: skip
     assert failed.returncode == 1
-    assert "cannot be had" in failed.stderr.splitlines()[-1]
+    assert "cannot be loaded" in failed.stderr.splitlines()[-1]
     assert not (tmp_path / "other.onnx").exists()

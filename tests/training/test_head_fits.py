@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 from frostline.training import head_fits
-from frostline.training.head_fits import How
+from frostline.training.head_fits import HeadOptions
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +36,7 @@ def test_lda_is_that_of_scikit_learn(classes: int, count: int, width: int, balan
     rows, labels = blobs(classes, count=count, width=width)
     asked, _ = blobs(classes, count=20, width=width, seed=1)
     shrinkages = [0.05, 0.5, 1.0]
-    found = list(head_fits.lda(rows, labels, shrinkages, How(balanced=balanced)))
+    found = list(head_fits.lda(rows, labels, shrinkages, HeadOptions(balanced=balanced)))
     priors = np.full(classes, 1 / classes) if balanced else None
     for shrinkage, head in zip(shrinkages, found, strict=True):
         like = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage, priors=priors)
@@ -50,7 +50,7 @@ def test_lda_shrunk_to_the_end_is_the_nearest_mean() -> None:
     rows, labels = blobs(3, count=60, width=5)
     keep = np.concatenate([np.flatnonzero(labels == label)[:9] for label in range(3)])
     rows, labels = rows[keep], labels[keep]
-    (head,) = head_fits.lda(rows, labels, [1.0], How())
+    (head,) = head_fits.lda(rows, labels, [1.0], HeadOptions())
     means = np.stack([rows[labels == label].mean(0) for label in range(3)])
     nearest = ((rows[:, None] - means) ** 2).sum(2).argmin(1)
     np.testing.assert_array_equal(head(rows).argmax(1), nearest)
@@ -59,7 +59,7 @@ def test_lda_shrunk_to_the_end_is_the_nearest_mean() -> None:
 def test_lda_of_features_that_never_vary() -> None:
     """Nothing is divided by zero: nothing is known of the classes but how frequent they are."""
     labels = np.array([0, 0, 0, 1])
-    (head,) = head_fits.lda(np.ones((4, 3), np.float32), labels, [0.5], How())
+    (head,) = head_fits.lda(np.ones((4, 3), np.float32), labels, [0.5], HeadOptions())
     np.testing.assert_allclose(head(np.ones((1, 3), np.float32)), [[0.75, 0.25]], atol=1e-6)
 
 
@@ -67,8 +67,8 @@ def test_lda_of_features_that_never_vary() -> None:
 def test_mlp_is_that_of_scikit_learn(classes: int) -> None:
     """Two hidden layers, the same probabilities; another seed, others."""
     rows, labels = blobs(classes, count=80, width=6)
-    how = How(hidden=(5, 4), seed=3)
-    (head,) = head_fits.mlp(rows, labels, [0.1], how)
+    options = HeadOptions(hidden=(5, 4), seed=3)
+    (head,) = head_fits.mlp(rows, labels, [0.1], options)
     assert [layer.kernel.shape for layer in head.hidden] == [(6, 5), (5, 4)]
     like = MLPClassifier(
         (5, 4),
@@ -80,14 +80,14 @@ def test_mlp_is_that_of_scikit_learn(classes: int) -> None:
     )
     like.fit(rows, labels)
     np.testing.assert_allclose(head(rows), like.predict_proba(rows), atol=1e-5)
-    (other,) = head_fits.mlp(rows, labels, [0.1], How(hidden=(5, 4), seed=4))
+    (other,) = head_fits.mlp(rows, labels, [0.1], HeadOptions(hidden=(5, 4), seed=4))
     assert np.abs(other(rows) - head(rows)).max() > 0.01
 
 
 def test_logistic_is_that_of_scikit_learn() -> None:
     """Each strength from where the one before ended; balanced where that is asked for."""
     rows, labels = blobs(3, count=80, width=6)
-    found = list(head_fits.logistic(rows, labels, [0.01, 1.0], How(balanced=True)))
+    found = list(head_fits.logistic(rows, labels, [0.01, 1.0], HeadOptions(balanced=True)))
     for strength, head in zip([0.01, 1.0], found, strict=True):
         like = LogisticRegression(C=strength, max_iter=1000, class_weight="balanced").fit(rows, labels)
         np.testing.assert_allclose(head(rows), like.predict_proba(rows), atol=2e-3)

@@ -25,7 +25,7 @@ def test_what_can_be_told() -> None:
     assert max(one.right.mean() for one in noise) < 0.6
 
 
-def test_nothing_is_told_by_what_saw_it() -> None:
+def test_no_head_classifies_what_it_was_fitted_on() -> None:
     """A feature that is another number for every image says nothing of the images left out."""
     single = np.eye(60, dtype=np.float32)
     for one in search_heads.judge(single, LABELS, FOLDS, strengths=[10.0]):
@@ -59,7 +59,7 @@ def test_it_ends_in_time() -> None:
 def test_fewer_to_learn_from() -> None:
     """Only the first of the other folds' images are seen: classes that are not among them are never told."""
     order = np.argsort(LABELS, kind="stable")
-    right = search_heads.told_by(
+    right = search_heads.right_by_fewer(
         rows(apart=6), LABELS, FOLDS, kind="logistic", strength=0.1, order=order, most=30
     )
     assert right[LABELS < 2].mean() > 0.9

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from frostline.errors import InputError
 from frostline.models.dense_head import DenseHead
 from frostline.training import solver
-from frostline.training.head_fits import How
+from frostline.training.head_fits import HeadOptions
 from frostline.training.solver import SolvedCandidate
 
 
@@ -86,7 +86,12 @@ def test_balanced_classes() -> None:
     recalls = []
     for balanced in (False, True):
         (one,) = solver.candidates(
-            [rows[few]], labels[few], *held, strengths=(0.1,), classes=2, how=How(balanced=balanced)
+            [rows[few]],
+            labels[few],
+            *held,
+            strengths=(0.1,),
+            classes=2,
+            options=HeadOptions(balanced=balanced),
         )
         recalls.append((one.head(held[0]).argmax(1) == 1)[held[1] == 1].mean())
     assert recalls[1] > recalls[0]
@@ -111,10 +116,12 @@ def test_the_same_again() -> None:
 def test_other_kinds(kind: str, strength: float) -> None:
     """Figures of the head that is given, on raw rows; hidden layers where they are asked for."""
     rows, labels = blobs(3)
-    how = How(hidden=(4,) if kind == "mlp" else ())
+    options = HeadOptions(hidden=(4,) if kind == "mlp" else ())
     held = blobs(3, seed=1)
-    (one,) = solver.candidates([rows], labels, *held, strengths=[strength], classes=3, kind=kind, how=how)
-    assert len(one.head.hidden) == len(how.hidden)
+    (one,) = solver.candidates(
+        [rows], labels, *held, strengths=[strength], classes=3, kind=kind, options=options
+    )
+    assert len(one.head.hidden) == len(options.hidden)
     assert one.epoch.val_accuracy == pytest.approx((one.head(held[0]).argmax(1) == held[1]).mean())
     assert one.epoch.val_accuracy > 0.5
 

@@ -67,7 +67,7 @@ def backbones(names: tuple[str, ...], measure: bool) -> None:
 @click.option(
     "--size", type=click.IntRange(16, 4096), help="The side of images in pixels, for a network of timm."
 )
-@click.option("--sha256", metavar="HEX", help="What the downloaded file must be.")
+@click.option("--sha256", metavar="HEX", help="The SHA-256 that the downloaded file must have.")
 @click.option("--out", type=Given(), help="The file to write (.onnx), outside of any project's params.yaml.")
 def fetch(source: str, **options: Any) -> None:
     """Fetch a network as an ONNX file that says what its images are, ready for `init` and `params.yaml`.

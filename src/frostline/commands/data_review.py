@@ -14,7 +14,7 @@ from frostline.errors import InputError
 from frostline.files import printable
 from frostline.pipeline import commits
 from frostline.progress import note, say
-from frostline.review import entering, gathering, interchange, report, serving
+from frostline.review import entering, exporting, gathering, importing, report, serving
 from frostline.review.gathering import Gathered
 from frostline.review.session import About, ReviewSession
 
@@ -91,7 +91,10 @@ def _about_entered(entered: entering.Entered, place: Path) -> Iterator[str]:
         first = printable(entered.paths[0])
         yield f"{len(entered.paths)} labelled photos are now in {printable(place)}, the first {first}"
     if entered.gone:
-        yield f"{len(entered.gone)} labelled photos are not in this folder, the first {entered.gone[0]!r}: name theirs"
+        yield (
+            f"{len(entered.gone)} labelled photos are not in this folder, the first {entered.gone[0]!r}: "
+            "run this again with --next and the folder that has them"
+        )
 
 
 def _next(log: DecisionLog) -> list[str]:
@@ -131,12 +134,12 @@ def export(
     folder = out / dataset
     if form == "fiftyone":
         path = folder / "labels.json"
-        interchange.write(path, interchange.labels_json(found.candidates, decided, found.classes))
+        exporting.write(path, exporting.labels_json(found.candidates, decided, found.classes))
         return [f"Wrote {printable(path)}: FiftyOneImageClassificationDataset, data_path {printable(place)}"]
     path = folder / "label-studio.json"
     prefix = f"/data/local-files/?d={place.as_posix()}/"
-    interchange.write(path, interchange.tasks(found.candidates, decided, prefix=prefix))
-    interchange.write(folder / "label-studio.xml", interchange.interface(found.classes))
+    exporting.write(path, exporting.tasks(found.candidates, decided, prefix=prefix))
+    exporting.write(folder / "label-studio.xml", exporting.interface(found.classes))
     return [
         f"Wrote {printable(path)}, label-studio.xml",
         "Label Studio's local storage reads the photos: LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT is this folder",
@@ -150,6 +153,6 @@ def take_in(dataset: str, file: Path) -> list[str]:
     with serving.alone(who, dataset), open_source(gathering.source_of(dataset, settings)) as source:
         manifest = gathering.of_dataset(dataset, settings, source, classifier=None).manifest
         log = DecisionLog(paths.DECISIONS, dataset=dataset, who=who)
-        counts = interchange.decide(interchange.read(file), manifest, log)
+        counts = importing.decide(importing.read(file), manifest, log)
     return [f"{printable(file)}: {counts.changed} labels changed, {counts.confirmed} confirmed, "
             f"{counts.same} as they were", *counts.lines(), *_next(log)]  # fmt: skip

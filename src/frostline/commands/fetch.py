@@ -124,7 +124,7 @@ def _downloaded(source: str, folder: Path, sha256: str | None) -> str:
             onnx_description.write(model, Description(found.input, source, side=found.side))
             model_file.write_bytes(graph_edits.serialized(model))
     checked = "as asked" if sha256 else f"next time: --sha256 {digest}"
-    return f"SHA-256 of what came: {digest[:16]}… ({checked})"
+    return f"SHA-256 of the download: {digest[:16]}… ({checked})"
 
 
 def _whole(folder: Path) -> Path:

@@ -60,12 +60,7 @@ def run(  # noqa: PLR0913  # what a person may choose
         raise InputError(
             "a recipe names its weights and networks itself: leave out --weights and --compare-cnn"
         )
-    if data is None:
-        plan = InitPlan(project.recipe("sample"), {})
-    elif template is not None:
-        plan = _by_template(template, data)
-    else:
-        plan = _by_facts(folder.absolute().name, data, weights.find(pretrained), cnn=compare_cnn)
+    plan = _plan(folder, data, template, pretrained, cnn=compare_cnn)
     if search:
         _require_searchable(plan)
     findings = _findings(plan, asked=pretrained)
@@ -84,6 +79,17 @@ def run(  # noqa: PLR0913  # what a person may choose
     for line in lines:
         say(line)
     return [*_searched(folder, plan, search), *_next(folder, plan)]
+
+
+def _plan(
+    folder: Path, data: Path | None, template: str | None, pretrained: str | None, *, cnn: bool
+) -> InitPlan:
+    """What to make: the sample where there are no photos, else by a recipe, else by what the photos are like."""
+    if data is None:
+        return InitPlan(project.recipe("sample"), {})
+    if template is not None:
+        return _by_template(template, data)
+    return _by_facts(folder.absolute().name, data, weights.find(pretrained), cnn=cnn)
 
 
 def _require_searchable(plan: InitPlan) -> None:

@@ -258,6 +258,6 @@ def _to_mlflow(dataset: str, last: Round, seen: Seen, pictures: Sequence[Path]) 
                 "size": f"{one.trunk.height}x{one.trunk.width}",
                 "end_at": one.end,
                 "head": one.kind,
-                search_heads.KNOBS[one.kind]: one.strength,
+                search_heads.HYPERPARAMETERS[one.kind]: one.strength,
             }
             children.append(Child(name, recipe, [], figures))

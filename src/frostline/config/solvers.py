@@ -19,7 +19,7 @@ def _ascending(values: list[float]) -> list[float]:
 class SolverPhase(Section):
     """A head found by a solver in place of epochs; validation images choose one of several `strengths`."""
 
-    knob: ClassVar[str]  # the key that holds them
+    hyperparameter: ClassVar[str]  # the key that holds them
     most: ClassVar[float] = 1e6  # that it may hold
     freeze: Literal["all"]
     solver: str
@@ -27,7 +27,7 @@ class SolverPhase(Section):
     @property
     def strengths(self) -> list[float]:
         """What is tried, rising."""
-        return list(getattr(self, self.knob))
+        return list(getattr(self, self.hyperparameter))
 
     @property
     def epochs(self) -> int:
@@ -43,7 +43,7 @@ Penalty = Annotated[float, Field(gt=0, le=1e6)]
 class LogisticPhase(SolverPhase):
     """A logistic regression for each strength `C`, the inverse strength of the penalty on the squared weights."""
 
-    knob = "C"
+    hyperparameter = "C"
     solver: Literal["logistic"]
     C: Annotated[list[Penalty], Few, Rising]
 
@@ -51,7 +51,7 @@ class LogisticPhase(SolverPhase):
 class LdaPhase(SolverPhase):
     """A linear discriminant analysis for each `shrinkage` of the covariance, towards a multiple of one."""
 
-    knob = "shrinkage"
+    hyperparameter = "shrinkage"
     most = 1.0
     solver: Literal["lda"]
     shrinkage: Annotated[list[Annotated[float, Field(gt=0, le=1)]], Few, Rising]
@@ -60,7 +60,7 @@ class LdaPhase(SolverPhase):
 class MlpPhase(SolverPhase):
     """A head with the hidden layers of `head.dense` for each `alpha`, the penalty on the squared weights."""
 
-    knob = "alpha"
+    hyperparameter = "alpha"
     solver: Literal["mlp"]
     alpha: Annotated[list[Penalty], Few, Rising]
 

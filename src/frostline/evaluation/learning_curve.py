@@ -51,14 +51,14 @@ class LearningCurve:
             for count, one in zip(self.photos, self.accuracy, strict=True)
         )
         lines = [
-            f"by photos of a class to learn from: {points}",
-            f"forecast with {2 * self.photos[-1] / self.classes:.0f} of a class: {_shown(self.forecast)}",
+            f"accuracy by training photos per class: {points}",
+            f"forecast with {2 * self.photos[-1] / self.classes:.0f} per class: {_shown(self.forecast)}",
         ]
         if self.check:
             inside = self.check.low <= last.value <= self.check.high
             lines[-1] += (
-                f"; without the last point it would have said {_shown(self.check)} for that, "
-                f"{'as' if inside else 'not as'} it was"
+                f"; a forecast of the last point from those before it, {_shown(self.check)}, "
+                f"{'contains' if inside else 'misses'} its {last.value:.1%}"
             )
         return lines
 
@@ -83,7 +83,7 @@ def curve(
     classes: int,
     seed: int,
 ) -> LearningCurve:
-    """Of `right` (P, N): whether each of the same N images was told with so many photos to learn from.
+    """Of `right` (P, N): whether each of the same N images was classified correctly after training on so many photos.
 
     `groups` as in `selection.Judged`. ValueError with fewer than two points.
     """
@@ -148,7 +148,7 @@ def picture(one: LearningCurve, *, title: str) -> "Figure":
     _bars(axes, [2 * at[-1]], [one.forecast], WRONG)
     if one.check:
         _bars(axes, [at[-1] * 1.06], [one.check], MUTED)
-    axes.set(xscale="log", xlabel="photos of a class", ylabel="accuracy")
+    axes.set(xscale="log", xlabel="training photos per class", ylabel="accuracy")
     axes.set_xticks([*at, 2 * at[-1]], [f"{value:.0f}" for value in [*at, 2 * at[-1]]])
     axes.set_xticks([], minor=True)
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")

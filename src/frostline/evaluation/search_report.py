@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NUMBERS = frozenset({"accuracy", "loss", "ms", "MB", "photos"})
 NEIGHBOURS = 5  # of the reference
-KNOBS = {"logistic": "C", "lda": "lda", "mlp": "mlp"}  # before a strength in the table
+STRENGTH_NAMES = {"logistic": "C", "lda": "lda", "mlp": "mlp"}  # before a strength in the table
 HOW = (
     "Accuracy: cross-validation in five folds on training and validation photos, copies of one picture in one fold; "
     "bars and intervals: 95%, Wilson's, not corrected for how many were looked at. The test photos were not read. "
@@ -104,7 +104,7 @@ class SearchReport:
         )
         if self.neighbours is not None:
             lines.append(
-                f"for reference: the {NEIGHBOURS} nearest photos on the same features tell {self.neighbours:.1%}"
+                f"for reference: the {NEIGHBOURS} nearest photos on the same features give {self.neighbours:.1%}"
             )
         if self.curve:
             lines += self.curve.lines
@@ -143,7 +143,7 @@ def _cells(report: SearchReport, place: int, row: SearchRow) -> dict[str, str]:
         "accuracy": f"{row.accuracy.value:.1%}",
         "95% interval": f"{row.accuracy.low:.1%} to {row.accuracy.high:.1%}",
         "loss": f"{row.loss:.3f}",
-        "head": f"{KNOBS[row.head]} {row.strength:g}",
+        "head": f"{STRENGTH_NAMES[row.head]} {row.strength:g}",
         "ms": f"{row.milliseconds:.1f}",
         "MB": f"{row.megabytes:.0f}",
         "photos": f"{row.photos:,}",

@@ -22,9 +22,9 @@ Floats = npt.NDArray[np.float64]
 class Judged:
     """K candidates on the same N images.
 
-    `right` (N, K): whether each image's class was told by a classifier that was fitted without it. `loss` (K,): mean
-    log loss in nats, which decides between equals. `cost` (K,): what an image costs, in any unit. `groups` (N,): equal
-    numbers for images that are no independent evidence, such as copies of each other.
+    `right` (N, K): whether each image was classified correctly by a classifier that was fitted without it. `loss` (K,):
+    mean log loss in nats, which decides between equals. `cost` (K,): what an image costs, in any unit. `groups` (N,):
+    equal numbers for images that are no independent evidence, such as copies of each other.
     """
 
     right: Right

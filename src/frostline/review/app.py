@@ -136,7 +136,7 @@ class _Pages:
         except FrostlineError as error:
             return _json({"error": str(error)}, 507)
         except (KeyError, ValueError, TypeError):
-            return _json({"error": "this is no decision"}, 400)
+            return _json({"error": "a decision needs number, action and page"}, 400)
         about = self._session.items(int(given["number"]), 1) if "number" in given else []
         return _json({"next": following, "about": about, **self._session.state()})
 

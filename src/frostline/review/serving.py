@@ -74,7 +74,7 @@ def _listening(port: int) -> socket.socket:
         opened.listen(128)
     except OSError as error:
         opened.close()
-        raise InputError(f"port {port} cannot be had ({error.strerror}); name another: --port") from None
+        raise InputError(f"port {port} cannot be used ({error.strerror}); name another: --port") from None
     return opened
 
 

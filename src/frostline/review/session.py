@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from frostline import images
+from frostline import images, pages
 from frostline.datasets.decision_log import DecisionLog
 from frostline.datasets.decisions import ACTIONS, KEEP, LABEL, LEAVE_OUT, PhotoDecision
 from frostline.datasets.thumbnails import shrunk
@@ -14,6 +14,7 @@ from frostline.errors import FrostlineError, InputError
 from frostline.review.candidates import KINDS, ReviewItem, counts
 
 LONGEST = 900  # pixels of a photo's longer side on the page
+QUALITY = 88  # of its JPEG
 MOST = 500  # candidates in one answer
 
 Read = Callable[[str], bytes]
@@ -151,12 +152,6 @@ def _shown(decision: PhotoDecision | None) -> Mapping[str, str] | None:
 
 def jpeg(content: bytes, *, longest: int = LONGEST) -> bytes:
     """An image as people and networks see it, as a JPEG of at most so many pixels a side; ImageError."""
-    import io
-
-    from PIL import Image
-
     height, width = shrunk(*images.size(content), longest)
     pixels = images.decode(content, height=height, width=width, resize="squash")
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=88)
-    return buffer.getvalue()
+    return pages.jpeg(pixels, quality=QUALITY)

@@ -44,7 +44,7 @@ class Answers:
             most = max(map(float, self.thresholds))
             raise InputError(
                 f"--coverage {coverage:g}: {self.images} validation images cannot promise more than {most:g}; ask for "
-                "less, or give the dataset more validation images"
+                "a lower coverage, or give the dataset more validation images"
             )
         return self.thresholds[f"{min(enough):g}"]
 
@@ -59,7 +59,7 @@ class Answers:
         if share < least:
             raise InputError(
                 f"--unknown {share:g}: {self.unknown_images} held-out images cannot tell a share below {least:.2g}; "
-                "ask for more"
+                "ask for a larger share"
             )
 
 

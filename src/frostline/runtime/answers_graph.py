@@ -11,7 +11,7 @@ from frostline.runtime import canonical
 from frostline.runtime.contract import FEATURES, PROBS, UNKNOWN
 from frostline.runtime.graph_edits import Builder
 
-_SUM = "Softmax"
+_SOFTMAX = "Softmax"
 
 
 def add(
@@ -35,8 +35,8 @@ def add(
 def _divide(model: Any, temperature: float) -> None:
     """Multiply, in place, what the last softmax takes."""
     [softmax] = [node for node in model.graph.node if PROBS in node.output]
-    if softmax.op_type != _SUM:
-        raise RuntimeError(f"probabilities come from {softmax.op_type}, not {_SUM}")
+    if softmax.op_type != _SOFTMAX:
+        raise RuntimeError(f"probabilities come from {softmax.op_type}, not {_SOFTMAX}")
     build = Builder(model, prefix="temperature")
     inverse = build.constant(np.array(1 / temperature, np.float32))
     softmax.input[0] = build.add("Mul", softmax.input[0], inverse)

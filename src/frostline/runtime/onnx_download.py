@@ -70,13 +70,13 @@ def source(text: str) -> OnnxSource:
 def _require_safe(url: str, text: str) -> None:
     parts = urlsplit(url)
     if parts.scheme != "https" and parts.hostname not in _OWN_MACHINE:
-        raise InputError(f"{text}: {parts.scheme or 'no'} address; what comes must be encrypted: use https")
+        raise InputError(f"{text}: downloads must be encrypted; use an https address")
 
 
 def download(given: OnnxSource, to: Path, *, digest: str | None = None) -> str:
     """Bring a file, and those of its weights beside it, into an empty folder `to`; the file's SHA-256.
 
-    InputError where its hash is another than `digest` (64 hex digits), FrostlineError where it cannot be had.
+    InputError where its hash is another than `digest` (64 hex digits), FrostlineError where it cannot be downloaded.
     """
     path = to / given.name
     note(f"downloading {given.url} …")
@@ -122,7 +122,9 @@ def _pieces(given: OnnxSource, url: str) -> Iterator[bytes]:
         raise FrostlineError(f"{url} answers {error.code} {error.reason}; {text}") from None
     except (URLError, HTTPException, TimeoutError, ConnectionError) as error:
         reason = getattr(error, "reason", error)
-        raise FrostlineError(f"{url} cannot be had: {reason}; is there internet?") from None
+        raise FrostlineError(
+            f"{url} cannot be downloaded: {reason}; check the connection, then try again"
+        ) from None
 
 
 def _answer(given: OnnxSource, url: str) -> HTTPResponse:

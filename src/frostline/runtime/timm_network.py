@@ -64,7 +64,7 @@ def load(name: str, *, checkpoint: Path | None = None, size: int | None = None) 
     try:
         module = _made(timm, name, options, size)
     except Exception as error:  # of the hub's client, of PyTorch
-        raise FrostlineError(f"timm:{name} cannot be had: {first_line(error)[:300]}") from None
+        raise FrostlineError(f"timm:{name} cannot be loaded: {first_line(error)[:300]}") from None
     if checkpoint is not None:
         _fill(module, name, checkpoint)
     data = timm.data.resolve_model_data_config(module)
@@ -126,7 +126,7 @@ def _fill(module: Any, name: str, checkpoint: Path) -> None:
     except (RuntimeError, KeyError, ValueError, AttributeError, TypeError) as error:
         raise InputError(f"{shown} does not fit {name}: {first_line(error)[:200]}") from None
     over = [key for key in result.unexpected_keys if not key.startswith(tuple(f"{top}." for top in tops))]
-    for what, keys in (("lacks", result.missing_keys), ("holds, beyond it,", over)):
+    for what, keys in (("lacks", result.missing_keys), ("has too much:", over)):
         if keys:
             more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
             raise InputError(f"{shown} does not fit {name}: it {what} {', '.join(keys[:3])}{more}")
@@ -201,7 +201,9 @@ def disagreement(network: TimmNetwork, model: Any, pixels: Pixels) -> float:
     given, expected = pool.on_cpu(trunk)(pixels)[FEATURES], reference(network, pixels)
     largest = float(np.abs(expected).max())
     if given.shape != expected.shape or not np.ptp(expected, axis=0).any() or not largest:
-        raise FrostlineError(f"timm:{network.name} tells photos apart in nothing; it has no use as it is")
+        raise FrostlineError(
+            f"timm:{network.name} gives the same features for all photos; choose another network"
+        )
     distance = float(np.abs(given - expected).max()) / largest
     if not distance <= RELATIVE:
         raise FrostlineError(

@@ -45,7 +45,7 @@ def require_packages() -> None:
 
 
 @dataclass
-class Best:
+class TopRows:
     """The `most` rows of the highest numbers; of equal ones the first by path."""
 
     most: int
@@ -70,11 +70,11 @@ class Summary:
 
     counts: Counter[str] = field(default_factory=Counter)  # by status
     labels: Counter[str] = field(default_factory=Counter)
-    confident: Best = field(default_factory=lambda: Best(SHOWN))
-    unsure: Best = field(default_factory=lambda: Best(SHOWN))
-    far: Best = field(default_factory=lambda: Best(SHOWN))
+    confident: TopRows = field(default_factory=lambda: TopRows(SHOWN))
+    unsure: TopRows = field(default_factory=lambda: TopRows(SHOWN))
+    far: TopRows = field(default_factory=lambda: TopRows(SHOWN))
     unreadable: list[Row] = field(default_factory=list)
-    by_class: dict[str, tuple[Best, Best]] = field(default_factory=dict)
+    by_class: dict[str, tuple[TopRows, TopRows]] = field(default_factory=dict)
 
     def add(self, row: Row) -> None:
         """Count one row of a score table."""
@@ -94,7 +94,9 @@ class Summary:
     def _add_label(self, row: Row) -> None:
         self.labels[row["label"]] += 1
         self.confident.add(row["prob"], row)
-        most, least = self.by_class.setdefault(row["label"], (Best(PER_CLASS // 2), Best(PER_CLASS // 2)))
+        most, least = self.by_class.setdefault(
+            row["label"], (TopRows(PER_CLASS // 2), TopRows(PER_CLASS // 2))
+        )
         most.add(row["prob"], row)
         least.add(-row["prob"], row)
 

@@ -75,7 +75,7 @@ def _line(inputs: Recipe, number: int, phase: str, epoch: loop.Epoch) -> str:
     total = sum(phase.epochs for phase in inputs.entry.phases.values())
     settings = inputs.entry.phases[phase]
     step = (
-        f"{settings.knob} {settings.strengths[number - 1]:<6g}"
+        f"{settings.hyperparameter} {settings.strengths[number - 1]:<6g}"
         if isinstance(settings, SolverPhase)
         else f"epoch {number}/{total}"
     )
@@ -92,8 +92,10 @@ def _chosen(inputs: Recipe, epochs: Sequence[tuple[str, loop.Epoch]]) -> Iterato
         losses = [epoch.val_loss for of, epoch in epochs if of == name]
         best = losses.index(min(losses))
         edge = best in (0, len(losses) - 1) and len(losses) > 1 and phase.strengths[best] != phase.most
-        beyond = f"; others beyond it may be better: widen phases.{name}.{phase.knob}" if edge else ""
-        yield f"{name}: {phase.knob} {phase.strengths[best]:g} has the lowest validation loss{beyond}"
+        beyond = (
+            f"; others beyond it may be better: widen phases.{name}.{phase.hyperparameter}" if edge else ""
+        )
+        yield f"{name}: {phase.hyperparameter} {phase.strengths[best]:g} has the lowest validation loss{beyond}"
 
 
 def _stopped(inputs: Recipe, epochs: Sequence[tuple[str, loop.Epoch]]) -> Iterator[str]:

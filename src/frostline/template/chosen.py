@@ -37,7 +37,7 @@ def entry(chosen: Chosen) -> str:
         pooling="flatten" if chosen.onnx else "average",
         dense=f"{{hidden: {search_heads.HIDDEN}}}" if chosen.kind == "mlp" else "{}",
         kind=chosen.kind,
-        knob=search_heads.KNOBS[chosen.kind],
+        hyperparameter=search_heads.HYPERPARAMETERS[chosen.kind],
         strength=chosen.strength,
     )
 
@@ -59,5 +59,5 @@ ENTRY = """\
     training: null
     variants: null
     phases:
-      head: {{freeze: all, solver: {kind}, {knob}: [{strength}]}}
+      head: {{freeze: all, solver: {kind}, {hyperparameter}: [{strength}]}}
 """

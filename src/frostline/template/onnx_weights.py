@@ -127,7 +127,9 @@ def entry(name: str, source: str, network: OnnxNetwork, *, tried: OnnxInput | No
 def _more(network: OnnxNetwork) -> str:
     if not network.ends:
         return ""
-    return f"\n    # Blocks before it end at {', '.join(map(scalar, network.ends))}: taps more, with mean."
+    return (
+        f"\n    # Earlier blocks end at {', '.join(map(scalar, network.ends))}: to tap as well, pooling mean."
+    )
 
 
 def _remark(network: OnnxNetwork, *, tried: bool) -> str:

@@ -23,7 +23,7 @@ Labels = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class How:
+class HeadOptions:
     """What decides a head beside its strength. `balanced`: rare classes weigh as much as frequent ones.
 
     `hidden`: units of each hidden layer; `seed` of what is drawn; `steps` and `tolerance` of L-BFGS.
@@ -43,15 +43,17 @@ def load() -> None:
     import threadpoolctl  # noqa: F401
 
 
-def logistic(rows: Floats, labels: Labels, strengths: Sequence[float], how: How) -> Iterator[DenseHead]:
+def logistic(
+    rows: Floats, labels: Labels, strengths: Sequence[float], options: HeadOptions
+) -> Iterator[DenseHead]:
     """Logistic regressions for inverse penalties C, each from where the one before ended."""
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(
-        max_iter=how.steps,
-        tol=how.tolerance,
+        max_iter=options.steps,
+        tol=options.tolerance,
         warm_start=True,
-        class_weight="balanced" if how.balanced else None,
+        class_weight="balanced" if options.balanced else None,
     )
     for strength in strengths:
         model.set_params(C=strength)
@@ -71,7 +73,9 @@ def _dense(kernel: npt.NDArray[Any], bias: npt.NDArray[Any]) -> Dense:
     return Dense(np.asarray(kernel, np.float32), np.asarray(bias, np.float32))
 
 
-def lda(rows: Floats, labels: Labels, strengths: Sequence[float], how: How) -> Iterator[DenseHead]:
+def lda(
+    rows: Floats, labels: Labels, strengths: Sequence[float], options: HeadOptions
+) -> Iterator[DenseHead]:
     """Linear discriminant analyses whose covariance S is shrunk: (1 - a) S + a m I, with m the mean of its diagonal.
 
     As scikit-learn's `LinearDiscriminantAnalysis(solver="lsqr", shrinkage=a)`, which decomposes S anew for each a;
@@ -83,7 +87,7 @@ def lda(rows: Floats, labels: Labels, strengths: Sequence[float], how: How) -> I
     means = (
         np.stack([rows[labels == label].mean(0, dtype=np.float64) for label in range(len(counts))]) - centre
     )
-    weights = 1 / (len(counts) * counts) if how.balanced else np.full(len(counts), 1 / len(rows))
+    weights = 1 / (len(counts) * counts) if options.balanced else np.full(len(counts), 1 / len(rows))
     priors = weights * counts
     values, axes = _spectrum((rows - centre - means[labels]) * np.sqrt(weights[labels])[:, None])
     mean_variance = max(float(values.sum()) / rows.shape[1], np.finfo(np.float32).tiny)
@@ -107,19 +111,21 @@ def _spectrum(centred: npt.NDArray[np.float64]) -> tuple[npt.NDArray[Any], npt.N
     return values, vectors if tall else centred.T @ (vectors / np.sqrt(values))
 
 
-def mlp(rows: Floats, labels: Labels, strengths: Sequence[float], how: How) -> Iterator[DenseHead]:
+def mlp(
+    rows: Floats, labels: Labels, strengths: Sequence[float], options: HeadOptions
+) -> Iterator[DenseHead]:
     """Hidden layers with a ReLU each, for penalties alpha on the squared weights, by `passes` of Adam."""
     from sklearn.neural_network import MLPClassifier
 
     count = passes(len(rows))
     for strength in strengths:
         model = MLPClassifier(
-            tuple(how.hidden),
+            tuple(options.hidden),
             alpha=strength,
             batch_size=min(BATCH, len(rows)),
             max_iter=count,
             n_iter_no_change=count,
-            random_state=how.seed,
+            random_state=options.seed,
         )
         model.fit(rows, labels)
         *hidden, logits = (_dense(*pair) for pair in zip(model.coefs_, model.intercepts_, strict=True))
@@ -131,7 +137,7 @@ def passes(count: int) -> int:
     return max(PASSES, -(-LEAST * BATCH // count))
 
 
-FITS: dict[str, Callable[[Floats, Labels, Sequence[float], How], Iterator[DenseHead]]] = {
+FITS: dict[str, Callable[[Floats, Labels, Sequence[float], HeadOptions], Iterator[DenseHead]]] = {
     "logistic": logistic,
     "lda": lda,
     "mlp": mlp,

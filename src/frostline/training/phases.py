@@ -18,7 +18,7 @@ from frostline.models import heads
 from frostline.models.network import Network
 from frostline.training import assemble, loop, solver
 from frostline.training.checkpoint import Checkpoint, TrainingState
-from frostline.training.head_fits import How
+from frostline.training.head_fits import HeadOptions
 from frostline.training.loop import Epoch, Fit, LabelledRows
 from frostline.training.recipe import Recipe
 from frostline.training.steps import RowsLike
@@ -72,7 +72,7 @@ def _solve(
         strengths=phase.strengths,
         classes=len(inputs.manifest.classes),
         kind=phase.solver,
-        how=How(
+        options=HeadOptions(
             balanced=bool(training and training.class_weights == "balanced"),
             hidden=tuple(inputs.entry.network.head.dense.values()),
             seed=inputs.seed,

@@ -63,9 +63,11 @@ def curve(search: Search, one: ScoredHead, photos: SearchPhotos) -> LearningCurv
         return None
     order = folds.growing(photos.images.ids, photos.labels, photos.groups, seed=photos.seed)
     rows, drawn = _rows(search, one, photos), search_rounds.drawn(photos)
-    tell = partial(search_heads.told_by, rows, photos.labels, drawn, kind=one.kind, strength=one.strength)
+    right_by = partial(
+        search_heads.right_by_fewer, rows, photos.labels, drawn, kind=one.kind, strength=one.strength
+    )
     try:
-        right = [tell(order=order, most=count, until=search.clock.end) for count in counts]
+        right = [right_by(order=order, most=count, until=search.clock.end) for count in counts]
     except TimeUpError:
         return None
     return learning_curve.curve(counts, np.stack(right), photos.groups, classes=classes, seed=photos.seed)

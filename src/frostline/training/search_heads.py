@@ -1,4 +1,4 @@
-"""Heads on cached rows, judged by cross-validation: what each kind and strength tells of unseen images."""
+"""Heads on cached rows, judged by cross-validation: how well each kind and strength classifies unseen images."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,12 +11,12 @@ import numpy.typing as npt
 from frostline import system
 from frostline.evaluation.search_report import NEIGHBOURS
 from frostline.training import head_fits
-from frostline.training.head_fits import How
+from frostline.training.head_fits import HeadOptions
 
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
 
-LINEAR, KNOBS = "logistic", {"logistic": "C", "lda": "shrinkage", "mlp": "alpha"}
+LINEAR, HYPERPARAMETERS = "logistic", {"logistic": "C", "lda": "shrinkage", "mlp": "alpha"}
 HIDDEN = 64  # units of the one hidden layer of an mlp
 STRENGTHS = {
     LINEAR: (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3),
@@ -26,7 +26,7 @@ STRENGTHS = {
 STEPS, TOLERANCE = 200, 1e-3  # of L-BFGS: near the optimum is good enough to compare
 _LEAST = float(np.finfo(np.float32).tiny)
 
-Tell = Callable[[Floats, Numbers, Floats], Floats]  # rows, labels, others → (S, M, C) probabilities
+FitPredict = Callable[[Floats, Numbers, Floats], Floats]  # rows, labels, others → (S, M, C) probabilities
 
 
 class TimeUpError(Exception):
@@ -35,9 +35,9 @@ class TimeUpError(Exception):
 
 @dataclass(frozen=True)
 class HeadResult:
-    """One strength of one kind of head on N images, each told by a head that was fitted without it.
+    """One strength of one kind of head on N images, each classified by a head that was fitted without it.
 
-    `right` (N,): whether rightly; `loss`: mean log loss in nats.
+    `right` (N,): whether correctly; `loss`: mean log loss in nats.
     """
 
     kind: str
@@ -63,14 +63,16 @@ def judge(  # noqa: PLR0913  # images, folds, and which heads
 ) -> list[HeadResult]:
     """A result for each strength (none: the usual ones) of a kind of head on (N, D) features, which are standardised.
 
-    A class that is in one fold alone is never told right there: nothing of it was seen. TimeUpError where not all is
-    done `until` then (of `time.monotonic`).
+    Images of a class that is in one fold alone are never classified correctly: nothing of it was seen. TimeUpError
+    where not all is done `until` then (of `time.monotonic`).
     """
     tried = strengths or STRENGTHS[kind]
-    how = How(hidden=(HIDDEN,) if kind == "mlp" else (), seed=seed, steps=STEPS, tolerance=TOLERANCE)
+    options = HeadOptions(
+        hidden=(HIDDEN,) if kind == "mlp" else (), seed=seed, steps=STEPS, tolerance=TOLERANCE
+    )
 
-    tell = _by_heads(kind, tried, how, until)
-    probs = told(rows, labels, folds, tell, count=len(tried))
+    fit_predict = _by_heads(kind, tried, options, until)
+    probs = out_of_fold(rows, labels, folds, fit_predict, count=len(tried))
     own = np.take_along_axis(probs, labels[None, :, None], axis=2)[..., 0].astype(np.float64)
     losses = -np.log(np.maximum(own, _LEAST)).mean(1)
     right = probs.argmax(2) == labels
@@ -80,21 +82,21 @@ def judge(  # noqa: PLR0913  # images, folds, and which heads
     ]
 
 
-def _by_heads(kind: str, strengths: Sequence[float], how: How, until: float) -> Tell:
+def _by_heads(kind: str, strengths: Sequence[float], options: HeadOptions, until: float) -> FitPredict:
     """Probabilities by a head of each strength; TimeUpError after one that ended too late."""
 
-    def tell(known: Floats, of: Numbers, asked: Floats) -> Floats:
+    def fit_predict(known: Floats, of: Numbers, asked: Floats) -> Floats:
         found = []
-        for head in head_fits.FITS[kind](known, of, strengths, how):
+        for head in head_fits.FITS[kind](known, of, strengths, options):
             found.append(head(asked))
             if time.monotonic() > until:
                 raise TimeUpError
         return np.stack(found)
 
-    return tell
+    return fit_predict
 
 
-def told_by(  # noqa: PLR0913  # images, folds, one head, and what it may see
+def right_by_fewer(  # noqa: PLR0913  # images, folds, one head, and what it may see
     rows: Floats,
     labels: Numbers,
     folds: Numbers,
@@ -105,29 +107,33 @@ def told_by(  # noqa: PLR0913  # images, folds, one head, and what it may see
     most: int,
     until: float = np.inf,
 ) -> npt.NDArray[np.bool_]:
-    """(N,) whether one head tells each image that was fitted on the first `most` of other folds in an `order`."""
-    how = How(hidden=(HIDDEN,) if kind == "mlp" else (), steps=STEPS, tolerance=TOLERANCE)
+    """(N,) whether each image is classified correctly by one head that was fitted on the first `most` images of other
+    folds in an `order` (N,) of rows.
+    """
+    options = HeadOptions(hidden=(HIDDEN,) if kind == "mlp" else (), steps=STEPS, tolerance=TOLERANCE)
 
-    tell = _by_heads(kind, [strength], how, until)
-    return np.asarray(told(rows, labels, folds, tell, count=1, order=order, most=most)[0].argmax(1) == labels)
+    fit_predict = _by_heads(kind, [strength], options, until)
+    return np.asarray(
+        out_of_fold(rows, labels, folds, fit_predict, count=1, order=order, most=most)[0].argmax(1) == labels
+    )
 
 
 def neighbours(rows: Floats, labels: Numbers, folds: Numbers) -> npt.NDArray[np.bool_]:
-    """(N,) whether the nearest few images of other folds, by the angle of standardised features, tell the class."""
+    """(N,) whether the nearest few images of other folds, by the angle of standardised features, give its class."""
     from sklearn.neighbors import KNeighborsClassifier
 
-    def tell(known: Floats, of: Numbers, asked: Floats) -> Floats:
+    def fit_predict(known: Floats, of: Numbers, asked: Floats) -> Floats:
         model = KNeighborsClassifier(min(NEIGHBOURS, len(known)), weights="distance", metric="cosine")
         return np.asarray(model.fit(known, of).predict_proba(asked)[None], np.float32)
 
-    return np.asarray(told(rows, labels, folds, tell, count=1)[0].argmax(1) == labels)
+    return np.asarray(out_of_fold(rows, labels, folds, fit_predict, count=1)[0].argmax(1) == labels)
 
 
-def told(  # noqa: PLR0913  # images, folds, and how
+def out_of_fold(  # noqa: PLR0913  # images, folds, and how
     rows: Floats,
     labels: Numbers,
     folds: Numbers,
-    tell: Tell,
+    fit_predict: FitPredict,
     *,
     count: int,
     order: Numbers | None = None,
@@ -152,7 +158,7 @@ def told(  # noqa: PLR0913  # images, folds, and how
         known = rows[seen]
         mean, scale = known.mean(0), known.std(0)
         scale = 1 / np.where(scale > 0, scale, 1)
-        found = tell((known - mean) * scale, of, (rows[held] - mean) * scale)
+        found = fit_predict((known - mean) * scale, of, (rows[held] - mean) * scale)
         for number in range(count):
             probs[number][np.ix_(held, present)] = found[number]
 

@@ -13,11 +13,11 @@ import numpy as np
 from frostline.errors import InputError
 from frostline.models.dense_head import DenseHead, Floats
 from frostline.training import head_fits
-from frostline.training.head_fits import How, Labels
+from frostline.training.head_fits import HeadOptions, Labels
 from frostline.training.loop import Epoch, moments
 from frostline.training.steps import RowsLike
 
-PLAIN = How()
+PLAIN = HeadOptions()
 _PIECE = 1024
 
 
@@ -39,7 +39,7 @@ def candidates(  # noqa: PLR0913  # rows and labels of two splits, and how
     strengths: Sequence[float],
     classes: int,
     kind: str = "logistic",
-    how: How = PLAIN,
+    options: HeadOptions = PLAIN,
 ) -> Iterator[SolvedCandidate]:
     """A head of a kind (of `head_fits.FITS`) for each strength, rising. `train` are the views of the training images
     (n, D) each, the first of them the images as they are, by which features are standardised. InputError for a class
@@ -54,7 +54,7 @@ def candidates(  # noqa: PLR0913  # rows and labels of two splits, and how
     mean, scale = moments(train[0])
     rows = np.concatenate([_standardized(view, mean, scale) for view in train])
     known, held = np.tile(labels, len(train)), _standardized(validation, mean, scale)
-    heads = head_fits.FITS[kind](rows, known, strengths, how)
+    heads = head_fits.FITS[kind](rows, known, strengths, options)
     for strength in strengths:
         with threadpool_limits(1), head_fits.quiet():  # one thread: the same sums on any number of cores
             plain = next(heads)

@@ -1,8 +1,7 @@
-"""Candidates and decisions as files of other programs: Label Studio's tasks, FiftyOne's labels.
+"""Labels that other programs wrote become decisions: exports of Label Studio and of FiftyOne.
 
-Label Studio: https://labelstud.io/guide/tasks (tasks with predictions) and https://labelstud.io/guide/export (JSON and
-JSON-MIN). FiftyOne: `FiftyOneImageClassificationDataset`, whose labels.json is
-`{"classes": […], "labels": {"NAME": "class" or {"label": "class", …}}}`,
+Label Studio: https://labelstud.io/guide/export (JSON and JSON-MIN). FiftyOne: labels.json of a
+`FiftyOneImageClassificationDataset`, or samples.json,
 https://docs.voxel51.com/user_guide/import_datasets.html. Neither program is needed here.
 """
 
@@ -13,16 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from frostline import files
 from frostline.datasets.decision_log import DecisionLog
-from frostline.datasets.decisions import KEEP, LABEL, PhotoDecision
+from frostline.datasets.decisions import KEEP, LABEL
 from frostline.datasets.manifest import Manifest
 from frostline.errors import InputError, first_line
 from frostline.files import printable
-from frostline.review.candidates import ReviewItem
-
-FORMATS = ("label-studio", "fiftyone")
-CONTROL = "class"  # of Label Studio's labelling interface: <Choices name="class" toName="image">
+from frostline.review.exporting import CONTROL
 
 
 @dataclass(frozen=True)
@@ -36,72 +31,6 @@ class ImportedLabel:
     path: str
     label: str
     judged: bool = False
-
-
-def tasks(candidates: Sequence[ReviewItem], decided: Mapping[str, PhotoDecision], *, prefix: str) -> str:
-    """Label Studio's tasks as JSON; `prefix` stands before each name as the address of the photo."""
-    return json.dumps(
-        [_task(one, decided.get(one.sha256), prefix) for one in candidates], indent=1, ensure_ascii=False
-    )
-
-
-def _task(one: ReviewItem, decision: PhotoDecision | None, prefix: str) -> dict[str, Any]:
-    data = {
-        "image": f"{prefix}{one.path}",
-        "path": one.path,
-        "sha256": one.sha256,
-        "kind": one.kind,
-        "current": one.label,
-        "text": one.text,
-    }
-    task: dict[str, Any] = {"data": data}
-    if one.suggestion:
-        result = {
-            "score": one.probability or 0.0,
-            "model_version": "frostline",
-            "result": [_choice(one.suggestion)],
-        }
-        task["predictions"] = [result]
-    if decision and decision.new:
-        task["annotations"] = [{"result": [_choice(decision.new)]}]
-    return task
-
-
-def _choice(label: str) -> dict[str, Any]:
-    return {"from_name": CONTROL, "to_name": "image", "type": "choices", "value": {"choices": [label]}}
-
-
-def interface(classes: Sequence[str]) -> str:
-    """Label Studio's labelling interface for these tasks, as XML to paste into a project's settings."""
-    from xml.sax.saxutils import quoteattr
-
-    choices = "\n".join(f"    <Choice value={quoteattr(name)}/>" for name in classes)
-    return (
-        '<View>\n  <Image name="image" value="$image"/>\n  <Text name="why" value="$text"/>\n'
-        f'  <Choices name="{CONTROL}" toName="image" choice="single" showInline="true">\n{choices}\n'
-        "  </Choices>\n</View>\n"
-    )
-
-
-def labels_json(
-    candidates: Sequence[ReviewItem], decided: Mapping[str, PhotoDecision], classes: Sequence[str]
-) -> str:
-    """FiftyOne's labels.json; names are those of the photos, with their folders and their endings."""
-    rows = {}
-    for one in candidates:
-        decision = decided.get(one.sha256)
-        label = (decision.new if decision else "") or one.label
-        rows[one.path] = {
-            "label": label or None,
-            "attributes": {
-                "sha256": one.sha256,
-                "kind": one.kind,
-                "suggestion": one.suggestion,
-                "text": one.text,
-            },
-            **({} if one.probability is None else {"confidence": one.probability}),
-        }
-    return json.dumps({"classes": list(classes), "labels": rows}, indent=1, ensure_ascii=False)
 
 
 def read(path: Path) -> list[ImportedLabel]:
@@ -224,8 +153,3 @@ class KnownPhotos:
         fits = [name for name in near if f"/{given}".endswith((f"/{name}", f"/{name.rpartition('.')[0]}"))]
         ids = {self._ids[name] for name in fits}
         return ids.pop() if len(ids) == 1 else ""
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file of another program, whole or not at all."""
-    files.write_text(path, text + "\n" * (not text.endswith("\n")))

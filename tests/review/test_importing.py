@@ -1,55 +1,18 @@
-"""Files of Label Studio and FiftyOne: what is written for them, and every form in which labels come back."""
+"""Labels of Label Studio and FiftyOne: every form in which they come back, and what becomes of them."""
 
 import json
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 
 from frostline.datasets.decision_log import DecisionLog
-from frostline.datasets.decisions import PhotoDecision
 from frostline.errors import InputError
-from frostline.review import interchange
-from frostline.review.interchange import ImportedLabel, KnownPhotos
+from frostline.review import importing
+from frostline.review.importing import ImportedLabel, KnownPhotos
 from helpers.results import dataset
-from helpers.reviews import items
 
 CHOICE = {"from_name": "class", "to_name": "image", "type": "choices", "value": {"choices": ["dog"]}}
-
-
-def test_label_studio_tasks() -> None:
-    """A task for each candidate, the suggestion as a prediction, what was decided as an annotation."""
-    one, two = items(2)
-    decided = {two.sha256: PhotoDecision("2026", "Ada", "pets", "label", "cat", "dog", two.path, two.sha256)}
-    first, second = json.loads(
-        interchange.tasks([one, two], decided, prefix="/data/local-files/?d=data/pets/")
-    )
-    assert first["data"]["image"] == "/data/local-files/?d=data/pets/cat/0.png"
-    assert (first["data"]["sha256"], first["data"]["current"]) == (one.sha256, "cat")
-    assert first["predictions"] == [{"score": 0.75, "model_version": "frostline", "result": [CHOICE]}]
-    assert "annotations" not in first
-    assert second["annotations"] == [{"result": [CHOICE]}]
-
-
-def test_the_labelling_interface_names_every_class() -> None:
-    """As XML, whatever the classes are called."""
-    root = ElementTree.fromstring(interchange.interface(["cat", 'a "b" & <c>']))
-    assert [one.attrib["value"] for one in root.iter("Choice")] == ["cat", 'a "b" & <c>']
-    [control] = root.iter("Choices")
-    assert (control.attrib["name"], control.attrib["toName"]) == ("class", "image")
-
-
-def test_what_is_written_comes_back(tmp_path: Path) -> None:
-    """FiftyOne's labels, by content; tasks without an annotation say nothing."""
-    file = tmp_path / "labels.json"
-    interchange.write(file, interchange.labels_json(items(3), {}, ["cat", "dog"]))
-    assert interchange.read(file) == [
-        ImportedLabel(one.sha256, one.path, "cat") for one in items(3) if one.label
-    ]
-    interchange.write(file, interchange.tasks(items(3), {}, prefix=""))
-    with pytest.raises(InputError, match="no labels"):
-        interchange.read(file)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +35,7 @@ def test_every_form_is_read(tmp_path: Path, value: Any, expected: ImportedLabel)
     """JSON and JSON-MIN of Label Studio; labels.json and samples.json of FiftyOne."""
     file = tmp_path / "x.json"
     file.write_text(json.dumps(value))
-    assert interchange.read(file) == [expected]
+    assert importing.read(file) == [expected]
 
 
 def test_a_cancelled_annotation_does_not_count(tmp_path: Path) -> None:
@@ -81,7 +44,7 @@ def test_a_cancelled_annotation_does_not_count(tmp_path: Path) -> None:
     annotations = [{"result": [CHOICE]}, {"result": [cat], "was_cancelled": True}]
     file = tmp_path / "x.json"
     file.write_text(json.dumps([{"data": {"image": "1.png"}, "annotations": annotations}]))
-    assert interchange.read(file)[0].label == "dog"
+    assert importing.read(file)[0].label == "dog"
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"labels": 3}', "no json", '{"samples": [{}]}'])
@@ -90,7 +53,7 @@ def test_what_is_none_of_them(tmp_path: Path, text: str) -> None:
     file = tmp_path / "x.json"
     file.write_text(text)
     with pytest.raises(InputError, match="Label Studio"):
-        interchange.read(file)
+        importing.read(file)
 
 
 @pytest.mark.parametrize(
@@ -117,12 +80,12 @@ def test_decisions_of_an_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ImportedLabel("", "cat/train-3.png", "cat", judged=True), ImportedLabel("", "nobody.png", "cat"),
         ImportedLabel("", "dog/train-4.png", "owl"),
     ]  # fmt: skip
-    done = interchange.decide(rows, manifest, log)
+    done = importing.decide(rows, manifest, log)
     assert (done.changed, done.confirmed, done.same) == (1, 1, 1)
     assert (done.photos, done.classes) == (("nobody.png",), ("owl",))
     assert len(list(done.lines())) == 2
     assert sorted((one.path, one.new) for one in log.standing.values()) == [
         ("cat/train-0.png", "dog"), ("cat/train-3.png", "cat"),
     ]  # fmt: skip
-    again = interchange.decide(rows, manifest, log)
+    again = importing.decide(rows, manifest, log)
     assert (again.changed, again.confirmed, again.same) == (0, 0, 3)
