@@ -83,8 +83,8 @@ def test_an_onnx_file(tmp_path: Path) -> None:
     assert found.onnx is not None
     assert (found.backbone, found.name, found.source) == ("onnx", "my-net", "My Net.onnx")
     assert (found.onnx.height, found.onnx.width, found.onnx.free) == (20, 30, False)
-    assert (found.onnx.tap, found.onnx.features, found.onnx.ends) == ("vector", WIDTH, ("convolved", "map"))
-    assert "end at convolved, map:" in onnx_weights.entry("mine", "x.onnx", found.onnx)
+    assert (found.onnx.tap, found.onnx.features, found.onnx.ends) == ("vector", WIDTH, ("convolved",))
+    assert "end at convolved:" in onnx_weights.entry("mine", "x.onnx", found.onnx)
 
 
 def test_an_onnx_file_that_is_none(tmp_path: Path) -> None:
