@@ -50,7 +50,8 @@ def add(photos: Path, **options: str | None) -> None:
     help="Photos of --next, at most.",
 )
 @click.option(
-    "--classifier", help="Whose mistakes, suspected labels and features; else the best on validation."
+    "--classifier",
+    help="Take mistakes, suspected labels and features of this one; else of the best on validation.",
 )
 @click.option("--report", is_flag=True, help="Write the list as a page and CSV instead of serving it.")
 @click.option(
@@ -60,10 +61,17 @@ def add(photos: Path, **options: str | None) -> None:
     help="Write the list for another program.",
 )
 @click.option(
-    "--import", "labelled", type=Given(), metavar="FILE", help="Take in what Label Studio or FiftyOne wrote."
+    "--import",
+    "labelled",
+    type=Given(),
+    metavar="FILE",
+    help="Make decisions of what Label Studio or FiftyOne wrote.",
 )
 @option(
-    "--out", source="commands.data_review.export", type=Given(), help="The folder of --report and --export."
+    "--out",
+    source="commands.data_review.export",
+    type=Given(),
+    help="The folder that --report and --export write into.",
 )
 @option(
     "--port", source="commands.data_review.run", type=click.IntRange(0, 65535), help="0: any that is free."

@@ -43,7 +43,7 @@ def maps(classifier: str, image: Path, layers: tuple[str, ...], out: Path) -> No
     "--count", source="commands.explain.run", type=click.IntRange(1, 100), help="Training images per image."
 )
 def explain(classifier: str, images: tuple[Path, ...], **options: Any) -> None:
-    """Name the training images that CLASSIFIER finds most like each of IMAGES, and what it says of them.
+    """Print what CLASSIFIER says of each of IMAGES, and the training images that it finds most like it.
 
     IMAGES are files, or images in an archive: photos.zip/NAME. Nearest by the angle between features at the frost
     line.

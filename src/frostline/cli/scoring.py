@@ -47,7 +47,7 @@ OPTIONS = "scoring.plan.Options"
     "--unknown",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     metavar="SHARE",
-    help="Give no label to images unlike the training ones; it costs at most SHARE of images like them theirs (0.05).",
+    help="Give images unlike the training ones no label; at most SHARE of images like them, such as 0.05, lose theirs.",
 )
 @click.option(
     "--coverage",

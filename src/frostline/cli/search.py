@@ -25,7 +25,7 @@ from frostline.cli.app import Given, command, option, run
 @click.option("--max-mb", type=click.FloatRange(min=0, min_open=True), help="Most megabytes of weights.")
 @option("--out", source="commands.search.run", type=Given(), help="The folder to write into.")
 def search(dataset: str, **options: Any) -> None:
-    """Find the best frozen network for DATASET: which weights, which image size, where to end, how strong a penalty.
+    """Find the best frozen network for DATASET: which weights, which image size, where to end it, which head.
 
     Candidates are the weights of params.yaml and the files in pretrained/. They are judged by cross-validation on
     training and validation photos; test photos are not read. The winner is written into params.yaml as

@@ -17,13 +17,13 @@ from frostline.models import keras_backend
 from frostline.progress import announce
 from frostline.scoring.model import open_model
 from frostline.training import recipe
-from frostline.training.nearest import PLACES, NearImage, nearest
+from frostline.training.nearest import NearImage, nearest
 from frostline.training.recipe import Recipe
 
 TOP = 3  # classes
 
 
-def run(name: str, images: Sequence[Path], *, count: int = PLACES) -> list[str]:
+def run(name: str, images: Sequence[Path], *, count: int = 5) -> list[str]:
     """Lines for each image: its classes by probability, how unlike the training images it is, and its `count`
     nearest training images by name, by the cached features of the classifier's frozen layers.
 
