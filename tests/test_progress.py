@@ -10,15 +10,19 @@ import pytest
 from frostline import progress
 
 
-def test_one_line_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
-    """Not on a terminal: what, how many, how fast, once, on standard error."""
+@pytest.mark.parametrize(("brief", "rate"), [(0.0, r", \d+ images/s"), (60.0, "")])
+def test_one_line_at_the_end(
+    brief: float, rate: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not on a terminal: what, how many, how fast if it took any time, once, on standard error."""
+    monkeypatch.setattr(progress, "BRIEF", brief)
     with progress.progress(50, "features") as advance:
         advance(30)
         advance(20)
         assert capsys.readouterr().err == ""
     out, err = capsys.readouterr()
     assert out == ""
-    assert re.fullmatch(r"features: 50 images, \d+ images/s\n", err)
+    assert re.fullmatch(rf"features: 50 images{rate}\n", err)
 
 
 def test_nothing_to_do_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from frostline.errors import visible
 
 SECONDS = 30.0  # at least so often a long job says how far it is
+BRIEF = 0.1  # a rate over fewer seconds says nothing
 PATIENCE = 5.0  # for so long a person at a terminal takes silence for work
 
 Total = int | Callable[[], int | None]
@@ -94,7 +95,7 @@ def progress(total: Total, what: str, *, summary: bool = True) -> Iterator[Calla
     with alive(counted.line) if total else contextlib.nullcontext():
         yield counted.advance
     if total and summary:
-        note(f"{what}: {counted.done} images, {counted.rate:.0f} images/s")
+        note(counted.summary)
 
 
 class Counted:
@@ -112,6 +113,12 @@ class Counted:
     def rate(self) -> float:
         """Images per second so far."""
         return self.done / max(time.monotonic() - self._start, 1e-9)
+
+    @property
+    def summary(self) -> str:
+        """What was done; how fast only where it took long enough to be work and not a look into a cache."""
+        told = f"{self.what}: {self.done} images"
+        return told if time.monotonic() - self._start < BRIEF else f"{told}, {self.rate:.0f} images/s"
 
     def line(self) -> str:
         """All of it in one line."""

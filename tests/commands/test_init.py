@@ -12,6 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
 from frostline import config
 from frostline.commands import init, lock
@@ -397,6 +398,11 @@ def test_a_search_in_the_new_project(here: Path, monkeypatch: pytest.MonkeyPatch
         assert since > 0
         assert manifest.read(Path("artifacts/datasets") / dataset / "manifest.parquet").classes
         called.append((Path.cwd().name, dataset, minutes))
+        settings = YAML(typ="safe").load(Path("params.yaml"))
+        [first] = settings["classifiers"].values()
+        settings["classifiers"]["pets-search"] = first
+        with Path("params.yaml").open("w") as file:
+            YAML(typ="safe").dump(settings, file)
         return ["chosen: mine"]
 
     monkeypatch.setattr(init.search_command, "run", searched)
@@ -405,6 +411,7 @@ def test_a_search_in_the_new_project(here: Path, monkeypatch: pytest.MonkeyPatch
     assert called == [("pets", "pets", 2.0)]
     assert lines[0] == "chosen: mine"
     assert "next:" in lines
+    assert "--model pets-search " in lines[-1]  # not what the plan began with
     assert Path.cwd() == here
 
 

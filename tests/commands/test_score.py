@@ -559,3 +559,18 @@ def test_command_loads_nothing_heavy(tmp_path: Path, network: Path) -> None:
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_set_of_an_unknown_image_is_not_printed() -> None:
+    """It has no class; its ranks are shown, under the reason."""
+    row = {
+        "path": "a.jpg",
+        "error": None,
+        "topk_labels": ["cat"],
+        "topk_probs": [0.9],
+        "prediction_set": ["cat"],
+    }
+    assert "set: cat" in score._classes({**row, "status": "ok"})
+    unknown = score._classes({**row, "status": "unknown"})
+    assert "unlike" in unknown
+    assert "set:" not in unknown

@@ -14,7 +14,7 @@ from frostline.features import ray_cluster
 from frostline.files import read_json
 from frostline.scoring import journal
 from helpers.images import archive, encoded, folder
-from helpers.models import model
+from helpers.models import model, telling_unknown
 
 OPTIONS: dict[str, Any] = {
     "device": "cpu", "precision": "auto", "batch_size": 4, "threads": None, "top_k": 2,
@@ -57,6 +57,18 @@ def test_rows_are_those_of_the_local_engine(
     assert sum(each["images"] for each in said["workers"]) == len(PHOTOS) + len(BAD)
     told = capsys.readouterr().out
     assert all(f"process {each['process']} on" in told for each in said["workers"])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_unknown_and_sets_are_those_of_the_local_engine(place: Path) -> None:
+    """Bit for bit, and the same images are refused; the page lies beside."""
+    (place / "model.onnx").write_bytes(telling_unknown())
+    how: dict[str, Any] = {"unknown": 0.05, "coverage": 0.9, "features": False, "page": True}
+    local = run(place, "photos", **how)
+    assert {"ok", "unknown", "error"} == set(local["status"].to_pylist())
+    assert run(place, "photos", engine="ray", **how).equals(local)
+    assert (place / "scores.parquet.html").is_file()
 
 
 @pytest.mark.slow

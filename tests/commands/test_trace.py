@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,3 +77,19 @@ def test_a_photo_that_nobody_knows(root: Path) -> None:
     (root / "other.png").write_bytes(b"other")
     with pytest.raises(InputError, match=r"no dataset has it; .*trace SCORES --path other\.png"):
         trace.run(Path("other.png"))
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"status": "ok", "label": "cat", "prob": 0.9, "error": None}, "cat (0.9000)"),
+        ({"status": "unknown", "label": None, "prob": 0.9, "error": None}, "unknown, no label"),
+        ({"status": "abstained", "label": None, "prob": "0.6", "error": None}, "abstained, no label"),
+        ({"status": "error", "label": None, "prob": None, "error": "empty file"}, "error: empty file"),
+    ],
+)
+def test_what_a_row_of_scores_says(row: dict[str, Any], said: str) -> None:
+    """Only what could not be read is an error."""
+    answer = trace._answer(row)
+    assert answer.startswith(said)
+    assert "None" not in answer

@@ -8,6 +8,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from frostline.images import DECODE_VERSION
+from frostline.models.neighbours import Neighbours
+from frostline.runtime import answers, answers_graph
 from frostline.runtime.contract import Contract, WeightsSource, to_json
 
 CLASSES = ("blue", "green", "red")
@@ -72,6 +74,19 @@ def model(
         helper.set_model_props(made, {"frostline": metadata or to_json(promised), **(more or {})})
     onnx.checker.check_model(made)
     return bytes(made.SerializeToString())
+
+
+def telling_unknown() -> bytes:
+    """The tiny model with `features` and `unknown`, as export writes it: what is not grey enough is unlike its bank."""
+    bank = np.full((1, 3), 3**-0.5, np.float32)
+    held_out = np.linspace(0.99, 0.9999, 99, dtype=np.float32)
+    known = answers.Answers(unknown_images=len(held_out), images=50, thresholds={"0.9": 0.2})
+    return answers_graph.add(
+        model(features=True),
+        temperature=1.0,
+        more={answers.KEY: answers.to_json(known)},
+        neighbours=Neighbours(bank, place=1, held_out=held_out),
+    )
 
 
 def endless(*, nodes: bool, bright: bool = False) -> bytes:

@@ -1,5 +1,7 @@
 """What a model knows of its answers, as JSON in its metadata."""
 
+import re
+
 import pytest
 
 from frostline.errors import InputError
@@ -42,3 +44,15 @@ def test_too_small_a_share_is_refused(known: Answers, share: float) -> None:
     WHOLE.require_unknown(0.01)
     with pytest.raises(InputError, match="--unknown"):
         known.require_unknown(share)
+
+
+@pytest.mark.parametrize("images", [30, 99, 202, 9999])
+def test_the_share_that_the_refusal_names_is_taken(images: int) -> None:
+    """Rounded, it would be refused again."""
+    known = Answers(unknown_images=images)
+    with pytest.raises(InputError) as refused:
+        known.require_unknown(1e-6)
+    found = re.search(r"ask for (\S+) or more", str(refused.value))
+    assert found
+    known.require_unknown(float(found[1]))
+    assert float(found[1]) < 1.1 / (images + 1)

@@ -60,6 +60,17 @@ def test_equal_rows_are_shown_by_path_whatever_their_order() -> None:
     assert [one["path"] for one in summary(rows[::-1]).confident.rows()] == paths
 
 
+def test_what_is_unknown_has_no_set() -> None:
+    """A set promises the actual class, which an image of no class has not."""
+    rows = [
+        row(1, prediction_set=["cat", "owl"]),
+        row(2, status="unknown", label=None, prediction_set=["cat"]),
+    ]
+    html = score_page.page(summary(rows), scores="s.csv", model="m", pictures={})
+    assert "set: cat, owl" in html
+    assert "set: cat<" not in html
+
+
 def test_names_stay_text() -> None:
     """A file may be called like a script."""
     evil = "<script>alert(1)</script>.jpg"

@@ -11,8 +11,9 @@ import pytest
 
 from frostline.pipeline import code_digest
 from frostline.scoring import serving
+from frostline.scoring.model import open_model
 from helpers.images import encoded, folder
-from helpers.models import CLASSES, model
+from helpers.models import CLASSES, model, telling_unknown
 
 
 @pytest.fixture
@@ -90,3 +91,17 @@ def test_the_shipped_code_runs_by_itself(tmp_path: Path) -> None:
         "runtime",
         "scoring",
     }  # what scoring computes with, and no more
+
+
+def test_unknown_is_served_where_the_model_tells_it(tmp_path: Path) -> None:
+    """The number of `frostline score`, and nothing for what is no image."""
+    path = tmp_path / "model.onnx"
+    path.write_bytes(telling_unknown())
+    contents = [encoded(1), b"no image", encoded(2, kind="jpeg")]
+    rows = said(serving._load_pyfunc(str(path)), *contents)
+    with open_model(path, device="cpu") as opened:
+        scored = opened.predict(contents).arrow.to_pylist()
+    assert [row["unknown"] for row in rows] == [pytest.approx(row["unknown"]) for row in scored]
+    assert [row["status"] for row in rows] == ["ok", "error", "ok"]
+    assert rows[1]["unknown"] is None
+    assert 0 <= rows[0]["unknown"] <= 1

@@ -116,7 +116,7 @@ def test_without_a_store_it_is_kept_and_brought_later(
     with studying(study()) as children:
         children.append(child(7))
     said = capsys.readouterr().err
-    assert said.startswith("the sweep is not in MLflow yet, `frostline registry sync` brings it: ")
+    assert said.startswith("what was tried is not in MLflow yet, `frostline registry sync` brings it: ")
     assert said.count("\n") == 1
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     (kept,) = saved_studies()

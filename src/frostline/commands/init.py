@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from frostline import config, files
+from frostline import config, files, paths
 from frostline.commands import lock, sample
 from frostline.commands import search as search_command
 from frostline.config.backbones import NAMED_SOURCES
@@ -75,10 +75,10 @@ def run(  # noqa: PLR0913  # what a person may choose
     wrote = f"Wrote {printable(folder)}: every choice is in params.yaml, with its reason"
     lines = [*([] if agree else findings), wrote, *commit, *_leftovers(folder)]
     if not search:
-        return [*lines, *_next(folder, plan)]
+        return [*lines, *_next(folder, lock.scored(plan.params))]
     for line in lines:
         say(line)
-    return [*_searched(folder, plan, search), *_next(folder, plan)]
+    return [*_searched(folder, plan, search), *_next(folder, _found(folder, plan))]
 
 
 def _plan(
@@ -275,8 +275,15 @@ def _photos(facts: Photos) -> str:
     )
 
 
-def _next(folder: Path, plan: InitPlan) -> list[str]:
-    name = lock.scored(plan.params)
+def _found(folder: Path, plan: InitPlan) -> str:
+    """The classifier that the search wrote into params.yaml, else the one of the plan."""
+    settings = config.parse(config.plain(config.text(folder / paths.PARAMS)))
+    (dataset,) = settings.datasets
+    name = f"{dataset}-search"
+    return name if name in settings.classifiers else lock.scored(plan.params)
+
+
+def _next(folder: Path, name: str) -> list[str]:
     return [
         "next:",
         f"  {shell_command('cd', folder)}",

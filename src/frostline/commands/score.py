@@ -75,7 +75,7 @@ def _classes(row: dict[str, Any]) -> str:
         return f"{name}: {row['error']}"
     doubt = _DOUBTS.get(row["status"], "")
     ranks = zip(row["topk_probs"], row["topk_labels"], strict=True)
-    chosen = row.get("prediction_set")
+    chosen = None if row["status"] == "unknown" else row.get("prediction_set")
     within = [f"  set: {', '.join(map(one_line, chosen))}"] if chosen else []
     return "\n".join(
         [f"{name}{doubt}", *(f"  {prob:6.1%}  {one_line(label)}" for prob, label in ranks), *within]

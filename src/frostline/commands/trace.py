@@ -145,10 +145,17 @@ def _scores(file: Path, path: str | None) -> Trail:
     if path is None:
         return Trail(f"{file}: scores", score_reader.models(file))
     row = score_reader.find(file, path)
-    answer = (
-        f"{row['label']} ({float(row['prob']):.4f})" if row["status"] == "ok" else f"error: {row['error']}"
-    )
-    return Trail(f"{file}: {path}: {answer}", [str(row["model"])], row=row)
+    return Trail(f"{file}: {path}: {_answer(row)}", [str(row["model"])], row=row)
+
+
+def _answer(row: Mapping[str, Any]) -> str:
+    """What a row says of its image; `abstained` and `unknown` have a probability and no label."""
+    if row["status"] == "error":
+        return f"error: {row['error']}"
+    prob = f"{float(row['prob']):.4f}"
+    if row["status"] == "ok":
+        return f"{row['label']} ({prob})"
+    return f"{row['status']}, no label (the most probable class has {prob})"
 
 
 def _model(sha256: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil, floor, log10
 from typing import Any
 
 import numpy as np
@@ -59,8 +60,15 @@ class Answers:
         if share < least:
             raise InputError(
                 f"--unknown {share:g}: {self.unknown_images} held-out images cannot tell a share below {least:.2g}; "
-                "ask for a larger share"
+                f"ask for {_rounded_up(least):g} or more"
             )
+
+
+def _rounded_up(share: float) -> float:
+    """A share above 0 with two digits, none of which promises too much."""
+    places = 1 - floor(log10(share))
+    scale = 10.0**places
+    return ceil(round(share * scale, 9)) / scale
 
 
 def members(probs: npt.NDArray[np.float32], threshold: float) -> npt.NDArray[np.bool_]:

@@ -115,10 +115,10 @@ def _bring(study: Study, commit: Commit | None) -> None:
     try:
         whole, uri = studies.save(study), store_uri.store()
         store_uri.require(uri)
-        announce("bringing the sweep to MLflow", about=10)
+        announce("bringing what was tried to MLflow", about=10)
         publish_study(whole, uri=uri, commit=commit)
     except FrostlineError as error:
-        note(f"the sweep is not in MLflow yet, `frostline registry sync` brings it: {error}")
+        note(f"what was tried is not in MLflow yet, `frostline registry sync` brings it: {error}")
 
 
 @dataclass(frozen=True)
