@@ -8,7 +8,8 @@ import pytest
 from frostline import paths
 from frostline.commands import versus
 from frostline.errors import FrostlineError, InputError
-from frostline.evaluation import metrics, predictions, temperature
+from frostline.evaluation import predictions, temperature
+from frostline.evaluation.log_loss import losses
 from frostline.evaluation.predictions import Predictions
 from helpers.projects import call, committed
 from helpers.results import dataset, trained
@@ -83,7 +84,7 @@ def test_losses_are_those_of_calibrated_probabilities(
         made = Predictions(("a", "b"), names, names, splits, labels, given)
         predictions.write(made, paths.classifier(name) / "predictions.parquet")
     raw, calibrated = (
-        metrics.losses(rows.labels, rows.probs).mean()
+        losses(rows.labels, rows.probs).mean()
         for rows in (one.split("test") for one in (made, temperature.calibrated(made)))
     )
     assert calibrated < raw - 0.1

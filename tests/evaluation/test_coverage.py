@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from frostline.evaluation import calibration, metrics, paired_tests, ranking, selective_prediction
+from frostline.evaluation.log_loss import losses
 from frostline.evaluation.statistics import Estimate, difference, mean, proportion
 from helpers.simulation import Test, coverage, drawn
 
@@ -43,7 +44,7 @@ def _top(labels: np.ndarray, probs: np.ndarray) -> Estimate:
 
 
 def _loss(labels: np.ndarray, probs: np.ndarray) -> Estimate:
-    return mean(metrics.losses(labels, probs), least=0, most=16.2)
+    return mean(losses(labels, probs), least=0, most=16.2)
 
 
 def _calibration(labels: np.ndarray, probs: np.ndarray) -> Estimate:

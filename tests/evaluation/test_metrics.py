@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from frostline.evaluation import metrics
+from frostline.evaluation.log_loss import losses
 from frostline.evaluation.metrics import measure
 from frostline.evaluation.statistics import Estimate, wilson
 from helpers.results import rows
@@ -30,7 +31,7 @@ def test_against_scikit_learn(seed: int, count: int, classes: int) -> None:
     np.testing.assert_array_equal(matrix, reference.confusion_matrix(labels, predicted, labels=every))
     exact = probs.astype(np.float64)
     exact /= exact.sum(axis=1, keepdims=True)
-    assert metrics.losses(labels, probs).mean() == pytest.approx(
+    assert losses(labels, probs).mean() == pytest.approx(
         reference.log_loss(labels, exact, labels=every), rel=1e-5
     )
     figures = metrics.per_class(matrix)
@@ -100,7 +101,7 @@ def test_class_without_images_has_no_recall() -> None:
 
 def test_certain_mistake_costs_as_in_keras() -> None:
     """Probability 0 for the actual class is clipped at 1e-7: 16.1 nats, not infinity."""
-    assert metrics.losses(np.array([1]), np.array([[1, 0]], np.float32))[0] == pytest.approx(-np.log(1e-7))
+    assert losses(np.array([1]), np.array([[1, 0]], np.float32))[0] == pytest.approx(-np.log(1e-7))
 
 
 def test_nothing_to_measure() -> None:

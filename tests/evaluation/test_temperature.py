@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from frostline.evaluation import metrics, temperature
+from frostline.evaluation import temperature
+from frostline.evaluation.log_loss import losses
 from frostline.evaluation.predictions import Predictions
 
 CLASSES = ("a", "b", "c")
@@ -30,8 +31,8 @@ def test_a_wrong_scale_is_found_and_mended(scale: float) -> None:
     assert found.value == pytest.approx(scale, rel=0.1)
     assert found.gain is not None
     assert found.gain.low > 0
-    after = metrics.losses(test.labels, temperature.apply(test.probs, found.value)).mean()
-    assert after < metrics.losses(test.labels, test.probs).mean() - 0.01
+    after = losses(test.labels, temperature.apply(test.probs, found.value)).mean()
+    assert after < losses(test.labels, test.probs).mean() - 0.01
 
 
 def test_calibrated_probabilities_stay_as_they_are() -> None:
@@ -46,11 +47,11 @@ def test_calibrated_probabilities_stay_as_they_are() -> None:
 def test_loss_on_test_never_rises_beyond_chance() -> None:
     """Over many small validation sets of calibrated networks the mean loss on test stays."""
     test = drawn(2000, seed=999)
-    before = metrics.losses(test.labels, test.probs)
+    before = losses(test.labels, test.probs)
     worse = []
     for seed in range(30):
         value = temperature.fit(drawn(80, seed=seed)).value
-        worse.append((metrics.losses(test.labels, temperature.apply(test.probs, value)) - before).mean())
+        worse.append((losses(test.labels, temperature.apply(test.probs, value)) - before).mean())
     assert np.mean(worse) < 0.005
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from frostline.errors import FrostlineError
-from frostline.evaluation.metrics import DECIMALS, losses
+from frostline.evaluation.log_loss import losses
+from frostline.evaluation.metrics import DECIMALS
 from frostline.evaluation.paired_tests import accuracy_difference, mcnemar, mean_difference, over_seeds
 from frostline.evaluation.predictions import Predictions
 from frostline.evaluation.statistics import Estimate, proportion

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from frostline.evaluation import calibration, ranking
+from frostline.evaluation.log_loss import EPSILON, losses
 from frostline.evaluation.predictions import Predictions
 from frostline.evaluation.statistics import Estimate, f1, in_logits, mean, mean_of_shares, proportion
 
-EPSILON = 1e-7  # Keras's own clip: a certain mistake costs ln(1e7) = 16.1, not infinity
 TOP = (3, 5)
 _SHARES = ("precision", "recall", "f1")
 CLASS_COLUMNS = (
@@ -126,17 +126,6 @@ def macro_f1(matrix: np.ndarray) -> Estimate:
     if 0 < value < 1:
         return in_logits(value, variance, images=int(matrix.sum()))
     return mean_of_shares([one.f1 for one in per_class(matrix) if one.f1])
-
-
-def losses(labels: np.ndarray, probs: np.ndarray) -> np.ndarray:
-    """-ln p(actual class) of each image in nats, (N,); `labels` (N,) int, `probs` (N, C) in 0..1.
-
-    Their mean is the log loss, or categorical cross-entropy: C. M. Bishop, Pattern Recognition and
-    Machine Learning (2006), eq. 4.108. Probabilities are clipped to 1e-7..1-1e-7 as `keras.losses`
-    does, so that the figure stands beside the training curve's.
-    """
-    actual = probs[np.arange(len(labels)), labels].astype(np.float64)
-    return np.asarray(-np.log(np.clip(actual, EPSILON, 1 - EPSILON)))
 
 
 def per_class(matrix: np.ndarray) -> list[ClassMetrics]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from frostline.evaluation.metrics import losses
+from frostline.evaluation.log_loss import losses
 from frostline.evaluation.predictions import Predictions
 from frostline.evaluation.statistics import Estimate, mean
 

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from frostline.evaluation import metrics, prediction_sets, tables, temperature
-from frostline.evaluation.prediction_sets import SetCoverage
+from frostline.evaluation import prediction_sets, temperature
 from frostline.evaluation.predictions import Predictions
 from frostline.evaluation.statistics import proportion
 from frostline.evaluation.temperature import Temperature
@@ -15,36 +14,31 @@ from frostline.models.neighbours import Neighbours
 from frostline.runtime.answers import Answers, rejects
 
 SHARES = (0.01, 0.05, 0.1)
-_FIGURES = ("loss", "calibration_error")
 
 
 @dataclass(frozen=True, eq=False)
 class AnswerFit:
     """What goes into a model: the answers' metadata, and the training images that `unknown` compares with.
 
-    `trained` are the network's own probabilities, `predicted` those that the model gives.
+    `predicted` are the probabilities that the model gives.
     """
 
     temperature: Temperature
     answers: Answers
     neighbours: Neighbours | None
-    trained: Predictions
     predicted: Predictions
 
     def values(self) -> dict[str, Any]:
-        """What `answers.json` says: how it was fitted, and what it does on test."""
+        """What `answers.json` says: how it was fitted. What it does on test is for `evaluate`, whose code does not
+        make a model another one.
+        """
         gain = self.temperature.gain
-        before, after = (_figures(rows.split("test")) for rows in (self.trained, self.predicted))
-        sets = prediction_sets.measured(self.predicted.split("test"), dict(self.answers.thresholds))
         return {
             "temperature": self.temperature.value,
             "temperature_fitted": self.temperature.fitted,
             "temperature_reason": self.temperature.reason,
             "validation_images": self.temperature.images,
             "validation_gain": gain and [round(end, 6) for end in (gain.value, gain.low, gain.high)],
-            "test_before": before,
-            "test_after": after,
-            "sets": tables.records(list(sets), kind=SetCoverage),
         }
 
 
@@ -59,7 +53,7 @@ def fit(trained: Predictions, neighbours: Neighbours | None = None) -> AnswerFit
         thresholds=thresholds,
         unknown_images=0 if neighbours is None else len(neighbours.held_out),
     )
-    return AnswerFit(found, answers, neighbours, trained, predicted)
+    return AnswerFit(found, answers, neighbours, predicted)
 
 
 def rejected(unknown: npt.NDArray[np.float32]) -> list[dict[str, float]]:
@@ -70,10 +64,3 @@ def rejected(unknown: npt.NDArray[np.float32]) -> list[dict[str, float]]:
         assert found is not None
         rows.append({"share": share, "rejected": found.value, "low": found.low, "high": found.high})
     return rows
-
-
-def _figures(rows: Predictions) -> dict[str, float] | None:
-    if not len(rows):
-        return None
-    measured = metrics.measure(rows).as_json()
-    return {name: measured[name] for name in _FIGURES}
