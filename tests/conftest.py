@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import dvc  # noqa: F401  # binds its log to the stream it finds: not to that of one test, which ends with it
 import pytest
@@ -12,6 +13,7 @@ from frostline import files, progress
 from frostline.cli import app
 from frostline.config import Image
 from frostline.features.extraction import Images
+from helpers.browser import chromium
 from helpers.images import encoded, folder
 from helpers.networks import HEIGHT, WIDTH
 
@@ -82,3 +84,10 @@ def of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Images:
         ids=[files.sha256(content) for content in contents.values()],
         rule=Image.model_validate({"size": size, "resize": "squash", "transform": "rescale"}),
     )
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """One for all tests of a file."""
+    with chromium() as started:
+        yield started

@@ -1,9 +1,6 @@
 """The reports in a real browser: every picture shows, nothing overflows a phone, the console stays silent."""
 
 import contextlib
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +17,6 @@ from helpers.projects import write_params
 from helpers.results import REAL, dataset, trained
 
 pytestmark = pytest.mark.browser
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "chromium"
 BROKEN = "[...document.images].filter(image => !image.complete || image.naturalWidth === 0).map(image => image.alt)"
 WIDTH = "document.documentElement.scrollWidth"
 
@@ -87,17 +83,6 @@ def drift_page() -> str:
     }
     pictures = {name: pixels(number, width=90 + 40 * number) for number, name in enumerate(names)}
     return drift_report.page(measured, scores="scores.parquet", model="pets", pictures=pictures)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Debian's Chromium."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.mark.parametrize("width", [360, 1200])

@@ -5,7 +5,6 @@ import functools
 import http.server
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -20,7 +19,6 @@ import frostline
 from helpers.commands import leaves
 
 ROOT = Path(__file__).parents[1]
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "chromium"
 # What a browser fetches by itself: pictures, scripts, styles, fonts; not what a reader may follow.
 FETCHED = re.compile(
     r"""(?:\bsrc|<link[^>]*\bhref)=["']?(https?:)?//|url\(["']?(https?:)?//|@import ["'](https?:)?//"""
@@ -96,17 +94,6 @@ def address(site: Path) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Debian's Chromium."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @contextlib.contextmanager

@@ -9,9 +9,9 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
+from helpers.browser import chromium
 from helpers.nights import SECRET, Nights, served, wait
 from helpers.projects import call
-from test_browser import CHROMIUM
 from test_end_to_end import photo
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -69,14 +69,13 @@ def test_the_page_of_a_run(nights: Nights) -> None:
 
 def test_the_page_in_a_browser(nights: Nights, tmp_path: Path) -> None:
     """Prefect's own page of the run and of its pictures: they are there to be seen, not only in the API."""
-    from playwright.sync_api import expect, sync_playwright
+    from playwright.sync_api import expect
 
     artifacts = nights.artifacts()
     pictures = artifacts["pictures-cnn"]["id"]
     run = nights.run(artifacts["gate-cnn"]["flow_run_id"])  # the retraining that the night began
     site = nights.api.removesuffix("/api")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1200, "height": 900})
         page.goto(site)
         page.locator("input").fill(nights.login)
@@ -91,7 +90,6 @@ def test_the_page_in_a_browser(nights: Nights, tmp_path: Path) -> None:
         expect(shown.first).to_be_visible(timeout=60_000)
         assert shown.evaluate_all("all => all.every(image => image.complete && image.naturalWidth > 0)")
         page.screenshot(path=tmp_path / "pictures.png", full_page=True)
-        browser.close()
     assert min((tmp_path / name).stat().st_size for name in ("run.png", "pictures.png")) > 10_000
 
 

@@ -1,8 +1,6 @@
 """The review's page in a real browser: fifty photos by keyboard, a server that is killed in between, a phone."""
 
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,21 +18,9 @@ from helpers.projects import pets
 from helpers.reviews import answers
 
 pytestmark = pytest.mark.browser
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "chromium"
 COUNTS = {"bird": 120, "cat": 140, "dog": 140}
 SHOWN = "() => document.querySelector('#photos img')?.complete && document.querySelector('#path').textContent"
 MOVED = "before => document.querySelector('#path').textContent !== before || !document.querySelector('#done').hidden"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Debian's Chromium."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture
