@@ -1,5 +1,8 @@
 """The repository's root is the project that `frostline init --sample` makes, and up to date."""
 
+import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -53,3 +56,26 @@ def test_setup_where_no_environment_can_be(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "has a colon" in done.stderr
     assert not list(place.iterdir())
+
+
+def test_setup_over_an_environment_that_brought_uv(tmp_path: Path) -> None:
+    """make puts the environment first on the path: its uv goes with it, and is not what makes the next one."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("bash", "env", "rm"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    brought = tmp_path / ".venv/bin/uv"
+    brought.parent.mkdir(parents=True)
+    brought.write_text("#!/usr/bin/env bash\n", encoding="utf-8")
+    brought.chmod(0o755)
+    path = os.pathsep.join([str(brought.parent), str(tools)])
+    done = subprocess.run(
+        [ROOT / "requirements/setup", ".venv"],
+        cwd=tmp_path,
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "no Python found" in done.stderr
