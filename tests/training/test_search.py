@@ -13,7 +13,7 @@ from frostline.features.executor import Item
 from frostline.features.extraction import Images
 from frostline.training import search, search_heads, search_rounds, search_trunks
 from frostline.training.search import Clock, Limits, Search
-from frostline.training.search_rounds import Contender, Round, ScoredHead
+from frostline.training.search_rounds import Contender, Round, ScoredHead, SearchPhotos
 from frostline.training.search_trunks import Trunk
 from helpers.search import ENTRY, Fake, photos, trunk
 
@@ -92,6 +92,22 @@ def test_what_is_left_of_the_time_is_used(monkeypatch: pytest.MonkeyPatch) -> No
     found._use_what_is_left()
     assert {one.name for one in found.rounds[-1].candidates} == {"one 224", "two 224"}
     assert found.left_out == found.rounds[-1].missing == {}
+
+
+def test_no_time_for_more_photos(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The round that was held decides; nobody is judged twice on its photos, or left out."""
+
+    def seconds(_: Search, __: Contender, some: SearchPhotos) -> float:
+        return 0.0 if len(some.labels) <= 128 else 1e9
+
+    monkeypatch.setattr(Search, "_seconds", seconds)
+    found = searched(monkeypatch, {name: Fake(trunk(name), 3.0) for name in ("one", "two")}, count=400)
+    [only] = found.rounds
+    assert len(only.photos.labels) == 128
+    judged = [(one.trunk.name, one.kind, one.strength) for one in only.candidates]
+    assert {name for name, *_ in judged} == {"one 224", "two 224"}
+    assert len(judged) == len(set(judged))
+    assert found.left_out == only.missing == {}
 
 
 def test_no_time_at_all(monkeypatch: pytest.MonkeyPatch) -> None:

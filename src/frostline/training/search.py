@@ -102,10 +102,14 @@ class Search:
             self._use_what_is_left()
 
     def _use_what_is_left(self) -> None:
-        """Estimates were too careful: who was left out for want of time is judged on the photos of the last round."""
+        """Estimates were too careful: who was left out for want of time is judged on the photos of the last round.
+
+        Where nobody could go on, no other round was held, and the last one has judged them all.
+        """
+        judged = {one.trunk.name for one in self.rounds[-1].candidates}
         for contender in self._waiting:
             last = self.rounds[-1]
-            if self._seconds(contender, last.photos) > self.clock.left:
+            if contender.trunk.name in judged or self._seconds(contender, last.photos) > self.clock.left:
                 continue
             more = self._round([contender], last.photos, {})
             if more.candidates:
