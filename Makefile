@@ -11,6 +11,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Stages call `frostline`, so the environment must be on the path.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Or each process compiles TensorFlow and DVC again, whose bytecode nobody brings: half of the time of the tests.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo docs serve test test-slow lint format lock clean
 

@@ -61,8 +61,9 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in settings.items():
             patch.setenv(name, value)
-        for name in ("MLFLOW_TRACKING_URI", "FROSTLINE_CACHE", "DVC_ROOT"):
+        for name in ("MLFLOW_TRACKING_URI", "FROSTLINE_CACHE", "DVC_ROOT", "PYTHONDONTWRITEBYTECODE"):
             patch.delenv(name, raising=False)
+        patch.setattr(sys, "dont_write_bytecode", False)  # each subprocess would compile TensorFlow again
         yield
 
 
