@@ -1,6 +1,7 @@
 """Plots: what they say, that it fits, and that nothing outside the figure is touched."""
 
 import io
+import itertools
 
 import matplotlib as mpl
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 
 from frostline.errors import RANDOM_WEIGHTS
 from frostline.evaluation import plots, style
+from frostline.evaluation.solver_rows import SolverRows
 from helpers.results import course
 
 
@@ -118,6 +120,35 @@ def test_curves_say_what_is_seen() -> None:
     assert "phases: head (epochs 1 to 3), thaw (epochs 4 to 5)" in said
     assert said.count("train") == said.count("validation") == 2
     assert RANDOM_WEIGHTS in said
+
+
+def test_strengths_of_a_solver_are_named() -> None:
+    """They are no epochs: the title, the phase and the axis say which strengths they are."""
+    history = course(5)
+    history.val_loss[3] = 0.1
+    solved = SolverRows("C", (0.001, 0.01, 0.1, 1.0, 10.0))
+    figure = plots.curves(history, classifier="pets", note="", solved=solved)
+    assert "at C 1 of 5 strengths" in told(figure)
+    assert "phase: head (C 0.001 to 10)" in texts(figure)
+    assert "epoch" not in told(figure)
+    assert {"0.001", "0.01"} <= set(texts(figure))
+    history = course(4, phases=("head", "head", "thaw", "thaw"))
+    history.val_loss[3] = 0.1
+    figure = plots.curves(history, classifier="pets", note="", solved=SolverRows("C", (0.01, 0.1)))
+    assert "at epoch 4 of 4" in told(figure)
+    assert "head (C 0.01 to 0.1), thaw (epochs 3 to 4)" in told(figure)
+
+
+@pytest.mark.parametrize("count", [1, 11, 50])
+def test_many_strengths_fit(count: int) -> None:
+    """Their names do not touch each other."""
+    values = tuple(0.0001 * 1.3**number for number in range(count))
+    figure = plots.curves(
+        course(count, phases=("head",) * count), classifier="pets", note="", solved=SolverRows("C", values)
+    )
+    assert inside(figure)
+    boxes = [label.get_window_extent() for label in figure.axes[0].get_xticklabels()]
+    assert not any(one.overlaps(other) for one, other in itertools.pairwise(boxes))
 
 
 def test_curves_draw_the_figures() -> None:

@@ -48,6 +48,12 @@ def test_a_line_for_each_network() -> None:
     assert [line["head"] for line in table][1] == "C 0.1"
 
 
+def test_another_description_of_the_same_file() -> None:
+    """It is said why a network that looks as good was not taken."""
+    some = replace(REPORT, misdescribed={"worse 224"})
+    assert "description" in search_report.table(some)[-1][""]
+
+
 def test_the_verdict() -> None:
     """What, why, what to expect, how many photos, what was left out."""
     first, second, third, fourth, fifth = REPORT.verdict

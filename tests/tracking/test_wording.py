@@ -64,6 +64,18 @@ def test_description() -> None:
     )
 
 
+def test_strengths_of_a_solver_are_no_epochs() -> None:
+    """The description says what the steps are."""
+    phases = {"head": {"freeze": "all", "solver": "lda", "shrinkage": [0.1, 0.5]}}
+    (told,) = [
+        line
+        for line in wording.description(outputs(recipe={"phases": phases}), report="").split("\n\n")
+        if "epoch/" in line
+    ]
+    assert told.startswith("Steps 1 to 2 ")
+    assert "shrinkage 0.1 to 0.5" in told
+
+
 def test_the_report_is_the_stages_own() -> None:
     """Evaluate writes it under this name."""
     assert Path(wording.REPORT).name in (Path(__file__).parents[2] / "docs/reference/files.md").read_text()

@@ -165,7 +165,7 @@ def test_the_round_before_decides_where_the_better_one_had_no_time() -> None:
             Round(photos(200), (candidate("slow", good), candidate("quick", other)), {}),
             Round(photos(400), (candidate("quick", np.ones(400, bool)),), {"slow 224": "too slow"}),
         ]
-        assert search_rounds.decided(rounds) is rounds[0 if before else 1]
+        assert search_rounds.decided(rounds).candidates == rounds[0 if before else 1].candidates
 
 
 def test_of_ends_the_better_go_on() -> None:
@@ -191,8 +191,12 @@ def test_of_one_file_the_best_description_goes_on() -> None:
         ScoredHead(one, "", 0.1, 1.0, 1.0, right, loss)
         for one, loss in zip(trunks, (0.3, 0.2, 0.4), strict=True)
     ]
-    kept = search_rounds.survivors(Round(photos(100), tuple(heads), {}), [Contender(one) for one in trunks])
+    last = Round(photos(100), tuple(heads), {})
+    kept = search_rounds.survivors(last, [Contender(one) for one in trunks])
     assert [one.trunk.name for one in kept] == ["two 224", "two 160"]
+    # Also where there is but one round, in which a wrong description may look cheaper.
+    assert [one.trunk.name for one in search_rounds.decided([last]).candidates] == ["two 224", "two 160"]
+    assert search_rounds.misdescribed(last) == {"one 224"}
 
 
 @pytest.mark.parametrize(

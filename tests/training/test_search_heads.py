@@ -21,6 +21,8 @@ def test_what_can_be_told() -> None:
     assert [one.strength for one in told] == list(search_heads.STRENGTHS["logistic"])
     assert max(one.right.mean() for one in told) > 0.95
     assert min(one.loss for one in told) < 0.2
+    certain = search_heads.judge(rows(apart=60), LABELS, FOLDS, kind="lda")
+    assert not any(np.signbit(one.loss) for one in certain)
     noise = search_heads.judge(rows(apart=0), LABELS, FOLDS)
     assert max(one.right.mean() for one in noise) < 0.6
 

@@ -120,6 +120,7 @@ def _report(dataset: str, found: Search, last: Round, seen: Seen) -> SearchRepor
         expected=selection.expected(judged, seed=last.photos.seed),
         names=names,
         left_out=found.left_out,
+        misdescribed=frozenset[str]().union(*map(search_rounds.misdescribed, found.rounds)),
         course=_course(found.rounds, last.candidates[chosen]),
         neighbours=search_after.neighbours(found, last.candidates[chosen], last.photos),
         curve=search_after.curve(found, last.candidates[chosen], last.photos),
@@ -158,7 +159,7 @@ def _course(rounds: Sequence[Round], chosen: ScoredHead) -> list[tuple[int, floa
 def _earlier(rounds: Sequence[Round], last: Round) -> list[SearchRow]:
     """The best of each trunk that did not come to the last round, on the photos that it saw."""
     done, rows = {one.trunk.name for one in last.candidates}, list[SearchRow]()
-    for round_ in reversed([one for one in rounds if len(one.photos.labels) < len(last.photos.labels)]):
+    for round_ in reversed([one for one in rounds if len(one.photos.labels) <= len(last.photos.labels)]):
         by_trunk: dict[str, ScoredHead] = {}
         for one in sorted(round_.candidates, key=lambda one: (-one.right.mean(), one.milliseconds)):
             by_trunk.setdefault(one.trunk.name, one)

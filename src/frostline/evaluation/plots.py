@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from frostline.evaluation.history import History
+from frostline.evaluation.solver_rows import SolverRows
 from frostline.evaluation.style import INK, MUTED, PAPER, RIGHT, WRONG, canvas, names, styled
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _NARROW = 5.0  # inches: readable on a phone
 _COUNTED = 20  # more classes than this: cells too small to hold their count
+_PANEL = 50  # characters that a panel of curves is wide
 _LABELLED = 120  # more classes than this: only some named
 
 
@@ -45,19 +47,26 @@ def confusion(matrix: np.ndarray, classes: Sequence[str], *, classifier: str, no
 
 
 @styled
-def curves(history: History, *, classifier: str, note: str) -> "Figure":
-    """Loss and accuracy over the epochs, train and validation, with the phases' boundaries."""
+def curves(history: History, *, classifier: str, note: str, solved: SolverRows | None = None) -> "Figure":
+    """Loss and accuracy over the epochs, train and validation, with the phases' boundaries.
+
+    `solved`: the first points are the strengths that a solver tried, each a head of its own.
+    """
+    solved = solved or SolverRows()
     figure = canvas(
         width=_NARROW,
         height=6.0,
-        title=_curves_title(history, classifier),
-        subtitle=_phases(history),
+        title=_curves_title(history, classifier, solved),
+        subtitle=_phases(history, solved),
         note=note,
     )
     figure.get_layout_engine().set(h_pad=0.12)  # type: ignore[union-attr, call-arg]
     loss, accuracy = figure.subplots(2, 1)
     _curve(loss, "loss (nats)", train=history.loss, validation=history.val_loss)
     _curve(accuracy, "accuracy", train=history.accuracy, validation=history.val_accuracy)
+    if solved.values:
+        for axes in (loss, accuracy):
+            _name_strengths(axes, solved, rows=len(history))
     accuracy.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%" if value <= 1 else "")
     for axes in (loss, accuracy):
         _mark_phases(axes, history)
@@ -122,21 +131,29 @@ def _write_counts(axes: "Axes", matrix: np.ndarray, *, cell: float) -> None:
         axes.text(column, row, text, ha="center", va="center", color=ink, size=size)
 
 
-def _curves_title(history: History, classifier: str) -> str:
+def _name_strengths(axes: "Axes", solved: SolverRows, *, rows: int) -> None:
+    """Strengths in place of numbers of epochs; a few of those for which there is no room."""
+    strengths = [f"{value:g}" for value in solved.values]
+    labels = [*strengths, *(f"{row + 1}" for row in range(len(strengths), rows))]
+    every = -(-sum(len(label) + 2 for label in labels) // _PANEL)
+    axes.set_xticks(range(1, rows + 1, every), labels[::every], size=8)
+    more = " (strength of the head), then epoch" if rows > len(solved.values) else " (strength of the head)"
+    axes.set_xlabel(f"{solved.name}{more}")
+
+
+def _curves_title(history: History, classifier: str, solved: SolverRows) -> str:
     epochs = len(history)
     if not np.isfinite(history.val_loss).any():
         return f"{classifier}: validation loss was not finite in any of {epochs} epochs; training diverged"
     best = int(np.nanargmin(history.val_loss))
     figures = f"{history.val_loss[best]:.3g} (accuracy {history.val_accuracy[best]:.1%})"
-    return f"{classifier}: lowest validation loss {figures} at epoch {best + 1} of {epochs}"
+    tried = f"{epochs} strengths" if epochs == len(solved.values) else f"{epochs}"
+    return f"{classifier}: lowest validation loss {figures} at {solved.label(best)} of {tried}"
 
 
-def _phases(history: History) -> str:
-    def epochs(start: int, end: int) -> str:
-        return f"epoch {start}" if start == end else f"epochs {start} to {end}"
-
+def _phases(history: History, solved: SolverRows) -> str:
     spans = history.spans
-    named = ", ".join(f"{name} ({epochs(start, end)})" for name, start, end in spans)
+    named = ", ".join(f"{name} ({solved.span(start - 1, end - 1)})" for name, start, end in spans)
     return f"{'phase' if len(spans) == 1 else 'phases'}: {named}"
 
 
@@ -178,7 +195,7 @@ def _mark_phases(axes: "Axes", history: History) -> None:
         if index:
             axes.axvline(start - 0.5, color=MUTED, linewidth=0.9, linestyle=(0, (4, 3)))
         left = max(axes.get_xlim()[0], start - 0.5)
-        if len(name) > (end + 0.5 - left) / len(history) * 50:  # a panel is 50 characters wide
+        if len(name) > (end + 0.5 - left) / len(history) * _PANEL:
             continue
         axes.annotate(
             name,

@@ -14,6 +14,7 @@ from frostline.evaluation import (
     probability_plots,
     ranking,
     selective_prediction,
+    solver_rows,
     style,
     tables,
 )
@@ -84,7 +85,9 @@ def pictures(name: str, evaluated: Results) -> dict[str, bytes]:
     wrong = int((~test.right).sum())
     drawn = {
         "confusion": plots.confusion(matrix, test.classes, **about),
-        "curves": plots.curves(evaluated.history, **about),
+        "curves": plots.curves(
+            evaluated.history, solved=solver_rows.read(evaluated.record["recipe"]), **about
+        ),
         "mistakes": gallery.mistakes(_mistakes(evaluated), wrong=wrong, total=len(test), **about),
         "reliability": probability_plots.reliability(bins, error=figures["calibration_error"], **about),
         "ranking": probability_plots.ranking(curves, test.classes, areas=figures, **about),

@@ -1,7 +1,7 @@
 """A search for people: a table, a picture of accuracy against cost, one page, CSV and JSON."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from frostline import pages
 from frostline.evaluation import selection, tables
 from frostline.evaluation.learning_curve import LearningCurve
 from frostline.evaluation.statistics import Estimate
-from frostline.evaluation.style import MUTED, RIGHT, WRONG, canvas, legible, styled
+from frostline.evaluation.style import MUTED, PAPER, RIGHT, WRONG, canvas, legible, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,7 +51,8 @@ class SearchReport:
 
     `rows` are paired, image by image; `earlier` those that came less far. `best` and `chosen` are places among the
     rows, `expected` the accuracy to expect of what was chosen; `names` what the chosen and the best one (where it is
-    another) are called in params.yaml; `left_out` trunks with the reason.
+    another) are called in params.yaml; `left_out` trunks with the reason; `misdescribed` trunks whose file fits another
+    description of its input better.
     """
 
     dataset: str
@@ -64,6 +65,7 @@ class SearchReport:
     expected: Estimate
     names: Sequence[str]
     left_out: dict[str, str]
+    misdescribed: Collection[str] = ()
     course: Sequence[tuple[int, float]] = ()  # of what was chosen: so many photos, accuracy on them
     neighbours: float | None = None  # accuracy of the nearest photos' classes on its features, a reference
     curve: LearningCurve | None = None  # of what was chosen
@@ -138,6 +140,7 @@ def _cells(report: SearchReport, place: int, row: SearchRow) -> dict[str, str]:
     marks = {report.best: "most accurate", report.chosen: "chosen"}
     if report.best == report.chosen:
         marks = {report.best: "chosen, most accurate"}
+    other = "another description of its input fits better" if row.classifier in report.misdescribed else ""
     return {
         "network": row.classifier,
         "accuracy": f"{row.accuracy.value:.1%}",
@@ -147,7 +150,7 @@ def _cells(report: SearchReport, place: int, row: SearchRow) -> dict[str, str]:
         "ms": f"{row.milliseconds:.1f}",
         "MB": f"{row.megabytes:.0f}",
         "photos": f"{row.photos:,}",
-        "": marks.get(place, "within one standard error" if row.close else ""),
+        "": marks.get(place, "within one standard error" if row.close else other),
     }
 
 
@@ -204,6 +207,8 @@ def _alt(report: SearchReport) -> str:
 @styled
 def picture(report: SearchReport) -> "Figure":
     """Accuracy with its interval against milliseconds per image, the Pareto front as a line."""
+    from matplotlib.patheffects import withStroke
+
     rows = [report.rows[place] for place in report.heads]
     chosen = report.rows[report.chosen]
     figure = canvas(
@@ -230,13 +235,14 @@ def picture(report: SearchReport) -> "Figure":
             axes.annotate(
                 legible(row.classifier, longest=34), (row.milliseconds, row.accuracy.value),
                 xytext=(-6 if right else 6, 4), textcoords="offset points", size=8, color=colour,
-                ha="right" if right else "left",
+                ha="right" if right else "left", zorder=4, path_effects=[withStroke(linewidth=2.5, foreground=PAPER)],
             )  # fmt: skip
     axes.set(xscale="log", xlabel="milliseconds per image on this machine", ylabel="accuracy")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    axes.xaxis.set_minor_formatter(lambda value, _: f"{value:g}")
+    ticks = [digit * 10.0**power for power in range(-3, 7) for digit in (1, 2, 3, 5, 7)]
+    axes.set_xticks(ticks, [f"{value:g}" for value in ticks])
+    axes.set_xticks([], minor=True)
+    axes.set_xlim(0.8 * cost.min(), 1.25 * cost.max())
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
-    axes.tick_params(axis="x", which="both", pad=4)
     axes.margins(x=0.15)
     axes.grid(axis="y")
     return figure

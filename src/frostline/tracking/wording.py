@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from frostline.evaluation import solver_rows
+from frostline.evaluation.solver_rows import SolverRows
 from frostline.tracking import content
 from frostline.tracking.content import StageOutputs
 
@@ -70,8 +72,18 @@ def description(outputs: StageOutputs, *, report: str) -> str:
         f"[Report with errors, confusion and confidence]({report})" if report else "",
         f"{record['classifier']}: {network}, trained {trained} on {record['dataset']}"
         + (f", {len(classes)} classes: {_cut_list(classes)}." if classes else "."),
+        _steps(solver_rows.read(record["recipe"])),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def _steps(solved: SolverRows) -> str:
+    """What the first steps of the epochs' metrics are, where they are no epochs."""
+    count = len(solved.values)
+    if not count:
+        return ""
+    steps = f"Steps 1 to {count} of the metrics below epoch/ are" if count > 1 else "Step 1 below epoch/ is"
+    return f"{steps} no epochs but heads by a solver: {solved.span(0, count - 1)}."
 
 
 def _figures(metrics: Mapping[str, Any]) -> Iterator[str]:

@@ -74,7 +74,7 @@ def judge(  # noqa: PLR0913  # images, folds, and which heads
     fit_predict = _by_heads(kind, tried, options, until)
     probs = out_of_fold(rows, labels, folds, fit_predict, count=len(tried))
     own = np.take_along_axis(probs, labels[None, :, None], axis=2)[..., 0].astype(np.float64)
-    losses = -np.log(np.maximum(own, _LEAST)).mean(1)
+    losses = np.abs(np.log(np.clip(own, _LEAST, 1)).mean(1))  # rounding may bring a probability above 1
     right = probs.argmax(2) == labels
     return [
         HeadResult(kind, strength, right[number], float(losses[number]))

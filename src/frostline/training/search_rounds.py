@@ -144,15 +144,21 @@ def survivors(last: Round, alive: Sequence[Contender]) -> list[Contender]:
     Of one file described in several ways that of the lowest loss: only one description can be right.
     """
     by_trunk, best = _by_trunk(last), _best(last.candidates)
-    descriptions: dict[str, str] = {}
-    for one in sorted(last.candidates, key=lambda one: one.loss):
-        descriptions.setdefault(one.trunk.undescribed, one.trunk.name)
-    right = set(descriptions.values())
+    out = misdescribed(last)
     return [
         Contender(contender.trunk, _good_ends(by_trunk[contender.trunk.name]))
         for contender in alive
-        if contender.trunk.name in right and not _worse(_best(by_trunk[contender.trunk.name]), best)
+        if contender.trunk.name in by_trunk.keys() - out
+        and not _worse(_best(by_trunk[contender.trunk.name]), best)
     ]
+
+
+def misdescribed(last: Round) -> set[str]:
+    """Names of trunks whose file, at the same size, has a lower loss with another description of its input."""
+    fitting: dict[str, str] = {}
+    for one in sorted(last.candidates, key=lambda one: one.loss):
+        fitting.setdefault(one.trunk.undescribed, one.trunk.name)
+    return {one.trunk.name for one in last.candidates} - set(fitting.values())
 
 
 def leading(last: Round, *, most: int) -> list[ScoredHead]:
@@ -166,7 +172,13 @@ def leading(last: Round, *, most: int) -> list[ScoredHead]:
 
 def decided(rounds: Sequence[Round]) -> Round:
     """The last round, in which the choice is made; the one before where the time did not suffice for a trunk that was
-    significantly better there than all that went on."""
+    significantly better there than all that went on. Without files that fit another description better."""
+    found = _decided(rounds)
+    out = misdescribed(found)
+    return replace(found, candidates=tuple(one for one in found.candidates if one.trunk.name not in out))
+
+
+def _decided(rounds: Sequence[Round]) -> Round:
     *before, last = rounds
     if before and last.missing:
         went_on = {one.trunk.name for one in last.candidates}
