@@ -1,8 +1,10 @@
 """The command line: help that is quick and runs, and one honest line and exit code for what goes wrong."""
 
 import ast
+import contextlib
 import errno
 import importlib
+import importlib.util
 import inspect
 import os
 import re
@@ -21,7 +23,7 @@ from PIL import Image
 
 import frostline
 from frostline import cli
-from frostline.cli import app, project
+from frostline.cli import app, keras_start, project
 from frostline.datasets import source
 from frostline.errors import FrostlineError, InputError
 from frostline.pipeline import code_digest, code_file
@@ -449,3 +451,26 @@ def test_a_notebook_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert project._answers()
     monkeypatch.setenv("JPY_PARENT_PID", "1")
     assert not project._answers()
+
+
+@pytest.mark.parametrize(("importer", "found"), [("keras.src.wrappers", False), ("frostline.stages", True)])
+def test_keras_starts_lean(monkeypatch: pytest.MonkeyPatch, importer: str, *, found: bool) -> None:
+    """What it does without is hidden from it alone, by either kind of import, and only while a command runs."""
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
+    look = "from importlib.util import find_spec; assert find_spec('IPython'); import IPython"
+    with keras_start.lean_keras(), contextlib.nullcontext() if found else pytest.raises(ModuleNotFoundError):
+        exec(look, {"__name__": importer})
+    exec(look, {"__name__": "keras.src.wrappers"})
+
+
+def test_keras_does_without() -> None:
+    """The hidden packages are the ones that it imports only to see whether they are there."""
+    optional = re.compile(r"try:\n(?:    .*\n)*?    (?:import|from) (\w+)")
+    folder = Path(importlib.util.find_spec("keras").submodule_search_locations[0], "src")  # type: ignore[union-attr,index]
+    files = {
+        "trainers/data_adapters/array_slicing": "pandas", "wrappers/fixes": "sklearn",
+        "visualization/plot_image_gallery": "matplotlib", "saving/file_editor": "IPython",
+    }  # fmt: skip
+    assert set(files.values()) == keras_start.UNUSED
+    for name, package in files.items():
+        assert package in optional.findall((folder / f"{name}.py").read_text()), name

@@ -19,6 +19,7 @@ import click
 from frostline import progress
 from frostline.cli import app
 from frostline.cli.app import REPORTER, cli
+from frostline.cli.keras_start import lean_keras
 from frostline.cli.stages import STAGES
 from frostline.errors import FrostlineError, StuckError, visible
 
@@ -50,7 +51,8 @@ def main() -> None:
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     start = _here()
     try:
-        cli(standalone_mode=False)
+        with lean_keras():
+            cli(standalone_mode=False)
     except click.exceptions.Abort:  # what click makes of Ctrl-C
         _explain(INTERRUPTED)
         sys.exit(130)
