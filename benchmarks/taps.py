@@ -18,7 +18,8 @@ import numpy as np
 from frostline import images
 from frostline.config import OnnxInput, Tap
 from frostline.datasets.source import open_source
-from frostline.evaluation import paired_tests, statistics
+from frostline.evaluation import statistics
+from frostline.evaluation.paired_accuracy import accuracy_difference
 from frostline.features import cut_model
 from frostline.models import backbones
 from frostline.models.keras_backend import keras
@@ -110,7 +111,7 @@ def lines(names: list[str], ends: Mapping[str, list[np.ndarray]], known: Any, la
     yield f"{names[last]:34} {shown(alone)}"
     for places in choices:
         found = judged(places)
-        change = paired_tests.accuracy_difference(found, alone)
+        change = accuracy_difference(found, alone)
         what = names[places[0]] if len(places) == 1 else f"last {len(places)} together"
         low, high = (100 * bound for bound in (change.low, change.high))
         yield f"{what[-34:]:34} {shown(found)}  {100 * change.value:+.1f} points ({low:+.1f} to {high:+.1f})"

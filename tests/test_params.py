@@ -203,7 +203,7 @@ def test_parsing_leaves_the_values_alone() -> None:
         (f"{NET}.image.resize", "stretch",
          f"{NET}.image.resize: must be one of 'squash', 'crop', 'pad'; is 'stretch'"),
         (f"{NET}.precision", "float64",
-         f"{NET}.precision: must be one of 'float32', 'bfloat16', 'float16'; is 'float64'"),
+         f"{NET}.precision: must be one of 'float32', 'bfloat16', 'float16', 'int8'; is 'float64'"),
         (f"{CNN}.training.schedule", "step",
          f"{CNN}.training.schedule: must be one of 'constant', 'linear', 'cosine'; is 'step'"),
         (f"{CNN}.training.warmup", 1, f"{CNN}.training.warmup: must be less than 1; is 1"),
@@ -238,6 +238,8 @@ def test_parsing_leaves_the_values_alone() -> None:
         ("weights.net.backbone", "efficientnet_v2_s",
          "weights.net.backbone: there is no 'efficientnet_v2_s'; did you mean 'efficientnetv2s'?"),
         # contradicting
+        (f"{CNN}.precision", "int8", f"{CNN}.precision: int8 is for a network that stays frozen, and "
+         "phases.all.freeze is 'none'; use float32 or bfloat16, or freeze all"),
         ("weights.scratch.source", "random",
          "weights.scratch: source 'scratch' goes with backbone null, and only with it"),
         ("weights.net.source", "scratch",
@@ -294,7 +296,7 @@ def test_not_a_mapping(values: Any) -> None:
             [
                 "seed: must be a valid integer; is 'x'",
                 f"{PETS}.path: 'x' does not have the form ^data/[^/]",
-                f"{NET}.precision: must be one of 'float32', 'bfloat16', 'float16'; is 'half'",
+                f"{NET}.precision: must be one of 'float32', 'bfloat16', 'float16', 'int8'; is 'half'",
             ],
         ),
         (

@@ -6,7 +6,14 @@ from functools import partial
 import numpy as np
 import pytest
 
-from frostline.evaluation import calibration, metrics, paired_tests, ranking, selective_prediction
+from frostline.evaluation import (
+    calibration,
+    metrics,
+    paired_accuracy,
+    paired_tests,
+    ranking,
+    selective_prediction,
+)
 from frostline.evaluation.log_loss import losses
 from frostline.evaluation.statistics import Estimate, difference, mean, proportion
 from helpers.simulation import Test, coverage, drawn
@@ -138,7 +145,7 @@ def _losses(rng: np.random.Generator, count: int) -> Test:
 
 @pytest.mark.parametrize(
     ("figure", "draw", "truth"),
-    [(_gap, _two_splits, 0.04), (paired_tests.accuracy_difference, _pair, 0.02)],
+    [(_gap, _two_splits, 0.04), (paired_accuracy.accuracy_difference, _pair, 0.02)],
     ids=["gap", "accuracy difference"],
 )
 @pytest.mark.parametrize("images", [300, 1000])

@@ -8,7 +8,6 @@ from scipy.stats import binomtest, bootstrap
 
 from frostline.evaluation import paired_tests
 from frostline.evaluation.paired_tests import (
-    accuracy_difference,
     judge,
     mcnemar,
     mean_difference,
@@ -70,22 +69,6 @@ def test_mcnemar_false_alarms() -> None:
     first, second = rng.random((2, 2000, 270)) < 0.9
     alarms = np.mean([mcnemar(a, b).p < 0.05 for a, b in zip(first, second, strict=True)])
     assert 0.01 < alarms < 0.055
-
-
-def test_accuracy_difference_by_hand() -> None:
-    """9 against 2 of 100: 0.07, and Bonett and Price's interval worked out on paper."""
-    found = accuracy_difference(*answers(9, 2, both=89))
-    ahead, behind = 10 / 102, 3 / 102
-    half = 1.959964 * ((ahead + behind - (ahead - behind) ** 2) / 102) ** 0.5
-    assert found.value == pytest.approx(0.07)
-    assert (found.low, found.high) == pytest.approx((ahead - behind - half, ahead - behind + half))
-
-
-def test_no_difference_is_still_uncertain() -> None:
-    """Two classifiers that agree on 50 images may differ on others: the interval is not a point."""
-    found = accuracy_difference(*answers(0, 0, both=50))
-    assert found.value == 0
-    assert found.low < -0.02 < 0.02 < found.high
 
 
 def test_mean_difference_against_scipy() -> None:

@@ -67,7 +67,7 @@ def test_the_trunk_is_the_network(options: dict[str, Any], baked: bool, channels
     assert onnx_trunk.side(made) == (options["size"] or (None, None))
 
 
-@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("batch", [1, 2, 3])
 def test_a_batch_that_is_baked_in_runs_in_pieces(batch: int) -> None:
     """A graph for so many images takes any number, piece by piece, and says so of its input."""
     made = onnx_trunk.make(network(batch=batch, baked=True), PLAIN, {"vector": NONE})

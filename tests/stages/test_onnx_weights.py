@@ -22,6 +22,7 @@ from frostline.evaluation import explanations, history, predictions
 from frostline.runtime import openvino, sessions
 from frostline.scoring import drift_baseline
 from frostline.stages import evaluate, export, preprocess, train, weights
+from frostline.training import int8_check
 from helpers.images import archive, classes
 from helpers.kills import contents, killed, moments
 from helpers.networks import KERAS_COPIES
@@ -209,6 +210,51 @@ def test_trained_in_bfloat16_it_answers_alike_in_float32(project: Path) -> None:
     assert 0 < agreement["precision"]["probability_difference"] < 0.02
 
 
+INT8 = {
+    "small": changed(LINEAR, {"precision": "int8"}),
+    "small-keras": changed(
+        PRETRAINED, {"precision": "int8", "phases": SOLVED, "network.head.standardize": True}
+    ),
+}
+
+
+@pytest.mark.skipif(bool(openvino.missing()), reason="the extra cpu is not installed")
+@pytest.mark.parametrize("name", INT8)
+def test_trained_in_int8_it_answers_alike_in_float32(
+    project: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """OpenVINO computed the features and the record says what that costs; the exported model has the file's weights."""
+    settle(changed(SETTINGS, {"classifiers": INT8}))
+    monkeypatch.setattr(int8_check, "LIMIT", 100.0)
+    train.run(name, live=tracking.live)
+    evaluate.run(name)
+    export.run(name)
+    rows = frostline.extract_features(project / "data/shapes.zip", classifier=name)
+    settle()
+    record = json.loads((project / f"artifacts/classifiers/{name}/record.json").read_text())
+    assert record["packages"]["openvino"]
+    assert (record["int8"]["train"], record["int8"]["limit_points"]) == (26, 100.0)
+    agreement = json.loads((project / f"artifacts/models/{name}/agreement.json").read_text())
+    assert agreement["image_difference"] < 1e-5
+    assert agreement["precision"]["trained"] == "int8"
+    assert 0 < agreement["precision"]["probability_difference"] < 0.1
+    assert len(rows) == 42
+
+
+@pytest.mark.skipif(bool(openvino.missing()), reason="the extra cpu is not installed")
+def test_int8_that_costs_too_much_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one line with the figure, before anything is written."""
+    settle(changed(SETTINGS, {"classifiers": {"small": INT8["small"]}}))
+    monkeypatch.setattr(int8_check, "LIMIT", -1.0)
+    written_before = contents(project / "artifacts")
+    with pytest.raises(
+        FrostlineError, match=r"small: int8 costs .* points of accuracy on .* validation images"
+    ):
+        train.run("small", live=tracking.live)
+    settle()
+    assert contents(project / "artifacts") == written_before
+
+
 def test_the_record_and_the_explanations(project: Path) -> None:
     """Counts of what is frozen, who computed it; parts are hidden where hidden layers stand above."""
     record = json.loads((project / "artifacts/classifiers/tiny/record.json").read_text())
@@ -359,7 +405,7 @@ def test_no_tensorflow_from_photos_to_features(project: Path) -> None:
         ({"network.end_at": "conv1"}, "network.end_at: 'net' ends at its taps"),
         ({"network.head.pooling": "average"}, "head.pooling: the taps of 'net'"),
         ({"image.transform": "rescale"}, "image.transform: weights.net.input"),
-        ({"precision": "float16"}, "precision: a network from an ONNX file has float32 and bfloat16"),
+        ({"precision": "float16"}, "precision: a network from an ONNX file has float32, bfloat16 and int8"),
     ],
 )
 def test_what_cannot_be_done_with_it_is_refused_by_its_key(changes: dict[str, Any], message: str) -> None:

@@ -119,7 +119,7 @@ def _without_start(ends: Sequence[float], whole: float) -> float:
 def _variant(training: SweepTraining, trial: Trial, seconds: float) -> Variant:
     entry, upper = training.recipe.entry, trial.upper
     frozen = list(entry.phases.values())[-1].freeze != "none"
-    value_bytes = 1 if not frozen else 4 if entry.precision == "float32" else 2
+    value_bytes = 1 if not frozen else 4 if entry.precision in {"float32", "int8"} else 2
     views = entry.augmentation.views if entry.augmentation else 1
     return Variant(
         value=training.value,

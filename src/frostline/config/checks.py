@@ -65,8 +65,19 @@ def _classifier_problems(key: str, classifier: Classifier, params: Params) -> It
         yield f"{key}.weights: '{classifier.weights}' is scratch, a pretrained network needs a backbone"
     elif params.weights[classifier.weights].backbone == ONNX:
         yield from _onnx_problems(key, classifier)
+    yield from _int8_problems(key, classifier)
     if any(isinstance(phase, SolverPhase) for phase in classifier.phases.values()):
         yield from _solver_problems(key, classifier)
+
+
+def _int8_problems(key: str, classifier: Classifier) -> Iterator[str]:
+    """What int8 is not for: layers that train."""
+    for name, phase in classifier.phases.items():
+        if classifier.precision == "int8" and phase.freeze != "all":
+            yield (
+                f"{key}.precision: int8 is for a network that stays frozen, and phases.{name}.freeze is "
+                f"'{phase.freeze}'; use float32 or bfloat16, or freeze all"
+            )
 
 
 def _solver_problems(key: str, classifier: Classifier) -> Iterator[str]:
@@ -109,7 +120,7 @@ def _onnx_problems(key: str, classifier: Classifier) -> Iterator[str]:
     if classifier.image.transform != "backbone":
         yield f"{key}.image.transform: weights.{name}.input says how pixels are transformed; use backbone"
     if classifier.precision == "float16":
-        yield f"{key}.precision: a network from an ONNX file has float32 and bfloat16; use one of these"
+        yield f"{key}.precision: a network from an ONNX file has float32, bfloat16 and int8; use one of these"
     for phase_name, phase in classifier.phases.items():
         if phase.freeze != "all":
             yield (

@@ -64,7 +64,7 @@ class Classifier(Section):
         ),
     ]
     augmentation: Augmentation | None
-    precision: Literal["float32", "bfloat16", "float16"]
+    precision: Literal["float32", "bfloat16", "float16", "int8"]
     training: Training | None
     # The most points of accuracy on the test split that the model may lose in a smaller arithmetic.
     variants: (

@@ -10,7 +10,8 @@ import numpy as np
 from frostline.errors import FrostlineError
 from frostline.evaluation.log_loss import losses
 from frostline.evaluation.metrics import DECIMALS
-from frostline.evaluation.paired_tests import accuracy_difference, mcnemar, mean_difference, over_seeds
+from frostline.evaluation.paired_accuracy import accuracy_difference
+from frostline.evaluation.paired_tests import mcnemar, mean_difference, over_seeds
 from frostline.evaluation.predictions import Predictions
 from frostline.evaluation.statistics import Estimate, proportion
 

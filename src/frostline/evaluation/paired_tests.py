@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from frostline.evaluation.statistics import Z95, Estimate
+from frostline.evaluation.statistics import Estimate
 
 RESAMPLES = 2000
 
@@ -43,21 +43,6 @@ def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> Paired:
     only_second = int((second_right & ~first_right).sum())
     tail = float(bdtr(min(only_first, only_second), only_first + only_second, 0.5))
     return Paired(only_first=only_first, only_second=only_second, p=min(1.0, 2 * tail))
-
-
-def accuracy_difference(first_right: np.ndarray, second_right: np.ndarray) -> Estimate:
-    """Accuracy of the first minus that of the second on the same images, two (N,) bool arrays.
-
-    The interval adds one image to each side before it takes the normal's: D. G. Bonett and R. M. Price,
-    "Adjusted Wald confidence interval for a difference of binomial proportions based on paired data",
-    Journal of Educational and Behavioral Statistics 37 (2012) 479-488.
-    """
-    pair, count = mcnemar(first_right, second_right), len(first_right)
-    ahead, behind = (pair.only_first + 1) / (count + 2), (pair.only_second + 1) / (count + 2)
-    half = Z95 * np.sqrt((ahead + behind - (ahead - behind) ** 2) / (count + 2))
-    middle = ahead - behind
-    value = (pair.only_first - pair.only_second) / count
-    return Estimate(value, max(-1.0, float(middle - half)), min(1.0, float(middle + half)))
 
 
 def mean_difference(first: np.ndarray, second: np.ndarray) -> Estimate:

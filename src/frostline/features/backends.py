@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from frostline import files
 from frostline.errors import FrostlineError
+from frostline.features import trunks
 from frostline.features.executor import Network
 from frostline.features.trunks import OnnxTrunk
 from frostline.models import transform
@@ -24,6 +25,8 @@ from frostline.models.keras_backend import framework, in_float32, keras
 from frostline.progress import note
 from frostline.runtime import conversion, engine, openvino, pool, providers
 from frostline.runtime.contract import FEATURES
+
+_SHORT = {"bfloat16": "bf16", "int8": "int8"}  # as they stand in keys of the cache
 
 
 @dataclass(frozen=True)
@@ -63,28 +66,35 @@ def available(trunk: Any, *, parallel: bool = False) -> list[Backend]:
 
 
 def _of_onnx(trunk: OnnxTrunk, *, parallel: bool) -> list[Backend]:
-    """ONNX Runtime, or OpenVINO in bfloat16; FrostlineError where that is not to be had here."""
+    """ONNX Runtime, or OpenVINO in bfloat16 and int8; FrostlineError where that is not to be had here."""
     if trunk.precision == "float32":
         device, name = "cpu", providers.runtime("cpu")
     else:
-        _require_bfloat16()
-        device, name = "openvino", f"{openvino.runtime()} in bf16"
-    return [
-        Backend(
-            name,
-            lambda _: Exported(trunk.content, device, trunk.precision, trunk.precision, parallel=parallel),
-        )
-    ]
+        require(trunk.precision)
+        device, name = "openvino", f"{openvino.runtime()} in {_SHORT[trunk.precision]}"
+    return [Backend(name, lambda _: _opened(trunk, device, parallel=parallel))]
 
 
-def _require_bfloat16() -> None:
+@lru_cache(maxsize=2)
+def _opened(trunk: OnnxTrunk, device: str, *, parallel: bool) -> "Exported":
+    """An ONNX trunk on a device, opened once per process; a line says in what it computes."""
+    made = Exported(trunk.content, device, trunk.precision, trunks.dtype(trunk), parallel=parallel)
+    if made.proof:
+        note(f"trunk: on {device} in {trunk.precision}{made.proof}")
+    return made
+
+
+def require(precision: str) -> None:
+    """FrostlineError where OpenVINO does not compute in bfloat16 or int8 here, with what to do."""
     problem, advice = openvino.missing(), f", or: {providers.INSTALL['openvino']}"
-    if not openvino.has_bfloat16():
-        problem, advice = "this processor has neither AMX nor AVX-512 BF16", ""
+    whose = "features have it"
+    if precision == "bfloat16":
+        whose = "a network from an ONNX file has it"
+        if not openvino.has_bfloat16():
+            problem, advice = "this processor has neither AMX nor AVX-512 BF16", ""
     if problem:
         raise FrostlineError(
-            f"precision bfloat16: a network from an ONNX file has it by OpenVINO alone, and {problem}; set `precision` "
-            f"to float32{advice}"
+            f"precision {precision}: {whose} by OpenVINO alone, and {problem}; set `precision` to float32{advice}"
         )
 
 
@@ -92,7 +102,10 @@ def packages(trunk: Any) -> tuple[str, ...]:
     """What computes features of a trunk here beside Keras: it belongs in the record of a training."""
     if isinstance(trunk, OnnxTrunk):
         onnxruntime = str(providers.distribution().metadata["Name"])
-        return (onnxruntime if trunk.precision == "float32" else openvino.PACKAGE,)
+        # Ranges of int8 are those that ONNX Runtime sees.
+        return {"float32": (onnxruntime,), "int8": (onnxruntime, openvino.PACKAGE)}.get(
+            trunk.precision, (openvino.PACKAGE,)
+        )
     return (openvino.PACKAGE,) if len(available(trunk)) > 1 else ()
 
 

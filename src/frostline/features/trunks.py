@@ -15,7 +15,8 @@ from frostline.runtime import onnx_file, onnx_trunk
 class OnnxTrunk:
     """A trunk that the `weights` stage made of an ONNX file, for images of one size.
 
-    `content`: `image` (N, H, W, 3) uint8 → `features` (N, width) float32, computed and kept in `precision`.
+    `content`: `image` (N, H, W, 3) uint8 → `features` (N, width) float32, computed and kept in `precision`; in int8,
+    which a Keras network's trunk may be too, it is the calibrated graph, and rows are kept in float32.
     `parameters`: the numbers that it holds.
     """
 
@@ -66,7 +67,9 @@ def shape(trunk: Any) -> tuple[int, ...]:
 
 def dtype(trunk: Any) -> str:
     """NumPy's name (or bfloat16) of the type of a trunk's rows."""
-    return trunk.precision if isinstance(trunk, OnnxTrunk) else str(trunk.output.dtype)
+    if not isinstance(trunk, OnnxTrunk):
+        return str(trunk.output.dtype)
+    return "float32" if trunk.precision == "int8" else trunk.precision
 
 
 def values(trunk: Any) -> int:

@@ -68,10 +68,13 @@ def _quiet_stderr() -> Iterator[None]:
 
 @contextlib.contextmanager
 def computing(precision: str) -> Iterator[None]:
-    """Layers made in this block keep float32 weights and compute in float32, bfloat16 or float16."""
+    """Layers made in this block keep float32 weights and compute in float32, bfloat16 or float16.
+
+    With int8 they are the float32 layers that an int8 trunk is made of.
+    """
     config = keras().config
     before = config.dtype_policy()
-    config.set_dtype_policy(precision if precision == "float32" else f"mixed_{precision}")
+    config.set_dtype_policy("float32" if precision in {"float32", "int8"} else f"mixed_{precision}")
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Graphs that were converted before: a trunk is converted once, whatever heads are put on it."""
+"""Graphs that were made before: a trunk is converted, or brought to int8, once, whatever heads are put on it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +11,12 @@ NAME = "graph.onnx"
 Make = Callable[[], bytes]
 
 
-def keeper(key: dict[str, Any]) -> Callable[[Make], bytes]:
-    """What gives the graph of a key, made by what it is given, or earlier: `key` is all that decides the graph."""
-    folder = arrow.folder_of("graphs", key, cache=paths.cache())
+def keeper(key: dict[str, Any], *, cache: Path | None = None) -> Callable[[Make], bytes]:
+    """What gives the graph of a key, made by what it is given, or earlier: `key` is all that decides the graph.
+
+    `cache` is where graphs are kept, None: with the project around the current folder.
+    """
+    folder = arrow.folder_of("graphs", key, cache=cache or paths.cache())
 
     def keep(make: Make) -> bytes:
         checksums.keep(folder, [NAME], lambda: _write(folder / NAME, make()))

@@ -23,7 +23,16 @@ from frostline.models.network import Network, remarks
 from frostline.pipeline import code_digest
 from frostline.progress import note, say
 from frostline.store import Rows
-from frostline.training import assemble, class_maps, cross_validation, loop, nearest, phases, recipe
+from frostline.training import (
+    assemble,
+    class_maps,
+    cross_validation,
+    int8_check,
+    loop,
+    nearest,
+    phases,
+    recipe,
+)
 from frostline.training.checkpoint import Checkpoint
 from frostline.training.recipe import Recipe
 
@@ -55,7 +64,10 @@ def _train(inputs: Recipe, live: WatchEpochs) -> None:
         note(f"{name}: {remark}")
     network = inputs.network()
     parts = assemble.cut_phases(network, inputs.entry)
-    record = _record(inputs, network, list(parts.values())[-1])
+    last = list(parts.values())[-1]
+    record = _record(inputs, network, last)
+    if inputs.entry.precision == "int8":
+        record["int8"] = int8_check.require(inputs, last).values()
     checkpoint = Checkpoint(record["key"])
     epochs = []
     with live(key=record["key"], classifier=name, dataset=inputs.entry.dataset) as log:
@@ -67,7 +79,7 @@ def _train(inputs: Recipe, live: WatchEpochs) -> None:
             log(number, dataclasses.asdict(epoch))
     for line in (*_chosen(inputs, epochs), *_stopped(inputs, epochs)):
         say(line)
-    _write(inputs, network, list(parts.values())[-1], record=record, epochs=epochs)
+    _write(inputs, network, last, record=record, epochs=epochs)
     checkpoint.remove()
 
 
@@ -113,7 +125,7 @@ def _stopped(inputs: Recipe, epochs: Sequence[tuple[str, loop.Epoch]]) -> Iterat
 
 def _record(inputs: Recipe, network: Network, last: CutModel) -> dict[str, Any]:
     """All that this training is, by content: equal records, equal results."""
-    more = () if last.trunk is None else backends.packages(last.trunk)
+    more = () if last.trunk is None else backends.packages(inputs.trunk(last)[0])
     computed_by = code_digest.stage("train")
     content = {
         "classifier": inputs.name,

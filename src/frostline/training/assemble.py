@@ -53,6 +53,8 @@ def below_and_above(parts: CutModel) -> tuple[Function | None, Function]:
         return parts.trunk(pixels, training=False)  # type: ignore[misc]  # not called where there is none
 
     def above(features: Any) -> Any:
+        if isinstance(parts.upper, SolvedHead):
+            return parts.upper.arrays(features.astype(np.float32))
         return probabilities(parts.upper(features, training=False))
 
     return (None if parts.trunk is None else below), above

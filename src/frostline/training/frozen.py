@@ -71,6 +71,11 @@ class LayerSelection:
                 raise InputError(f"{', '.join(given)}: the classifier's recipe says it; leave it out")
         elif self.weights is None and self.backbone is None:
             raise InputError("name a classifier, weights or a backbone: whose frozen layers?")
+        elif str(self.precision) == "int8":
+            raise InputError(
+                "precision int8 is calibrated on the training images of a classifier; name one that has it, or use "
+                "float32, bfloat16 or float16"
+            )
         with LOCK:
             return _opened(self, self.root, self._changed())
 
@@ -138,8 +143,8 @@ def _of_classifier(name: str, root: Path) -> FrozenTrunk:
     last = list(assemble.cut_phases(inputs.network(), inputs.entry).values())[-1]
     if last.trunk is None:
         raise InputError(f"{name}: nothing of its network is frozen; name another classifier, or a backbone")
-    key = assemble.trunk_key(inputs.entry, weights=inputs.weights, cut=str(last.cut))
-    return FrozenTrunk(last.trunk, key, inputs.entry.image, weights_note(inputs.weights["source"]))
+    trunk, key = inputs.trunk(last)
+    return FrozenTrunk(trunk, key, inputs.entry.image, weights_note(inputs.weights["source"]))
 
 
 def _own_weights(layers: LayerSelection, backbone: str) -> tuple[dict[str, Any], Path]:

@@ -4,12 +4,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from frostline import config, files, paths
 from frostline.config import ONNX, Classifier, Params
 from frostline.datasets import manifest
 from frostline.datasets.manifest import Manifest
 from frostline.errors import FrostlineError
-from frostline.features import backends, trunks
+from frostline.features import backends, int8_trunk, trunks
 from frostline.features.cut_model import CutModel
 from frostline.features.executor import Executor
 from frostline.features.extraction import Images, View, features, pixels
@@ -18,6 +21,7 @@ from frostline.models import heads, network
 from frostline.models.dense_head import SolvedHead
 from frostline.models.keras_backend import keras, strategy
 from frostline.models.network import Network
+from frostline.store import Rows
 from frostline.training import assemble
 from frostline.training.live_views import LiveViews
 from frostline.training.steps import RowsLike
@@ -65,7 +69,7 @@ class Recipe:
             Path(self.weights_file or ""),
             weights=self.entry.weights,
             size=self.entry.image.size,
-            precision=self.entry.precision,
+            precision="float32" if self.entry.precision == "int8" else self.entry.precision,
         )
         classes = len(self.manifest.classes)
         if self.entry.solved:
@@ -87,14 +91,33 @@ class Recipe:
         """What the upper part of a split network takes, for one split's images in manifest order."""
         images = self.images(split)
         if view and view.augmentation.views == "live":
-            through = backends.fastest(parts.trunk) if parts.trunk is not None else None
+            through = backends.fastest(self.trunk(parts)[0]) if parts.trunk is not None else None
             return LiveViews(
                 pixels(images, executor=self.executor), images.ids, view.augmentation, view.number, through
             )
         if parts.trunk is None:
             return pixels(images, view=view, executor=self.executor)
+        return self._features(parts, images, view)
+
+    def some_rows(
+        self, parts: CutModel, split: str, places: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float32]:
+        """(n, ...) what a trunk makes of some images of a split, by their places in manifest order."""
+        every = self.images(split)
+        some = replace(every, paths=[every.paths[at] for at in places], ids=[every.ids[at] for at in places])
+        return self._features(parts, some, None)[:]
+
+    def _features(self, parts: CutModel, images: Images, view: View | None) -> Rows:
+        trunk, key = self.trunk(parts)
+        return features(images, trunk=trunk, key=key, view=view, executor=self.executor)
+
+    def trunk(self, parts: CutModel) -> tuple[Any, dict[str, Any]]:
+        """What makes the rows below a cut, and the key that they are cached by; with int8 it is calibrated first."""
         key = assemble.trunk_key(self.entry, weights=self.weights, cut=str(parts.cut))
-        return features(images, trunk=parts.trunk, key=key, view=view, executor=self.executor)
+        if self.entry.precision != "int8":
+            return parts.trunk, key
+        made = int8_trunk.quantized(parts.trunk, {**key, "precision": "float32"}, self.images("train"))
+        return made, {**key, "calibrated": files.sha256(made.content)}
 
     def images(self, split: str) -> Images:
         """One split's images in manifest order."""
