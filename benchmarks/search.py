@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from frostline import config, files, paths
-from frostline.commands import search, search_plan
+from frostline.commands import search, search_plan, search_weights
 from frostline.datasets import manifest
 from frostline.evaluation import predictions, selection
 from frostline.features.extraction import Images
@@ -73,7 +73,7 @@ def everything(dataset: str, trunks: str | None) -> tuple[Search, Round, SearchP
     """All candidates on all training and validation photos: nothing is halved, nothing left out for its time."""
     settings = config.load()
     seen = search_plan.look(dataset, settings)
-    hand = search_plan.at_hand(settings, trunks.split(",") if trunks else ())
+    hand = search_weights.at_hand(settings, trunks.split(",") if trunks else ())
     found = Search(Clock(time.monotonic() + FOREVER), paths.cache(), settings.seed, tell=print)
     contenders = [
         search_rounds.Contender(trunk) for trunk in search_plan.trunks(hand, side=seen.side, sizes=())
@@ -117,7 +117,7 @@ def subsets(dataset: str, *, photos: int, trunks: str | None) -> None:
     """Ten promises, and how often the truth lay within."""
     settings = config.load()
     seen = search_plan.look(dataset, settings).photos
-    hand = search_plan.at_hand(settings, trunks.split(",") if trunks else ())
+    hand = search_weights.at_hand(settings, trunks.split(",") if trunks else ())
     within = 0
     for seed in range(SUBSETS):
         drawn = np.random.default_rng(seed).permutation(len(seen.labels))

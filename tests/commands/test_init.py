@@ -394,8 +394,9 @@ def test_a_search_in_the_new_project(here: Path, monkeypatch: pytest.MonkeyPatch
     """Photos are preprocessed, then the search is called inside the project; its words come last but what is next."""
     called: list[tuple[str, str, float]] = []
 
-    def searched(dataset: str, *, minutes: float, since: float) -> list[str]:
+    def searched(dataset: str, *, minutes: float, since: float, guessed: str) -> list[str]:
         assert since > 0
+        assert guessed == ""  # Keras' weights say what they take
         assert manifest.read(Path("artifacts/datasets") / dataset / "manifest.parquet").classes
         called.append((Path.cwd().name, dataset, minutes))
         settings = YAML(typ="safe").load(Path("params.yaml"))

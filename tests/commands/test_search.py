@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 
 from frostline import config, paths, tracking
 from frostline.commands import search, search_plan
+from frostline.config import entries
 from frostline.datasets import manifest
 from frostline.datasets.manifest import Manifest
 from frostline.errors import InputError
@@ -115,7 +116,11 @@ def test_what_is_chosen_is_written(tmp_path: Path) -> None:
     with session(tracking.store()) as client:
         runs = client.search_runs([client.get_experiment_by_name("shapes").experiment_id])
     names = {run.info.run_name for run in runs}
-    assert names == {"shapes-search: search", *(f"shapes-search: {row['classifier']}" for row in rows(out))}
+    tried = {row["classifier"] for row in rows(out)}
+    others = {one for one in tried if one.startswith("other-")}
+    assert {"shapes-search: search", "shapes-search: net 32", f"shapes-search: {name}"} <= names
+    assert names <= {"shapes-search: search", *(f"shapes-search: {one}" for one in tried)}
+    assert len(names & {f"shapes-search: {one}" for one in others}) == 1  # only one input can be right
     search.run("shapes", minutes=9, sizes="32", out=out)  # what a search wrote, the next one writes anew
     text = Path("params.yaml").read_text()
     assert text.startswith("# Mine.\n")
@@ -146,6 +151,28 @@ def test_test_photos_are_not_read(tmp_path: Path) -> None:
     )
     assert len(one) > 5
     assert one == two
+
+
+def test_a_guess_gives_way_to_what_fits(root: Path, tmp_path: Path) -> None:
+    """An entry as `init` writes it where a file does not say its input: the description that fits takes its place."""
+    network = onnx_weights.read(root / "pretrained/other.onnx")
+    text = onnx_weights.entry("other", "other.onnx", network)
+    Path("params.yaml").write_text(entries.added(Path("params.yaml").read_text(), "weights", text))
+    lines = search.run("shapes", minutes=9, sizes="32", out=tmp_path / "out", guessed="other")
+    tried = [row for row in rows(tmp_path / "out") if row["classifier"].startswith("other")]
+    names = {row["classifier"] for row in tried}
+    assert names == {"other 32x40", "other-symmetric 32x40", "other-raw 32x40"}
+    linear = [row for row in tried if row["head"] == "logistic"]
+    best = min(linear, key=lambda row: float(row["loss"]))["classifier"].removesuffix(" 32x40")
+    kind = best.removeprefix("other").removeprefix("-") or "torchvision"
+    settings = config.load()
+    assert settings.weights.keys() == {"net", "other"}
+    found = settings.weights["other"]
+    assert isinstance(found, config.OnnxWeights)
+    assert found.input.mean == onnx_weights.USUAL[kind].mean
+    assert found.input.scale == pytest.approx(onnx_weights.USUAL[kind].scale)
+    assert settings.classifiers["shapes-search"].weights in {"net", "other"}
+    assert any("weights.other takes" in line for line in lines) == (kind != "torchvision")
 
 
 def test_a_second_search_computes_nothing(

@@ -19,10 +19,10 @@ def errors(count: int, *, seed: int, start: float = 0.3, power: float = 0.4) -> 
 
 @pytest.mark.parametrize(
     ("images", "classes", "found"),
-    [(1200, 6, [18, 37, 75, 150, 300, 600, 1200]), (24, 2, [6, 12, 24]), (4, 2, [4])],
+    [(1200, 6, [18, 37, 75, 150, 300, 600, 1200]), (24, 2, [3, 6, 12, 24]), (6, 2, [3, 6]), (3, 2, [3])],
 )
 def test_sizes(images: int, classes: int, found: list[int]) -> None:
-    """Halves, down to three of a class."""
+    """Halves, down to three of a class; with few photos to one."""
     assert learning_curve.sizes(images, classes=classes) == found
 
 

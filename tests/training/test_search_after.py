@@ -61,7 +61,7 @@ def test_the_curve_ends_where_the_candidate_is() -> None:
     assert curve.photos[-1] == 160
     assert abs(curve.accuracy[-1].value - best(last).right.mean()) < 0.02
     assert curve.accuracy[0].value < curve.accuracy[-1].value
-    assert search_after.curve(found, best(last), PHOTOS.take(np.arange(8))) is None
+    assert search_after.curve(found, best(last), PHOTOS.take(np.arange(3))) is None
 
 
 def test_few_photos() -> None:

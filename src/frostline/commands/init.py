@@ -107,7 +107,9 @@ def _searched(folder: Path, plan: InitPlan, minutes: float) -> list[str]:
     with contextlib.chdir(folder):
         note(f"looking at the photos: dvc repro preprocess@{name} …")
         processes.run("dvc", "repro", "--quiet", f"preprocess@{name}")
-        found = search_command.run(name, minutes=minutes, since=time.monotonic())
+        used = plan.pretrained
+        guessed = used.name if used and used.onnx and not used.onnx.known else ""
+        found = search_command.run(name, minutes=minutes, since=time.monotonic(), guessed=guessed)
     return [*found, f"more networks: put files into {printable(folder / 'pretrained')} and search again"]
 
 

@@ -4,18 +4,16 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from frostline import config, files, paths, tracking
-from frostline.commands import search_plan
-from frostline.commands.search_plan import AtHand, Seen
-from frostline.config import OnnxWeights, entries
+from frostline import config, files, paths
+from frostline.commands import search_plan, search_weights, search_writing
+from frostline.commands.search_plan import Seen
+from frostline.commands.search_weights import AtHand
 from frostline.errors import InputError
-from frostline.evaluation import learning_curve, search_report, selection, style
+from frostline.evaluation import search_report, selection
 from frostline.evaluation.comparison_report import aligned
 from frostline.evaluation.search_report import SearchReport, SearchRow
-from frostline.evaluation.study_plots import flat, measured
+from frostline.evaluation.study_plots import measured
 from frostline.progress import duration, note, say
-from frostline.template import chosen as templates
-from frostline.tracking import Child, Study
 from frostline.training import search_after, search_heads, search_rounds
 from frostline.training.search import Clock, Limits, Search
 from frostline.training.search_rounds import Round, ScoredHead
@@ -36,15 +34,17 @@ def run(  # noqa: PLR0913  # what a person may choose
     max_mb: float | None = None,
     out: Path = Path("reports/search"),
     since: float | None = None,
+    guessed: str = "",
 ) -> list[str]:
     """Search, report below `out`, and write what was chosen into params.yaml; the lines that say so.
 
-    The minutes count from `since` (of `time.monotonic`), None: from when this process began.
+    The minutes count from `since` (of `time.monotonic`), None: from when this process began. `guessed`: weights of
+    params.yaml whose input nobody has looked up; the description that fits the photos takes the place of the guess.
 
     InputError, before any photo is read, for what cannot be searched; also where no trunk could be judged in the time.
     """
     settings = config.load()
-    hand = search_plan.at_hand(settings, trunks.split(",") if trunks else ())
+    hand = search_weights.at_hand(settings, trunks.split(",") if trunks else ())
     seen = search_plan.look(dataset, settings)
     found = Search(
         Clock((STARTED if since is None else since) + 60 * minutes - _reserve()),
@@ -60,7 +60,7 @@ def run(  # noqa: PLR0913  # what a person may choose
     if not found.rounds:
         why = "; ".join(f"{name}: {reason}" for name, reason in found.left_out.items())
         raise InputError(f"no trunk could be judged; give it more --minutes ({why})")
-    return _concluded(dataset, found, hand, seen, out)
+    return _concluded(dataset, found, hand, seen, out, guessed)
 
 
 def _reserve() -> float:
@@ -76,7 +76,9 @@ def _numbers(text: str | None) -> list[int]:
         raise InputError(f"--sizes: {text!r} is no list of pixels; write it like 128,224") from None
 
 
-def _concluded(dataset: str, found: Search, hand: Sequence[AtHand], seen: Seen, out: Path) -> list[str]:
+def _concluded(  # noqa: PLR0913  # what was searched, and where it goes
+    dataset: str, found: Search, hand: Sequence[AtHand], seen: Seen, out: Path, guessed: str
+) -> list[str]:
     last = search_after.other_heads(found, search_rounds.decided(found.rounds))
     report = _report(dataset, found, last, seen)
     picked = {report.names[0]: last.candidates[report.chosen]}
@@ -84,16 +86,24 @@ def _concluded(dataset: str, found: Search, hand: Sequence[AtHand], seen: Seen, 
         picked[report.names[1]] = last.candidates[report.best]
     for one in picked.values():  # what `dvc repro` reads: no photo of these passes the network again
         found.opened[one.trunk.name].share(one.end, last.photos.images)
-    _write_params(dataset, picked, report, hand)
+    fits = search_weights.fitting(guessed, found.rounds)
+    search_writing.write_params(
+        dataset, picked, report, hand, corrected={fits: guessed} if fits != guessed else {}
+    )
     folder = out / dataset
-    pictures = _write(folder, report)
-    _to_mlflow(dataset, last, seen, pictures)
+    pictures = search_writing.write(folder, report)
+    search_writing.to_mlflow(dataset, last, seen, pictures)
     rows, more = search_report.table(report), ", and learning.png" if report.curve else ""
     return [
         "",
         *aligned(rows, right=search_report.NUMBERS),
         "",
         *report.verdict,
+        *(
+            [f"params.yaml: weights.{guessed} takes the input of {fits}, not the guess"]
+            if fits != guessed
+            else []
+        ),
         f"params.yaml: {' and '.join(report.names)} written; next: dvc repro",
         f"Wrote {files.printable(folder)}/search.html, .png, .csv and .json{more}",
     ]
@@ -168,97 +178,3 @@ def _earlier(rounds: Sequence[Round], last: Round) -> list[SearchRow]:
                 done.add(name)
                 rows.append(_row(one, close=False))
     return rows
-
-
-def _write_params(
-    dataset: str, picked: dict[str, ScoredHead], report: SearchReport, hand: Sequence[AtHand]
-) -> None:
-    """Put the winners into params.yaml in place of those of an earlier search; the whole is checked first."""
-    text = config.text()
-    for name in (f"{dataset}-search", f"{dataset}-search-best"):
-        text = entries.removed(text, "classifiers", name)
-    texts = {one.name: one.text for one in hand if one.text}
-    for name, one in picked.items():
-        if one.trunk.weights in texts:
-            text = entries.added(text, "weights", texts[one.trunk.weights])
-        text = entries.added(text, "classifiers", templates.entry(_entry(name, dataset, one, report)))
-    config.parse(config.plain(text))
-    files.write_text(paths.PARAMS, text)
-
-
-def _entry(name: str, dataset: str, one: ScoredHead, report: SearchReport) -> templates.Chosen:
-    on = f"{one.right.mean():.1%} of {len(one.right):,} training and validation photos by cross-validation"
-    return templates.Chosen(
-        name=name,
-        dataset=dataset,
-        weights=one.trunk.weights,
-        why=report.why(name),
-        found=f"{on}, {one.milliseconds:.1f} ms per image.",
-        height=one.trunk.height,
-        width=one.trunk.width,
-        end_at=one.end,
-        onnx=isinstance(one.trunk.entry, OnnxWeights),
-        kind=one.kind,
-        strength=one.strength,
-    )
-
-
-def _write(folder: Path, report: SearchReport) -> tuple[Path, ...]:
-    """search.html, search.png, search.csv, search.json; learning.png where there is a curve."""
-    picture = style.png(search_report.picture(report))
-    learning = _learning(report)
-    files.write_text(folder / "search.html", search_report.page(report, picture, learning))
-    files.write_text(folder / "search.csv", search_report.csv(report))
-    files.write_json(folder / "search.json", search_report.record(report))
-    pictures = {"search.png": picture, "learning.png": learning}
-    for name, content in pictures.items():
-        if content:
-            with files.writing(folder / name) as temporary:
-                temporary.write_bytes(content)
-    written = [folder / name for name, content in pictures.items() if content]
-    return (*written, folder / "search.csv", folder / "search.html")
-
-
-def _learning(report: SearchReport) -> bytes:
-    """The picture of the curve; nothing without one."""
-    if report.curve is None:
-        return b""
-    name = report.rows[report.chosen].classifier
-    return style.png(
-        learning_curve.picture(report.curve, title=f"{report.dataset}: what more photos bring {name}")
-    )
-
-
-def _to_mlflow(dataset: str, last: Round, seen: Seen, pictures: Sequence[Path]) -> None:
-    """A parent run, and a child for every trunk up to every end, with its best head."""
-    common = tracking.shared(
-        dataset=dataset,
-        digest=seen.digest,
-        weights={"name": "several", "source": "several"},
-        recipe={"photos": len(last.photos.labels)},
-    )
-    study = Study(
-        "search",
-        f"{dataset}-search",
-        common,
-        pictures=tuple(map(str, pictures)),
-    )
-    best: dict[str, ScoredHead] = {}
-    for one in sorted(last.candidates, key=lambda one: (-one.right.mean(), one.loss)):
-        best.setdefault(one.name, one)
-    with tracking.studying(study) as children:
-        for name, one in best.items():
-            figures = {
-                **flat("val_accuracy", measured(float(one.right.mean()), images=len(one.right))),
-                "val_loss": one.loss,
-                "milliseconds": one.milliseconds,
-                "megabytes": one.megabytes,
-            }
-            recipe = {
-                "weights": one.trunk.weights,
-                "size": f"{one.trunk.height}x{one.trunk.width}",
-                "end_at": one.end,
-                "head": one.kind,
-                search_heads.HYPERPARAMETERS[one.kind]: one.strength,
-            }
-            children.append(Child(name, recipe, [], figures))

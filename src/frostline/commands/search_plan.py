@@ -1,27 +1,23 @@
 """What a search looks at: the photos that it may see, and the trunks at hand, the cheapest first."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import TypeAdapter
-from ruamel.yaml import YAML
 
 from frostline import config, paths
-from frostline.config import OnnxWeights, Params, Weights
-from frostline.config.backbones import NAMED_SOURCES, TABLE
+from frostline.commands.search_weights import AtHand
+from frostline.config import OnnxWeights, Params
+from frostline.config.backbones import TABLE
 from frostline.datasets import labels, manifest, near_duplicates, relations, scan
 from frostline.datasets.source import ImageSource, open_source
-from frostline.errors import FrostlineError, InputError, nearest
+from frostline.errors import FrostlineError
 from frostline.features.extraction import Images
 from frostline.progress import note
 from frostline.runtime import onnx_file, onnx_trunk
-from frostline.template import onnx_weights, recipe, weights
-from frostline.template.weights import PretrainedFile
 from frostline.training import folds
 from frostline.training.search_rounds import SearchPhotos
 from frostline.training.search_trunks import Trunk
@@ -31,15 +27,6 @@ SIDE = 224  # pixels, where a network takes any size
 SMALLER = 160 / 224  # of a network's own side, one more to try: half the operations
 ALIKE = {"duplicate", "near_duplicate"}  # findings that say there are images which belong together
 ANY = config.Image(size=config.Size(height=SIDE, width=SIDE), resize="squash", transform="backbone")
-
-
-@dataclass(frozen=True)
-class AtHand:
-    """Weights that may be tried: their name and entry, and its text where params.yaml has no such entry yet."""
-
-    name: str
-    entry: Weights
-    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,64 +78,6 @@ def _grouped(source: ImageSource, root: Path, names: Sequence[str]) -> list[tupl
     at = [place for place, name in enumerate(names) if name in known]
     groups = relations.groups(some, np.arange(len(some)))
     return [(at[group[0]], at[row]) for group in groups for row in group[1:]]
-
-
-def at_hand(settings: Params, wanted: Sequence[str] = ()) -> list[AtHand]:
-    """The weights of params.yaml, and files in `pretrained/` that it does not name; or those that are `wanted`.
-
-    Random weights are nothing to choose from, and left out unless somebody wants them. InputError for a name that
-    there is not, and where there is nothing.
-    """
-    entries = {name: AtHand(name, entry) for name, entry in settings.weights.items() if entry.backbone}
-    entries |= {found.name: found for found in _files(settings)}
-    if wanted:
-        for name in wanted:
-            if name not in entries:
-                raise InputError(f"no weights named '{name}'{nearest(name, entries)}")
-        return [entries[name] for name in dict.fromkeys(wanted)]
-    found = [one for one in entries.values() if one.entry.source != "random"]
-    if not found:
-        raise InputError(
-            "there are no pretrained weights to choose from; put files into pretrained/, or name some in params.yaml"
-        )
-    return found
-
-
-def _files(settings: Params) -> Iterator[AtHand]:
-    """What lies in `pretrained/` and is no source of an entry, but of one that a search wrote."""
-    own = tuple(f"-{kind}" for kind in onnx_weights.USUAL)
-    named = {entry.source for name, entry in settings.weights.items() if not name.endswith(own)}
-    known = {*named, *NAMED_SOURCES, "scratch"}
-    for path in sorted(paths.PRETRAINED.glob("*")):
-        if path.name in known or path.name.startswith(".") or path.suffix in {".dvc", ".md"}:
-            continue
-        try:
-            found = weights.recognise(path)
-        except InputError as error:
-            note(f"passed over: {error}")
-            continue
-        yield from _described(found if found.onnx else weights.among(settings.weights, found))
-
-
-def _described(found: PretrainedFile) -> Iterator[AtHand]:
-    """Weights with their entry; a network of an ONNX file that says no input once with each usual one."""
-    network = found.onnx
-    if not network or network.known:
-        yield _at_hand(found.name, recipe.weights_entries(found, cnn=False))
-        return
-    for kind, tried in onnx_weights.USUAL.items():
-        name = f"{found.name}-{kind}"
-        yield _at_hand(name, onnx_weights.entry(name, found.source, network, tried=tried))
-
-
-def _at_hand(name: str, text: str) -> AtHand:
-    (entry,) = YAML(typ="safe", pure=True).load(text).values()
-    return AtHand(name, _validated(entry), text)
-
-
-def _validated(entry: Any) -> Weights:
-    made: Weights = TypeAdapter(Weights).validate_python(entry)
-    return made
 
 
 def trunks(some: Sequence[AtHand], *, side: int, sizes: Sequence[int] = ()) -> list[Trunk]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LAST = 4  # points that a forecast is made of
+MOST = 8  # points
 DRAWS = 400
 OTHERS = 2**0.5  # times as wide: the variances of these photos and of as many others add up
 
@@ -67,11 +68,17 @@ def _shown(one: Estimate) -> str:
     return f"{one.value:.1%} ({one.low:.1%} to {one.high:.1%})"
 
 
-def sizes(images: int, *, classes: int, least: int = 3) -> list[int]:
-    """How many photos the points have: all, a half, a quarter and so on, down to `least` of a class."""
+def sizes(images: int, *, classes: int) -> list[int]:
+    """How many photos the points have: all, a half, a quarter and so on, down to three of a class.
+
+    Down to one of a class where there would be fewer points than a forecast takes.
+    """
     found = [images]
-    while found[-1] // 2 >= least * classes and len(found) < 8:
-        found.append(found[-1] // 2)
+    while len(found) < MOST:
+        half, least = found[-1] // 2, 3 if len(found) >= LAST else 1
+        if half < least * classes:
+            break
+        found.append(half)
     return found[::-1]
 
 
