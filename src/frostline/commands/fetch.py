@@ -2,6 +2,7 @@
 its images are."""
 
 import io
+import math
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -27,19 +28,21 @@ TIMM = "timm:"
 CROPS = 4  # of each photo
 
 
-def run(
+def run(  # noqa: PLR0913  # what a person may choose
     source: str,
     *,
     checkpoint: Path | None = None,
     size: int | None = None,
     sha256: str | None = None,
     out: Path | None = None,
+    until: float = math.inf,
 ) -> list[str]:
     """Write the network that `source` names as an ONNX file; what was done, a line each.
 
     `source`: `timm:NAME`, with the weights of a `checkpoint` and for images of `size` pixels if they are given;
     `hf:OWNER/REPOSITORY/FILE.onnx` or an address, whose file must have the `sha256` if one is given. In a project it
     lies in `pretrained/`, under DVC, with an entry in params.yaml; elsewhere, or with `out`, as a file alone.
+    FrostlineError where what is downloaded is not whole at the time `until` (of `time.monotonic`).
     """
     of_timm = source.startswith(TIMM)
     _require_fitting(source, {"sha256": sha256} if of_timm else {"checkpoint": checkpoint, "size": size})
@@ -53,7 +56,7 @@ def run(
         if of_timm:
             proof = _of_timm(source.removeprefix(TIMM), written / place.name, checkpoint, size)
         else:
-            proof = _downloaded(source, written, sha256)
+            proof = _downloaded(source, written, sha256, until)
         found = weights.recognise(_whole(written))
         place = _moved(written, place)
     lines = [f"Wrote {printable(place)}: {_facts(found)}", proof, *weights.remarks(found)]
@@ -114,9 +117,9 @@ def _scaled(photo: npt.NDArray[np.uint8], side: tuple[int, int]) -> npt.NDArray[
     return decode(content.getvalue(), height=side[0], width=side[1], resize="squash")
 
 
-def _downloaded(source: str, folder: Path, sha256: str | None) -> str:
+def _downloaded(source: str, folder: Path, sha256: str | None, until: float) -> str:
     given = onnx_download.source(source)
-    digest = onnx_download.download(given, folder, digest=sha256)
+    digest = onnx_download.download(given, folder, digest=sha256, until=until)
     model_file = folder / given.name
     if found := onnx_download.described(given):
         model = onnx_file.parsed(model_file)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from frostline import config, files, paths
-from frostline.commands import search_plan, search_weights, search_writing
+from frostline.commands import search_download, search_plan, search_weights, search_writing
 from frostline.commands.search_plan import Seen
 from frostline.commands.search_weights import AtHand
 from frostline.errors import InputError
@@ -32,6 +32,7 @@ def run(  # noqa: PLR0913  # what a person may choose
     sizes: str | None = None,
     max_ms: float | None = None,
     max_mb: float | None = None,
+    download: bool = False,
     out: Path = Path("reports/search"),
     since: float | None = None,
     guessed: str = "",
@@ -44,10 +45,14 @@ def run(  # noqa: PLR0913  # what a person may choose
     InputError, before any photo is read, for what cannot be searched; also where no trunk could be judged in the time.
     """
     settings = config.load()
+    end = (STARTED if since is None else since) + 60 * minutes
+    if download:
+        config.entry(settings.datasets, dataset, what="dataset")
+        search_download.run(until=end, most_mb=max_mb or float("inf"))
     hand = search_weights.at_hand(settings, trunks.split(",") if trunks else ())
     seen = search_plan.look(dataset, settings)
     found = Search(
-        Clock((STARTED if since is None else since) + 60 * minutes - _reserve()),
+        Clock(end - _reserve()),
         paths.cache(),
         settings.seed,
         limits=Limits(max_ms or float("inf"), max_mb or float("inf")),

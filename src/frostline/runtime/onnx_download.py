@@ -1,8 +1,11 @@
 """ONNX files from the Hugging Face hub or any address, whole or not at all, and what the hub says of their images."""
 
 import json
+import math
 import os
 import re
+import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -22,6 +25,7 @@ from frostline.progress import note
 from frostline.runtime import onnx_file
 
 HUB = "https://huggingface.co"
+CONNECTING = 5.0  # seconds
 SECONDS = 60.0  # without a byte, after which nothing more is awaited
 PIECE = 1 << 20
 MOST = 1 << 20  # bytes of a hub's description
@@ -54,8 +58,7 @@ class OnnxInputFound:
 def source(text: str) -> OnnxSource:
     """What `hf:OWNER/REPOSITORY/FILE.onnx[@REVISION]` or `https://…/FILE.onnx` stands for; InputError for others."""
     if match := _HUB_FILE.fullmatch(text):
-        base = os.environ.get("HF_ENDPOINT", HUB).rstrip("/")
-        root = f"{base}/{match['repo']}/resolve/{quote(match['revision'] or 'main', safe='')}/"
+        root = f"{hub()}/{match['repo']}/resolve/{quote(match['revision'] or 'main', safe='')}/"
         _require_safe(root, text)
         described = tuple(root + name for name in ("preprocessor_config.json", "config.json"))
         return OnnxSource(root + quote(match["file"]), described, os.environ.get("HF_TOKEN", ""))
@@ -73,14 +76,31 @@ def _require_safe(url: str, text: str) -> None:
         raise InputError(f"{text}: downloads must be encrypted; use an https address")
 
 
-def download(given: OnnxSource, to: Path, *, digest: str | None = None) -> str:
+def hub() -> str:
+    """The address of the Hugging Face hub, or of another that `HF_ENDPOINT` names."""
+    return os.environ.get("HF_ENDPOINT", HUB).rstrip("/")
+
+
+def reachable() -> bool:
+    """Whether the hub takes a connection within some seconds."""
+    parts = urlsplit(hub())
+    port = parts.port or {"http": 80}.get(parts.scheme, 443)
+    try:
+        with socket.create_connection((parts.hostname or "", port), timeout=CONNECTING):
+            return True
+    except OSError:
+        return False
+
+
+def download(given: OnnxSource, to: Path, *, digest: str | None = None, until: float = math.inf) -> str:
     """Bring a file, and those of its weights beside it, into an empty folder `to`; the file's SHA-256.
 
-    InputError where its hash is another than `digest` (64 hex digits), FrostlineError where it cannot be downloaded.
+    InputError where its hash is another than `digest` (64 hex digits), FrostlineError where it cannot be downloaded,
+    or is not whole at the time `until` (of `time.monotonic`).
     """
     path = to / given.name
     note(f"downloading {given.url} …")
-    found = _file(given, given.url, path, most=onnx_file.MOST_BYTES)
+    found = _file(given, given.url, path, until=until)
     if digest and found != digest.lower():
         path.unlink()
         raise InputError(
@@ -90,17 +110,19 @@ def download(given: OnnxSource, to: Path, *, digest: str | None = None) -> str:
         if Path(name).name != name:
             raise InputError(f"{given.url} keeps weights in {printable(name)}, which is not beside it")
         note(f"downloading {name}, its weights …")
-        _file(given, urljoin(given.url, quote(name)), to / name, most=onnx_file.MOST_BYTES)
+        _file(given, urljoin(given.url, quote(name)), to / name, until=until)
     return found
 
 
-def _file(given: OnnxSource, url: str, path: Path, *, most: int) -> str:
-    hashed, size = sha256(), 0
+def _file(given: OnnxSource, url: str, path: Path, *, until: float) -> str:
+    hashed, size, most = sha256(), 0, onnx_file.MOST_BYTES
     with writing(path) as temporary, temporary.open("wb") as file:
         for piece in _pieces(given, url):
             size += len(piece)
             if size > most:
                 raise InputError(f"{url} has more than {most / 2**30:.0f} GiB; take a smaller network")
+            if time.monotonic() > until:
+                raise FrostlineError(f"{url} is not here in the time given: {size / 1e6:.0f} MB came")
             hashed.update(piece)
             file.write(piece)
     return hashed.hexdigest()
