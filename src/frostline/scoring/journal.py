@@ -20,17 +20,15 @@ from typing import IO, Any
 import pyarrow as pa
 
 from frostline import files, system
-from frostline.checksums import checksum
 from frostline.errors import FrostlineError, InputError
 from frostline.features.executor import Item
-from frostline.files import printable, write_json, writing
+from frostline.files import printable, write_json
 from frostline.progress import note
-from frostline.scoring import output_paths
+from frostline.scoring import output_paths, shards
 from frostline.scoring.rows import FINGERPRINT
 
 SHARD_ROWS, SHARD_SECONDS = 1024, 10.0  # what a kill can cost
 _IDENTITY, _LOCK = "identity.json", "lock"
-_SHARDS = "[0-9]*-[0-9]*.arrow"
 
 
 @dataclass
@@ -54,11 +52,7 @@ class Journal:
         if self._held:
             # One batch of rows in the shard, not one for every few images that came together.
             table = pa.concat_tables(self._held).combine_chunks()
-            content = _sealed(table)
-            # Where it begins, how many rows and which bytes: known unopened.
-            name = f"{self.done:012d}-{len(table)}-{checksum(content)}.arrow"
-            with writing(self.folder / name) as temporary:
-                temporary.write_bytes(content)
+            shards.write(self.folder, table, start=self.done)
             self.done += len(table)
             self._held = []
         self._since = time.monotonic()
@@ -69,11 +63,8 @@ class Journal:
         FrostlineError where one is damaged or gone: what comes before it is kept.
         """
         at = 0
-        for path in sorted(self.folder.glob(_SHARDS)):
-            start, rows = _place(path)
-            if start != at or not _is_whole(path):
-                break
-            yield _read(path)
+        for path, rows in shards.whole(self.folder):
+            yield shards.read(path)
             at += rows
         if at != self.done:
             self.done = at
@@ -110,7 +101,7 @@ def open_journal(out: Path, identity: dict[str, Any], *, resume: bool) -> Iterat
     folder = output_paths.parts(out)
     with _locked(folder):
         _remove_leftovers(out, folder)
-        journal = Journal(folder, done=sum(rows for _, rows in _shards(folder)))
+        journal = Journal(folder, done=sum(rows for _, rows in shards.whole(folder)))
         _require_same(folder, identity, done=journal.done, resume=resume)
         write_json(folder / _IDENTITY, identity)
         try:
@@ -149,12 +140,10 @@ def _remove_leftovers(out: Path, folder: Path) -> None:
     for ending in output_paths.ENDINGS:
         files.sweep(out.parent, out.name + ending)
     files.sweep(folder)
-    shards = _shards(folder)
-    if damaged := sorted(set(folder.glob(_SHARDS)) - {path for path, _ in shards}):
-        note(
-            f"damaged: {printable(damaged[0])}; rows from {sum(rows for _, rows in shards)} on are scored anew"
-        )
-    for left in set(folder.glob("*.arrow")) - {path for path, _ in shards}:
+    whole = dict(shards.whole(folder))
+    if damaged := sorted(set(folder.glob(shards.NAMES)) - whole.keys()):
+        note(f"damaged: {printable(damaged[0])}; rows from {sum(whole.values())} on are scored anew")
+    for left in set(folder.glob("*.arrow")) - whole.keys():
         left.unlink(missing_ok=True)
 
 
@@ -217,49 +206,3 @@ def _identity(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return values if isinstance(values, dict) else {}
-
-
-def _shards(folder: Path) -> list[tuple[Path, int]]:
-    """Shards and their numbers of rows, as far as each is whole and begins where the one before ends."""
-    shards: list[tuple[Path, int]] = []
-    at = 0
-    for path in sorted(folder.glob(_SHARDS)):
-        start, rows = _place(path)
-        if start != at or not _is_whole(path):
-            break
-        shards.append((path, rows))
-        at += rows
-    return shards
-
-
-def _place(path: Path) -> tuple[int, int]:
-    """Where a shard begins, and how many rows it has."""
-    start, rows, *_ = path.stem.split("-")
-    return int(start), int(rows)
-
-
-def _sealed(table: pa.Table) -> memoryview:
-    """The bytes of a shard."""
-    sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
-    with pa.ipc.new_file(sink, table.schema, options=options) as file:
-        file.write_table(table)
-    return memoryview(sink.getvalue())
-
-
-def _is_whole(path: Path) -> bool:
-    """Whether a shard's bytes are those in its name; of an older version's, whether its end is there."""
-    _, _, *sums = path.stem.split("-")
-    try:
-        if sums:
-            return checksum(path.read_bytes()) == sums[0]
-        with pa.memory_map(os.fsencode(path)) as file:
-            pa.ipc.open_file(file)
-    except (pa.ArrowException, OSError):
-        return False
-    return True
-
-
-def _read(path: Path) -> pa.Table:
-    with pa.memory_map(os.fsencode(path)) as file:
-        return pa.ipc.open_file(file, options=pa.ipc.IpcReadOptions(use_threads=False)).read_all()

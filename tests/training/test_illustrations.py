@@ -11,8 +11,8 @@ from ruamel.yaml import YAML
 from frostline import images
 from frostline.datasets.source import open_source
 from frostline.models import augmentation
-from frostline.stages import preprocess, train, weights
-from frostline.training import recipe
+from frostline.stages import preprocess, weights
+from frostline.training import illustrations, recipe
 from frostline.training.recipe import Recipe
 from helpers.images import archive, classes
 from helpers.networks import KERAS_COPIES
@@ -53,7 +53,7 @@ def heat(inputs: Recipe, count: int, *, shift: int = 0) -> tuple[str, np.ndarray
     """Heat of the first test images, each for its class moved on by `shift`."""
     test = inputs.manifest.split("test")
     classes = (test.labels[:count] + shift) % len(inputs.manifest.classes)
-    return train.heat(
+    return illustrations.heat(
         inputs,
         inputs.network(),
         paths=tuple(test.paths[:count]),
@@ -88,11 +88,11 @@ def test_nothing_to_look_at() -> None:
     assert (layer, found.shape) == ("", (0, 1, 1))
 
 
-@pytest.mark.parametrize(("name", "count"), [("viewed", 3), ("live", train.VIEWS), ("brief", 2)])
+@pytest.mark.parametrize(("name", "count"), [("viewed", 3), ("live", illustrations.VIEWS), ("brief", 2)])
 def test_views_are_what_epochs_show(name: str, count: int) -> None:
     """View n of the picture is what epoch n trains on, the first of them the image as it is."""
     inputs = recipe.read(name)
-    found = train.views(inputs)
+    found = illustrations.views(inputs)
     split, rule = inputs.manifest.split("train"), inputs.entry.image
     assert len(found) == count
     with open_source(Path(inputs.manifest.root)) as source:
@@ -106,4 +106,4 @@ def test_views_are_what_epochs_show(name: str, count: int) -> None:
 
 def test_no_augmentation_no_views() -> None:
     """Nothing is shown where every epoch shows the image as it is."""
-    assert len(train.views(recipe.read("plain"))) == 0
+    assert len(illustrations.views(recipe.read("plain"))) == 0
