@@ -186,17 +186,46 @@ def test_of_one_file_the_best_description_goes_on() -> None:
         Trunk("two", ENTRY.model_copy(update={"input": other}), 224, 224),
         Trunk("two", ENTRY.model_copy(update={"input": other}), 160, 160),
     ]
-    right = np.arange(100) < 90
+    right = np.arange(500) < 450
     heads = [
         ScoredHead(one, "", 0.1, 1.0, 1.0, right, loss)
         for one, loss in zip(trunks, (0.3, 0.2, 0.4), strict=True)
     ]
-    last = Round(photos(100), tuple(heads), {})
+    last = Round(photos(500), tuple(heads), {})
     kept = search_rounds.survivors(last, [Contender(one) for one in trunks])
     assert [one.trunk.name for one in kept] == ["two 224", "two 160"]
     # Also where there is but one round, in which a wrong description may look cheaper.
     assert [one.trunk.name for one in search_rounds.decided([last]).candidates] == ["two 224", "two 160"]
     assert search_rounds.misdescribed(last) == {"one 224"}
+
+
+def test_few_photos_do_not_tell_descriptions_apart() -> None:
+    """Those of one file that are not significantly worse go on; the others do not."""
+    other = ENTRY.input.model_copy(update={"scale": 2.0})
+    third = ENTRY.input.model_copy(update={"scale": 3.0})
+    entries = [ENTRY, *(ENTRY.model_copy(update={"input": one}) for one in (other, third))]
+    trunks = [
+        Trunk(name, entry, 224, 224) for name, entry in zip(("one", "two", "bad"), entries, strict=True)
+    ]
+    heads = [
+        ScoredHead(one, "", 0.1, 1.0, 1.0, np.arange(128) < right, loss)
+        for one, right, loss in zip(trunks, (110, 111, 80), (0.3, 0.2, 0.4), strict=True)
+    ]
+    kept = search_rounds.survivors(Round(photos(128), tuple(heads), {}), [Contender(one) for one in trunks])
+    assert [one.trunk.name for one in kept] == ["one 224", "two 224"]
+
+
+def test_the_cheapest_where_none_had_time_within_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is an answer as long as one trunk can pass the first photos in the time of all."""
+    fakes = {
+        name: Fake(trunk(name), 3.0, milliseconds=milliseconds)
+        for name, milliseconds in (("slow", 150.0), ("quick", 60.0), ("slower", 200.0))
+    }
+    search_heads.load()
+    found = searched(monkeypatch, fakes, count=130, seconds=20)
+    assert {one.trunk.weights for one in found.rounds[0].candidates} == {"quick"}
+    assert found.left_out.keys() == {"slow 224", "slower 224"}
+    assert fakes["slow"].passed == fakes["slower"].passed == []
 
 
 @pytest.mark.parametrize(

@@ -94,12 +94,24 @@ class Search:
             if self.rounds:
                 alive, count, missing = self._affordable(alive, photos, order, wanted)
             found = self._round(alive, photos.take(order[:count]), missing) if count else None
+            if found and not found.candidates and not self.rounds and self.opened:
+                found = self._cheapest(alive, found.photos)
             if not found or not found.candidates:
                 break
             self.rounds.append(found)
             alive = search_rounds.survivors(found, alive)
         if self.rounds:
             self._use_what_is_left()
+
+    def _cheapest(self, alive: Sequence[Contender], photos: SearchPhotos) -> Round:
+        """No trunk had time within its share: the cheapest may take that of all, so that there is an answer."""
+        one = min(
+            (one for one in alive if one.trunk.name in self.opened),
+            key=lambda one: self.opened[one.trunk.name].milliseconds,
+        )
+        others = {name: why for name, why in self.left_out.items() if name != one.trunk.name}
+        self.left_out.clear()
+        return self._round([one], photos, others)
 
     def _use_what_is_left(self) -> None:
         """Estimates were too careful: who was left out for want of time is judged on the photos of the last round.

@@ -12,6 +12,7 @@ from frostline.features.extraction import Images
 from frostline.training import folds, search_heads
 from frostline.training.search_trunks import End, OpenTrunk, Trunk
 
+TELLING = 400  # photos whose losses tell descriptions of one file apart
 FIRST, OF_EACH, GROWTH = (
     128,
     20,
@@ -141,10 +142,11 @@ def ranked(last: Round, alive: Sequence[Contender]) -> list[Contender]:
 def survivors(last: Round, alive: Sequence[Contender]) -> list[Contender]:
     """Who goes on: trunks that are not significantly worse than the best, each up to its better ends.
 
-    Of one file described in several ways that of the lowest loss: only one description can be right.
+    Of one file described in several ways that of the lowest loss, for only one description can be right; in a round of
+    few photos, whose losses do not tell them apart, all that are not significantly worse.
     """
     by_trunk, best = _by_trunk(last), _best(last.candidates)
-    out = misdescribed(last)
+    out = misdescribed(last) if len(last.photos.labels) >= TELLING else set[str]()
     return [
         Contender(contender.trunk, _good_ends(by_trunk[contender.trunk.name]))
         for contender in alive
