@@ -17,7 +17,7 @@ def nightly(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks f
     folder: str = "", model: str = "", champion_days: float | None = None, drift: float | None = None,
     author: str = "frostline <frostline@localhost>", set_aside: bool = False, push_results: bool = False,
     push_to: str = "", notify: str = "", at_once: Annotated[int, Field(ge=1)] = 1, pool: str = "",
-    ray_address: str = "",
+    ray_address: str = "", unknown: float | None = None, coverage: float | None = None, page: bool = False,
 ) -> State:  # fmt: skip
     """Score the new images of a folder (if one is named), then decide about retraining.
 
@@ -28,7 +28,8 @@ def nightly(  # noqa: PLR0913  # a parameter each, so that Prefect's page asks f
     automation.drop_missed()
     scored: Any = None
     if folder:
-        scored = scoring(folder, model, ray_address=ray_address, notify=notify, return_state=True)
+        asked: dict[str, Any] = {"unknown": unknown, "coverage": coverage, "page": page}
+        scored = scoring(folder, model, ray_address=ray_address, notify=notify, return_state=True, **asked)
     now = scored.result() if scored else None
     why = tasks.reasons(config.load(), champion_days=champion_days, drift=drift, now=now)
     if not why:

@@ -45,6 +45,14 @@ def test_what_a_job_says(
     assert artifacts.above_limits(job) == line
 
 
+def test_how_many_are_unknown(tmp_path: Path) -> None:
+    """Also of a job of a version that could not tell."""
+    job = tmp_path / "s.parquet.job.json"
+    for values, count in (({"counts": {"unknown": 3}}, 3), ({"counts": {"found": 3}}, 0), ({}, 0)):
+        files.write_json(job, values)
+        assert artifacts.unknown(job) == count
+
+
 def test_what_stages_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures that are there, each whole inside its address; a job's counts; drift only where it is told."""
     monkeypatch.chdir(tmp_path)

@@ -76,13 +76,13 @@ def model(
     return bytes(made.SerializeToString())
 
 
-def telling_unknown() -> bytes:
+def telling_unknown(promised: Contract | None = None) -> bytes:
     """The tiny model with `features` and `unknown`, as export writes it: what is not grey enough is unlike its bank."""
     bank = np.full((1, 3), 3**-0.5, np.float32)
     held_out = np.linspace(0.99, 0.9999, 99, dtype=np.float32)
     known = answers.Answers(unknown_images=len(held_out), images=50, thresholds={"0.9": 0.2})
     return answers_graph.add(
-        model(features=True),
+        model(promised, features=True),
         temperature=1.0,
         more={answers.KEY: answers.to_json(known)},
         neighbours=Neighbours(bank, place=1, held_out=held_out),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from mlflow.exceptions import MlflowException
 
 from frostline.pipeline import code_digest
 from frostline.scoring import serving
@@ -23,9 +24,9 @@ def served(tmp_path: Path) -> serving.Served:
     return serving._load_pyfunc(str(tmp_path / "model.onnx"))
 
 
-def said(served: serving.Served, *contents: Any) -> list[dict[str, Any]]:
+def said(served: serving.Served, *contents: Any, **params: Any) -> list[dict[str, Any]]:
     """The rows for these values of the column."""
-    return served.predict(pd.DataFrame({"image": list(contents)})).to_dict("records")
+    return served.predict(pd.DataFrame({"image": list(contents)}), params).to_dict("records")
 
 
 def test_bytes_base64_and_lines_of_base64_are_the_same(served: serving.Served) -> None:
@@ -105,3 +106,39 @@ def test_unknown_is_served_where_the_model_tells_it(tmp_path: Path) -> None:
     assert [row["status"] for row in rows] == ["ok", "error", "ok"]
     assert rows[1]["unknown"] is None
     assert 0 <= rows[0]["unknown"] <= 1
+
+
+def test_a_request_may_ask_for_what_score_is_asked_for(tmp_path: Path) -> None:
+    """Status, label and set are those of `frostline score` with the same options."""
+    path = tmp_path / "model.onnx"
+    path.write_bytes(telling_unknown())
+    served, contents = serving._load_pyfunc(str(path)), [encoded(number) for number in range(6)]
+    asked = {"unknown": 0.5, "coverage": 0.9, "min_confidence": 0.4}
+    rows = said(served, *contents, b"no image", **asked)
+    with open_model(path, device="cpu") as opened:
+        scored = opened.predict([*contents, b"no image"], **asked).arrow.to_pylist()
+    names = ("status", "error", "label", "prediction_set")
+    assert [[row[name] for name in names] for row in rows] == [
+        [row[name] for name in names] for row in scored
+    ]
+    assert len({row["status"] for row in rows}) > 1
+    plain = said(served, *contents, unknown=None, min_confidence=None)
+    assert {row["status"] for row in plain} == {"ok"}
+    assert "prediction_set" not in plain[0]
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"unknown": 5}, "use a share above 0 and below 1"),
+        ({"coverage": 0.95}, "no thresholds"),
+        ({"unknown": 0.05}, "no output `unknown`"),
+    ],
+)
+def test_what_a_model_cannot_say_is_refused_in_mlflows_way(
+    asked: dict[str, float], message: str, served: serving.Served
+) -> None:
+    """Its server answers 400 with this line."""
+    with pytest.raises(MlflowException, match=message) as refused:
+        said(served, encoded(1), **asked)
+    assert refused.value.get_http_status_code() == 400

@@ -2,12 +2,14 @@
 
 import base64
 import contextlib
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +17,15 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from frostline.commands import score
+from frostline.files import sha256
 from frostline.tracking import publish
 from helpers.images import encoded
 from helpers.images import folder as folder_of
-from helpers.outputs import write
+from helpers.models import contract, telling_unknown
+from helpers.outputs import KEY, write
 from helpers.servers import free_port, gathered, project, sqlite
 
 SECONDS = 180
@@ -69,25 +74,68 @@ def asked(address: str, body: dict[str, Any]) -> list[dict[str, Any]]:
 def test_a_served_model_answers_over_http_as_score_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Photos of three kinds and a file that is none, in both of MLflow's forms of a table."""
-    root = write(project(tmp_path / "project", monkeypatch))
+    """Photos of three kinds and a file that is none, in both of MLflow's forms of a table, plainly and with what
+    `frostline score` can be asked for.
+    """
+    root = _with_unknown(write(project(tmp_path / "project", monkeypatch)))
     store = sqlite(root / ".frostline/mlflow")
     publish(gathered(), uri=store)
     contents = {f"{n}.{kind}": encoded(n, kind=kind) for n, kind in enumerate(("png", "jpeg", "webp"))}
-    contents["3.png"] = b"not an image"
-    options = {"precision": "auto", "threads": None, "min_confidence": 0.0, "features": False, "top_k": 1}
-    source, out = folder_of(root / "photos", contents), root / "scores.parquet"
-    score.run([str(source)], model="tiny", out=out, device="cpu", batch_size=2, **options)
-    rows = pq.read_table(out).to_pylist()
-    images = [base64.b64encode(contents[row["path"]]).decode() for row in rows]
+    contents |= {"3.png": b"not an image", "4.png": _red()}
+    source = folder_of(root / "photos", contents)
     (tmp_path / "elsewhere").mkdir()
+    asked_for: tuple[dict[str, float], ...] = ({}, {"unknown": 0.05, "coverage": 0.9, "min_confidence": 0.4})
     with serving("models:/tiny@challenger", store=store, folder=tmp_path / "elsewhere") as address:
-        split = asked(address, {"dataframe_split": {"columns": ["image"], "data": [[i] for i in images]}})
-        records = asked(address, {"dataframe_records": [{"image": each} for each in images]})
-    assert split == records
-    assert [row["status"] for row in rows] == ["ok", "ok", "ok", "error"]
-    for served, row in zip(split, rows, strict=True):
-        assert [served[name] for name in ("status", "error", "label")] == [
-            row[name] for name in ("status", "error", "label")
-        ]
-        assert served["probs"] == (pytest.approx(row["probs"], abs=1e-6) if row["probs"] else None)
+        for number, params in enumerate(asked_for):
+            rows = _scored(source, root / f"scores-{number}.parquet", **params)
+            images = [base64.b64encode(contents[row["path"]]).decode() for row in rows]
+            table = {"dataframe_split": {"columns": ["image"], "data": [[image] for image in images]}}
+            split = asked(address, {**table, "params": params})
+            records = asked(
+                address, {"dataframe_records": [{"image": each} for each in images], "params": params}
+            )
+            assert split == records
+            _equal(split, rows)
+            assert rows[3]["status"] == "error"
+            assert ("prediction_set" in split[0]) == bool(params)
+        assert {row["status"] for row in rows} == {
+            "ok",
+            "abstained",
+            "unknown",
+            "error",
+        }  # of the last request
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            asked(address, {**table, "params": {"unknown": 5}})
+    assert refused.value.code == 400
+    assert "--unknown 5: use a share" in json.loads(refused.value.read())["message"]
+
+
+def _with_unknown(root: Path) -> Path:
+    """The exported model tells how unlike the training images an image is."""
+    folder = root / "artifacts/models/tiny"
+    content = telling_unknown(contract(recipe=KEY))
+    (folder / "model.onnx").write_bytes(content)
+    (folder / "agreement.json").write_text(json.dumps({"model": sha256(content)}))
+    return root
+
+
+def _red() -> bytes:
+    """A picture that is unlike all that is grey."""
+    content = io.BytesIO()
+    Image.new("RGB", (30, 20), "red").save(content, "png")
+    return content.getvalue()
+
+
+def _scored(source: Path, out: Path, **asked: float) -> list[dict[str, Any]]:
+    """The rows of `frostline score`."""
+    options = {"precision": "auto", "threads": None, "features": False, "top_k": 1, **asked}
+    score.run([str(source)], model="tiny", out=out, device="cpu", batch_size=2, **options)
+    return list(pq.read_table(out).to_pylist())
+
+
+def _equal(served: list[dict[str, Any]], scored: list[dict[str, Any]]) -> None:
+    """Every column that a server gives."""
+    for answer, row in zip(served, scored, strict=True):
+        for name, value in answer.items():
+            near = name in ("prob", "probs", "unknown") and row[name] is not None
+            assert value == (pytest.approx(row[name], abs=1e-6) if near else row[name]), name

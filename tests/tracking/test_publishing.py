@@ -95,6 +95,7 @@ def test_the_logged_model_is_the_exported_file_and_loads(root: Path, uri: str) -
     assert info.metadata["frostline"]["classes"] == ["blue", "green", "red"]
     assert info.signature.inputs.input_names() == ["image"]
     assert info.signature.outputs.input_names() == list(serving.OUTPUTS)
+    assert {param.name: param.default for param in info.signature.params} == serving.PARAMS
     assert info.saved_input_example_info["serving_input_path"] == "serving_input_example.json"
     assert (folder / "serving_input_example.json").stat().st_size > 100
 

@@ -116,6 +116,12 @@ def drift(job: Path) -> float | None:
     return float(values["score"]) if "score" in values else None
 
 
+def unknown(job: Path) -> int:
+    """How many images of a score job got no label because they are unlike the training images."""
+    counts = json.loads(job.read_text(encoding="utf-8")).get("counts", {})
+    return int(counts.get("unknown") or 0)  # a job of an earlier version has none
+
+
 def indices(job: Path) -> list[dict[str, Any]]:
     """A score job's indices of drift as rows of a table."""
     return [

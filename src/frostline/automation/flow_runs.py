@@ -110,7 +110,9 @@ def scored(job: Path, batch: NewImages, *, block: str) -> "State[Any]":
     """A good end of a score job, whose `data` is its drift; above a limit a message goes out through a block too."""
     from prefect.states import Completed
 
-    what, score = f"{batch.images} images scored into {batch.out}", artifacts.drift(job)
+    doubt = artifacts.unknown(job)
+    unlike = f", {doubt} unlike the training images" if doubt else ""
+    what, score = f"{batch.images} images scored into {batch.out}{unlike}", artifacts.drift(job)
     above = artifacts.above_limits(job)
     if not above:
         return done(what, data=score)

@@ -137,14 +137,19 @@ def finish(
 
 
 @task(name="score", **WHILE_AWAY)
-def score(batch: NewImages, params: Params, *, model: str, device: str, ray_address: str = "") -> Path:
-    """Score a batch, here or on a Ray cluster, or go on where an interrupted one ended; returns the job file."""
+def score(
+    batch: NewImages, params: Params, *, model: str, device: str, ray_address: str = "", **asked: Any
+) -> Path:
+    """Score a batch, here or on a Ray cluster, or go on where an interrupted one ended; returns the job file.
+
+    `asked` are other options of a score job, such as `unknown`.
+    """
     engine: dict[str, Any] = {"engine": "ray", "ray_address": ray_address} if ray_address else {}
     limits = params.drift.model_dump()
     try:
         scoring.run(
             [f"@{batch.listed}"], model=model, out=batch.out, resume=True, device=device, drift=True,
-            limits=limits, **engine,
+            limits=limits, **engine, **asked,
         )  # fmt: skip
     except LimitError as error:  # every row is there; the flow ends in the state Drift
         say(str(error))

@@ -9,11 +9,11 @@ from typing import Any
 
 from frostline.errors import InputError
 from frostline.features.executor import Item
-from frostline.runtime import answers, openvino, providers
-from frostline.runtime.contract import UNKNOWN
+from frostline.runtime import openvino, providers
 from frostline.runtime.foreign_models import ForeignModel
 from frostline.runtime.parts import Head, open_head, open_trunk
 from frostline.runtime.sessions import DEVICES, PRECISIONS, Session, open_session
+from frostline.scoring import answer_rules
 from frostline.scoring.sources import Source
 
 ENGINES = ("local", "ray")
@@ -80,12 +80,9 @@ def _require_in_range(options: Options) -> None:
         raise InputError(f"--batch-size {options.batch_size}: use 1 to 65536")
     if options.top_k < 1:
         raise InputError(f"--top-k {options.top_k}: use 1 or more (more than there are classes means all)")
-    if not 0 <= options.min_confidence <= 1:
-        raise InputError(f"--min-confidence {options.min_confidence:g}: use 0 to 1")
-    if options.unknown is not None and not 0 < options.unknown < 1:
-        raise InputError(f"--unknown {options.unknown:g}: use a share above 0 and below 1, such as 0.05")
-    if options.coverage is not None and not 0 < options.coverage < 1:
-        raise InputError(f"--coverage {options.coverage:g}: use a share above 0 and below 1, such as 0.95")
+    answer_rules.require_in_range(
+        min_confidence=options.min_confidence, unknown=options.unknown, coverage=options.coverage
+    )
 
 
 def _require_compatible(options: Options) -> None:
@@ -138,17 +135,8 @@ def make(
 
 
 def answer_rule(session: Session, options: Options) -> dict[str, Any]:
-    """The fields of a Scorer that depend on what a model knows of its answers; InputError where it lacks what is
-    asked for.
-    """
-    known = answers.of(session.metadata)
-    if options.unknown is not None:
-        known.require_unknown(options.unknown)
-    return {
-        "tells_unknown": UNKNOWN in session.outputs,
-        "reject": options.unknown,
-        "set_from": None if options.coverage is None else known.threshold(options.coverage),
-    }
+    """As `answer_rules.rule`, of a job's options."""
+    return answer_rules.rule(session, unknown=options.unknown, coverage=options.coverage)
 
 
 def _engine(session: Session) -> dict[str, str]:

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from frostline import images
+from frostline.errors import InputError
 from frostline.features.local_stream import Item, stream
 from frostline.images import ImageError
 from frostline.runtime.contract import UNKNOWN
 from frostline.runtime.sessions import Session, open_session
+from frostline.scoring import answer_rules
 from frostline.scoring.rows import Scorer
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 COLUMN = "image"  # of the input: an image file's bytes, or their base64
 OUTPUTS = ("status", "error", "label", "prob", "probs")  # and `unknown`, where the model tells it
+SET = "prediction_set"  # where a coverage is asked for
+# Of a request: the options of `frostline score`, and what counts where one is not given.
+PARAMS = {"min_confidence": 0.0, "unknown": None, "coverage": None}
 BATCH = 32
 BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 
@@ -33,29 +38,42 @@ class Served:
     def __init__(self, session: Session) -> None:
         self.session = session
 
-    def predict(self, table: "pd.DataFrame", params: dict[str, Any] | None = None) -> "pd.DataFrame":  # noqa: ARG002
-        """A row per image: status ok or error, the reason, the label, its probability, all probabilities.
+    def predict(self, table: "pd.DataFrame", params: dict[str, Any] | None = None) -> "pd.DataFrame":
+        """A row per image: status, the reason of an error, the label, its probability, all probabilities.
 
         `table` has the column `image`; `probs` are in the order of the contract's classes, which
-        MLmodel's metadata names; `unknown` (0 to 1) is there where the model tells it. An image that cannot be read is
-        a row, as in `frostline score`.
+        MLmodel's metadata names; `unknown` (0 to 1) is there where the model tells it, `prediction_set` where
+        a coverage is asked for. `params` are those of PARAMS, with the meaning that `frostline score` gives them; one
+        that is out of range, or that the model cannot follow, is MLflow's INVALID_PARAMETER_VALUE. An image that
+        cannot be read is a row, as in `frostline score`.
         """
         import pandas as pd
 
-        contents = list(table[COLUMN])
-        rows = [row for rows in self._rows(contents) for row in rows]
-        names = (*OUTPUTS, UNKNOWN) if self._tells_unknown else OUTPUTS
+        given = {name: value for name, value in (params or {}).items() if value is not None}
+        contents, scorer = list(table[COLUMN]), self._scorer({**PARAMS, **given})
+        rows = [row for rows in self._rows(contents, scorer) for row in rows]
+        more = {UNKNOWN: scorer.tells_unknown, SET: scorer.set_from is not None}
+        names = (*OUTPUTS, *(name for name, there in more.items() if there))
         return pd.DataFrame({name: [row[name] for row in rows] for name in names}, dtype=object)
 
-    @property
-    def _tells_unknown(self) -> bool:
-        return UNKNOWN in self.session.outputs
+    def _scorer(self, asked: dict[str, Any]) -> Scorer:
+        try:
+            answer_rules.require_in_range(**{name: asked[name] for name in PARAMS})
+            rule = answer_rules.rule(self.session, unknown=asked["unknown"], coverage=asked["coverage"])
+        except InputError as error:
+            from mlflow.exceptions import MlflowException
 
-    def _rows(self, contents: list[Any]) -> Iterator[list[dict[str, Any]]]:
-        contract = self.session.contract
-        scorer = Scorer(
-            contract.classes, top_k=1, model=self.session.sha256, tells_unknown=self._tells_unknown
+            raise MlflowException.invalid_parameter_value(str(error)) from None
+        return Scorer(
+            self.session.contract.classes,
+            top_k=1,
+            model=self.session.sha256,
+            min_confidence=asked["min_confidence"],
+            **rule,
         )
+
+    def _rows(self, contents: list[Any], scorer: Scorer) -> Iterator[list[dict[str, Any]]]:
+        contract = self.session.contract
         items = (Item(str(number), _reader(content)) for number, content in enumerate(contents))
         blocks = stream(
             items,

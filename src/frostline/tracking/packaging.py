@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from frostline.errors import FrostlineError
+from frostline.runtime import answers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,10 @@ def save(folder: Path, *, model: Path, run_id: str, model_id: str) -> None:
             data_path=str(model),
             code_paths=[str(_code(Path(code)))],
             mlflow_model=about,
-            signature=_signature(tells_unknown="unknown" in {one.name for one in loaded.graph.output}),
+            signature=_signature(
+                tells_unknown="unknown" in {one.name for one in loaded.graph.output},
+                tells_sets=_tells_sets(loaded),
+            ),
             input_example=_example(loaded),
             pip_requirements=requirements(),
         )
@@ -73,6 +77,12 @@ def _contract(loaded: "ModelProto") -> Any:
     return json.loads(texts["frostline"])
 
 
+def _tells_sets(loaded: "ModelProto") -> bool:
+    """Whether any coverage can be asked for."""
+    texts = {entry.key: entry.value for entry in loaded.metadata_props}
+    return bool(answers.of(texts).thresholds)
+
+
 def _code(folder: Path) -> Path:
     """The part of this package that serving imports, as a package of its own."""
     from frostline.pipeline import code_digest
@@ -84,10 +94,10 @@ def _code(folder: Path) -> Path:
     return folder / code_digest.PACKAGE.name
 
 
-def _signature(*, tells_unknown: bool) -> "ModelSignature":
-    """An image file in (over HTTP as base64), a row of scores out."""
+def _signature(*, tells_unknown: bool, tells_sets: bool) -> "ModelSignature":
+    """An image file in (over HTTP as base64), a row of scores out; with the options of `frostline score`."""
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
     from mlflow.types.schema import Array
 
     outputs: list[tuple[str, Any, bool]] = [
@@ -99,9 +109,14 @@ def _signature(*, tells_unknown: bool) -> "ModelSignature":
     ]
     if tells_unknown:
         outputs.append(("unknown", DataType.double, False))
+    if tells_sets:
+        outputs.append(("prediction_set", Array(DataType.string), False))
+    # All of them, whatever the model can do: MLflow drops what is not named here, so that nobody would refuse it.
+    params = {"min_confidence": 0.0, "unknown": None, "coverage": None}
     return ModelSignature(
         inputs=Schema([ColSpec(DataType.binary, "image")]),
         outputs=Schema([ColSpec(kind, name, required=required) for name, kind, required in outputs]),
+        params=ParamSchema([ParamSpec(name, DataType.double, value) for name, value in params.items()]),
     )
 
 
