@@ -107,4 +107,4 @@ def test_the_answers_are_those_of_score(tmp_path: Path, monkeypatch: pytest.Monk
     assert unlike > 0
     assert kind == "COMPLETED"
     assert f"20 images scored into {rows}, {unlike} unlike the training images" in message
-    assert "unlike" in rows.with_name(f"{rows.name}.html").read_text()
+    assert ">Unknown<" in rows.with_name(f"{rows.name}.html").read_text()

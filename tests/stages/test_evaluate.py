@@ -19,7 +19,7 @@ from PIL import Image
 
 from frostline import files, paths
 from frostline.errors import RANDOM_WEIGHTS, FrostlineError
-from frostline.evaluation import explanations, history, predictions, results
+from frostline.evaluation import explanations, history, predictions, results, unlike_training
 from frostline.stages import evaluate
 from helpers.images import encoded
 from helpers.results import COUNTS, RANDOM, REAL, dataset, trained
@@ -52,7 +52,7 @@ def test_metrics_file() -> None:
     evaluate.run("pets-cnn")
     found = metrics()
     assert set(found) == {
-        "classifier", "key", "dataset", "dataset_digest", "weights", "note", "temperature",
+        "classifier", "key", "dataset", "dataset_digest", "weights", "note", "temperature", "unknown",
         "test", "validation", "train",
     }  # fmt: skip
     assert found["classifier"] == "pets-cnn"
@@ -64,6 +64,38 @@ def test_metrics_file() -> None:
     assert found["train"]["accuracy"] == 0.666667
     figures = {"images", *(f"{name}{end}" for name in FIGURES for end in ("", "_low", "_high"))}
     assert all(found[split].keys() == figures for split in COUNTS)
+
+
+@pytest.mark.usefixtures("project")
+def test_what_unknown_rejects_of_test() -> None:
+    """By share and class, worked out by hand, in figures, table, picture and page; of nothing frozen none of it."""
+    evaluate.run("pets-cnn")
+    assert metrics()["unknown"] == []
+    test = predictions.read(paths.classifier("pets-cnn") / "predictions.parquet", made_by="").split("test")
+    values = np.full(len(test), 0.5, np.float32)
+    values[np.flatnonzero(test.labels == 2)[:2]] = (0.96, 0.92)  # two of three
+    unlike_training.write(test.paths, values, paths.classifier("pets-cnn") / "unknown.parquet")
+    evaluate.run("pets-cnn")
+    shares = {(row["promised"], row["name"]): row["rejected"] for row in metrics()["unknown"]}
+    assert shares[0.01, ""] == shares[0.01, "élan"] == shares[0.1, "dog"] == 0
+    assert shares[0.05, ""] == round(1 / 9, 6)
+    assert shares[0.05, "élan"] == round(1 / 3, 6)
+    assert shares[0.1, "élan"] == round(2 / 3, 6)
+    report = paths.report("pets-cnn")
+    assert (
+        (report / "unknown.csv")
+        .read_text()
+        .startswith("promised,name,images,rejected,rejected_low,rejected_high")
+    )
+    with Image.open(report / "unknown.png") as picture:
+        assert picture.height > 300
+    page = (report / "report.html").read_text()
+    assert "<th>at 5%</th>" in page
+    assert "<td>élan</td><td>3</td>" in page
+    values = test.paths[1:], values[1:]
+    unlike_training.write(*values, paths.classifier("pets-cnn") / "unknown.parquet")
+    with pytest.raises(FrostlineError, match=r"unknown\.parquet is of other images"):
+        evaluate.run("pets-cnn")
 
 
 @pytest.mark.usefixtures("project")

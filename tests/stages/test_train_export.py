@@ -22,7 +22,7 @@ from frostline import config, files, images, tracking
 from frostline.datasets import manifest
 from frostline.datasets.source import open_source
 from frostline.errors import FrostlineError, InputError
-from frostline.evaluation import history, predictions
+from frostline.evaluation import history, predictions, unlike_training
 from frostline.pipeline import code_digest, code_file
 from frostline.runtime import conversion, parts, sessions, variants
 from frostline.scoring import drift_baseline, drift_stats
@@ -61,6 +61,7 @@ SETTINGS = changed(
 )  # fmt: skip
 TRAINED = {
     "trained.weights.h5", "history.csv", "predictions.parquet", "record.json", "explanations.npz", "neighbours.json",
+    "unknown.parquet",
 }  # fmt: skip
 REPORTED = {
     "report.html",
@@ -170,6 +171,8 @@ def test_outputs_are_these_files_and_no_others() -> None:
         expected |= {f"metrics/{name}.json", f"metrics/headline/{name}.json"}
         expected |= {f"plots/{name}/{plot}.png" for plot in ("abstaining", "ranking", "reliability")}
         expected |= {f"reports/classifiers/{name}/{file}" for file in REPORTED}
+        if name != "cnn":  # nothing of it is frozen
+            expected |= {f"reports/classifiers/{name}/unknown.{end}" for end in ("csv", "png")}
     # Labels can be doubted where the trunk is wholly frozen.
     expected |= {
         "artifacts/classifiers/viewed/out_of_fold.parquet",
@@ -285,7 +288,9 @@ def test_the_model_says_what_was_predicted(name: str) -> None:
             images.decode(source.read(path), height=32, width=40, resize=promised.resize)
             for path in said(name).paths
         ]
-    np.testing.assert_allclose(session.run(np.stack(pixels))["probs"], said(name).probs, atol=1e-5)
+    outputs = session.run(np.stack(pixels))
+    np.testing.assert_allclose(outputs["probs"], said(name).probs, atol=1e-5)
+    _same_unknown(name, outputs.get("unknown"))
     proof = json.loads((folder / "agreement.json").read_text())
     assert proof["key"] == record(name)["key"]
     assert proof["model"] == files.sha256_file(folder / "model.onnx") == session.sha256
@@ -295,6 +300,23 @@ def test_the_model_says_what_was_predicted(name: str) -> None:
     if name != "cnn":
         assert proof["parts_difference"] <= parts.TOLERANCE
         assert all(proof[part] == files.sha256_file(folder / f"{part}.onnx") for part in ("trunk", "head"))
+
+
+def _same_unknown(name: str, found: np.ndarray | None) -> None:
+    """What train leaves of the test images is what the exported file says of them: a rank may be off by one, where two
+    similarities are equal but for rounding.
+    """
+    every = said(name)
+    tested = every.split("test")
+    left = unlike_training.read(
+        Path(f"artifacts/classifiers/{name}/unknown.parquet"), tested, made_by="train"
+    )
+    assert (left is None) == (found is None) == (name == "cnn")
+    if left is not None and found is not None:
+        compared = json.loads(Path(f"artifacts/models/{name}/answers.json").read_text())["unknown"]["images"]
+        rows = [every.paths.index(path) for path in tested.paths]
+        np.testing.assert_allclose(found[rows], left, atol=1.01 / (compared + 1))
+        assert len(set(left.tolist())) > 1
 
 
 @pytest.mark.usefixtures("project")

@@ -66,3 +66,13 @@ def test_wide_rows_keep_their_angles() -> None:
     assert found.bank.shape[1] <= unlike.WIDEST
     assert found(far).min() > 0.99
     assert np.mean(found(rows(100, width, seed=9))) == pytest.approx(0.5, abs=0.15)
+
+
+def test_values_are_read_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same as of all rows at once; nothing of nothing."""
+    monkeypatch.setattr(unlike, "_PIECE", 7)
+    fitted = unlike.fit(rows(60, 16), ids(60), rows(40, 16, seed=2), seed=0)
+    assert fitted is not None
+    some = rows(30, 16, seed=3)
+    assert np.array_equal(unlike.values(fitted, some), fitted(some))
+    assert unlike.values(fitted, some[:0]).shape == (0,)

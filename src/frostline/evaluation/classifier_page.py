@@ -12,6 +12,7 @@ from frostline.evaluation import calibration, results, selective_prediction
 from frostline.evaluation.label_issues import LabelIssue
 from frostline.evaluation.metrics import TOP, Metrics
 from frostline.evaluation.predictions import Predictions
+from frostline.evaluation.rejections import SHARES, Rejection
 from frostline.evaluation.results import Results
 from frostline.evaluation.statistics import Estimate, difference
 from frostline.evaluation.temperature import Temperature
@@ -73,6 +74,8 @@ def page(name: str, evaluated: Results, pictures: Mapping[str, bytes]) -> str:
         before=evaluated.uncalibrated.figures if evaluated.temperature.value != 1 else None,
         sets=[row for row in evaluated.sets if not row.name],
         set_classes=[row for row in evaluated.sets if row.name and row.promised == SET_SHOWN],
+        unlike_shares=SHARES,
+        unlike=_unlike(evaluated),
         targets=list(selective_prediction.targets(_answers(evaluated.rows["validation"]), _answers(test))),
         **_thresholds(evaluated.rows["validation"], test),
         slices=evaluated.slices,
@@ -88,6 +91,14 @@ def page(name: str, evaluated: Results, pictures: Mapping[str, bytes]) -> str:
         recipe=json.dumps(evaluated.record.get("recipe", {}), indent=2, ensure_ascii=False),
         pictures={key: pages.embedded(png) for key, png in pictures.items()},
     )
+
+
+def _unlike(evaluated: Results) -> list[tuple[str, int, list[Estimate]]]:
+    """What `--unknown` rejects of test: all images, then each class; an estimate for each share."""
+    rows: dict[str, list[Rejection]] = {}
+    for row in evaluated.rejections:
+        rows.setdefault(row.name, []).append(row)
+    return [(name, of[0].images, [row.rejected for row in of]) for name, of in rows.items()]
 
 
 def _answers(rows: Predictions) -> tuple[np.ndarray, np.ndarray]:

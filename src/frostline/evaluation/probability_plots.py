@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from frostline.evaluation.calibration import Bin
 from frostline.evaluation.ranking import Curve
+from frostline.evaluation.rejections import Rejection
 from frostline.evaluation.selective_prediction import Coverage
 from frostline.evaluation.statistics import Estimate
 from frostline.evaluation.style import GRID, MUTED, RIGHT, WRONG, canvas, names, styled
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 4.6, 3.6  # inches: readable on a phone
 _COLOURS = (RIGHT, WRONG, "#009E73", "#CC79A7", "#E69F00", "#56B4E9")  # Okabe and Ito's
+_ROWS = 20  # classes in a picture
 _NAMED = len(_COLOURS)  # more classes than this: grey lines without names
 
 
@@ -105,6 +107,57 @@ def abstaining(rows: Sequence[Coverage], *, classifier: str, note: str) -> "Figu
     axes.grid()
     _percents(axes, x=True, y=True)
     return figure
+
+
+@styled
+def rejecting(
+    curve: Sequence[Rejection], by_class: Sequence[Rejection], *, classifier: str, note: str
+) -> "Figure":
+    """Images unlike the training images: the share of test rejected against the share asked for, and by class."""
+    shown = _furthest(by_class)
+    figure = canvas(
+        width=WIDTH,
+        height=HEIGHT + 0.6 + 0.2 * len(shown),
+        title=f"{classifier}: test images that --unknown rejects",
+        subtitle="band and bars: 95% intervals; dashed: as promised; orange: significantly more"
+        + (
+            ""
+            if len(shown) == len(by_class)
+            else f"\nthe {len(shown)} most rejected of {len(by_class)} classes"
+        ),
+        note=note,
+    )
+    upper, lower = figure.subplots(2, 1, height_ratios=(HEIGHT - 0.6, 0.5 + 0.2 * len(shown)))
+    across = [row.promised for row in curve]
+    ends = ([row.rejected.low for row in curve], [row.rejected.high for row in curve])
+    upper.plot([0, across[-1]], [0, across[-1]], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+    upper.fill_between(across, *ends, color=RIGHT, alpha=0.18, linewidth=0)
+    upper.plot(across, [row.rejected.value for row in curve], color=RIGHT)
+    upper.set(
+        xlabel="share asked for (--unknown)", ylabel="rejected of test", xlim=(0, across[-1]), ylim=(0, None)
+    )
+    upper.grid()
+    _percents(upper, x=True, y=True)
+    _rejected_by_class(lower, shown)
+    return figure
+
+
+def _furthest(by_class: Sequence[Rejection]) -> list[Rejection]:
+    """As many classes as can be read, the most rejected first."""
+    return sorted(by_class, key=lambda row: -row.rejected.value)[:_ROWS]
+
+
+def _rejected_by_class(axes: "Axes", rows: Sequence[Rejection]) -> None:
+    for place, row in enumerate(rows):
+        share = row.rejected
+        colour = WRONG if share.low > row.promised else RIGHT
+        axes.plot([share.low, share.high], [place] * 2, color=colour, linewidth=2.2, alpha=0.55)
+        axes.plot([share.value], [place], "o", color=colour, markersize=5, clip_on=False)
+    promised = rows[0].promised if rows else 0.0
+    axes.axvline(promised, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+    axes.set_yticks(range(len(rows)), names([row.name for row in rows]))
+    axes.set(xlabel=f"rejected of each class at {promised:.0%}", ylim=(len(rows) - 0.5, -0.5), xlim=(0, None))
+    _percents(axes, x=True, y=False)
 
 
 def _curves(axes: "Axes", curves: Mapping[int, Curve], classes: Sequence[str]) -> None:

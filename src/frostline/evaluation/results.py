@@ -13,6 +13,7 @@ from frostline.evaluation import (
     plots,
     probability_plots,
     ranking,
+    rejections,
     selective_prediction,
     solver_rows,
     style,
@@ -24,10 +25,12 @@ from frostline.evaluation.label_issues import LabelIssue
 from frostline.evaluation.metrics import Metrics
 from frostline.evaluation.prediction_sets import SetCoverage
 from frostline.evaluation.predictions import Predictions
+from frostline.evaluation.rejections import Rejection
 from frostline.evaluation.slices import Slice
 from frostline.evaluation.temperature import Temperature
 
 SHOWN = 12  # photos of one kind on the page
+UNLIKE = "unknown"  # the name of a picture that not every classifier has
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +38,8 @@ class Results:
     """Rows of each split, their figures, and photos ((H, W, 3) uint8) by path.
 
     The rows hold the probabilities that the exported model gives, `uncalibrated` are the test figures without the
-    temperature; `sets` are prediction sets on test. `label_issues` is None where labels were not checked, `checked`
+    temperature; `sets` are prediction sets on test, `unlike` (N,) is how unlike the training images each test image is,
+    None where nothing is frozen. `label_issues` is None where labels were not checked, `checked`
     counts the images that were. `neighbours` are the nearest training images of a test image (path, label), nearest
     first. `overlays` holds photos as the network takes them, covered by Grad-CAM's heat at
     `layer`; `views` one training image as epochs show it.
@@ -49,6 +53,7 @@ class Results:
     temperature: Temperature
     uncalibrated: Metrics
     sets: Sequence[SetCoverage]
+    unlike: np.ndarray | None
     slices: Sequence[Slice]
     label_issues: Sequence[LabelIssue] | None
     checked: int
@@ -62,6 +67,11 @@ class Results:
     @property
     def test(self) -> Predictions:
         return self.rows["test"]
+
+    @property
+    def rejections(self) -> list[Rejection]:
+        """What `--unknown` rejects of test: by share, all images and each class."""
+        return list(rejections.measured(self.test, self.unlike))
 
 
 def shown(test: Predictions, label_issues: Sequence[LabelIssue]) -> list[str]:
@@ -96,6 +106,15 @@ def pictures(name: str, evaluated: Results) -> dict[str, bytes]:
     return {key: style.png(figure) for key, figure in drawn.items()}
 
 
+def unlike_picture(name: str, evaluated: Results) -> bytes | None:
+    """PNG of which share of test is rejected as unknown; None where the model does not tell it."""
+    if evaluated.unlike is None:
+        return None
+    by_class = [row for row in evaluated.rejections if row.name and row.promised == rejections.SHOWN]
+    curve = rejections.curve(evaluated.unlike)
+    return style.png(probability_plots.rejecting(curve, by_class, classifier=name, note=evaluated.note))
+
+
 def _mistakes(evaluated: Results) -> list[Mistake]:
     """The most confident errors with their photos, in order."""
     errors = evaluated.test.take(evaluated.test.most_confident_errors(gallery.TILES))
@@ -127,7 +146,9 @@ def plotted_tables(evaluated: Results) -> dict[str, str]:
 
 
 def report_tables(evaluated: Results) -> dict[str, str]:
-    """CSV behind the page: coverage, reliability, slices; thresholds of two classes; label issues where checked."""
+    """CSV behind the page: coverage, reliability, slices; thresholds of two classes; what `--unknown` rejects and label
+    issues where there are any.
+    """
     test = evaluated.test
     covered = selective_prediction.curve(test.confidence, test.right, thresholds=selective_prediction.STEEP)
     named = {
@@ -139,6 +160,8 @@ def report_tables(evaluated: Results) -> dict[str, str]:
     if len(test.classes) == 2:
         steps = selective_prediction.thresholds(test.labels, test.probs[:, 1])
         named["thresholds.csv"] = tables.text(steps, kind=selective_prediction.Threshold)
+    if evaluated.unlike is not None:
+        named["unknown.csv"] = tables.text(evaluated.rejections, kind=Rejection)
     if evaluated.label_issues is not None:
         named["label_issues.csv"] = tables.text(evaluated.label_issues, kind=LabelIssue)
     return named

@@ -10,7 +10,9 @@ from frostline import csv_text
 from frostline.evaluation.metrics import DECIMALS
 from frostline.evaluation.statistics import Estimate
 
-ESTIMATES = frozenset({"accuracy", "coverage", "precision", "recall", "single", "specificity", "f1"})
+ESTIMATES = frozenset(
+    {"accuracy", "coverage", "precision", "recall", "rejected", "single", "specificity", "f1"}
+)
 
 
 def text(rows: Sequence[Any], *, kind: type) -> str:

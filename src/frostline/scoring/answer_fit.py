@@ -3,17 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from frostline.evaluation import prediction_sets, temperature
 from frostline.evaluation.predictions import Predictions
-from frostline.evaluation.statistics import proportion
 from frostline.evaluation.temperature import Temperature
 from frostline.models.neighbours import Neighbours
-from frostline.runtime.answers import Answers, rejects
-
-SHARES = (0.01, 0.05, 0.1)
+from frostline.runtime.answers import Answers
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +48,3 @@ def fit(trained: Predictions, neighbours: Neighbours | None = None) -> AnswerFit
         unknown_images=0 if neighbours is None else len(neighbours.held_out),
     )
     return AnswerFit(found, answers, neighbours, predicted)
-
-
-def rejected(unknown: npt.NDArray[np.float32]) -> list[dict[str, float]]:
-    """Which share of N > 0 images like the training ones is rejected at each of SHARES, by their `unknown` (N,)."""
-    rows = []
-    for share in SHARES:
-        found = proportion(int(rejects(unknown, share).sum()), len(unknown))
-        assert found is not None
-        rows.append({"share": share, "rejected": found.value, "low": found.low, "high": found.high})
-    return rows

@@ -23,12 +23,15 @@ from frostline.evaluation import (
     results,
     slices,
     stage_outputs,
+    tables,
     temperature,
+    unlike_training,
 )
 from frostline.evaluation.explanations import Explanations
 from frostline.evaluation.metrics import Metrics
 from frostline.evaluation.prediction_sets import SetCoverage
 from frostline.evaluation.predictions import SPLITS, Predictions
+from frostline.evaluation.rejections import Rejection
 from frostline.evaluation.results import Results
 
 
@@ -80,6 +83,7 @@ def _results(name: str, trained: Predictions, *, record: Mapping[str, Any], mani
         temperature=temperature.of(trained),
         uncalibrated=metrics.measure(trained.split("test")),
         sets=_sets(rows),
+        unlike=unlike_training.read(folder / "unknown.parquet", test, made_by=made_by),
         slices=slices.slices(test.right, _kinds(test, manifest)),
         label_issues=issues,
         checked=len(unseen) if unseen else 0,
@@ -127,11 +131,16 @@ def _write(name: str, evaluated: Results) -> None:
         with files.writing(paths.plots(name) / f"{key}.png") as temporary:
             temporary.write_bytes(png)
     history.write(evaluated.history, paths.plots(name) / "curves.csv")
-    for folder, tables in (
+    # Not every classifier has it, so that it is no plot of its own for DVC.
+    if (unlike := results.unlike_picture(name, evaluated)) is not None:
+        drawn[results.UNLIKE] = unlike
+        with files.writing(paths.report(name) / f"{results.UNLIKE}.png") as temporary:
+            temporary.write_bytes(unlike)
+    for folder, texts in (
         (paths.plots(name), results.plotted_tables(evaluated)),
         (paths.report(name), results.report_tables(evaluated)),
     ):
-        for file, text in tables.items():
+        for file, text in texts.items():
             files.write_text(folder / file, text)
     files.write_text(paths.report(name) / "report.html", classifier_page.page(name, evaluated, drawn))
 
@@ -182,6 +191,7 @@ def _report(name: str, evaluated: Results) -> dict[str, Any]:
         **{key: evaluated.record[key] for key in ("key", "dataset", "dataset_digest", "weights")},
         "note": evaluated.note,
         "temperature": evaluated.temperature.value,
+        "unknown": tables.records(evaluated.rejections, kind=Rejection),
         **{split: figures.as_json() for split, figures in evaluated.metrics.items()},
     }
 

@@ -86,20 +86,16 @@ def _model(inputs: Recipe, last: CutModel, fitted: AnswerFit) -> bytes:
 
 def _neighbours(inputs: Recipe, last: CutModel) -> Neighbours | None:
     """What tells images unlike the training ones, of the features that training kept; None where nothing is frozen."""
-    if last.trunk is None:
-        return None
-    kept = _as_trained(inputs, last)
-    train, validation = (inputs.rows(kept, split) for split in ("train", "validation"))
-    return unlike.fit(train, inputs.images("train").ids, validation, seed=inputs.seed)
+    return None if last.trunk is None else unlike.of(inputs, _as_trained(inputs, last))
 
 
 def _unknown(inputs: Recipe, last: CutModel, model: bytes, fitted: AnswerFit) -> dict[str, Any]:
-    """The model's `unknown` on test, proven to be what was fitted: which share is rejected."""
-    if fitted.neighbours is None or not len(inputs.images("test").ids):
+    """How many held-out images the model's `unknown` compares with; on test it is proven to be what was fitted."""
+    if fitted.neighbours is None:
         return {"unknown": None}
-    rows = inputs.rows(_as_trained(inputs, last), "test")
-    values = agreement.prove_unknown(model, fitted.neighbours, rows)
-    return {"unknown": {"images": fitted.answers.unknown_images, "test": answer_fit.rejected(values)}}
+    if len(inputs.images("test").ids):
+        agreement.prove_unknown(model, fitted.neighbours, inputs.rows(_as_trained(inputs, last), "test"))
+    return {"unknown": {"images": fitted.answers.unknown_images}}
 
 
 def _as_trained(inputs: Recipe, last: CutModel) -> CutModel:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from frostline import files, paths
 from frostline.config import SolverPhase
-from frostline.evaluation import explanations, history, predictions
+from frostline.evaluation import explanations, history, predictions, unlike_training
 from frostline.features import backends, ray_stream, trunks
 from frostline.features.cut_model import CutModel
 from frostline.models import heads
@@ -28,6 +28,7 @@ from frostline.training import (
     nearest,
     phases,
     recipe,
+    unlike,
 )
 from frostline.training.checkpoint import Checkpoint
 from frostline.training.recipe import Recipe
@@ -160,6 +161,7 @@ def _write(
     predictions.write(predicted, folder / "predictions.parquet")
     explanations.write(_explained(inputs, network, predicted.split("test")), folder / "explanations.npz")
     files.write_json(folder / "neighbours.json", _neighbours(inputs, last, predicted.split("test")))
+    unlike_training.write(*_unlike(inputs, last), folder / "unknown.parquet")
     if (probs := _unseen(inputs, last, predicted)) is not None:
         predictions.write(dataclasses.replace(predicted, probs=probs), folder / "out_of_fold.parquet")
     files.write_json(folder / "record.json", record)
@@ -207,6 +209,13 @@ def _neighbours(inputs: Recipe, last: CutModel, test: predictions.Predictions) -
         test.paths[row]: [dataclasses.asdict(one) for one in of]
         for row, of in zip(chosen, found, strict=True)
     }
+
+
+def _unlike(inputs: Recipe, last: CutModel) -> tuple[Sequence[str], npt.NDArray[np.float32]]:
+    """Paths of the test images, and how unlike the training images each is (N,); none where nothing is frozen."""
+    if (fitted := unlike.of(inputs, last)) is None:
+        return (), np.zeros(0, np.float32)
+    return inputs.manifest.split("test").paths, unlike.values(fitted, inputs.rows(last, "test"))
 
 
 def _unseen(inputs: Recipe, last: CutModel, predicted: predictions.Predictions) -> Any:

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from frostline.features.cut_model import CutModel
 from frostline.models.neighbours import Floats, Neighbours, kth, unit, vectors
+from frostline.training.recipe import Recipe
 from frostline.training.steps import RowsLike
 
 BANK = 500  # training images that the model holds: 1,000 more change the AUROC by less than 0.001
@@ -14,6 +16,24 @@ WIDEST, NARROWEST = 2048, 256  # numbers of a row in the bank; wider ones are su
 SOME = 200  # held-out images: with fewer the training images are taken too, each compared with the others
 MOST = 2000  # held-out similarities kept, evenly by rank
 _PIECE = 512
+
+
+def of(inputs: Recipe, kept: CutModel) -> Neighbours | None:
+    """What tells images unlike a recipe's training images, of the features that training kept at the cut of `kept`;
+    None where nothing is frozen.
+    """
+    if kept.trunk is None:
+        return None
+    train, validation = (inputs.rows(kept, split) for split in ("train", "validation"))
+    return fit(train, inputs.images("train").ids, validation, seed=inputs.seed)
+
+
+def values(neighbours: Neighbours, rows: RowsLike) -> Floats:
+    """(N,) how unlike the training images N rows of features (N, …) are, read piece by piece."""
+    pieces = [
+        neighbours(np.asarray(rows[at : at + _PIECE], np.float32)) for at in range(0, len(rows), _PIECE)
+    ]
+    return np.concatenate([np.zeros(0, np.float32), *pieces])
 
 
 def fit(train: RowsLike, ids: Sequence[str], held_out: RowsLike, *, seed: int) -> Neighbours | None:
