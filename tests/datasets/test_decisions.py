@@ -52,6 +52,59 @@ def test_the_last_decision_that_stands_counts() -> None:
     assert decisions.standing([row(action=UNDO)], "pets") == {}
 
 
+def undo(of: PhotoDecision) -> PhotoDecision:
+    """The row that takes a decision back, an hour later."""
+    return replace(of, action=UNDO, when="2026-11-30T11:00:00Z")
+
+
+ADA = row(new="dog", when="2026-11-30T10:00:00Z")
+BOB = row(new="owl", who="Bob", when="2026-11-30T09:00:00Z")
+OX = row(new="ox")
+
+
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs", "counts", "disagreed"),
+    [
+        ([], [ADA], [BOB], ["dog"], True),
+        ([], [ADA], [row(action=LEAVE_OUT, who="Bob", when="2026-11-30T10:30:00Z")], ["leave out"], True),
+        ([], [ADA], [replace(ADA, who="Bob")], ["dog"], False),
+        ([], [ADA], [BOB, undo(BOB)], ["dog"], False),
+        ([], [ADA, undo(ADA)], [BOB, undo(BOB)], [], False),
+        ([BOB], [undo(BOB), ADA], [undo(BOB)], ["dog"], False),
+        ([OX], [undo(OX), ADA], [undo(OX), BOB], ["dog"], True),
+    ],
+)
+def test_two_branches(
+    base: list[PhotoDecision],
+    ours: list[PhotoDecision],
+    theirs: list[PhotoDecision],
+    counts: list[str],
+    disagreed: bool,
+) -> None:
+    """Whichever is merged into the other: the same counts, and who decided otherwise is found."""
+    for rows in ([*base, *ours, *theirs], [*base, *theirs, *ours]):
+        found = decisions.standing(rows, "pets").values()
+        assert [one.new or one.action for one in found] == counts
+        assert bool(decisions.disagreements(rows, "pets")) == disagreed
+
+
+def test_a_disagreement_is_one_line() -> None:
+    """Who, what and when on both sides, how many photos, and how to settle it."""
+    assert list(decisions.about({}, "pets")) == []
+    disagreed = decisions.disagreements([ADA, BOB, row(B), row(B, LEAVE_OUT)], "pets")
+    [line] = decisions.about(disagreed, "pets")
+    for part in ("2 images", "'cat/1.jpg'", "owl (Bob, 2026-11-30) and dog (Ada, 2026-11-30)",
+                 "frostline data review pets"):  # fmt: skip
+        assert part in line
+
+
+@pytest.mark.parametrize("mark", ["<<<<<<< HEAD", "=======", ">>>>>>> theirs"])
+def test_marks_of_a_merge_are_named(mark: str) -> None:
+    """Where git had no rule for the file."""
+    with pytest.raises(InputError, match="x: line 3 is a mark of an unfinished merge"):
+        decisions.parse(f"{HEAD}{decisions.line(ADA)}{mark}\n", where="x")
+
+
 def test_labels_follow_and_all_else_stays() -> None:
     """Every copy of a content is decided alike; split, group and wave are as given."""
     applied = decisions.apply(pets(), [A, B, B], {A: row(action=LEAVE_OUT), B: row(B, new="dog")})

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from frostline import config
+from frostline.datasets.decisions import COLUMNS, LABEL, PhotoDecision, line
 from frostline.datasets.source import open_source
 from frostline.review import candidates, gathering
 from frostline.review.candidates import KINDS, ReviewItem
@@ -31,6 +32,25 @@ def test_without_a_classifier_what_the_audit_finds() -> None:
     order = [list(KINDS).index(one.kind) for one in found]
     assert order == sorted(order)
     assert len({one.sha256 for one in found}) == len(found)
+
+
+def test_what_branches_decided_otherwise_comes_first() -> None:
+    """Before all that the audit finds, with both decisions; the later one is suggested."""
+    with open_source(Path("data/pets")) as source:
+        sha256 = gathering.hashes(source)["cat/cat-5.png"]
+    rows = [
+        PhotoDecision(f"2026-11-{day}T10:00:00Z", who, "pets", LABEL, "cat", new, "cat/cat-5.png", sha256)
+        for day, who, new in ((30, "Ada", "dog"), (29, "Bob", "bird"))
+    ]
+    Path("decisions.csv").write_text(",".join(COLUMNS) + "\n" + "".join(map(line, rows)))
+    first = listed()[0]
+    assert (first.kind, first.path, first.label, first.suggestion) == (
+        "disagreed",
+        "cat/cat-5.png",
+        "cat",
+        "dog",
+    )
+    assert first.text == "decided bird (Bob, 2026-11-29) and dog (Ada, 2026-11-30)"
 
 
 def test_suspected_labels_come_first_then_doubts() -> None:

@@ -1,5 +1,6 @@
 """A reviewer's list: what is open, what a decision writes, undo, one page at a time."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,3 +112,19 @@ def test_a_photo_is_small_and_whole() -> None:
         assert np.asarray(image).std() > 1
     with pytest.raises(ImageError):
         jpeg(b"nothing")
+
+
+def test_what_branches_decided_otherwise_is_open(tmp_path: Path) -> None:
+    """Until somebody decides again, which settles it."""
+    reviewer = session(tmp_path)
+    reviewer.decide(0, "label", "dog", page=reviewer.open_page())
+    path = tmp_path / "decisions.csv"
+    [mine] = decisions.read(path)
+    path.write_text(path.read_text() + decisions.line(replace(mine, who="Bob", new="bird")))
+    again = session(tmp_path)
+    assert again.first_open() == 0
+    assert again.state()["decided"] == 0
+    assert again.items(0, 1)[0]["decision"] is None
+    again.decide(0, "label", "bird", page=again.open_page())
+    assert session(tmp_path).first_open() == 1
+    assert [one.new for one in DecisionLog(path, dataset="pets", who="Bob").standing.values()] == ["bird"]

@@ -20,7 +20,8 @@ def now() -> str:
 
 
 class DecisionLog:
-    """A project's table, open for one reviewer of one dataset; `standing` is what counts of it.
+    """A project's table, open for one reviewer of one dataset; `standing` is what counts of it, `disagreed` what
+    branches decided otherwise than each other.
 
     A row is appended in one write and synchronised: whoever is killed, and whenever, has every decision that was
     answered and none in halves. InputError where the file is damaged otherwise than by a row cut off at the end.
@@ -32,17 +33,17 @@ class DecisionLog:
             files.write_text(path, HEAD)
         _cut_torn_row(path)
         self._rows = decisions.read(path)
-        self.standing = decisions.standing(self._rows, dataset)
+        self._settle()
 
     def decide(self, action: str, *, sha256: str, path: str, old: str, new: str = "") -> PhotoDecision:
-        """Add a decision about one photo; FrostlineError where the disk did not take it: then nothing is added."""
-        new = "" if action in (LEAVE_OUT, UNDO) else new
+        """Add a decision about one photo, which takes back what was decided about it before; FrostlineError where
+        the disk did not take it: then nothing is added.
+        """
+        new = "" if action == LEAVE_OUT else new
         row = PhotoDecision(self._clock(), self._who, self._dataset, action, old, new, _plain(path), sha256)
         if any("\n" in text or "\r" in text for text in (old, new)):
             raise InputError(f"the name of class {new!r} has a line break; rename its folder")
-        _append(self._path, decisions.line(row).encode())
-        self._rows.append(row)
-        self.standing = decisions.standing(self._rows, self._dataset)
+        self._add([*self._taken_back(sha256), row])
         return row
 
     def undo(self) -> PhotoDecision | None:
@@ -50,8 +51,26 @@ class DecisionLog:
         if not self.standing:
             return None
         last = list(self.standing.values())[-1]
-        self.decide(UNDO, sha256=last.sha256, path=last.path, old=last.old)
+        self._add(self._taken_back(last.sha256))
         return last
+
+    def _taken_back(self, sha256: str) -> list[PhotoDecision]:
+        """Rows that take back all that stands about a photo, each saying which."""
+        now = self._clock()
+        return [
+            PhotoDecision(now, self._who, self._dataset, UNDO, one.old, one.new, one.path, sha256)
+            for one in self._stacks.get(sha256, ())
+        ]
+
+    def _add(self, rows: list[PhotoDecision]) -> None:
+        _append(self._path, "".join(map(decisions.line, rows)).encode())
+        self._rows += rows
+        self._settle()
+
+    def _settle(self) -> None:
+        self._stacks = decisions.stacks(self._rows, self._dataset)
+        self.standing = decisions.standing(self._rows, self._dataset)
+        self.disagreed = decisions.disagreements(self._rows, self._dataset)
 
 
 def _plain(path: str) -> str:

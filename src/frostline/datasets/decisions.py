@@ -1,7 +1,8 @@
 """What people decided about single photos: a table under version control that `preprocess` applies.
 
 The photos stay as they are. A decision is about content, so that it holds for every copy of a photo and under any
-name. Rows are only ever added: the last one that stands counts, and `undo` takes back the one before it.
+name. Rows are only ever added, and `undo` takes one back: that git keeps the rows of both sides of a merge is all that
+two branches need.
 """
 
 import csv
@@ -69,6 +70,7 @@ def read(path: Path) -> list[PhotoDecision]:
 
 def parse(text: str, *, where: str) -> list[PhotoDecision]:
     """The rows of a file's text; `where` is its name, for messages."""
+    _require_merged(text, where)
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         if (head := next(rows, None)) is not None and tuple(head) != COLUMNS:
@@ -76,6 +78,16 @@ def parse(text: str, *, where: str) -> list[PhotoDecision]:
         return [_decision(row, f"{where}: line {rows.line_num}") for row in rows if row]
     except csv.Error as error:
         raise InputError(f"{where}: line {rows.line_num}: {error}; {_bring_back(where)}") from None
+
+
+def _require_merged(text: str, where: str) -> None:
+    """InputError where a merge of git left its marks."""
+    for number, row in enumerate(text.splitlines(), start=1):
+        if row.startswith(("<<<<<<<", ">>>>>>>")) or row == "=======":
+            raise InputError(
+                f"{where}: line {number} is a mark of an unfinished merge; keep the rows of both sides and remove the "
+                "lines that begin with <<<<<<<, ======= and >>>>>>>"
+            )
 
 
 def _decision(row: Sequence[str], which: str) -> PhotoDecision:
@@ -96,19 +108,76 @@ def _bring_back(where: str) -> str:
 
 
 def standing(rows: Sequence[PhotoDecision], dataset: str) -> dict[str, PhotoDecision]:
-    """SHA-256 → the decision that counts in a dataset, in the order in which they were made."""
-    stacks: dict[str, list[PhotoDecision]] = {}
+    """SHA-256 → the decision that counts in a dataset, in the order in which they were made.
+
+    Where two branches decided otherwise about a photo (`disagreements`) the later decision counts, whichever branch
+    was merged into the other.
+    """
+    return {sha256: max(stack, key=_age) for sha256, stack in stacks(rows, dataset).items()}
+
+
+def disagreements(rows: Sequence[PhotoDecision], dataset: str) -> dict[str, list[PhotoDecision]]:
+    """SHA-256 → the decisions about a photo that say otherwise than each other, of which none was made knowing the
+    others, oldest first: those of branches that were merged.
+    """
+    return {
+        sha256: sorted(stack, key=_age)
+        for sha256, stack in stacks(rows, dataset).items()
+        if len({(one.action, one.new) for one in stack}) > 1
+    }
+
+
+def stacks(rows: Sequence[PhotoDecision], dataset: str) -> dict[str, list[PhotoDecision]]:
+    """SHA-256 → the decisions about a photo that nobody took back, in the order in which they stand.
+
+    Who decides again takes back what was decided before (`DecisionLog`), so that more than one stand only where
+    branches were merged.
+    """
+    found: dict[str, list[PhotoDecision]] = {}
     for row in rows:
         if row.dataset != dataset:
             continue
-        stack = stacks.pop(row.sha256, [])
+        stack = found.pop(row.sha256, [])
         if row.action == UNDO:
-            del stack[-1:]
+            _take_back(stack, row)
         else:
             stack.append(row)
         if stack:
-            stacks[row.sha256] = stack
-    return {sha256: stack[-1] for sha256, stack in stacks.items()}
+            found[row.sha256] = stack
+    return found
+
+
+def _take_back(stack: list[PhotoDecision], undo: PhotoDecision) -> None:
+    """Remove, in place, the decision that a row takes back; none where another branch took it back as well."""
+    for place in reversed(range(len(stack))):
+        if (stack[place].old, stack[place].new) == (undo.old, undo.new):
+            del stack[place]
+            return
+    if not undo.new:  # a row of an earlier version, which does not say
+        del stack[-1:]
+
+
+def _age(decision: PhotoDecision) -> tuple[str, ...]:
+    """What sorts decisions by time, the same in every order of the rows."""
+    return (decision.when, decision.who, decision.action, decision.new)
+
+
+def outcome(decision: PhotoDecision) -> str:
+    """What was decided about a photo, by whom and when, in a few words."""
+    what = decision.new or decision.action
+    return f"{what} ({decision.who}, {decision.when[:10]})"
+
+
+def about(disagreed: Mapping[str, Sequence[PhotoDecision]], dataset: str) -> Iterator[str]:
+    """A line on photos that people decided otherwise about in branches; none where there are none."""
+    if not disagreed:
+        return
+    first = next(iter(disagreed.values()))
+    yield (
+        f"people decided otherwise than each other about {counted(len(disagreed), 'image')}, the first "
+        f"{first[-1].path!r}: {' and '.join(map(outcome, first))}; the later counts until somebody decides again: "
+        f"{shell_command('frostline', 'data', 'review', dataset)}"
+    )
 
 
 def apply(labelled: LabelledImages, ids: Sequence[str], decided: Mapping[str, PhotoDecision]) -> Applied:

@@ -1,15 +1,17 @@
 """Which photos of a dataset a person should look at, and why: one list, the most useful first.
 
 The list is a function of photos, params and the classifier's predictions, not of decisions: whoever opens it again
-finds the same list with what was decided so far.
+finds the same list with what was decided so far. But what branches decided otherwise than each other stands before it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
+from frostline.datasets.decisions import PhotoDecision, outcome
 from frostline.datasets.findings import Finding
 from frostline.datasets.manifest import Manifest
 from frostline.evaluation import label_issues
@@ -18,6 +20,7 @@ from frostline.evaluation.predictions import Predictions
 # Every kind of candidate, in the order of the list, with its heading.
 KINDS = {
     "next": "to label next",
+    "disagreed": "decided in two ways",
     "conflict": "conflicts",
     "suspected": "suspected labels",
     "leak": "in two splits",
@@ -35,6 +38,7 @@ KINDS = {
 SUSPECTED = (
     0.1  # of the photos: the list goes on below what is likely wrong, for nobody knows where that ends
 )
+NOTHING_DISAGREED: Mapping[str, Sequence[PhotoDecision]] = MappingProxyType({})
 _OTHERS = 4  # photos beside the one that a finding is about
 
 
@@ -60,9 +64,10 @@ def of_dataset(
     *,
     out_of_fold: Predictions | None = None,
     predicted: Predictions | None = None,
+    disagreed: Mapping[str, Sequence[PhotoDecision]] = NOTHING_DISAGREED,
 ) -> list[ReviewItem]:
-    """All candidates of a dataset, each photo once, under the first kind that names it."""
-    every = [*_found(manifest, findings)]
+    """All candidates of a dataset, each photo once, under the first kind that names it; `disagreed` by SHA-256."""
+    every = [*_disagreed(manifest, disagreed), *_found(manifest, findings)]
     known = _Known(manifest)
     if out_of_fold is not None:
         every += _suspected(known, out_of_fold)
@@ -90,6 +95,17 @@ class _Known:
         """The photo's class by its place; None where it is not there any more, or another photo."""
         content, label = self._rows.get(path, ("", ""))
         return label if content == sha256 else None
+
+
+def _disagreed(manifest: Manifest, disagreed: Mapping[str, Sequence[PhotoDecision]]) -> Iterator[ReviewItem]:
+    """Photos of the dataset that people decided otherwise about; the later decision is suggested."""
+    if not disagreed:
+        return
+    columns = (manifest.table[name].to_pylist() for name in ("path", "sha256", "label"))
+    for path, sha256, label in zip(*columns, strict=True):
+        if stack := disagreed.get(sha256):
+            text = f"decided {' and '.join(map(outcome, stack))}"
+            yield ReviewItem("disagreed", sha256, path, manifest.classes[label], stack[-1].new, text=text)
 
 
 def _found(manifest: Manifest, findings: Iterable[Finding]) -> Iterator[ReviewItem]:

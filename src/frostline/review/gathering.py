@@ -42,7 +42,10 @@ def of_dataset(name: str, settings: Params, source: ImageSource, *, classifier: 
     out_of_fold, predicted = (_read(chosen, file) for file in ("out_of_fold", "predictions"))
     if predicted is not None:  # as the report and the exported model give them
         predicted = temperature.calibrated(predicted)
-    some = candidates.of_dataset(found.manifest, found.findings, out_of_fold=out_of_fold, predicted=predicted)
+    disagreed = decisions.disagreements(decisions.read(paths.DECISIONS), name)
+    some = candidates.of_dataset(
+        found.manifest, found.findings, out_of_fold=out_of_fold, predicted=predicted, disagreed=disagreed
+    )
     return Gathered(some, found.manifest.classes, found.manifest, tuple(_remarks(name, chosen, out_of_fold)))
 
 

@@ -53,7 +53,7 @@ class ReviewSession:
     def state(self) -> dict[str, Any]:
         """What there is and how far it is done: kinds with their first number, how many, and how many decided."""
         with self._lock:
-            decided = Counter(one.kind for one in self.candidates if one.sha256 in self.log.standing)
+            decided = Counter(one.kind for one in self.candidates if self._settled(one))
         kinds, start = [], 0
         for kind, count in counts(self.candidates).items():
             kinds.append(
@@ -78,8 +78,11 @@ class ReviewSession:
         """The first candidate after a number without a decision, else the first of all; -1 where all are decided."""
         with self._lock:
             order = [*range(after + 1, len(self.candidates)), *range(min(after + 1, len(self.candidates)))]
-            standing = self.log.standing
-            return next((place for place in order if self.candidates[place].sha256 not in standing), -1)
+            return next((place for place in order if not self._settled(self.candidates[place])), -1)
+
+    def _settled(self, one: ReviewItem) -> bool:
+        """Whether a decision stands that nobody contradicts."""
+        return one.sha256 in self.log.standing and one.sha256 not in self.log.disagreed
 
     def decide(self, number: int, action: str, label: str = "", *, page: int) -> int:
         """Write a decision down; the number of the next candidate to look at, -1 for none.
@@ -140,7 +143,7 @@ class ReviewSession:
             "probability": one.probability,
             "text": one.text,
             "others": list(one.others),
-            "decision": _shown(self.log.standing.get(one.sha256)),
+            "decision": _shown(self.log.standing.get(one.sha256)) if self._settled(one) else None,
         }
 
 

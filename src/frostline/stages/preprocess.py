@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -63,11 +63,14 @@ def run(name: str) -> str:
     dataset = config.entry(settings.datasets, name, what="dataset")
     key = f"datasets.{name}"
     policies = _policies(dataset, key)
-    decided = decisions.standing(decisions.read(paths.DECISIONS), name)
+    table = decisions.read(paths.DECISIONS)
+    decided = decisions.standing(table, name)
+    disagreed = decisions.about(decisions.disagreements(table, name), name)
     if dataset.audit is not None and not len(KnownPairs(key, near_duplicates.key()).read().digests):
         near_duplicates.load()  # where pairs are known, hardly any of it may be needed
     with _open(dataset.path) as source:
         examined = examine(source, dataset, key=key, seed=settings.seed, decided=decided)
+        examined = replace(examined, remarks=(*examined.remarks, *disagreed))
         memory.give_back()
         html = data_report.render(
             data_report.Report(

@@ -8,7 +8,10 @@ from frostline import __version__, files
 
 FILES = Path(__file__).parent / "files"
 # git and DVC would obey these where they lie here.
-NAMES = {"gitignore": ".gitignore", "dvcignore": ".dvcignore", "pipeline.yaml": "dvc.yaml"}
+NAMES = {
+    "gitignore": ".gitignore", "gitattributes": ".gitattributes", "dvcignore": ".dvcignore",
+    "pipeline.yaml": "dvc.yaml",
+}  # fmt: skip
 RECIPES = "recipes"
 # Written once, then the user's own.
 GIVEN_AWAY = (".gitignore", "README.md", "pretrained/imagenet", "pretrained/random", "pretrained/scratch")

@@ -5,6 +5,8 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 
+from frostline.models.neighbours import unit
+
 Floats = npt.NDArray[np.floating]
 
 POOL = 3  # groups are made of so many times the number wanted: the most uncertain
@@ -49,7 +51,7 @@ def order(features: Floats, probs: Floats, *, count: int, seed: int = 0) -> npt.
     pool = np.argsort(-unsure, kind="stable")[: POOL * count]
     if len(pool) <= count:
         return np.asarray(pool, np.int64)
-    rows, weights = _unit(features[pool]), unsure[pool] + 1e-6
+    rows, weights = unit(np.asarray(features[pool], np.float32)), unsure[pool] + 1e-6
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fewer different photos than groups: the rest is taken as it comes
         distances = (
@@ -67,9 +69,3 @@ def _nearest(distances: Floats) -> npt.NDArray[np.int64]:
         taken[group] = free[:, group].argmin()
         free[taken[group]] = np.inf
     return taken
-
-
-def _unit(rows: Floats) -> npt.NDArray[np.float32]:
-    """Rows of length 1: angles between features tell more of what is shown than lengths do."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.maximum(lengths, 1e-12), np.float32)
