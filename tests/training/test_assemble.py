@@ -1,5 +1,6 @@
 """Trunk, tail and head joined: one function, the same figures, wherever it was cut."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +162,19 @@ def test_weights_that_do_not_fit(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
+@functools.cache
+def bottleneck(precision: str) -> Any:
+    """The first blocks of a ResNet50 that computes in a precision; building it takes most of these tests."""
+    network_of = {
+        "type": "pretrained",
+        "end_at": "conv2_block2_out",
+        "head": head(standardize=True, dense={"wide": 5}).model_dump(),
+    }
+    entry = classifier(backbone="resnet50", precision=precision, network=network_of)
+    keras(seed=3)
+    return network.build(entry, backbone="resnet50", weights=None, classes=3)
+
+
 @KERAS_COPIES
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
 @pytest.mark.parametrize("freeze", ["all", "conv2_block1_out", "pool1_pool"])
@@ -168,17 +182,7 @@ def test_joined_is_the_head_on_cached_features_at_every_precision(
     precision: str, freeze: str, tmp_path: Path
 ) -> None:
     """Features kept in 16 bits and read back give the joined function's very answers, to the arithmetic's bits."""
-    entry = classifier(
-        backbone="resnet50",
-        precision=precision,
-        network={
-            "type": "pretrained",
-            "end_at": "conv2_block2_out",
-            "head": head(standardize=True, dense={"wide": 5}).model_dump(),
-        },
-    )
-    keras(seed=3)
-    whole = network.build(entry, backbone="resnet50", weights=None, classes=3)
+    whole = bottleneck(precision)
     parts = cut_model.cut(whole, freeze)
     rows = np.asarray(parts.trunk.predict_on_batch(PICTURES))
     assert rows.dtype.name == precision
