@@ -6,9 +6,7 @@ from pathlib import Path
 import pytest
 
 from frostline import errors
-from frostline.commands import trace
 from frostline.errors import first_line, nearest, shell_command
-from frostline.pipeline.provenance import Origin
 
 
 @pytest.mark.parametrize(
@@ -79,20 +77,6 @@ def test_a_path_is_no_option() -> None:
 def test_simple_words_stay_as_they_are() -> None:
     """Nobody needs quotes around what a shell leaves alone."""
     assert shell_command("dvc", "repro", "train@digits-vgg19") == "dvc repro train@digits-vgg19"
-
-
-def test_commands_of_a_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a project and with images whose names hold spaces and quotes, each command names them whole."""
-    root = tmp_path / "it's my project"
-    root.mkdir()
-    monkeypatch.chdir(root)
-    subprocess.run(["git", "init", "--quiet"], check=True)
-    raw = 'data/my "pics"'
-    origin = Origin(path=raw, stage="preprocess@pets", commit="a" * 40, stages={})
-    lines = [line.split("  ")[-1].strip() for line in trace._commands(origin, raw)][1:]
-    words = [arguments(line.removeprefix("images  ")) for line in lines[1:3]]
-    assert words[0] == ["dvc", "get", ".", raw, "--rev", "a" * 7, "--out", 'data-my "pics"-aaaaaaa']
-    assert words[1] == ["git", "worktree", "add", "../it's my project-aaaaaaa", "a" * 7]
 
 
 def test_commands_are_quoted_in_one_place() -> None:

@@ -14,7 +14,7 @@ import pytest
 from frostline import files
 from frostline.automation import credential
 from frostline.cli import cli
-from frostline.commands import data_add, doctor, init, registry, serve, trace
+from frostline.commands import data_add, doctor, init, registry, serve, trace_origin
 from frostline.errors import FrostlineError, shell_command
 from frostline.pipeline import holdings, processes
 from frostline.scoring import model_path
@@ -197,7 +197,7 @@ TABLE: dict[str, tuple[Callable[[Path], str], list[str], bool]] = {
         False,
     ),
     "trace: a file": (
-        lambda project: (call("git", "init", "-q", cwd=project), trace._get("data/my pets/a.png", "abc1234"))[1],
+        lambda project: (call("git", "init", "-q", cwd=project), trace_origin.get("data/my pets/a.png", "abc1234"))[1],
         ["dvc", "get", ".", "data/my pets/a.png", "--rev", "abc1234", "--out", "data-my pets-a.png-abc1234"],
         False,
     ),

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from frostline.errors import InputError
-from frostline.scoring import job_runner, plan, sources
+from frostline.scoring import plan, score_pass, sources
 from frostline.scoring.journal import open_journal
 from frostline.scoring.plan import Options, Plan
 from helpers.images import encoded, folder
@@ -29,9 +29,9 @@ def rows(of: Plan, out: Path, *, done: int = 0) -> pa.Table:
     with open_journal(out, of.identity, resume=True) as shards:
         items = plan.images_of(of.source)
         if done:
-            job_runner.score(of, (next(items) for _ in range(done)), shards, batch_size=2)
+            score_pass.score(of, (next(items) for _ in range(done)), shards, batch_size=2)
             items = shards.without_rows(plan.images_of(of.source))
-        job_runner.score(of, items, shards, batch_size=2)
+        score_pass.score(of, items, shards, batch_size=2)
         return pa.concat_tables(shards.tables())
 
 

@@ -5,34 +5,29 @@ Nothing here prints or reads params.yaml: what a person may want to read goes to
 """
 
 import contextlib
-import functools
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
-from frostline import files, images, memory, system
-from frostline.features.executor import Block, Decode, Item, Measure
-from frostline.features.local_stream import stream
+from frostline import files, memory
+from frostline.features.executor import Item
 from frostline.files import printable
-from frostline.progress import note, progress, say
+from frostline.progress import note, say
 from frostline.runtime import foreign_models
 from frostline.runtime.parts import Head
 from frostline.runtime.sessions import Session
 from frostline.scoring import (
     drift_report,
-    drift_stats,
     job_record,
     journal,
     model_path,
     output_paths,
     plan,
     ray_workers,
-    rows,
     score_page,
+    score_pass,
     sources,
     tuning,
     writers,
@@ -123,11 +118,11 @@ class _Work:
 
     def run(self, items: Iterator[Item], *, resume: bool) -> Job:
         """Score what has no row yet, merge, write the job file."""
-        planned, options, out = self.plan, self.plan.options, self.plan.out
+        planned, out = self.plan, self.plan.out
         # Source, model and output have been looked at before a cluster is joined or started.
         with (
             journal.open_journal(out, planned.identity, resume=resume) as shards,
-            ray_workers.join(options) as workers,
+            ray_workers.join(planned.options) as workers,
         ):
             self.watch.lap("open")
             cache = self._feature_cache(planned.head) if planned.head else None
@@ -137,11 +132,9 @@ class _Work:
             left = shards.without_rows(items)
             self.watch.lap("skip")
             size = batch.size if batch else 0
-            score(planned, left, shards, cache=cache, batch_size=size, workers=workers)
+            score_pass.score(planned, left, shards, cache=cache, batch_size=size, workers=workers)
             self.watch.lap("score")
-            tables = self.comparison.counted(shards.tables()) if self.comparison else shards.tables()
-            columns = scorer_of(planned).schema
-            merged = writers.merge(tables, out, columns, escape_formulas=options.escape_formulas)
+            merged = self._merge(shards)
             self.watch.lap("merge")
             done = Job(
                 plan=planned,
@@ -157,6 +150,14 @@ class _Work:
             files.write_json(output_paths.job_file(out), done.values())
             journal.discard(shards, out)
         return done
+
+    def _merge(self, shards: Journal) -> writers.Merged:
+        """The rows of all shards as the output, counted."""
+        tables = self.comparison.counted(shards.tables()) if self.comparison else shards.tables()
+        columns = score_pass.scorer_of(self.plan).schema
+        return writers.merge(
+            tables, self.plan.out, columns, escape_formulas=self.plan.options.escape_formulas
+        )
 
     def _batch(self, session: Session, workers: RayWorkers | None = None) -> BatchSize:
         """Images per batch; a line says so where they were measured."""
@@ -177,80 +178,3 @@ class _Work:
         cache = open_cache(head, open_trunk)
         say(cache.text())
         return cache
-
-
-def scorer_of(planned: Plan) -> rows.Scorer:
-    """What makes rows of a plan's blocks."""
-    options, session = planned.options, planned.session
-    return rows.Scorer(
-        session.contract.classes,
-        options.top_k,
-        session.sha256,
-        options.min_confidence,
-        features=options.features,
-        drift=options.drift,
-        **plan.answer_rule(session, options),
-    )
-
-
-def score(  # noqa: PLR0913  # what a pass over images has
-    planned: Plan,
-    items: Iterator[Item],
-    shards: Journal,
-    *,
-    cache: FeatureCache | None = None,
-    batch_size: int,
-    workers: RayWorkers | None = None,
-) -> None:
-    """One row for each of the items, in order, into the shards.
-
-    Images go in batches through the whole network, here or on a cluster's `workers`, or, with a `cache` of
-    features, through the head.
-    """
-    scorer = scorer_of(planned)
-    blocks = _blocks(planned, items, cache, batch_size, workers)
-    with contextlib.closing(blocks), progress(planned.source.count, "score", summary=False) as advance:
-        advance(shards.done)
-        for block in blocks:
-            shards.add(
-                scorer.table(block).append_column(rows.FINGERPRINT, pa.array(block.fingerprints, pa.string()))
-            )
-            advance(len(block.names))
-    shards.flush()
-
-
-def _blocks(
-    planned: Plan,
-    items: Iterator[Item],
-    cache: FeatureCache | None,
-    batch_size: int,
-    workers: RayWorkers | None,
-) -> Generator[Block, None, None]:
-    """What the network makes of the items, wherever it runs."""
-    decode, measure = _decoder(planned), _measure(planned)
-    threads = system.processors() + planned.source.readers  # that read and decode
-    if workers:
-        return workers.blocks(planned, items, decode=decode, measure=measure, batch_size=batch_size)
-    if cache:
-        return cache.blocks(items, decode=decode, workers=threads)
-    return stream(
-        items,
-        decode=decode,
-        network=planned.session.run,
-        batch_size=batch_size,
-        workers=threads,
-        streams=planned.session.streams,
-        measure=measure,
-        patience=planned.session.patience(batch_size),
-    )
-
-
-def _decoder(planned: Plan) -> Decode:
-    """A file's bytes to the pixels that the model wants."""
-    wanted = planned.session.contract
-    return functools.partial(images.decode, height=wanted.height, width=wanted.width, resize=wanted.resize)
-
-
-def _measure(planned: Plan) -> Measure | None:
-    """What is measured of each image for drift."""
-    return drift_stats.image_stats if planned.options.drift else None
