@@ -126,10 +126,15 @@ def writing(path: Path) -> Iterator[Path]:
                 os.fsync(file.fileno())
             beside.replace(path)
     except OSError as error:
-        raise FrostlineError(
-            f"cannot write {printable(path)}: {error.strerror or error}; "
-            "free the disk or choose a folder you may write to, then run the command again"
-        ) from error
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> FrostlineError:
+    """The error of a disk that is full or read-only, which names what was to be written."""
+    return FrostlineError(
+        f"cannot write {printable(path)}: {error.strerror or error}; "
+        "free the disk or choose a folder you may write to, then run the command again"
+    )
 
 
 def empty(folder: Path) -> None:

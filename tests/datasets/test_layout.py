@@ -124,3 +124,12 @@ def test_two_folders_of_one_split() -> None:
     assert [line for line in found.remarks if "one split" in line] == [
         "read as one split, test: 'Test', 'testing'"
     ]
+
+
+def test_an_archive_for_each_split() -> None:
+    """Split folders wrap classes for sure, also where each archive holds one."""
+    names = [f"{split}.zip/{split}/{label}/1.png" for split in ("test", "train") for label in ("cat", "dog")]
+    found = from_folders(names, where="data", shards=["test.zip", "train.zip"])
+    assert [(image.label, image.split) for image in found] == [
+        ("cat", "test"), ("dog", "test"), ("cat", "train"), ("dog", "train"),
+    ]  # fmt: skip

@@ -1,5 +1,6 @@
 """Labelled photos go where those of their class lie, once, whole, and under a name of their own."""
 
+import functools
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import pytest
 
 from frostline import files
+from frostline.datasets import shards
 from frostline.datasets.decisions import PhotoDecision
+from frostline.datasets.shards import Photo
 from frostline.datasets.source import open_source
 from frostline.errors import InputError
 from frostline.review import entering
@@ -58,6 +61,24 @@ def test_where_splits_are_given_into_train(tmp_path: Path) -> None:
     root = folder(tmp_path / "pets", {**splits, "train/dog/big/3.png": encoded(77)})
     [path] = entered(root, decision(NEW["2.png"], "dog")).paths
     assert path == root / "train/dog/2.png"
+
+
+@pytest.mark.parametrize("prefix", ["", "train/"])
+def test_into_a_further_archive(tmp_path: Path, prefix: str) -> None:
+    """Where the dataset was packed; what is there stays as it is."""
+    files_ = {f"{prefix}{name}": content for name, content in classes(COUNTS).items()}
+    others = {f"test/{name}": encoded(seed) for seed, name in enumerate(classes(COUNTS))} if prefix else {}
+    root = tmp_path / "pets"
+    packed = {name: functools.partial(bytes, content) for name, content in {**files_, **others}.items()}
+    [before] = shards.pack((Photo(name, read) for name, read in packed.items()), root).paths
+    done = entered(root, decision(NEW["a/1.png"], "cat"), decision(NEW["2.png"], "dog"))
+    [after] = set(root.iterdir()) - {before}
+    assert [path.relative_to(after).as_posix() for path in done.paths] == [
+        f"{prefix}cat/1.png",
+        f"{prefix}dog/2.png",
+    ]
+    with open_source(root) as source:
+        assert source.read(f"{after.name}/{prefix}dog/2.png") == NEW["2.png"]
 
 
 def test_again_after_a_kill(tmp_path: Path) -> None:

@@ -29,7 +29,12 @@ def _weights(ctx: click.Context, param: click.Parameter, value: str | None) -> s
     metavar="FILE|imagenet|none",
     help="Pretrained weights, instead of this project's.",
 )
-def add(photos: Path, **options: str | None) -> None:
+@click.option(
+    "--shards",
+    is_flag=True,
+    help="Pack the photos into archives of thousands; called again, add what is new to them.",
+)
+def add(photos: Path, **options: Any) -> None:
     """Add PHOTOS to this project: a dataset of their own, and a classifier on it."""
     run("data_add", photos, **options)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from frostline import config, files, paths
+from frostline.commands import data_pack
 from frostline.config import Params, entries
 from frostline.errors import FrostlineError, InputError, shell_command
 from frostline.files import printable
@@ -32,18 +33,27 @@ class Addition:
     links: dict[Path, Path]
 
 
-def run(data: Path, *, name: str | None = None, pretrained: str | None = None) -> list[str]:
+def run(
+    data: Path, *, name: str | None = None, pretrained: str | None = None, shards: bool = False
+) -> list[str]:
     """Link the photos under data/, add their dataset and a classifier to params.yaml, version them with DVC.
+
+    With `shards` they are packed into archives; a dataset of that name that was packed before gets further ones.
 
     The weights are those that params.yaml names first for a backbone, unless `pretrained` names others. Comments
     and all other entries stay as they are. InputError for a name that is taken and for photos that are no dataset;
     where it fails nothing has changed. One that was killed is gone on with; photos that lie there by hand are taken.
     """
-    new = _addition(data, name, pretrained)
+    if shards and (held := config.load().datasets.get(_slug(data, name))):
+        return data_pack.run(data, _slug(data, name), Path(held.path))
+    new = _addition(data, name, pretrained, shards=shards)
     undo = _undo(new)
     with _restoring(new):
         for place, source in new.links.items():
-            photos.link(source, place)
+            if shards and place == new.place:
+                data_pack.first(source, place)
+            else:
+                photos.link(source, place)
         workspace.forget_sample_remote()
         note("copying the photos into DVC's cache …")
         processes.run("dvc", "add", *map(str, filter(None, (Path("data"), new.weights))))
@@ -60,16 +70,19 @@ def run(data: Path, *, name: str | None = None, pretrained: str | None = None) -
     ]
 
 
-def _addition(data: Path, name: str | None, pretrained: str | None) -> Addition:
+def _slug(data: Path, name: str | None) -> str:
+    return names.slug(name or data.name.partition(".")[0])
+
+
+def _addition(data: Path, name: str | None, pretrained: str | None, *, shards: bool) -> Addition:
     text = config.text(paths.PARAMS)
     settings = config.parse(config.plain(text))
-    slug = names.slug(name or data.name.partition(".")[0])
+    slug = _slug(data, name)
     if slug in settings.datasets:
         raise InputError(f"params.yaml has a dataset {slug} already; choose another name: --name NAME")
-    if workspace.DATA.is_file() and not Path("data").is_dir():
-        raise InputError("the photos of this project are not here; bring them first: dvc pull data.dvc")
+    data_pack.require_data()
     facts = photos.look(data)
-    place = Path(f"data/{slug}{photos.ending(data)}")
+    place = Path(f"data/{slug}{'' if shards else photos.ending(data)}")
     used, file = _weights(settings, pretrained)
     if file:
         facts = replace(facts, remarks=(*facts.remarks, *weights.remarks(used)))

@@ -149,13 +149,18 @@ def _read(
 
 
 def _require_one_wrapping(inside: Sequence[tuple[str, ...]], *, where: str) -> None:
-    """InputError where each shard wraps a folder of its own around the same folders: either may be the classes."""
+    """InputError where each shard wraps a folder of its own around the same folders: either may be the classes.
+
+    Split folders wrap classes for sure.
+    """
     outer: dict[str, set[str]] = {}
     inner: dict[str, set[str]] = {}
     for shard, top, *rest in inside:
         outer.setdefault(shard, set()).add(top)
         inner.setdefault(top, set()).update(rest[:1] if len(rest) > 1 else ())
     common = set.intersection(*inner.values())
+    if all(map(split_word, inner)):
+        return
     if len(inner) == len(outer) > 1 and all(len(tops) == 1 for tops in outer.values()) and len(common) > 1:
         raise InputError(
             f"{where}: each archive holds one folder of its own, {_listed(set(inner))}, and each of these the folders "

@@ -7,15 +7,16 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
 from frostline import images
-from frostline.datasets import labels, splits
+from frostline.datasets import labels, shards, splits
 from frostline.datasets.layout import SPLITS, LabelledImages
 from frostline.datasets.listing import walk_images
 from frostline.datasets.listing_notes import ARCHIVES, counted
+from frostline.datasets.shards import Packed
 from frostline.datasets.source import ImageSource, open_source
 from frostline.errors import FrostlineError, InputError, first_line
 from frostline.files import printable
@@ -153,6 +154,25 @@ def link(source: Path, target: Path) -> None:
     finally:
         with contextlib.suppress(OSError):  # others may be at work in it
             beside.parent.rmdir()
+
+
+def pack(source: Path, target: Path) -> Packed:
+    """Pack photos into archives in the folder `target`, which has some already, or comes to stand there as a whole.
+
+    InputError and FrostlineError as `shards.pack`; after these, and after a kill, it can be done again.
+    """
+    where = printable(source)
+    place = target if target.exists() else target.parent / _UNFINISHED / target.name
+    with open_source(source) as opened:
+        found = labels.read(opened, source)
+        gone = set() if opened.shards else _gone(found.names, source)
+        there = found.without(gone) if gone else found
+        packed = shards.pack(shards.placed(there, opened.read, where=where), place)
+    if place != target:
+        place.replace(target)
+        with contextlib.suppress(OSError):
+            place.parent.rmdir()
+    return replace(packed, paths=tuple(target / path.name for path in packed.paths))
 
 
 def _link_all(source: Path, target: Path) -> None:

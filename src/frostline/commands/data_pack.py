@@ -1,0 +1,106 @@
+"""`frostline data add --shards`: photos packed into archives, and what arrives later into further ones."""
+
+import contextlib
+from pathlib import Path
+
+from frostline.datasets import labels, shards
+from frostline.datasets.source import open_source
+from frostline.errors import FrostlineError, InputError, shell_command
+from frostline.files import printable
+from frostline.pipeline import holdings, processes, workspace
+from frostline.progress import note
+from frostline.template import photos
+from frostline.template.photos import Photos
+
+
+def run(data: Path, dataset: str, folder: Path) -> list[str]:
+    """Append photos to a dataset of archives, and version these with DVC; the lines that say what came.
+
+    InputError where the dataset is not packed, and where its photos lie in split folders and the new ones do not, or
+    the other way round; where it fails nothing has changed. One that was killed is gone on with.
+    """
+    require_data()
+    if not shards.is_packed(folder):
+        raise InputError(
+            f"{printable(folder)} was not packed by `frostline data add --shards`: copy the photos into it, or make "
+            "a dataset of their own with another --name"
+        )
+    before = photos.look(folder)
+    _require_alike(data, before, folder)
+    undo = _can_undo()
+    note("packing the photos …")
+    packed = photos.pack(data, folder)
+    try:
+        after = photos.look(folder)
+        if packed.paths:
+            note("copying the archives into DVC's cache …")
+            processes.run("dvc", "add", "data")
+            holdings.require_held(folder, [path.name for path in packed.paths])
+    except BaseException:
+        for path in packed.paths:
+            photos.remove(path)
+        raise
+    return [*_told(packed, dataset, before, after), *_next(packed, undo=undo)]
+
+
+def first(data: Path, place: Path) -> None:
+    """Pack the photos of a new dataset. FrostlineError where they would not be read as they were."""
+    note("packing the photos …")
+    before = photos.look(data)
+    photos.pack(data, place)
+    after = photos.look(place)
+    if before.classes.keys() != after.classes.keys() or before.splits.keys() != after.splits.keys():
+        raise FrostlineError(
+            f"{printable(data)}: packed into archives, its folders would be read otherwise than now; add it without "
+            "--shards"
+        )
+
+
+def require_data() -> None:
+    """InputError where DVC's photos are not here."""
+    if workspace.DATA.is_file() and not Path("data").is_dir():
+        raise InputError("the photos of this project are not here; bring them first: dvc pull data.dvc")
+
+
+def _require_alike(data: Path, before: Photos, folder: Path) -> None:
+    """InputError for photos in split folders where those of the dataset are in none, and the other way round."""
+    with open_source(data) as source:
+        given = any(image.split for image in labels.read(source, data))
+    having = any(before.splits.keys() - {""})
+    if given != having:
+        raise InputError(
+            f"{printable(folder)} has {'' if having else 'no '}split folders, and {printable(data)} has "
+            f"{'none' if having else 'some'}; give both the same"
+        )
+
+
+def _told(packed: shards.Packed, dataset: str, before: Photos, after: Photos) -> list[str]:
+    lines = [f"{dataset}: {packed.new:,} new photos, {after.total:,} in all"]
+    lines += [f"{printable(path)}: {path.stat().st_size / 1e6:.1f} MB" for path in packed.paths]
+    if packed.known:
+        lines.append(f"{packed.known:,} lay there already, or came twice: left out")
+    if fresh := sorted(after.classes.keys() - before.classes.keys()):
+        lines.append(f"a class that is new: {', '.join(map(repr, fresh))}")
+    if packed.elsewhere:
+        lines.append(
+            f"{len(packed.elsewhere):,} lie there in another class or split, too, the first {packed.elsewhere[0]!r}: "
+            f"decide after dvc repro, by {shell_command('frostline', 'data', 'review', dataset)}"
+        )
+    return lines
+
+
+def _can_undo() -> bool:
+    with contextlib.suppress(FrostlineError):  # no git here
+        return workspace.committed([str(workspace.DATA)])
+    return False
+
+
+def _next(packed: shards.Packed, *, undo: bool) -> list[str]:
+    if not packed.paths:
+        return ["nothing to do"]
+    back = (
+        shell_command("cd", Path.cwd()),
+        shell_command("rm", *packed.paths),
+        shell_command("git", "checkout", workspace.DATA),
+    )
+    return ["next: dvc repro", *([f"undo: {' && '.join(back)}"] if undo else [])]

@@ -1,0 +1,185 @@
+"""`frostline data add --shards`: a dataset of archives, which takes in what arrives later, or nothing."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from frostline import config
+from frostline.commands import data_add, data_pack, init
+from frostline.datasets import labels, shards
+from frostline.datasets.source import open_source
+from frostline.errors import FrostlineError, InputError
+from frostline.pipeline import holdings, processes
+from frostline.template import photos
+from helpers.images import archive, classes, encoded, folder
+from helpers.projects import call
+from helpers.repositories import committed, without_dvc
+
+BIRDS = classes({"crow": 4, "duck": 4})
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project without the work of DVC, and photos of birds beside it."""
+    top = tmp_path_factory.mktemp("data pack")
+    folder(top / "photos", classes({"rose": 6, "tulip": 6}))
+    folder(top / "birds", BIRDS)
+    with pytest.MonkeyPatch.context() as patch:
+        without_dvc(patch)
+        patch.setattr(photos, "require_held", lambda _: None)
+        init.run(top / "flowers", data=top / "photos", pretrained="none")
+    return top
+
+
+@pytest.fixture
+def top(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it all, as the current folder's parent; DVC is not called."""
+    shutil.copytree(made, tmp_path / "it's here")
+    monkeypatch.chdir(tmp_path / "it's here/flowers")
+    without_dvc(monkeypatch)
+    monkeypatch.setattr(photos, "require_held", lambda _: None)
+    monkeypatch.setattr(holdings, "require_held", lambda *_: None)
+    return tmp_path / "it's here"
+
+
+def held(place: str = "data/birds") -> list[tuple[str, str, int]]:
+    """Class, split and wave of a dataset's photos."""
+    with open_source(Path(place)) as source:
+        return [(one.label, one.split, one.wave) for one in labels.read(source, Path(place))]
+
+
+def test_a_dataset_of_archives(top: Path) -> None:
+    """A dataset and a classifier as without, whose photos lie in one archive."""
+    lines = data_add.run(top / "birds", shards=True)
+    assert lines[0] == "8 photos in 2 classes: data/birds"
+    dataset = config.load().datasets["birds"]
+    assert dataset.path == "data/birds"
+    assert shards.is_packed(Path("data/birds"))
+    assert held() == [("crow", "", 0)] * 4 + [("duck", "", 0)] * 4
+    assert not Path("data/.frostline").exists()
+
+
+def test_what_arrives_later(top: Path) -> None:
+    """New photos come into a further archive, as a later wave; those that are there are known."""
+    data_add.run(top / "birds", shards=True)
+    [first] = Path("data/birds").iterdir()
+    before = Path("params.yaml").read_bytes(), first.read_bytes()
+    folder(top / "new/birds", {"crow/crow-0.png": BIRDS["crow/crow-0.png"], "owl/1.png": encoded(77)})
+    lines = data_add.run(top / "new/birds", shards=True)
+    assert lines[0] == "birds: 1 new photos, 9 in all"
+    assert any("'owl'" in line for line in lines)
+    assert any(line.startswith("1 lay there already") for line in lines)
+    assert sorted(held())[-1] == ("owl", "", 1)
+    assert (Path("params.yaml").read_bytes(), first.read_bytes()) == before
+    assert data_add.run(top / "new/birds", shards=True)[-1] == "nothing to do"
+
+
+def test_an_archive_arrives(top: Path) -> None:
+    """Zipped photos are packed as those of a folder are; --name says into which dataset they go."""
+    archive(top / "monday.zip", BIRDS)
+    archive(top / "tuesday.zip", {"photos/duck/9.png": encoded(9), "photos/crow/9.png": encoded(10)})
+    data_add.run(top / "monday.zip", name="birds", shards=True)
+    data_add.run(top / "tuesday.zip", name="birds", shards=True)
+    assert sorted(held())[-5:] == [("duck", "", 0)] * 4 + [("duck", "", 1)]
+
+
+def test_the_same_photo_in_another_class(top: Path) -> None:
+    """It is said, with what to do."""
+    data_add.run(top / "birds", shards=True)
+    folder(top / "new", {"duck/x.png": BIRDS["crow/crow-0.png"]})
+    lines = data_add.run(top / "new", name="birds", shards=True)
+    [line] = [line for line in lines if "another class" in line]
+    assert "duck/x.png" in line
+    assert "frostline data review birds" in line
+
+
+def test_splits_must_be_alike(top: Path) -> None:
+    """A dataset with given splits takes photos with given splits alone, and nothing was changed."""
+    given = {f"{split}/{name}": content for split in ("train",) for name, content in BIRDS.items()}
+    folder(top / "given", {**given, "test/crow/t.png": encoded(1), "test/duck/t.png": encoded(2)})
+    data_add.run(top / "given", name="birds", shards=True)
+    with pytest.raises(InputError, match="split folders"):
+        data_add.run(top / "birds", shards=True)
+    assert {split for _, split, _ in held()} == {"train", "test"}
+    folder(top / "more", {"test/crow/u.png": encoded(3), "train/duck/v.png": encoded(4)})
+    data_add.run(top / "more", name="birds", shards=True)
+    assert ("crow", "test", 1) in held()
+
+
+def test_a_dataset_of_files(top: Path) -> None:
+    """It is not packed by the way."""
+    data_add.run(top / "birds")
+    with pytest.raises(InputError, match="was not packed"):
+        data_add.run(top / "birds", shards=True)
+
+
+def test_dvc_fails(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came before stays; the new archive goes."""
+    data_add.run(top / "birds", shards=True)
+    before = sorted(Path("data/birds").iterdir())
+
+    def run(*_: str, **__: object) -> str:
+        raise FrostlineError("dvc add failed")
+
+    monkeypatch.setattr(processes, "run", run)
+    folder(top / "new", {"owl/1.png": encoded(77)})
+    with pytest.raises(FrostlineError, match="dvc add failed"):
+        data_add.run(top / "new", name="birds", shards=True)
+    assert sorted(Path("data/birds").iterdir()) == before
+
+
+def test_killed_while_packing(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The archives that were finished are not made again; nothing stands under the final name before all is there."""
+    monkeypatch.setattr(shards, "PHOTOS", 3)
+    real, calls = shards._write, []
+
+    def write(*given: object) -> Path:
+        calls.append(given)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(shards, "_write", write)
+    with pytest.raises(KeyboardInterrupt):
+        photos.pack(top / "birds", Path("data/birds"))
+    assert not Path("data/birds").exists()
+    data_add.run(top / "birds", shards=True)
+    assert len(calls) == 4
+    assert len(held()) == 8
+
+
+def test_photos_that_read_otherwise_when_packed(top: Path) -> None:
+    """A class that would vanish, as one called like a system's folder does: refused, and nothing stays."""
+    table = b"path,label\na.png,crow\nb.png,duck\nc.png,__MACOSX\n"
+    images = {f"{name}.png": encoded(seed) for seed, name in enumerate("abc")}
+    folder(top / "odd", {**images, "labels.csv": table})
+    with pytest.raises(FrostlineError, match="read otherwise"):
+        data_add.run(top / "odd", shards=True)
+    assert not Path("data/odd").exists()
+
+
+def test_real_dvc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DVC has one file for all photos, and another for what came later; undo as printed brings back what was."""
+    folder(tmp_path / "photos", classes({"rose": 3, "tulip": 3}))
+    folder(tmp_path / "birds", BIRDS)
+    init.run(tmp_path / "flowers", data=tmp_path / "photos", pretrained="none")
+    monkeypatch.chdir(tmp_path / "flowers")
+    data_add.run(tmp_path / "birds", shards=True)
+    assert "nfiles: 7" in Path("data.dvc").read_text()
+    committed("birds")
+    folder(tmp_path / "new", {"owl/1.png": encoded(77)})
+    *_, undo = data_add.run(tmp_path / "new", name="birds", shards=True)
+    assert "nfiles: 8" in Path("data.dvc").read_text()
+    call("sh", "-c", undo.removeprefix("undo: "), cwd=tmp_path)
+    assert len(list(Path("data/birds").iterdir())) == 1
+    assert "data.dvc:" not in call("dvc", "status", "data.dvc", cwd=Path()).stdout
+
+
+def test_photos_that_were_not_pulled(top: Path) -> None:
+    """Brought first."""
+    data_add.run(top / "birds", shards=True)
+    Path("data.dvc").touch()
+    shutil.rmtree("data")
+    with pytest.raises(InputError, match="dvc pull"):
+        data_pack.run(top / "birds", "birds", Path("data/birds"))
