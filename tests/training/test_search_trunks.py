@@ -36,7 +36,7 @@ def test_the_ends_of_a_keras_network(tmp_path: Path) -> None:
     assert [end.share for end in one.ends] == sorted(end.share for end in one.ends)
     assert one.ends[-1].share == 1
     rows = np.asarray(one.model(PICTURES, training=False))
-    file, _ = search_trunks._weights(entry, cache=tmp_path, seed=11, root=Path())
+    file, _ = search_trunks.backbone_file(entry, cache=tmp_path, seed=11, root=Path())
     for end in one.ends[::3]:
         whole = network.build(trunk.classifier(end.layer), backbone="mobilenet", weights=file, classes=2)
         alone = np.asarray(cut_model.cut(whole, "all").trunk(PICTURES, training=False))
@@ -54,7 +54,7 @@ def test_training_finds_the_rows_of_a_search(tmp_path: Path, monkeypatch: pytest
     entry = config.KerasWeights(backbone="mobilenet", source="random")
     trunk = Trunk("m", entry, 32, 32)
     one = search_trunks.opened(trunk, cache=tmp_path, seed=11)
-    file, sha256 = search_trunks._weights(entry, cache=tmp_path, seed=11, root=Path())
+    file, sha256 = search_trunks.backbone_file(entry, cache=tmp_path, seed=11, root=Path())
     ids = [files.sha256(contents[name]) for name in names]
     for number, end in enumerate(("conv_pw_12_relu", "")):
         recipe_ = trunk.classifier(end)

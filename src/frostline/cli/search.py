@@ -24,6 +24,9 @@ from frostline.cli.app import Given, command, option, run
 )
 @click.option("--max-mb", type=click.FloatRange(min=0, min_open=True), help="Most megabytes of weights.")
 @click.option("--download", is_flag=True, help="First fetch well-known networks, the cheapest first.")
+@click.option(
+    "--include-thawed", is_flag=True, help="At last, try the chosen network with its last block thawed."
+)
 @option("--out", source="commands.search.run", type=Given(), help="The folder to write into.")
 def search(dataset: str, **options: Any) -> None:
     """Find the best frozen network for DATASET: which weights, which image size, where to end it, which head.

@@ -2,25 +2,29 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from frostline import config, files, paths
 from frostline.commands import search_download, search_plan, search_weights, search_writing
 from frostline.commands.search_plan import Seen
 from frostline.commands.search_weights import AtHand
+from frostline.datasets import manifest
 from frostline.errors import InputError
 from frostline.evaluation import search_report, selection
 from frostline.evaluation.comparison_report import aligned
 from frostline.evaluation.search_report import SearchReport, SearchRow
 from frostline.evaluation.study_plots import measured
 from frostline.progress import duration, note, say
-from frostline.training import search_after, search_heads, search_rounds
-from frostline.training.search import Clock, Limits, Search
+from frostline.training import search_after, search_heads, search_rounds, search_thawed
+from frostline.training.search import Clock, LeftOutError, Limits, Search
 from frostline.training.search_rounds import Round, ScoredHead
+from frostline.training.search_thawed import ThawedResult
 
 # Seconds for what comes after the last photo, most of it MLflow's: at least so many, and so many times what it took to
 # import scikit-learn, which tells how busy the machine is.
 RESERVE, OF_IMPORT = 6.0, 3.0
+MOST_RESERVED = 0.3  # of all the time: on a machine that does much else something is judged too
 STARTED = time.monotonic()
 
 
@@ -33,6 +37,7 @@ def run(  # noqa: PLR0913  # what a person may choose
     max_ms: float | None = None,
     max_mb: float | None = None,
     download: bool = False,
+    include_thawed: bool = False,
     out: Path = Path("reports/search"),
     since: float | None = None,
     guessed: str = "",
@@ -52,7 +57,7 @@ def run(  # noqa: PLR0913  # what a person may choose
     hand = search_weights.at_hand(settings, trunks.split(",") if trunks else ())
     seen = search_plan.look(dataset, settings)
     found = Search(
-        Clock(end - _reserve()),
+        Clock(end - min(_reserve(), MOST_RESERVED * 60 * minutes)),
         paths.cache(),
         settings.seed,
         limits=Limits(max_ms or float("inf"), max_mb or float("inf")),
@@ -65,7 +70,7 @@ def run(  # noqa: PLR0913  # what a person may choose
     if not found.rounds:
         why = "; ".join(f"{name}: {reason}" for name, reason in found.left_out.items())
         raise InputError(f"no trunk could be judged; give it more --minutes ({why})")
-    return _concluded(dataset, found, hand, seen, out, guessed)
+    return _concluded(dataset, found, hand, seen, out, guessed, thaw=include_thawed)
 
 
 def _reserve() -> float:
@@ -82,7 +87,14 @@ def _numbers(text: str | None) -> list[int]:
 
 
 def _concluded(  # noqa: PLR0913  # what was searched, and where it goes
-    dataset: str, found: Search, hand: Sequence[AtHand], seen: Seen, out: Path, guessed: str
+    dataset: str,
+    found: Search,
+    hand: Sequence[AtHand],
+    seen: Seen,
+    out: Path,
+    guessed: str,
+    *,
+    thaw: bool,
 ) -> list[str]:
     last = search_after.other_heads(found, search_rounds.decided(found.rounds))
     report = _report(dataset, found, last, seen)
@@ -92,8 +104,12 @@ def _concluded(  # noqa: PLR0913  # what was searched, and where it goes
     for one in picked.values():  # what `dvc repro` reads: no photo of these passes the network again
         found.opened[one.trunk.name].share(one.end, last.photos.images)
     fits = search_weights.fitting(guessed, found.rounds)
+    thawed = None
+    if thaw:
+        thawed, line = _thawed(dataset, found, picked[report.names[0]], last)
+        report = replace(report, thawed=line)
     search_writing.write_params(
-        dataset, picked, report, hand, corrected={fits: guessed} if fits != guessed else {}
+        dataset, picked, report, hand, corrected={fits: guessed} if fits != guessed else {}, thawed=thawed
     )
     folder = out / dataset
     pictures = search_writing.write(folder, report)
@@ -112,6 +128,18 @@ def _concluded(  # noqa: PLR0913  # what was searched, and where it goes
         f"params.yaml: {' and '.join(report.names)} written; next: dvc repro",
         f"Wrote {files.printable(folder)}/search.html, .png, .csv and .json{more}",
     ]
+
+
+def _thawed(dataset: str, found: Search, one: ScoredHead, last: Round) -> tuple[ThawedResult | None, str]:
+    """The chosen network with its last block thawed, where that is better; and a line that says so."""
+    whole = manifest.read(paths.dataset(dataset) / "manifest.parquet")
+    try:
+        result = search_thawed.tried(found, one, last.photos, whole)
+    except LeftOutError as why:
+        return None, f"thawed: left out: {why}"
+    if not result.better:
+        return None, f"{result.line}: not significantly better, not written"
+    return result, f"{result.line}: written as {dataset}-search-thawed"
 
 
 def _report(dataset: str, found: Search, last: Round, seen: Seen) -> SearchReport:

@@ -1,6 +1,7 @@
 """What a search leaves: its report as files, its winners in params.yaml, its candidates in MLflow."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from frostline import config, files, paths, tracking
@@ -15,33 +16,50 @@ from frostline.template import chosen as templates
 from frostline.tracking import Child, Study
 from frostline.training import search_heads
 from frostline.training.search_rounds import Round, ScoredHead
+from frostline.training.search_thawed import ThawedResult
 
 
-def write_params(
+def write_params(  # noqa: PLR0913  # what was found, and how it is called
     dataset: str,
     picked: dict[str, ScoredHead],
     report: SearchReport,
     hand: Sequence[AtHand],
     *,
     corrected: dict[str, str],
+    thawed: ThawedResult | None = None,
 ) -> None:
     """Put the winners into params.yaml in place of those of an earlier search; the whole is checked first.
 
-    `corrected`: names of weights by those of the description that takes the place of their own.
+    `corrected`: names of weights by those of the description that takes the place of their own; `thawed`: what makes
+    the first of those picked better.
     """
     text = config.text()
-    for name in (f"{dataset}-search", f"{dataset}-search-best"):
+    for name in (f"{dataset}-search", f"{dataset}-search-best", f"{dataset}-search-thawed"):
         text = entries.removed(text, "classifiers", name)
     known = {one.name: one for one in hand if one.text}
     for by, weights in corrected.items():
         text = search_weights.corrected(text, weights, known[by])
+    made = list[templates.Chosen]()
     for name, one in picked.items():
         used = corrected.get(one.trunk.weights, one.trunk.weights)
         if one.trunk.weights in known and used not in corrected.values():
             text = entries.added(text, "weights", known[used].text)
-        text = entries.added(text, "classifiers", templates.entry(_entry(name, dataset, one, used, report)))
+        made.append(_entry(name, dataset, one, used, report))
+    made += [_thawed(made[0], dataset, thawed)] if thawed else []
+    for chosen in made:
+        text = entries.added(text, "classifiers", templates.entry(chosen))
     config.parse(config.plain(text))
     files.write_text(paths.PARAMS, text)
+
+
+def _thawed(chosen: templates.Chosen, dataset: str, result: ThawedResult) -> templates.Chosen:
+    return replace(
+        chosen,
+        name=f"{dataset}-search-thawed",
+        why=f"What `frostline search {dataset}` chose, with its last block thawed; on one fold:",
+        found=f"{result.line}.",
+        freeze=result.freeze,
+    )
 
 
 def _entry(name: str, dataset: str, one: ScoredHead, weights: str, report: SearchReport) -> templates.Chosen:

@@ -69,6 +69,7 @@ class SearchReport:
     course: Sequence[tuple[int, float]] = ()  # of what was chosen: so many photos, accuracy on them
     neighbours: float | None = None  # accuracy of the nearest photos' classes on its features, a reference
     curve: LearningCurve | None = None  # of what was chosen
+    thawed: str = ""  # what came of the chosen network with a block thawed
     seconds: float = 0.0  # from the start to the choice
     passing: float = 0.0  # of them, in which images passed networks
 
@@ -113,6 +114,8 @@ class SearchReport:
         elif len(self.course) > 1:
             steps = ", ".join(f"{share:.1%} with {count:,}" for count, share in self.course)
             lines.append(f"by photos: {steps}")
+        if self.thawed:
+            lines.append(self.thawed)
         if self.photos < self.of:
             lines.append(f"judged on {self.photos:,} of {self.of:,} photos: more --minutes would take all")
         return [*lines, *(f"left out: {name}: {why}" for name, why in self.left_out.items())]
@@ -179,6 +182,7 @@ def record(report: SearchReport) -> dict[str, Any]:
         },
         "seconds": {"all": report.seconds, "passing": report.passing},
         "neighbours": report.neighbours,
+        "thawed": report.thawed,
         "curve": dataclasses.asdict(report.curve) if report.curve else None,
         "candidates": tables.records([*report.rows, *report.earlier], kind=SearchRow),
         "left_out": dict(report.left_out),

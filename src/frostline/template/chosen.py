@@ -8,7 +8,8 @@ from frostline.training import search_heads
 @dataclass(frozen=True)
 class Chosen:
     """A classifier that a search chose. `why` and `found` are comments of one line each; `end_at` "" is the last layer;
-    `onnx` for the taps of an ONNX file; `kind` is a solver of heads, `strength` its C, shrinkage or alpha."""
+    `onnx` for the taps of an ONNX file; `kind` is a solver of heads, `strength` its C, shrinkage or alpha;
+    what is above `freeze` trains afterwards, "" for nothing."""
 
     name: str
     dataset: str
@@ -21,6 +22,7 @@ class Chosen:
     onnx: bool
     strength: float
     kind: str = "logistic"
+    freeze: str = ""
 
 
 def entry(chosen: Chosen) -> str:
@@ -39,7 +41,7 @@ def entry(chosen: Chosen) -> str:
         kind=chosen.kind,
         hyperparameter=search_heads.HYPERPARAMETERS[chosen.kind],
         strength=chosen.strength,
-    )
+    ) + (THAW.format(freeze=chosen.freeze) if chosen.freeze else "")
 
 
 ENTRY = """\
@@ -60,4 +62,7 @@ ENTRY = """\
     variants: null
     phases:
       head: {{freeze: all, solver: {kind}, {hyperparameter}: [{strength}]}}
+"""
+THAW = """\
+      thaw: {{freeze: {freeze}, epochs: 3, batch_size: 32, optimizer: adam, learning_rate: 1.0e-05}}
 """

@@ -164,7 +164,7 @@ def opened(trunk: Trunk, *, cache: Path, seed: int, root: Path = Path()) -> Open
     """Build a trunk. InputError where its file is missing or does not fit, or where it takes another size."""
     if isinstance(trunk.entry, OnnxWeights):
         return _onnx(trunk, trunk.entry, root)
-    return _keras(trunk, trunk.entry, *_weights(trunk.entry, cache=cache, seed=seed, root=root))
+    return _keras(trunk, trunk.entry, *backbone_file(trunk.entry, cache=cache, seed=seed, root=root))
 
 
 def _onnx(trunk: Trunk, entry: OnnxWeights, root: Path) -> OpenTrunk:
@@ -177,7 +177,7 @@ def _onnx(trunk: Trunk, entry: OnnxWeights, root: Path) -> OpenTrunk:
     return OpenTrunk(trunk, model, key, ends, len(made) / 1e6, _timed(model, trunk))
 
 
-def _weights(entry: KerasWeights, *, cache: Path, seed: int, root: Path) -> tuple[Path, str]:
+def backbone_file(entry: KerasWeights, *, cache: Path, seed: int, root: Path) -> tuple[Path, str]:
     """The backbone's weights as the weights stage writes them, and their hash, so that their rows are shared."""
     config.require_backbone(str(entry.backbone))
     named = entry.source in NAMED_SOURCES
