@@ -26,6 +26,7 @@ TOOLS = {
     "csv_text",
     "errors",
     "files",
+    "known_arrays",
     "memory",
     "pages",
     "paths",
@@ -55,7 +56,7 @@ FLOWS_ONLY = PACKAGE / "automation" / "tasks.py"
 # By the name they are imported by: they read params, draw progress, count threads, show a protocol's errors or move
 # work. OpenVINO is an extra: the key of the features that it computed names its version.
 NO_ARITHMETIC = {
-    "fsspec", "google", "ml_dtypes", "openvino", "pydantic", "pydantic_core", "ray", "rich", "ruamel",
+    "fsspec", "google", "h5py", "ml_dtypes", "openvino", "pydantic", "pydantic_core", "ray", "rich", "ruamel",
     "threadpoolctl",
 }  # fmt: skip
 

@@ -361,6 +361,7 @@ def test_killed(here: Path) -> None:
     [left] = [path for path in here.iterdir() if path.name.endswith(".my flowers")]
     lines = init.run(Path("my flowers"), data=Path("photos"), pretrained="none")
     assert Path("my flowers/data.dvc").is_file()
+    assert Path("my flowers/.dvc/config").read_text() == init.DVC_CONFIG
     [line] = [line for line in lines if "was killed" in line]
     subprocess.run(["bash", "-c", line.partition(": ")[2]], check=True)
     assert not left.exists()

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from frostline.evaluation.label_issues import COLUMNS, LabelIssue, label_issues
+from frostline.evaluation.label_issues import COLUMNS, LabelIssue, label_issues, ranked
 from frostline.evaluation.predictions import Predictions
 
 CLASSES = ("cat", "dog", "élan")
@@ -39,3 +39,14 @@ def test_clean_labels_raise_no_doubt() -> None:
 def test_columns_are_the_fields() -> None:
     """label_issues.csv is written by them."""
     assert set(COLUMNS) == set(LabelIssue.__dataclass_fields__)
+
+
+def test_rows_that_were_found_before_are_named() -> None:
+    """The same issues, without a search."""
+    truth = [number % 3 for number in range(90)]
+    labels = [1 if number == 12 else label for number, label in enumerate(truth)]
+    predicted = judged(labels, truth, [0.9] * 90)
+    rows = ranked(predicted)
+    assert rows.tolist() == [12]
+    assert label_issues(predicted, rows) == label_issues(predicted)
+    assert label_issues(predicted, rows[:0]) == []

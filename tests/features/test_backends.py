@@ -1,6 +1,7 @@
 """Who computes features: Keras, or an exported trunk whose rows agree with it and never mix with its own."""
 
 import pickle
+import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from frostline.features import backends, cut_model, trunks
 from frostline.features.backends import Backend, Exported, Forward, available, exported, fastest, packages
 from frostline.features.extraction import Images, View, features
 from frostline.features.trunks import OnnxTrunk
-from frostline.models import network
+from frostline.models import keras_backend, network
 from frostline.models.keras_backend import framework
 from frostline.runtime import conversion, onnx_trunk, openvino, providers
 from helpers.networks import HEIGHT, KERAS_COPIES, WIDTH, augmentation, classifier, residual
@@ -246,3 +247,24 @@ def test_openvino_itself(of: Images) -> None:
     assert shared.streams == openvino.streams()
     assert np.array_equal(shared(PICTURES)["rows"].astype(np.float32), alone)
     assert features(of, trunk=net, key={})[:].shape == (35, 2048)
+
+
+def test_versions_are_told_without_loading_keras(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name stands in keys: it is the same before and after the import, and another backend is asked itself."""
+    loaded = framework()
+    monkeypatch.delitem(sys.modules, "keras")
+    monkeypatch.setattr(keras_backend, "keras", lambda: pytest.fail("Keras was loaded"))
+    assert framework() == loaded
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    with pytest.raises(pytest.fail.Exception, match="Keras was loaded"):
+        framework()
+
+
+def test_a_converted_trunk_loads_keras_only_when_it_is_opened() -> None:
+    """Its rows are those of Keras, under the same name."""
+    trunk = trunks.ConvertedTrunk(b"", (3,), lambda: pytest.fail("Keras was loaded"))
+    assert (trunks.shape(trunk), trunks.dtype(trunk)) == ((3,), "float32")
+    [backend] = backends.available(trunk)
+    assert backend.name == framework()
+    with pytest.raises(pytest.fail.Exception, match="Keras was loaded"):
+        backend.open(None)

@@ -10,7 +10,7 @@ from onnx import numpy_helper
 
 from frostline.errors import FrostlineError
 from frostline.features.cut_model import CutModel
-from frostline.runtime import agreement, conversion
+from frostline.runtime import agreement, conversion, sessions
 from frostline.runtime.contract import to_json
 from frostline.training import assemble
 from helpers.models import contract
@@ -144,3 +144,25 @@ def test_an_odd_batch_and_single_images_are_tried(monkeypatch: pytest.MonkeyPatc
     agreement.prove(model, **told)
     assert {1, 7} <= set(sizes)
     assert sum(size for size in sizes if size != 1) >= 63
+
+
+def test_another_head_is_proven_on_what_the_trunk_gave(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The figures are those of the whole graph, which sees two images; a wrong head is noticed all the same."""
+    _, model, told = case("residual", "all")
+    kept: dict[str, np.ndarray] = {}
+    first = agreement.prove(model, **told, kept=kept)
+    assert {name: len(rows) for name, rows in kept.items()} == {"batched": 64, "alone": agreement.SINGLES}
+    seen: list[int] = []
+    run = sessions.Session.run
+
+    def counted(self: sessions.Session, batch: np.ndarray) -> Any:
+        seen.append(len(batch))
+        return run(self, batch)
+
+    monkeypatch.setattr(sessions.Session, "run", counted)
+    assert agreement.prove(model, **told, kept=kept) == first
+    assert seen == [1, *[1] * agreement.WHOLE]  # the first is the grey image of every session
+    upper = conversion.upper(model)
+    head = perturbed(upper, initializers(upper)[-1])
+    with pytest.raises(FrostlineError, match="disagrees with the trained network on whole images"):
+        agreement.prove(model, **told, head=head, kept=kept)

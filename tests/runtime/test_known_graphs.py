@@ -20,11 +20,13 @@ def test_a_graph_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
         return known_graphs.keeper({"cut": name})(make)
 
-    assert graph("a") == graph("a") == b"a" * 1000
+    assert known_graphs.known({"cut": "a"}) is None
+    assert graph("a") == graph("a") == known_graphs.known({"cut": "a"}) == b"a" * 1000
     assert graph("b") == b"b" * 1000
     assert made == ["a", "b"]
     for file in tmp_path.rglob(known_graphs.NAME):
         flip(file, 500)
+    assert known_graphs.known({"cut": "a"}) is None
     with remarks() as lines:
         assert graph("a") == b"a" * 1000
     assert made == ["a", "b", "a"]

@@ -57,9 +57,16 @@ def test_disagreement_is_refused() -> None:
     whole = model(features=True)
     trunk, head = parts.make(whole)
     assert parts.difference(whole, trunk, head, PIXELS) < parts.TOLERANCE
+    kept: dict[str, np.ndarray] = {}
+    first = parts.difference(whole, trunk, head, PIXELS, kept=kept)
+    assert {name: rows.shape for name, rows in kept.items()} == {"inside": (37, 3), "apart": (37, 3)}
+    assert parts.difference(b"", b"", head, PIXELS, kept=kept) == first  # on what is known of the trunk
     other = parts.make(model(features=True, scale=0.051))[1]
     with pytest.raises(FrostlineError, match="trunk and head disagree with the whole model"):
         parts.difference(whole, trunk, other, PIXELS)
+    kept["apart"] = kept["apart"] * np.float32(1.5)
+    with pytest.raises(FrostlineError, match="trunk and head disagree with the whole model"):
+        parts.difference(b"", b"", head, PIXELS, kept=kept)
     broken = onnx.load_from_string(head)
     weights = onnx.numpy_helper.to_array(broken.graph.initializer[0]) * np.float32("nan")
     broken.graph.initializer[0].CopyFrom(

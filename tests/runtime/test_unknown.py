@@ -9,7 +9,17 @@ from onnx import TensorProto, helper, numpy_helper
 
 from frostline.errors import FrostlineError
 from frostline.models.neighbours import Neighbours
-from frostline.runtime import agreement, answers, answers_graph, canonical, parts, pool, sessions, variants
+from frostline.runtime import (
+    agreement,
+    answers,
+    answers_graph,
+    canonical,
+    conversion,
+    parts,
+    pool,
+    sessions,
+    variants,
+)
 from frostline.runtime.contract import to_json
 from frostline.training import unlike
 from helpers import models
@@ -78,12 +88,12 @@ def test_the_graph_does_what_was_fitted(shape: tuple[int, ...]) -> None:
     """Vectors, maps and wide vectors; `probs` stays bit for bit."""
     neighbours, rows = fitted(shape)
     made = model(shape, neighbours)
-    values = agreement.prove_unknown(made, neighbours, rows)
+    values = agreement.prove_unknown(conversion.upper(made), neighbours, rows)
     assert values == pytest.approx(
         neighbours(rows), abs=2.01 / 401
     )  # similarities equal but for their last bits
     far = np.abs(np.random.default_rng(9).normal(size=rows.shape)).astype(np.float32) ** 4
-    assert np.median(agreement.prove_unknown(made, neighbours, far)) > 0.99
+    assert np.median(agreement.prove_unknown(conversion.upper(made), neighbours, far)) > 0.99
     before, after = pool.on_cpu(plain(shape))(pixels(3)), pool.on_cpu(made)(pixels(3))
     assert (after["probs"] == before["probs"]).all()
     assert after["unknown"].shape == (3,)
@@ -94,7 +104,7 @@ def test_a_model_that_says_something_else_is_refused() -> None:
     neighbours, rows = fitted((8,))
     other, _ = fitted((8,), seed=5)
     with pytest.raises(FrostlineError, match="unknown"):
-        agreement.prove_unknown(model((8,), neighbours), other, rows)
+        agreement.prove_unknown(conversion.upper(model((8,), neighbours)), other, rows)
 
 
 def test_at_most_the_named_share_of_held_out_images_is_rejected() -> None:

@@ -27,6 +27,7 @@ from frostline.pipeline import code_digest, code_file
 from frostline.runtime import conversion, parts, sessions, variants
 from frostline.scoring import drift_baseline, drift_stats
 from frostline.stages import compare, evaluate, export, preprocess, train, weights
+from frostline.training import recipe
 from helpers.images import archive, classes
 from helpers.networks import KERAS_COPIES
 from helpers.params import CNN, LENIENT, PRETRAINED, WHOLE, changed
@@ -419,6 +420,16 @@ def test_warm_cache_in_the_same_process(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(images, "decode", decode)
     fit(*NAMES)
+    assert trained() == before
+
+
+@pytest.mark.usefixtures("project")
+def test_a_head_on_a_converted_trunk_is_exported_without_keras(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second export of a frozen Keras network neither builds it nor runs its trunk, to the same bytes."""
+    before = trained()
+    monkeypatch.setattr(recipe, "load_trained", lambda *_: pytest.fail("the network was built"))
+    monkeypatch.setattr(parts, "_computed", lambda *_: pytest.fail("the trunk was run"))
+    export.run("viewed")
     assert trained() == before
 
 

@@ -1,5 +1,9 @@
 """Probabilities of images that a classifier never saw: honest, the same in any order, narrow enough for memory."""
 
+from functools import partial
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -83,3 +87,30 @@ def test_wide_features_are_projected_and_still_tell(monkeypatch: pytest.MonkeyPa
     probs = out_of_fold([maps], labels, ids, classes=3, seed=3)
     assert probs is not None
     assert (probs.argmax(axis=1) == labels).mean() > 0.95
+
+
+def test_the_same_features_are_fitted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is trained beside them; other rows, labels or code are fitted anew."""
+    monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path))
+    rows, labels, ids = clusters()
+    of = partial(cross_validation.known_out_of_fold, classes=3, seed=0, made_by={"code": "a"})
+    whole = out_of_fold([rows], labels, ids, classes=3, seed=0)
+    first = of([rows], labels, ids)
+    fits: list[int] = []
+
+    def fitted(*_: Any, **__: Any) -> Any:
+        fits.append(1)
+        return first
+
+    monkeypatch.setattr(cross_validation, "out_of_fold", fitted)
+    np.testing.assert_array_equal(first, whole)
+    np.testing.assert_array_equal(of([rows], labels, ids), whole)
+    assert fits == []
+    of([rows + np.float32(1)], labels, ids)
+    of([rows], np.roll(labels, 1), ids)
+    of([rows], labels, ids[::-1])
+    of([rows], labels, ids, made_by={"code": "b"})
+    assert len(fits) == 4
+    few = [*range(3 * FOLDS - 3)]
+    assert of([rows[few]], labels[few], ids[: len(few)]) is None
+    assert len(fits) == 4

@@ -21,6 +21,8 @@ from frostline.template.photos import Photos
 from frostline.template.weights import PretrainedFile
 
 DIGITS = Path("data/digits.zip")
+# Else each command of DVC starts another one, which sends what was run to its makers and looks for a later version.
+DVC_CONFIG = "[core]\n    analytics = false\n    check_update = false\n"
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,7 @@ def _write(root: Path, folder: Path, plan: InitPlan) -> list[str]:
         if not inside:
             processes.run("git", "init", "--quiet")
         processes.run("dvc", "init", *(["--subdir"] if inside else []))
+        files.write_text(Path(".dvc/config"), DVC_CONFIG)
         note("copying the photos into DVC's cache …")
         processes.run(
             "dvc", "add", "data", *(str(place) for place in plan.links if place.parts[0] == "pretrained")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from frostline.evaluation.predictions import Predictions
 
@@ -21,21 +22,27 @@ class LabelIssue:
     probability_of_label: float
 
 
-def label_issues(out_of_fold: Predictions) -> list[LabelIssue]:
-    """Likely label errors, the likeliest first, by confident learning.
+def label_issues(out_of_fold: Predictions, rows: npt.NDArray[np.int64] | None = None) -> list[LabelIssue]:
+    """Likely label errors, the likeliest first; `rows` are what `ranked` found in them before."""
+    found = ranked(out_of_fold) if rows is None else rows
+    return [_issue(out_of_fold, int(row)) for row in found]
+
+
+def ranked(out_of_fold: Predictions) -> npt.NDArray[np.int64]:
+    """The rows of likely label errors, the likeliest first, by confident learning.
 
     C. G. Northcutt, L. Jiang and I. L. Chuang, "Confident learning: estimating uncertainty in dataset
     labels", Journal of Artificial Intelligence Research 70 (2021) 1373-1411, as cleanlab does it.
     """
     from cleanlab.filter import find_label_issues
 
-    ranked = find_label_issues(
+    found = find_label_issues(
         labels=out_of_fold.labels,
         pred_probs=out_of_fold.probs.astype(np.float64),
         return_indices_ranked_by="self_confidence",
         n_jobs=1,
     )
-    return [_issue(out_of_fold, int(row)) for row in ranked]
+    return np.asarray(found, np.int64)
 
 
 def _issue(rows: Predictions, row: int) -> LabelIssue:

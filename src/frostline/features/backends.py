@@ -19,7 +19,7 @@ from frostline import files
 from frostline.errors import FrostlineError
 from frostline.features import trunks
 from frostline.features.executor import Network
-from frostline.features.trunks import OnnxTrunk
+from frostline.features.trunks import ConvertedTrunk, OnnxTrunk
 from frostline.models import transform
 from frostline.models.keras_backend import framework, in_float32, keras
 from frostline.progress import note
@@ -52,6 +52,8 @@ def available(trunk: Any, *, parallel: bool = False) -> list[Backend]:
     """
     if isinstance(trunk, OnnxTrunk):
         return _of_onnx(trunk, parallel=parallel)
+    if isinstance(trunk, ConvertedTrunk):
+        return [Backend(framework(), lambda _: Forward(trunk.keras()))]
     plain = Backend(framework(), lambda _: Forward(trunk))
     if str(trunk.output.dtype) != "bfloat16" or keras().backend.backend() != "tensorflow":
         return [plain]

@@ -1,5 +1,6 @@
 """What stands below the frost line, as the cache asks for it: a Keras model, or the trunk of an ONNX file."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -24,6 +25,18 @@ class OnnxTrunk:
     width: int
     parameters: int
     precision: str = "float32"
+
+
+@dataclass(frozen=True, eq=False)
+class ConvertedTrunk:
+    """A Keras trunk in float32 that was converted before: Keras comes up only where rows of it are missing.
+
+    `content`: its graph; `shape` of what it makes of one image; `keras` gives the model itself.
+    """
+
+    content: bytes = field(repr=False)
+    shape: tuple[int, ...]
+    keras: Callable[[], Any] = field(repr=False)
 
 
 def make(name: str, entry: OnnxWeights, *, root: Path = Path()) -> bytes:
@@ -62,11 +75,15 @@ def opened(made: bytes, *, weights: str, size: Size, precision: str = "float32")
 
 def shape(trunk: Any) -> tuple[int, ...]:
     """The shape of what a trunk makes of one image."""
+    if isinstance(trunk, ConvertedTrunk):
+        return trunk.shape
     return (trunk.width,) if isinstance(trunk, OnnxTrunk) else tuple(map(int, trunk.output.shape[1:]))
 
 
 def dtype(trunk: Any) -> str:
     """NumPy's name (or bfloat16) of the type of a trunk's rows."""
+    if isinstance(trunk, ConvertedTrunk):
+        return "float32"
     if not isinstance(trunk, OnnxTrunk):
         return str(trunk.output.dtype)
     return "float32" if trunk.precision == "int8" else trunk.precision

@@ -1,6 +1,7 @@
 """Keras, loaded once, quietly and deterministically."""
 
 import contextlib
+import json
 import logging
 import os
 import sys
@@ -8,6 +9,8 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from functools import cache
+from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from frostline.errors import InputError
@@ -37,10 +40,27 @@ def keras(*, seed: int | None = None) -> Any:
 
 
 def framework() -> str:
-    """Name and version of what computes features: part of every key that depends on its arithmetic."""
+    """Name and version of what computes features: part of every key that depends on its arithmetic.
+
+    Keras and TensorFlow are not imported for their versions, which what is installed says too.
+    """
+    if "keras" not in sys.modules and _chosen() == "tensorflow":
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            return f"keras {metadata.version('keras')} on tensorflow {metadata.version('tensorflow')}"
     module = keras()
     backend = module.backend.backend()
     return f"keras {module.__version__} on {backend} {sys.modules[backend].__version__}"
+
+
+def _chosen() -> str:
+    """The backend that Keras will take: as the environment says, or its settings, or its default."""
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    try:
+        settings = json.loads((home / "keras.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        settings = {}
+    named = settings.get("backend") if isinstance(settings, dict) else None
+    return str(os.environ.get("KERAS_BACKEND") or named or "tensorflow")
 
 
 @contextlib.contextmanager

@@ -60,16 +60,24 @@ def _lower(
 
 
 def on_trunk(
-    below: bytes, above: DenseHead, *, metadata: str, more: Mapping[str, str] | None = None
+    below: bytes,
+    above: DenseHead,
+    *,
+    metadata: str,
+    more: Mapping[str, str] | None = None,
+    converted: bool = False,
 ) -> bytes:
     """A head put on the trunk of an ONNX file, as one model like that of `convert`: without TensorFlow.
 
-    Where the trunk takes so many images at once, so does the model.
+    Where the trunk takes so many images at once, so does the model. `converted`: the trunk is what `convert` kept of a
+    Keras model, and the bytes are those that it would make of trunk and head.
     """
     import onnx
 
     lower = onnx.load_from_string(below)
-    model = _stacked(lower, head_graph.make(above, like=lower))
+    model = _stacked(lower, head_graph.make(above, like=lower, as_converted=converted))
+    if converted:
+        _keep_zeros(model)
     return canonical.form(model, metadata={KEY: metadata, **(more or {})})
 
 
@@ -99,6 +107,13 @@ def _graph(
         )
     _keep_constants(model, traced.get_concrete_function(*signature))
     return model
+
+
+def sides(graph: bytes) -> tuple[int, ...]:
+    """The shape of a graph's one output, without N."""
+    import onnx
+
+    return _sides(onnx.load_from_string(graph))
 
 
 def _sides(lower: Any) -> tuple[int, ...]:

@@ -25,6 +25,12 @@ def keeper(key: dict[str, Any], *, cache: Path | None = None) -> Callable[[Make]
     return keep
 
 
+def known(key: dict[str, Any]) -> bytes | None:
+    """The graph of a key, where it was made before and is whole."""
+    path = paths.cache() / "graphs" / arrow.key_name(key) / NAME
+    return path.read_bytes() if checksums.is_whole(path) else None
+
+
 def _write(path: Path, content: bytes) -> None:
     with files.writing(path) as temporary:
         temporary.write_bytes(content)

@@ -7,6 +7,7 @@ it belongs to.
 
 import dataclasses
 import json
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -28,6 +29,8 @@ TRUNK, HEAD = "trunk.onnx", "head.onnx"
 TOLERANCE = 1e-5  # of a probability: the same arithmetic, summed perhaps in another order
 PRECISIONS = ("float32", "bfloat16")  # the others are files of whole networks
 _BATCH = 32
+
+Floats = npt.NDArray[np.float32]
 
 
 def make(model: bytes) -> tuple[bytes, bytes]:
@@ -78,17 +81,26 @@ def _json(**values: Any) -> str:
     return json.dumps(values, sort_keys=True, separators=(",", ":"))
 
 
-def difference(model: bytes, trunk: bytes, head: bytes, pixels: npt.NDArray[np.uint8]) -> float:
+def difference(
+    model: bytes,
+    trunk: bytes,
+    head: bytes,
+    pixels: npt.NDArray[np.uint8],
+    *,
+    kept: MutableMapping[str, Floats] | None = None,
+) -> float:
     """The largest difference of a probability between head(trunk(x)) and model(x) over (n, H, W, 3) pixels.
 
-    FrostlineError beyond TOLERANCE.
+    What the trunk gives inside the model and apart is put into `kept`; where it is there already, from the same trunk
+    below another head, the head runs on both. FrostlineError beyond TOLERANCE.
     """
-    whole, below, above = (pool.on_cpu(content) for content in (model, trunk, head))
-    differences = []
-    for at in range(0, len(pixels), _BATCH):
-        some = pixels[at : at + _BATCH]
-        parts = above(below(some)[FEATURES])[PROBS]
-        differences.append(np.abs(parts.astype(np.float64) - whole(some)[PROBS]).max())
+    above = pool.on_cpu(head)
+    given: Iterator[tuple[Floats, Floats]]
+    if kept is not None and "apart" in kept:
+        given = ((above(kept["inside"][at])[PROBS], kept["apart"][at]) for at in _batches(pixels))
+    else:
+        given = _computed(model, trunk, pixels, kept)
+    differences = [np.abs(above(apart)[PROBS].astype(np.float64) - probs).max() for probs, apart in given]
     largest = float(np.max(differences))  # which keeps a NaN
     if not largest <= TOLERANCE:
         raise FrostlineError(
@@ -96,6 +108,26 @@ def difference(model: bytes, trunk: bytes, head: bytes, pixels: npt.NDArray[np.u
             f"{TOLERANCE:g}; no model was written, please report this"
         )
     return largest
+
+
+def _computed(
+    model: bytes, trunk: bytes, pixels: npt.NDArray[np.uint8], kept: MutableMapping[str, Floats] | None
+) -> Iterator[tuple[Floats, Floats]]:
+    """Probabilities by the model, and features by the trunk, batch by batch."""
+    whole, below = pool.on_cpu(model), pool.on_cpu(trunk)
+    rows: dict[str, list[Floats]] = {"inside": [], "apart": []}
+    for at in _batches(pixels):
+        outputs, apart = whole(pixels[at]), below(pixels[at])[FEATURES]
+        if kept is not None:
+            rows["inside"].append(outputs[FEATURES])
+            rows["apart"].append(apart)
+        yield outputs[PROBS], apart
+    if kept is not None:
+        kept.update({name: np.concatenate(some) for name, some in rows.items()})
+
+
+def _batches(rows: npt.NDArray[Any]) -> Iterator[slice]:
+    return (slice(at, at + _BATCH) for at in range(0, len(rows), _BATCH))
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """evaluate: a trained classifier's figures, pictures and report, from its predictions of every image."""
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from frostline import files, paths
+from frostline import files, known_arrays, paths
 from frostline.datasets import manifest as manifests
 from frostline.datasets import thumbnails
 from frostline.datasets.manifest import Manifest
@@ -71,7 +72,7 @@ def _results(name: str, trained: Predictions, *, record: Mapping[str, Any], mani
     test = rows["test"]
     measured = {split: _measure(rows[split], split=split, record=record) for split in SPLITS}
     unseen = _out_of_fold(name, manifest=manifest)
-    issues = label_issues.label_issues(unseen) if unseen else None
+    issues = _label_issues(unseen) if unseen else None
     photos = results.shown(test, issues or ())
     explained = explanations.read(folder / "explanations.npz", made_by=made_by)
     return Results(
@@ -227,6 +228,17 @@ def _out_of_fold(name: str, *, manifest: Manifest) -> Predictions | None:
     if set(rows.paths) != {path for split in SPLITS for path in manifest.split(split).paths}:
         raise FrostlineError(f"{path} is of other images than the dataset; run `{made_by}` again")
     return rows
+
+
+def _label_issues(unseen: Predictions) -> list[label_issues.LabelIssue]:
+    """Likely label errors, searched for once in the same predictions, whatever head was trained beside them."""
+    packages = {name: version(name) for name in ("cleanlab", "numpy", "scikit-learn")}
+    content = files.sha256(unseen.probs.tobytes() + unseen.labels.tobytes())
+    key = {"probs": content, "classes": len(unseen.classes), "packages": packages}
+    with known_arrays.kept("label_issues", key) as known:
+        if "rows" not in known:
+            known["rows"] = label_issues.ranked(unseen)
+    return label_issues.label_issues(unseen, known["rows"])
 
 
 def _summary(name: str, test: Metrics, *, note: str) -> str:

@@ -1,7 +1,9 @@
 """Stage `export@NAME`: the trained classifier as one ONNX file, proven to agree before it is written."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,16 +11,16 @@ from typing import Any
 import numpy as np
 
 import frostline
-from frostline import files, images, paths
+from frostline import files, images, known_arrays, paths
 from frostline.errors import FrostlineError
 from frostline.evaluation import predictions, stage_outputs, temperature
 from frostline.evaluation.predictions import Predictions
-from frostline.features import extraction
+from frostline.features import extraction, trunks
 from frostline.features.cut_model import CutModel
-from frostline.features.trunks import OnnxTrunk
+from frostline.features.trunks import ConvertedTrunk, OnnxTrunk
+from frostline.known_arrays import Arrays
 from frostline.models import heads
 from frostline.models.neighbours import Neighbours
-from frostline.pipeline import code_digest
 from frostline.progress import say
 from frostline.runtime import (
     agreement,
@@ -28,19 +30,22 @@ from frostline.runtime import (
     conversion,
     known_graphs,
     parts,
+    providers,
     sessions,
     variants,
 )
 from frostline.runtime.contract import Contract, WeightsSource
 from frostline.scoring import answer_fit, drift_baseline, drift_stats
 from frostline.scoring.answer_fit import AnswerFit
-from frostline.training import assemble, recipe, unlike
+from frostline.training import assemble, converted, recipe, unlike
 from frostline.training.recipe import Recipe
 
 PROOF_IMAGES = 64
 OTHER_ANSWERS = 1 / 20  # of the proof's images, where training computed in 16 bits
 CALIBRATION_IMAGES = 64  # of the training split: ranges of activations settle long before
 SCORING_BATCH = 32  # images at once
+
+Files = dict[str, bytes]  # what is written, by name
 
 
 def run(name: str) -> str:
@@ -49,17 +54,16 @@ def run(name: str) -> str:
     inputs = recipe.read(name)
     record = paths.classifier(name) / "record.json"
     key = stage_outputs.read(record, keys=("key",), made_by=f"dvc repro train@{name}")["key"]
-    _, last = recipe.load_trained(
-        inputs.changed(precision="float32")
-    )  # the weights are float32 at every precision
+    # The weights are float32 at every precision.
+    last = converted.load(inputs) or recipe.load_trained(inputs.changed(precision="float32"))[1]
     fitted = answer_fit.fit(_trained(inputs), _neighbours(inputs, last))
     model = _model(inputs, last, fitted)
-    proof = _prove(inputs, last, model, fitted)
-    said = {**fitted.values(), **_unknown(inputs, last, model, fitted)}
     written = {"model.onnx": model}
     if last.trunk is not None:
         written[parts.TRUNK], written[parts.HEAD] = parts.make(model)
-        proof |= _parts(inputs, **{name.removesuffix(".onnx"): content for name, content in written.items()})
+    with _known_rows(inputs, last, fitted, written) as kept:
+        proof = _prove(inputs, last, written, fitted, kept)
+    said = {**fitted.values(), **_unknown(inputs, last, written, fitted)}
     folder = paths.model(name)
     for file, content in written.items():
         with files.writing(folder / file) as temporary:
@@ -89,12 +93,13 @@ def _neighbours(inputs: Recipe, last: CutModel) -> Neighbours | None:
     return None if last.trunk is None else unlike.of(inputs, _as_trained(inputs, last))
 
 
-def _unknown(inputs: Recipe, last: CutModel, model: bytes, fitted: AnswerFit) -> dict[str, Any]:
+def _unknown(inputs: Recipe, last: CutModel, written: Files, fitted: AnswerFit) -> dict[str, Any]:
     """How many held-out images the model's `unknown` compares with; on test it is proven to be what was fitted."""
     if fitted.neighbours is None:
         return {"unknown": None}
     if len(inputs.images("test").ids):
-        agreement.prove_unknown(model, fitted.neighbours, inputs.rows(_as_trained(inputs, last), "test"))
+        rows = inputs.rows(_as_trained(inputs, last), "test")
+        agreement.prove_unknown(written[parts.HEAD], fitted.neighbours, rows)
     return {"unknown": {"images": fitted.answers.unknown_images}}
 
 
@@ -106,8 +111,14 @@ def _as_trained(inputs: Recipe, last: CutModel) -> CutModel:
 def _converted(inputs: Recipe, last: CutModel) -> bytes:
     """The trained network as it is."""
     metadata, more = contract.to_json(_contract(inputs)), _baseline(inputs, last, _predicted(inputs))
-    if isinstance(last.trunk, OnnxTrunk):
-        return conversion.on_trunk(last.trunk.content, heads.arrays(last.upper), metadata=metadata, more=more)
+    if isinstance(last.trunk, OnnxTrunk | ConvertedTrunk):
+        return conversion.on_trunk(
+            last.trunk.content,
+            heads.arrays(last.upper),
+            metadata=metadata,
+            more=more,
+            converted=isinstance(last.trunk, ConvertedTrunk),
+        )
     size = inputs.entry.image.size
     below, above = assemble.below_and_above(last)
     return conversion.convert(
@@ -125,11 +136,7 @@ def _known_trunk(inputs: Recipe, last: CutModel) -> Callable[[Callable[[], bytes
     """What keeps the converted trunk for the next head on it; None where nothing is frozen."""
     if last.trunk is None or inputs.weights["sha256"] is None:
         return None
-    key = assemble.trunk_key(inputs.entry, weights=inputs.weights, cut=str(last.cut))
-    size = inputs.entry.image.size.model_dump()
-    return known_graphs.keeper(
-        {**key, "precision": "float32", **size, "made_by": code_digest.stage("export")}
-    )
+    return known_graphs.keeper(converted.graph_key(inputs, str(last.cut)))
 
 
 def _baseline(inputs: Recipe, last: CutModel, predicted: Predictions) -> dict[str, str]:
@@ -171,11 +178,32 @@ def _same_images(inputs: Recipe, images: extraction.Images, predicted: Predictio
         )
 
 
-def _parts(inputs: Recipe, *, model: bytes, trunk: bytes, head: bytes) -> dict[str, Any]:
+def _parts(written: Files, pixels: Any, kept: Arrays | None) -> dict[str, Any]:
     """How far trunk and head together are from the model on the proof's images, and which they are."""
-    predicted = _predicted(inputs)
-    difference = parts.difference(model, trunk, head, _pixels(inputs, predicted, _chosen(predicted)))
+    if parts.TRUNK not in written:
+        return {}
+    trunk, head = written[parts.TRUNK], written[parts.HEAD]
+    difference = parts.difference(written["model.onnx"], trunk, head, pixels, kept=kept)
     return {"trunk": files.sha256(trunk), "head": files.sha256(head), "parts_difference": difference}
+
+
+def _known_rows(
+    inputs: Recipe, last: CutModel, fitted: AnswerFit, written: Files
+) -> AbstractContextManager[Arrays | None]:
+    """What the trunk's file gave of the proof's images before; None where its rows are no vectors."""
+    if last.trunk is None or inputs.entry.precision != "float32" or len(trunks.shape(last.trunk)) != 1:
+        return contextlib.nullcontext()
+    predicted = fitted.predicted
+    images = inputs.images("test")
+    return known_arrays.kept(
+        "proofs",
+        {
+            "trunk": files.sha256(written[parts.TRUNK]),
+            "images": files.digest([predicted.ids[i] for i in _chosen(predicted)]),
+            **images.decode_key,
+            "runtime": providers.runtime("cpu"),
+        },
+    )
 
 
 def _variants(inputs: Recipe, model: bytes, folder: Path) -> None:
@@ -247,26 +275,35 @@ def _contract(inputs: Recipe) -> Contract:
     )
 
 
-def _prove(inputs: Recipe, last: CutModel, model: bytes, fitted: AnswerFit) -> dict[str, Any]:
+def _prove(
+    inputs: Recipe, last: CutModel, written: Files, fitted: AnswerFit, kept: Arrays | None
+) -> dict[str, Any]:
     """What was compared, as plain values; FrostlineError where the model says something else.
 
     The model computes in float32. A network that was trained in less is compared with itself in
     float32, and then must give the same answers as it did in training, but for a few near ties. The network's
     probabilities are compared after the temperature.
     """
-    predicted = fitted.predicted
+    predicted, model = fitted.predicted, written["model.onnx"]
     chosen = _chosen(predicted)
     pixels, probs = _pixels(inputs, predicted, chosen), predicted.probs[chosen]
     if inputs.entry.precision == "float32":
         features = _features(inputs, last) if last.trunk is not None else None
         proof = agreement.prove(
-            model, pixels=pixels, pixel_probs=probs, features=features, probs=predicted.probs
+            model,
+            pixels=pixels,
+            pixel_probs=probs,
+            features=features,
+            probs=predicted.probs,
+            head=written.get(parts.HEAD),
+            kept=kept,
         )
-        return dataclasses.asdict(proof)
+        return {**dataclasses.asdict(proof), **_parts(written, pixels, kept)}
     network = np.asarray(assemble.whole(last)(pixels)["probs"])
     exact = temperature.apply(network, fitted.temperature.value)
     proof = agreement.prove(model, pixels=pixels, pixel_probs=exact, features=None, probs=predicted.probs)
-    return {**dataclasses.asdict(proof), "precision": _rounded(inputs, exact, probs)}
+    precision = _rounded(inputs, exact, probs)
+    return {**dataclasses.asdict(proof), "precision": precision, **_parts(written, pixels, kept)}
 
 
 def _chosen(predicted: Predictions) -> Any:

@@ -224,6 +224,11 @@ def _unseen(inputs: Recipe, last: CutModel, predicted: predictions.Predictions) 
         return None
     rows = [inputs.rows(last, split) for split in predictions.SPLITS]
     classes = len(predicted.classes)
-    return cross_validation.out_of_fold(
-        rows, predicted.labels, predicted.ids, classes=classes, seed=inputs.seed
+    return cross_validation.known_out_of_fold(
+        rows,
+        predicted.labels,
+        predicted.ids,
+        classes=classes,
+        seed=inputs.seed,
+        made_by=code_digest.stage("train"),
     )
