@@ -19,11 +19,12 @@ from helpers.networks import HEIGHT, WIDTH
 
 # Files whose tests take long, though they are few: begun last, one process would wait for the other.
 LONGEST = (
-    "test_end_to_end", "stages/test_train_export", "tracking/test_publishing", "commands/test_resume",
-    "pipeline/test_workspace_remotes", "test_cli", "test_dvc_graph", "training/test_loop", "commands/test_sweep",
-    "stages/test_evaluate", "commands/test_init", "pipeline/test_stages", "runtime/test_conversion",
-    "commands/test_doctor", "commands/test_data_add", "api/test_public_names", "features/test_ray_stream",
-    "features/test_backends", "tracking/test_server", "tracking/test_observations", "automation/test_closed",
+    "test_end_to_end", "stages/test_train_export", "features/test_ray_stream", "stages/test_onnx_weights",
+    "tracking/test_publishing", "commands/test_resume", "commands/test_search", "commands/test_sweep", "test_cli",
+    "test_dvc_graph", "training/test_loop", "automation/test_closed", "commands/test_init", "pipeline/test_stages",
+    "runtime/test_conversion", "pipeline/test_workspace_remotes", "pipeline/test_subfolder", "commands/test_doctor",
+    "commands/test_data_add", "training/test_transformer", "training/test_search_trunks", "api/test_public_names",
+    "features/test_backends", "tracking/test_server", "tracking/test_observations", "stages/test_evaluate",
 )  # fmt: skip
 TESTS = Path(__file__).parent
 
