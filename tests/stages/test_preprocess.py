@@ -347,6 +347,22 @@ def test_decisions_are_applied_and_splits_stay(here: Path) -> None:
     assert "3 decisions" in paths.data_report("pets").read_text()
 
 
+def test_what_branches_decided_otherwise_is_said(here: Path) -> None:
+    """In the answer and on the page; the later decision counts, in whichever order git put the rows."""
+    folder(here / "data/pets", classes(COUNTS))
+    photo = min((here / "data/pets/cat").iterdir())
+    decide("label", photo, old="cat", new="dog")
+    head, row = paths.DECISIONS.read_text().splitlines()
+    earlier = row.replace(",dog,", ",bird,").replace("Ada", "Bob").replace(row[:4], "2020", 1)
+    paths.DECISIONS.write_text(f"{head}\n{row}\n{earlier}\n")
+    said = preprocess.run("pets")
+    assert f"1 image, the first '{photo.name}': bird (Bob, 2020-" in said
+    assert "frostline data review pets" in paths.data_report("pets").read_text()
+    manifest = manifests.read(paths.dataset("pets") / "manifest.parquet")
+    [found] = [row for row in manifest.table.to_pylist() if row["path"] == f"cat/{photo.name}"]
+    assert manifest.classes[found["label"]] == "dog"
+
+
 def test_an_empty_table_of_decisions_changes_no_byte(here: Path) -> None:
     """A project without the file, one with the file, and one with decisions about another dataset are alike."""
     folder(here / "data/pets", classes(COUNTS))

@@ -32,6 +32,11 @@ async function ask(path, body) {
   return value;
 }
 
+// A number as the rest of the page writes it, whatever the browser's language.
+function counted(number) {
+  return number.toLocaleString("en");
+}
+
 function candidate(number) {
   const chunk = Math.floor(number / CHUNK);
   if (!chunks.has(chunk)) {
@@ -57,12 +62,12 @@ function say(text) {
 function drawState() {
   at("title").textContent = `Review of ${state.dataset}`;
   document.title = `${state.decided} of ${state.total}, ${state.dataset}`;
-  at("progress").textContent = `${state.decided.toLocaleString()} of ${state.total.toLocaleString()} decided, by ${person(state.who)}`;
+  at("progress").textContent = `${counted(state.decided)} of ${counted(state.total)} decided, by ${person(state.who)}`;
   at("bar").firstElementChild.style.width = `${(100 * state.decided) / Math.max(1, state.total)}%`;
   at("kinds").replaceChildren(
     ...state.kinds.map((kind) => {
       const button = element("button", `${kind.title} `, { type: "button" });
-      button.append(element("small", `${kind.decided}/${kind.count}`));
+      button.append(element("small", `${counted(kind.decided)}/${counted(kind.count)}`));
       button.setAttribute("aria-current", item !== null && item.kind === kind.kind);
       button.onclick = () => work(() => show(kind.start));
       return button;
@@ -87,7 +92,7 @@ function drawClasses(filter) {
       const button = element("button", "", { type: "button", "data-class": name });
       if (key(place)) button.append(element("kbd", key(place)));
       button.append(name);
-      if (name === item.suggestion) button.append(element("small", `${Math.round(100 * item.probability)}%`));
+      if (name === item.suggestion) button.append(element("small", item.probability === null ? "decided later" : `${Math.round(100 * item.probability)}%`));
       button.setAttribute("aria-pressed", name === current(item));
       button.onclick = () => decide("label", name);
       return button;
@@ -122,7 +127,7 @@ function drawItem() {
   const more = one.others.length > 1 ? ` (and ${one.others.length - 1} more)` : "";
   at("label").replaceChildren(one.label ? "now: " : "no class yet", element("b", one.label));
   at("text").textContent = one.text + more;
-  at("path").textContent = `${one.number + 1} of ${state.total}`;
+  at("path").textContent = `${counted(one.number + 1)} of ${counted(state.total)}`;
   at("decision").textContent = decided(one);
   at("keep").lastElementChild.textContent = one.label ? `keep ${one.label}` : `yes, ${one.suggestion}`;
   at("filter").hidden = state.classes.length <= 9;
