@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from frostline.cli.app import Given, command, group, option, run
+from frostline.cli.app import command, group, run
+from frostline.cli.options import Given, option
 
 net = group("net", "Networks: layer by layer, what they see, which there are.")
 

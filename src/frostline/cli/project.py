@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from frostline import progress
-from frostline.cli.app import command, group, option, run
+from frostline.cli.app import command, group, run
+from frostline.cli.options import option
 
 
 @command("frostline init flowers --data ~/photos/flowers", at_root=False)

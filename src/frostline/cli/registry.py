@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from frostline.cli.app import Given, command, group, run
+from frostline.cli.app import command, group, run
+from frostline.cli.options import Given
 
 registry = group("registry", "MLflow: runs and versions, champions, where a file came from.")
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from frostline.cli.app import command, on_cluster, option, run
+from frostline.cli.app import command, run
+from frostline.cli.options import on_cluster, option
 
 OPTIONS = "scoring.plan.Options"
 

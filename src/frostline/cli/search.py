@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from frostline.cli.app import Given, command, option, run
+from frostline.cli.app import command, run
+from frostline.cli.options import Given, option
 
 
 @command("frostline search digits --trunks vgg19-random --minutes 1")

@@ -4,7 +4,8 @@ from importlib import import_module
 
 import click
 
-from frostline.cli.app import command, on_cluster, option, run, stage
+from frostline.cli.app import command, run, stage
+from frostline.cli.options import on_cluster, option
 
 STAGES = ("weights", "preprocess", "train", "evaluate", "export", "compare")
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from frostline.cli.app import Given, command, option, run
+from frostline.cli.app import command, run
+from frostline.cli.options import Given, option
 
 
 @command("frostline sweep digits-vgg19 phases.head.learning_rate 1e-4,1e-3,1e-2")
