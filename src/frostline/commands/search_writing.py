@@ -56,7 +56,7 @@ def _thawed(chosen: templates.Chosen, dataset: str, result: ThawedResult) -> tem
     return replace(
         chosen,
         name=f"{dataset}-search-thawed",
-        why=f"What `frostline search {dataset}` chose, with its last block thawed; on one fold:",
+        why=f"What `frostline search {dataset}` chose, with its last block thawed:",
         found=f"{result.line}.",
         freeze=result.freeze,
     )

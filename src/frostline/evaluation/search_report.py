@@ -245,7 +245,8 @@ def picture(report: SearchReport) -> "Figure":
     ticks = [digit * 10.0**power for power in range(-3, 7) for digit in (1, 2, 3, 5, 7)]
     axes.set_xticks(ticks, [f"{value:g}" for value in ticks])
     axes.set_xticks([], minor=True)
-    axes.set_xlim(0.8 * cost.min(), 1.25 * cost.max())
+    room = 1.25 if cost.max() > 3 * cost.min() else 2.0  # so that there are marks to read by
+    axes.set_xlim(cost.min() / room, cost.max() * room)
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
     axes.margins(x=0.15)
     axes.grid(axis="y")

@@ -67,7 +67,9 @@ def curve(search: Search, one: ScoredHead, photos: SearchPhotos) -> LearningCurv
         search_heads.right_by_fewer, rows, photos.labels, drawn, kind=one.kind, strength=one.strength
     )
     try:
-        right = [right_by(order=order, most=count, until=search.clock.end) for count in counts]
+        # The last point has all photos of the other folds, as what was judged had: folds differ by a photo or two.
+        most = [*counts[:-1], len(photos.labels)]
+        right = [right_by(order=order, most=count, until=search.clock.end) for count in most]
     except TimeUpError:
         return None
     return learning_curve.curve(counts, np.stack(right), photos.groups, classes=classes, seed=photos.seed)

@@ -1,7 +1,7 @@
 """A last candidate of a search, for who asks for it: the chosen network with its last block thawed.
 
-It is judged on one fold, after training on the others, and compared there with the frozen one, which was fitted on the
-very same photos. What it costs is estimated by a few steps first.
+It is judged on a fold, after training on the others, and on more of the folds where there is time; and compared there
+with the frozen one, which was fitted on the very same photos. What it costs is estimated by a few steps first.
 """
 
 import time
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from frostline.config import Classifier, OnnxWeights
-from frostline.datasets.manifest import Manifest
+from frostline.datasets.manifest import SCHEMA, Manifest
 from frostline.evaluation import paired_tests
 from frostline.features import cut_model
 from frostline.models import network
@@ -26,18 +26,17 @@ EPOCHS, BATCH, RATE = 3, 32, 1e-5
 FEW, ASKED = 64, 16  # photos: two epochs of the first, judged on the second, say what an epoch costs
 LEAST = 20.0  # seconds: with less the few steps are not begun
 MARGIN = 1.3  # times the estimate: a busy machine becomes busier
-FOLD = 0
 
 
 @dataclass(frozen=True, eq=False)
 class ThawedResult:
-    """Layers above `freeze` were trained. `right`, `frozen` (n,): whether each photo of the fold is classified
-    correctly by this network, and by the frozen one that was chosen; `seconds` of training and its features."""
+    """Layers above `freeze` were trained. `right`, `frozen` (n,): whether each photo of so many `folds` is classified
+    correctly by this network, and by the frozen one that was chosen."""
 
     freeze: str
     right: npt.NDArray[np.bool_]
     frozen: npt.NDArray[np.bool_]
-    seconds: float
+    folds: int
 
     @property
     def p(self) -> float:
@@ -55,12 +54,13 @@ class ThawedResult:
         points = 100 * (self.right.mean() - self.frozen.mean())
         return (
             f"thawed above {self.freeze}, {EPOCHS} epochs: {self.right.mean():.1%} of the {len(self.right):,} photos "
-            f"of one fold, frozen {self.frozen.mean():.1%} of the same ({points:+.1f} points, p = {self.p:.2g})"
+            f"of {self.folds} of {search_rounds.FOLDS} folds, frozen {self.frozen.mean():.1%} of the same "
+            f"({points:+.1f} points, p = {self.p:.2g})"
         )
 
 
 def tried(search: Search, one: ScoredHead, photos: SearchPhotos, whole: Manifest) -> ThawedResult:
-    """Train it; LeftOutError where that cannot be, or would take more time than is left.
+    """Train it, fold by fold as long as there is time; LeftOutError where that cannot be, or not once in the time left.
 
     Of `whole` only the rows of `photos` are taken.
     """
@@ -68,21 +68,34 @@ def tried(search: Search, one: ScoredHead, photos: SearchPhotos, whole: Manifest
         raise LeftOutError("the network of an ONNX file cannot be thawed")
     if search.clock.left < LEAST:
         raise LeftOutError("no time was left")
-    held = search_rounds.drawn(photos) == FOLD
-    if not held.any() or held.all():
-        raise LeftOutError("too few photos for a fold")
-    some = _recipe(search, one, held, photos, whole)
-    freeze = list(some.entry.phases.values())[-1].freeze
-    seconds = _estimate(search, one, some, held, photos, whole)
-    if seconds > search.clock.left:
-        raise LeftOutError(
-            f"{EPOCHS} epochs on {int((~held).sum()):,} photos would take about {duration(seconds)}"
-        )
-    start = time.monotonic()
+    drawn = search_rounds.drawn(photos)
+    if len(np.unique(drawn)) < 2:
+        raise LeftOutError("there are too few photos for folds")
+    some = _recipe(search, one)
+    seconds, found = _estimate(search, one, some, drawn == drawn[0], photos, whole), list[ThawedResult]()
+    for fold in np.unique(drawn):
+        if MARGIN * seconds > search.clock.left:
+            break
+        start = time.monotonic()
+        found.append(_judged(one, some, drawn == fold, photos, whole))
+        seconds = time.monotonic() - start
+    if not found:
+        count = int((drawn != drawn[0]).sum())
+        raise LeftOutError(f"{EPOCHS} epochs on {count:,} photos would take about {duration(seconds)}")
+    right = np.concatenate([each.right for each in found])
+    frozen = np.concatenate([each.frozen for each in found])
+    return ThawedResult(found[0].freeze, right, frozen, len(found))
+
+
+def _judged(
+    one: ScoredHead, some: Recipe, held: npt.NDArray[np.bool_], photos: SearchPhotos, whole: Manifest
+) -> ThawedResult:
+    """On a fold, after training on the others."""
+    some = replace(some, manifest=_split(whole, photos, held))
     trial = phases.trial(some)
     right = dict(zip(photos.images.paths, one.right, strict=True))
     frozen = np.array([right[path] for path in some.manifest.split("validation").paths])
-    return ThawedResult(freeze, trial.right, frozen, time.monotonic() - start)
+    return ThawedResult(list(some.entry.phases.values())[-1].freeze, trial.right, frozen, 1)
 
 
 def entry(one: ScoredHead, freeze: str, *, epochs: int = EPOCHS) -> Classifier:
@@ -98,28 +111,21 @@ def entry(one: ScoredHead, freeze: str, *, epochs: int = EPOCHS) -> Classifier:
     return Classifier.model_validate(values)
 
 
-def _recipe(
-    search: Search, one: ScoredHead, held: npt.NDArray[np.bool_], photos: SearchPhotos, whole: Manifest
-) -> Recipe:
-    """Its training on what is not held out."""
+def _recipe(search: Search, one: ScoredHead) -> Recipe:
+    """Its training, on no photos yet."""
     trunk = one.trunk
     assert not isinstance(trunk.entry, OnnxWeights)  # which cannot be thawed
+    name, source = trunk.entry.backbone, trunk.entry.source
     file, sha256 = search_trunks.backbone_file(
         trunk.entry, cache=search.cache, seed=search.seed, root=search.root
     )
-    weights = {
-        "name": trunk.weights, "backbone": trunk.entry.backbone, "source": trunk.entry.source, "sha256": sha256,
-    }  # fmt: skip
-    body = network.build(
-        trunk.classifier(one.end), backbone=trunk.entry.backbone, weights=file, classes=2
-    ).body
-    freeze = _before_last(body)
+    body = network.build(trunk.classifier(one.end), backbone=name, weights=file, classes=2).body
     return Recipe(
         name="thawed",
         seed=search.seed,
-        entry=entry(one, freeze),
-        manifest=_split(whole, photos, held),
-        weights=weights,
+        entry=entry(one, _before_last(body)),
+        manifest=Manifest("", (), SCHEMA.empty_table()),
+        weights={"name": trunk.weights, "backbone": name, "source": source, "sha256": sha256},
         weights_file=file,
         root=search.root,
     )
@@ -163,4 +169,4 @@ def _estimate(  # noqa: PLR0913  # a training, and the few photos of it
     around = time.monotonic() - start
     each = (ends[-1] - ends[-2]) / int((~held[places]).sum())
     passes = len(held) * search.opened[one.trunk.name].milliseconds / 1000
-    return MARGIN * (around + passes + EPOCHS * each * int((~held).sum()))
+    return float(around + passes + EPOCHS * each * int((~held).sum()))
