@@ -14,7 +14,7 @@ import pytest
 from frostline import files
 from frostline.automation import credential
 from frostline.cli import cli
-from frostline.commands import data_add, doctor, init, registry, serve, trace_origin
+from frostline.commands import data_add, doctor, init, init_plan, registry, serve, trace_origin
 from frostline.errors import FrostlineError, shell_command
 from frostline.pipeline import holdings, processes
 from frostline.scoring import model_path
@@ -177,7 +177,7 @@ TABLE: dict[str, tuple[Callable[[Path], str], list[str], bool]] = {
     "init: leftovers": (leftovers, ["rm", "-r", "HERE/../.01234567.my flowers"], True),
     "init: a project already": (taken, ["cd", "HERE", "&&", "frostline", "data", "add", "PHOTOS"], False),
     "init: next": (
-        lambda project: init._next(project, init.InitPlan(SCORED, {}))[1],
+        lambda project: init._next(project, init_plan.InitPlan(SCORED, {}))[1],
         ["cd", "HERE"],
         True,
     ),
