@@ -29,7 +29,7 @@ from frostline.models.keras_backend import keras
 from frostline.runtime import onnx_file, onnx_taps, onnx_trunk
 from frostline.training import int8_check
 
-TIMED, ROUNDS = 32, 5  # photos of a round
+ROUNDS = 3
 
 
 def listed(folder: Path, part: str, most: int) -> tuple[list[str], np.ndarray]:
@@ -102,8 +102,10 @@ def speeds(found: dict[str, Any], pixels: np.ndarray) -> dict[str, float]:
     return {name: 1000 * statistics.median(some) / len(pixels) for name, some in seconds.items()}
 
 
-def report(folder: Path, trunk: Any, side: int, counts: dict[str, int], cache: Path) -> None:
-    """Print both tables of a folder of photos."""
+def report(  # noqa: PLR0913  # a network, photos and how many of them
+    folder: Path, trunk: Any, side: int, counts: dict[str, int], timed_photos: int, cache: Path
+) -> None:
+    """Print what was measured on a folder of photos."""
     chosen = {part: listed(folder, part, most) for part, most in counts.items()}
     with open_source(folder) as source:
         content = {name: source.read(name) for names, _ in chosen.values() for name in names}
@@ -119,7 +121,7 @@ def report(folder: Path, trunk: Any, side: int, counts: dict[str, int], cache: P
         )
         for part, (some, _) in chosen.items()
     }
-    costs = speeds(found, decoded["train"][:TIMED])
+    costs = speeds(found, decoded["train"][:timed_photos])
     for name, cost in costs.items():
         print(
             f"{name:42} {cost:8.2f} ms of processor time per photo, {max(costs.values()) / cost:.2f}x",
@@ -152,6 +154,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--train", type=int, default=1000)
     parser.add_argument("--validation", type=int, default=1000)
+    parser.add_argument("--timed", type=int, default=32, help="photos of a round")
     options = parser.parse_args()
     given = config.OnnxInput(
         channels="RGB", scale=options.scale, mean=[options.mean] * 3, std=[options.std] * 3
@@ -163,7 +166,7 @@ def main() -> None:
     )
     counts = {"train": options.train, "validation": options.validation}
     with tempfile.TemporaryDirectory() as cache:
-        report(options.folder, trunk, options.size, counts, Path(cache))
+        report(options.folder, trunk, options.size, counts, options.timed, Path(cache))
 
 
 if __name__ == "__main__":

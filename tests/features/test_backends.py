@@ -10,17 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from frostline import config
-from frostline.errors import FrostlineError
-from frostline.features import backends, cut_model, trunks
+from frostline.features import backends, cut_model
 from frostline.features.backends import Backend, Exported, Forward, available, exported, fastest, packages
 from frostline.features.extraction import Images, View, features
-from frostline.features.trunks import OnnxTrunk
 from frostline.models import keras_backend, network
 from frostline.models.keras_backend import framework
-from frostline.runtime import conversion, onnx_trunk, openvino, providers
+from frostline.runtime import conversion, openvino
 from helpers.networks import HEIGHT, KERAS_COPIES, WIDTH, augmentation, classifier, residual
-from helpers.onnx_networks import network as onnx_network
 from helpers.remarks import remarks
 
 pytestmark = KERAS_COPIES
@@ -176,63 +172,9 @@ def test_keras_steps_in(of: Images, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     assert isinstance(fastest(net), Forward)
 
 
-def of_onnx(precision: str) -> OnnxTrunk:
-    """The trunk of a tiny ONNX file in a precision."""
-    source = {"channels": "RGB", "scale": 1 / 255, "mean": [0.0] * 3, "std": [1.0] * 3}
-    taps = {"vector": {"pooling": "none", "prefix_tokens": 0}}
-    entry = config.OnnxWeights(backbone="onnx", source="net.onnx", input=source, taps=taps)
-    made = onnx_trunk.make(onnx_network(size=None), entry.input, entry.taps)
-    return trunks.opened(
-        made, weights="net", size=config.Size(height=HEIGHT, width=WIDTH), precision=precision
-    )
-
-
-def test_the_trunk_of_an_onnx_file_has_its_own_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
-    """ONNX Runtime in float32, whatever else is installed; OpenVINO in bfloat16."""
-    processor(monkeypatch, bfloat16=True)
-    monkeypatch.setattr(openvino, "runtime", lambda: "OpenVINO 7.8.9")
-    onnxruntime = providers.distribution()
-    assert [backend.name for backend in available(of_onnx("float32"))] == [
-        f"ONNX Runtime {onnxruntime.version}"
-    ]
-    assert packages(of_onnx("float32")) == (onnxruntime.name,)
-    assert [backend.name for backend in available(of_onnx("bfloat16"))] == ["OpenVINO 7.8.9 in bf16"]
-    assert packages(of_onnx("bfloat16")) == (openvino.PACKAGE,)
-
-
-@pytest.mark.parametrize(
-    ("bfloat16", "missing", "said"),
-    [
-        (False, "", "this processor has neither AMX nor AVX-512 BF16; set `precision` to float32"),
-        (
-            True,
-            "not installed",
-            r"not installed; set `precision` to float32, or: pip install 'frostline\[cpu\]'",
-        ),
-    ],
-)
-def test_bfloat16_of_an_onnx_file_is_there_or_refused(
-    monkeypatch: pytest.MonkeyPatch, bfloat16: bool, missing: str, said: str
-) -> None:
-    """Nothing imitates it."""
-    processor(monkeypatch, bfloat16=bfloat16, missing=missing)
-    with pytest.raises(FrostlineError, match=rf"{said}$"):
-        available(of_onnx("bfloat16"))
-
-
 WITH_BFLOAT16 = pytest.mark.skipif(
     not openvino.has_bfloat16() or bool(openvino.missing()), reason="no processor for OpenVINO's bfloat16"
 )
-
-
-@WITH_BFLOAT16
-def test_an_onnx_file_in_bfloat16(of: Images) -> None:
-    """The same function, in half of the space."""
-    exact, halved = (
-        features(of, trunk=of_onnx(name), key={"in": name})[:] for name in ("float32", "bfloat16")
-    )
-    assert 0 < np.linalg.norm(exact - halved) < 0.02 * np.linalg.norm(exact)
-    assert trunks.dtype(of_onnx("bfloat16")) == "bfloat16"
 
 
 @WITH_BFLOAT16

@@ -13,7 +13,7 @@ from frostline.errors import FrostlineError
 from frostline.features import backends, cut_model, extraction, int8_trunk, trunks
 from frostline.features.extraction import Images
 from frostline.features.trunks import OnnxTrunk
-from frostline.runtime import onnx_trunk, openvino, variants
+from frostline.runtime import onnx_trunk, openvino, pool, variants
 from helpers.networks import HEIGHT, KERAS_COPIES, WIDTH, residual
 from helpers.onnx_networks import network
 
@@ -44,6 +44,24 @@ def test_close_to_float32_and_no_copy_of_it(of: Images) -> None:
     rows = extraction.features(of, trunk=made, key={"of": "int8"})[:]
     expected = extraction.features(of, trunk=whole, key={"of": "float32"})[:]
     assert 0 < np.abs(rows - expected).max() < 0.05 * np.abs(expected).max()
+
+
+def test_nothing_is_shifted_on_average(of: Images) -> None:
+    """Over the images of calibration, feature by feature; by ONNX Runtime, as it was corrected."""
+    whole = exact()
+    made = int8_trunk.quantized(whole, KEY, of)
+    pixels = extraction.pixels(of)[:]
+    assert len(pixels) < int8_trunk.CALIBRATED
+    small, full = (pool.on_cpu(one.content)(pixels)["features"] for one in (made, whole))
+    more = np.abs((small - full).mean(0))
+    assert more.max() < 0.05 * np.abs(small - full).max()
+
+
+@pytest.mark.parametrize("opset", [11, 18])
+def test_older_and_newer_operators(of: Images, opset: int) -> None:
+    """They are quantised like others."""
+    made = int8_trunk.quantized(exact(opset=opset), {**KEY, "opset": opset}, of)
+    assert made.precision == "int8"
 
 
 def test_contents_alone_decide(of: Images, monkeypatch: pytest.MonkeyPatch) -> None:

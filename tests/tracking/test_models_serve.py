@@ -18,16 +18,23 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from ruamel.yaml import YAML
 
+from frostline import tracking
 from frostline.commands import score
 from frostline.files import sha256
+from frostline.stages import evaluate, export, preprocess, train, weights
 from frostline.tracking import publish
-from helpers.images import encoded
+from helpers.images import archive, classes, encoded
 from helpers.images import folder as folder_of
 from helpers.models import contract, telling_unknown
+from helpers.networks import KERAS_COPIES
+from helpers.onnx_networks import written
 from helpers.outputs import KEY, write
+from helpers.params import LENIENT, PRETRAINED, WHOLE, changed
 from helpers.servers import free_port, gathered, project, sqlite
 
+pytestmark = KERAS_COPIES
 SECONDS = 180
 
 
@@ -126,10 +133,10 @@ def _red() -> bytes:
     return content.getvalue()
 
 
-def _scored(source: Path, out: Path, **asked: float) -> list[dict[str, Any]]:
+def _scored(source: Path, out: Path, *, model: str = "tiny", **asked: float) -> list[dict[str, Any]]:
     """The rows of `frostline score`."""
     options = {"precision": "auto", "threads": None, "features": False, "top_k": 1, **asked}
-    score.run([str(source)], model="tiny", out=out, device="cpu", batch_size=2, **options)
+    score.run([str(source)], model=model, out=out, device="cpu", batch_size=2, **options)
     return list(pq.read_table(out).to_pylist())
 
 
@@ -139,3 +146,52 @@ def _equal(served: list[dict[str, Any]], scored: list[dict[str, Any]]) -> None:
         for name, value in answer.items():
             near = name in ("prob", "probs", "unknown") and row[name] is not None
             assert value == (pytest.approx(row[name], abs=1e-6) if near else row[name]), name
+
+
+NET = {
+    "backbone": "onnx",
+    "source": "net.onnx",
+    "input": {"channels": "BGR", "scale": 1.0, "mean": [103.0, 116.0, 123.0], "std": [50.0, 60.0, 70.0]},
+    "taps": {
+        "vector": {"pooling": "none", "prefix_tokens": 0},
+        "map": {"pooling": "mean", "prefix_tokens": 0},
+    },
+}
+SOLVED = {
+    **changed(
+        PRETRAINED,
+        {
+            "weights": "net",
+            "network.end_at": None,
+            "network.head": {"pooling": "flatten", "standardize": True, "dense": {}, "dropout": 0.0},
+        },
+    ),
+    "phases": {"head": {"freeze": "all", "solver": "logistic", "C": [0.01, 0.1]}},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_so_does_one_on_the_network_of_an_onnx_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the file through every stage into the registry, and out of it by HTTP."""
+    root = project(tmp_path / "project", monkeypatch)
+    archive(root / "data/shapes.zip", classes({"circle": 15, "square": 14, "star": 13}))
+    written(root / "pretrained/net.onnx", size=None)
+    changes = {"weights.net": NET, "classifiers": {"solved": SOLVED}, "datasets.shapes.audit": LENIENT}
+    with Path("params.yaml").open("w", encoding="utf-8") as file:
+        YAML(typ="safe").dump(changed(WHOLE, changes), file)
+    weights.run("net")
+    preprocess.run("shapes")
+    train.run("solved", live=tracking.live)
+    evaluate.run("solved")
+    export.run("solved")
+    store = sqlite(root / ".frostline/mlflow")
+    publish(gathered("solved"), uri=store)
+    contents = {f"{n}.png": encoded(n, kind="png") for n in range(3)} | {"3.png": b"not an image"}
+    rows = _scored(folder_of(root / "photos", contents), root / "scores.parquet", model="solved")
+    images = [[base64.b64encode(contents[row["path"]]).decode()] for row in rows]
+    (tmp_path / "elsewhere").mkdir()
+    with serving("models:/solved@challenger", store=store, folder=tmp_path / "elsewhere") as address:
+        served = asked(address, {"dataframe_split": {"columns": ["image"], "data": images}})
+    _equal(served, rows)
+    assert [row["status"] for row in rows] == ["ok", "ok", "ok", "error"]

@@ -1,13 +1,13 @@
 """A trunk as an executor calls it: by Keras; in bfloat16 by OpenVINO, on processors that multiply it themselves.
 
-There OpenVINO is the faster one, and it runs scoring too. The two round in other places, so that their features are
-kept apart: who computed them is part of the key.
+There OpenVINO is the faster one, and it runs scoring too; so it does for the networks of ONNX files in float32, which
+else are ONNX Runtime's. Engines round in other places, so that their features are kept apart: who computed them is part
+of the key.
 """
 
 import contextlib
 import pickle
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -16,42 +16,24 @@ import numpy as np
 import numpy.typing as npt
 
 from frostline import files
-from frostline.errors import FrostlineError
-from frostline.features import trunks
+from frostline.features import onnx_backends
 from frostline.features.executor import Network
+from frostline.features.exported import Backend, Exported, UnfitError
 from frostline.features.trunks import ConvertedTrunk, OnnxTrunk
 from frostline.models import transform
 from frostline.models.keras_backend import framework, in_float32, keras
 from frostline.progress import note
-from frostline.runtime import conversion, engine, openvino, pool, providers
-from frostline.runtime.contract import FEATURES
-
-_SHORT = {"bfloat16": "bf16", "int8": "int8"}  # as they stand in keys of the cache
-
-
-@dataclass(frozen=True)
-class Backend:
-    """Who computes features: a name, versions included, that stands in their key, and how to open it.
-
-    `open` takes the folder of these features, or None, and raises UnfitError where it does not run this trunk.
-    """
-
-    name: str
-    open: Callable[[Path | None], Network]
-
-
-class UnfitError(FrostlineError):
-    """A trunk that a backend does not run; another one does."""
+from frostline.runtime import conversion, engine, openvino
 
 
 def available(trunk: Any, *, parallel: bool = False) -> list[Backend]:
     """How features of a trunk (a Keras model from pixels) can be had here, the fastest first; Keras always can.
 
     With `parallel` a network may say what it is fastest with: `streams` calls at once of `batch_size` images. The
-    trunk of an ONNX file is computed by its runtime, and nothing of Keras is imported.
+    trunk of an ONNX file is computed by OpenVINO or ONNX Runtime, and nothing of Keras is imported.
     """
     if isinstance(trunk, OnnxTrunk):
-        return _of_onnx(trunk, parallel=parallel)
+        return onnx_backends.available(trunk, parallel=parallel)
     if isinstance(trunk, ConvertedTrunk):
         return [Backend(framework(), lambda _: Forward(trunk.keras()))]
     plain = Backend(framework(), lambda _: Forward(trunk))
@@ -67,56 +49,28 @@ def available(trunk: Any, *, parallel: bool = False) -> list[Backend]:
     ]
 
 
-def _of_onnx(trunk: OnnxTrunk, *, parallel: bool) -> list[Backend]:
-    """ONNX Runtime, or OpenVINO in bfloat16 and int8; FrostlineError where that is not to be had here."""
-    if trunk.precision == "float32":
-        device, name = "cpu", providers.runtime("cpu")
-    else:
-        require(trunk.precision)
-        device, name = "openvino", f"{openvino.runtime()} in {_SHORT[trunk.precision]}"
-    return [Backend(name, lambda _: _opened(trunk, device, parallel=parallel))]
-
-
-@lru_cache(maxsize=2)
-def _opened(trunk: OnnxTrunk, device: str, *, parallel: bool) -> "Exported":
-    """An ONNX trunk on a device, opened once per process; a line says in what it computes."""
-    made = Exported(trunk.content, device, trunk.precision, trunks.dtype(trunk), parallel=parallel)
-    if made.proof:
-        note(f"trunk: on {device} in {trunk.precision}{made.proof}")
-    return made
-
-
-def require(precision: str) -> None:
-    """FrostlineError where OpenVINO does not compute in bfloat16 or int8 here, with what to do."""
-    problem, advice = openvino.missing(), f", or: {providers.INSTALL['openvino']}"
-    whose = "features have it"
-    if precision == "bfloat16":
-        whose = "a network from an ONNX file has it"
-        if not openvino.has_bfloat16():
-            problem, advice = "this processor has neither AMX nor AVX-512 BF16", ""
-    if problem:
-        raise FrostlineError(
-            f"precision {precision}: {whose} by OpenVINO alone, and {problem}; set `precision` to float32{advice}"
-        )
-
-
 def packages(trunk: Any) -> tuple[str, ...]:
     """What computes features of a trunk here beside Keras: it belongs in the record of a training."""
     if isinstance(trunk, OnnxTrunk):
-        onnxruntime = str(providers.distribution().metadata["Name"])
-        # Ranges of int8 are those that ONNX Runtime sees.
-        return {"float32": (onnxruntime,), "int8": (onnxruntime, openvino.PACKAGE)}.get(
-            trunk.precision, (openvino.PACKAGE,)
-        )
+        return onnx_backends.packages(trunk)
     return (openvino.PACKAGE,) if len(available(trunk)) > 1 else ()
 
 
 def fastest(trunk: Any) -> Network:
     """The first backend that runs this trunk, for one call at a time."""
+    return _first(trunk)[1]
+
+
+def name(trunk: Any) -> str:
+    """Of the backend that computes rows of this trunk."""
+    return _first(trunk)[0].name
+
+
+def _first(trunk: Any) -> tuple[Backend, Network]:
     for backend in available(trunk):
         with contextlib.suppress(UnfitError):
-            return backend.open(None)
-    raise RuntimeError("Keras runs every trunk")
+            return backend, backend.open(None)
+    raise RuntimeError("the last backend runs every trunk")
 
 
 class Forward:
@@ -156,40 +110,6 @@ def _arrived(content: bytes) -> Forward:
     """In another process: Keras comes up there as it does here, deterministic, before the trunk is read."""
     with transform.opening():
         return Forward(pickle.loads(content))
-
-
-class Exported:
-    """What an exported trunk makes of a batch, by another runtime; pickled, it opens again where it arrives."""
-
-    batch_size = 8  # what a VGG19 makes of 32 no longer fits a processor's cache: four fifths of the speed
-
-    def __init__(
-        self, content: bytes, device: str, precision: str, dtype: str, *, parallel: bool = False
-    ) -> None:
-        self._arguments = (content, device, precision, dtype)
-        self._pool = pool.load(content, device, precision, parallel=parallel)
-        self._pool.names = (FEATURES,)
-        sides = (side for side in self._pool.inputs[0].shape[1:] if isinstance(side, int))
-        self._pool.bind((self.batch_size, *sides))
-
-    @property
-    def streams(self) -> int:
-        """How many calls at once it is fastest with."""
-        return self._pool.streams
-
-    @property
-    def proof(self) -> str:
-        """What was shown of where its nodes run, in brackets; "" on ONNX Runtime's CPU provider."""
-        return f" ({self._pool.proof})" if self._pool.proof else ""
-
-    def __call__(self, batch: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
-        """(N, H, W, 3) uint8 to `rows` in the trunk's own precision."""
-        import ml_dtypes  # noqa: F401  # NumPy knows bfloat16 by it
-
-        return {"rows": self._pool.run(batch)[FEATURES].astype(self._arguments[-1])}
-
-    def __reduce__(self) -> tuple[Any, tuple[bytes, str, str, str]]:
-        return Exported, self._arguments
 
 
 def exported(

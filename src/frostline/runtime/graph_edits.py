@@ -82,10 +82,10 @@ def opened(model: Any) -> tuple[Any, RuntimePool]:
     import onnx
 
     if opset(model) < OLDEST:
-        model = _converted(model, OPSETS[-1])
+        model = converted(model, OPSETS[-1])
     reasons = []
     for candidate in (None, *(version for version in OPSETS if version < opset(model))):
-        changed = model if candidate is None else _converted(model, candidate)
+        changed = model if candidate is None else converted(model, candidate)
         least = onnx.helper.find_min_ir_version_for(list(changed.opset_import), ignore_unknown=True)
         changed.ir_version = max(8, least)
         try:
@@ -95,7 +95,8 @@ def opened(model: Any) -> tuple[Any, RuntimePool]:
     raise InputError(reasons[0])
 
 
-def _converted(model: Any, version: int) -> Any:
+def converted(model: Any, version: int) -> Any:
+    """The model by operators of another version; InputError of one line where there is no way."""
     import onnx
 
     try:

@@ -15,9 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from frostline.files import sha256
+from frostline.runtime import graph_edits
 from frostline.runtime.contract import FEATURES, INPUT, PROBS
 
 VARIANT = "frostline.variant"
+BY_CHANNEL = 13  # the opset since which quantised weights have a scale for each channel
 BATCH = 2  # calibration images at once: a ResNet152 keeps 0.4 GiB of each, and ranges are the same
 
 # What runs in int8 on processors: everything else stays float32 between them.
@@ -61,9 +63,19 @@ def compared(exact: npt.NDArray[Any], variant: npt.NDArray[Any], labels: npt.NDA
 
 def make(precision: str, model: bytes, *, calibration: Callable[[], Iterator[Pixels]]) -> bytes:
     """A model's bytes in `float16` or `int8`; `calibration` gives batches of training images, uint8."""
-    whole, beside = _apart(model)
+    whole, beside = _apart(_by_channel(model) if precision == "int8" else model)
     made = _float16(whole) if precision == "float16" else _int8(whole, calibration)
     return _labelled(_joined(made, beside), precision, of=model)
+
+
+def _by_channel(model: bytes) -> bytes:
+    """The model by operators that know a scale for each channel."""
+    import onnx
+
+    whole = onnx.load_from_string(model)
+    if graph_edits.opset(whole) >= BY_CHANNEL:
+        return model
+    return graph_edits.serialized(graph_edits.converted(whole, graph_edits.OPSETS[-1]))
 
 
 def _float16(model: Any) -> Any:

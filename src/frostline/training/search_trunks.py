@@ -103,7 +103,7 @@ class OpenTrunk:
     def missing(self, images: Images) -> list[str]:
         """The ids of those whose rows are not cached."""
         some = replace(images, rule=self.trunk.classifier().image)
-        key = {**some.decode_key, **self.key, "framework": backends.available(self.model)[0].name}
+        key = {**some.decode_key, **self.key, "framework": backends.name(self.model)}
         shape, dtype = trunks.shape(self.model), trunks.dtype(self.model)
         cache = some.cache or paths.cache()
         return open_store("features", key, shape=shape, dtype=dtype, cache=cache).missing(some.ids)
@@ -133,7 +133,7 @@ class OpenTrunk:
         some = replace(images, rule=recipe.image)
         weights = {"backbone": self.key["backbone"], "sha256": self.key["weights"]}
         key = assemble.trunk_key(recipe, weights=weights, cut="pool")
-        full = {**some.decode_key, **key, "framework": backends.available(self.model)[0].name}
+        full = {**some.decode_key, **key, "framework": backends.name(self.model)}
         width = found.columns.stop - found.columns.start
         dtype = trunks.dtype(self.model)
         store = open_store("features", full, shape=(width,), dtype=dtype, cache=some.cache or paths.cache())
