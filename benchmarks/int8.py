@@ -23,6 +23,7 @@ import numpy as np
 from frostline import config, images
 from frostline.datasets.source import open_source
 from frostline.features import backends, int8_trunk, trunks
+from frostline.features.exported import Exported
 from frostline.features.extraction import Images
 from frostline.models import backbones
 from frostline.models.keras_backend import keras
@@ -67,7 +68,7 @@ def engines(trunk: Any, small: Any) -> dict[str, Any]:
             trunk, device="openvino", precision="float32", parallel=True
         )
     elif not any("OpenVINO" in name for name in found):
-        found["OpenVINO in float32"] = backends.Exported(
+        found["OpenVINO in float32"] = Exported(
             trunk.content, "openvino", "float32", "float32", parallel=True
         )
     [last] = backends.available(small, parallel=True)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from frostline.features import backends, cut_model
+from frostline.features import backends, cut_model, trunks
 from frostline.features.backends import Backend, Exported, Forward, available, exported, fastest, packages
 from frostline.features.extraction import Images, View, features
 from frostline.models import keras_backend, network

@@ -20,6 +20,7 @@ from frostline.datasets.source import open_source
 from frostline.errors import FrostlineError
 from frostline.features import backends, inventory, trunks
 from frostline.features.executor import Block, Decode, Executor, Item, Network
+from frostline.features.exported import UnfitError
 from frostline.features.local_stream import stream
 from frostline.models import augmentation
 from frostline.progress import note, progress
@@ -98,7 +99,7 @@ def features(  # noqa: PLR0913  # what a pass over images has
     for backend in backends.available(trunk, parallel=True):
         full = {**wanted.decode_key, **key, "framework": backend.name}
         store = open_store("features", full, shape=shape, dtype=dtype, cache=wanted.cache or paths.cache())
-        with contextlib.suppress(backends.UnfitError):
+        with contextlib.suppress(UnfitError):
             return _rows(
                 wanted, store=store, begin=partial(backend.open, store.folder), decode=_decode(wanted, view),
                 row_ids=_row_ids(wanted, view), executor=executor, unreadable=unreadable,
@@ -128,7 +129,7 @@ def features_together(
     if not todo:
         return
     with (
-        contextlib.suppress(backends.UnfitError),
+        contextlib.suppress(UnfitError),
         contextlib.ExitStack() as stack,
         _reading(wanted) as read,
         progress(len(todo), f"features of {len(parts)} trunks") as advance,
