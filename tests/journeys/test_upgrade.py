@@ -143,9 +143,8 @@ def test_scoring(project: Upgrades) -> None:
 
 def test_evaluation(project: Upgrades) -> None:
     """Figures are computed anew from the predictions that are there, and compared; nothing else runs."""
-    project.install(
-        {SRC + "evaluation/metrics.py": added("OTHER = 1"), SRC + "evaluation/plots.py": added("OTHER = 1")}
-    )
+    figures = ("metrics", "plots", "rejections")
+    project.install({f"{SRC}evaluation/{name}.py": added("OTHER = 1") for name in figures})
     said = project.lock()
     assert {line.partition(":")[0] for line in said.splitlines() if "code changed" in line} <= {
         "evaluate",
