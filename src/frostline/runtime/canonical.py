@@ -20,9 +20,9 @@ def form(model: Any, *, metadata: dict[str, str], input_name: str = INPUT) -> by
     graph = model.graph
     if len(graph.input) != 1:  # a captured tensor became an input: see the converter's caller
         raise RuntimeError(f"the exported graph has inputs {[value.name for value in graph.input]}, not one")
-    _drop_duplicates(graph)
-    _merge_equal(graph)
-    order = [node for _, node in _order(graph)]
+    contents = _drop_duplicates(graph)
+    _merge_equal(graph, contents)
+    order = [node for _, node in _order(graph, contents)]
     names = _names(graph, order, input_name)
     nodes = [_renamed(node, names, number) for number, node in enumerate(order)]
     used = (tensor for tensor in graph.initializer if tensor.name in names)
@@ -60,25 +60,28 @@ def _content(tensor: Any) -> str:
     return hashlib.sha256(head + numpy_helper.to_array(tensor).tobytes()).hexdigest()
 
 
-def _drop_duplicates(graph: Any) -> None:
-    """Keep one initializer of each content: which of two equal ones a node names is arbitrary."""
+def _drop_duplicates(graph: Any) -> dict[str, str]:
+    """Keep one initializer of each content: which of two equal ones a node names is arbitrary. Digests by name."""
+    contents: dict[str, str] = {}
     first: dict[str, str] = {}
     instead: dict[str, str] = {}
     for tensor in list(graph.initializer):
-        first_name = first.setdefault(_content(tensor), tensor.name)
+        contents[tensor.name] = _content(tensor)
+        first_name = first.setdefault(contents[tensor.name], tensor.name)
         if first_name != tensor.name:
             instead[tensor.name] = first_name
             graph.initializer.remove(tensor)
     for node in graph.node:
         _rename_inputs(node, instead)
+    return contents
 
 
-def _merge_equal(graph: Any) -> None:
+def _merge_equal(graph: Any, contents: dict[str, str]) -> None:
     """Keep one node of each computation, an output's if there is one, for the same reason."""
     shown = {output.name for output in graph.output}
     first: dict[tuple[str, int], Any] = {}
     instead: dict[str, str] = {}
-    for signature, node in sorted(_order(graph), key=lambda pair: shown.isdisjoint(pair[1].output)):
+    for signature, node in sorted(_order(graph, contents), key=lambda pair: shown.isdisjoint(pair[1].output)):
         if _graphs(node):
             continue  # its answer depends on more than its inputs
         first_node = first.setdefault((signature, len(node.output)), node)
@@ -118,12 +121,15 @@ def _rename_inputs(node: Any, names: dict[str, str]) -> None:
             output.name = outer.get(output.name, output.name)
 
 
-def _order(graph: Any) -> list[tuple[str, Any]]:
-    """Signatures and nodes sorted topologically; among those ready, by what they compute and from what."""
+def _order(graph: Any, contents: dict[str, str]) -> list[tuple[str, Any]]:
+    """Signatures and nodes sorted topologically; among those ready, by what they compute and from what.
+
+    `contents` are digests of initializers by name.
+    """
     import heapq
 
     signatures = {graph.input[0].name: INPUT, "": ""}
-    signatures |= {tensor.name: _content(tensor) for tensor in graph.initializer}
+    signatures |= {tensor.name: contents[tensor.name] for tensor in graph.initializer}
     producers = {name: index for index, node in enumerate(graph.node) for name in node.output if name}
     users: dict[int, list[int]] = {}
     waiting = {}

@@ -175,21 +175,33 @@ def _keep_zeros(model: Any) -> None:
 
 def upper(model: bytes) -> bytes:
     """The part of an exported model from `features` to `probs` and `unknown`, cut out of its very graph."""
-    return _cut(model, FEATURES, (PROBS, UNKNOWN))
+    return _cut(_inferred(model), FEATURES, (PROBS, UNKNOWN))
 
 
 def lower(model: bytes) -> bytes:
     """The part of an exported model from `image` to `features`, cut out of its very graph."""
-    return _cut(model, INPUT, (FEATURES,))
+    return _cut(_inferred(model), INPUT, (FEATURES,))
 
 
-def _cut(model: bytes, input_name: str, wanted: Sequence[str]) -> bytes:
-    """From one tensor to those of the wanted outputs that the model has."""
+def halves(model: bytes) -> tuple[bytes, bytes]:
+    """What `lower` and `upper` give."""
+    inferred = _inferred(model)
+    return _cut(inferred, INPUT, (FEATURES,)), _cut(inferred, FEATURES, (PROBS, UNKNOWN))
+
+
+def _inferred(model: bytes) -> Any:
+    """The model with the shapes of all its tensors."""
     import onnx
+
+    with _quiet():
+        return onnx.shape_inference.infer_shapes(onnx.load_from_string(model))
+
+
+def _cut(inferred: Any, input_name: str, wanted: Sequence[str]) -> bytes:
+    """From one tensor to those of the wanted outputs that the model has."""
     from onnx.utils import Extractor
 
     with _quiet():
-        inferred = onnx.shape_inference.infer_shapes(onnx.load_from_string(model))
         has = {output.name for output in inferred.graph.output}
         part = Extractor(inferred).extract_model([input_name], [name for name in wanted if name in has])
     return bytes(part.SerializeToString())

@@ -39,13 +39,12 @@ def make(model: bytes) -> tuple[bytes, bytes]:
 
     whole = {entry.key: entry.value for entry in onnx.load_from_string(model).metadata_props}
     promised = contract.from_json(whole[KEY])
+    below, above = conversion.halves(model)
     pixels = {key: getattr(promised, key) for key in ("decode", "height", "resize", "width")}
-    trunk = canonical.form(
-        onnx.load_from_string(conversion.lower(model)), metadata={PART: _json(part="trunk", **pixels)}
-    )
+    trunk = canonical.form(onnx.load_from_string(below), metadata={PART: _json(part="trunk", **pixels)})
     belongs_to = _json(part="head", model=sha256(model), trunk=sha256(trunk))
     head = canonical.form(
-        onnx.load_from_string(conversion.upper(model)),
+        onnx.load_from_string(above),
         metadata={**{key: whole[key] for key in (KEY, answers.KEY) if key in whole}, PART: belongs_to},
         input_name=FEATURES,
     )
