@@ -1,9 +1,7 @@
 """Stage `export@NAME`: the trained classifier as one ONNX file, proven to agree before it is written."""
 
-import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,14 +9,13 @@ from typing import Any
 import numpy as np
 
 import frostline
-from frostline import files, images, known_arrays, paths
+from frostline import files, images, paths
 from frostline.errors import FrostlineError
 from frostline.evaluation import predictions, stage_outputs, temperature
 from frostline.evaluation.predictions import Predictions
-from frostline.features import extraction, trunks
+from frostline.features import extraction
 from frostline.features.cut_model import CutModel
 from frostline.features.trunks import ConvertedTrunk, OnnxTrunk
-from frostline.known_arrays import Arrays
 from frostline.models import heads
 from frostline.models.neighbours import Neighbours
 from frostline.progress import say
@@ -30,22 +27,18 @@ from frostline.runtime import (
     conversion,
     known_graphs,
     parts,
-    providers,
     sessions,
     variants,
 )
 from frostline.runtime.contract import Contract, WeightsSource
 from frostline.scoring import answer_fit, drift_baseline, drift_stats
 from frostline.scoring.answer_fit import AnswerFit
-from frostline.training import assemble, converted, recipe, unlike
+from frostline.training import assemble, converted, export_proof, recipe, unlike
+from frostline.training.export_proof import Files
 from frostline.training.recipe import Recipe
 
-PROOF_IMAGES = 64
-OTHER_ANSWERS = 1 / 20  # of the proof's images, where training computed in 16 bits
 CALIBRATION_IMAGES = 64  # of the training split: ranges of activations settle long before
 SCORING_BATCH = 32  # images at once
-
-Files = dict[str, bytes]  # what is written, by name
 
 
 def run(name: str) -> str:
@@ -61,8 +54,7 @@ def run(name: str) -> str:
     written = {"model.onnx": model}
     if last.trunk is not None:
         written[parts.TRUNK], written[parts.HEAD] = parts.make(model)
-    with _known_rows(inputs, last, fitted, written) as kept:
-        proof = _prove(inputs, last, written, fitted, kept)
+    proof = export_proof.prove(inputs, last, written, fitted.predicted, temperature=fitted.temperature.value)
     said = {**fitted.values(), **_unknown(inputs, last, written, fitted)}
     folder = paths.model(name)
     for file, content in written.items():
@@ -149,7 +141,9 @@ def _baseline(inputs: Recipe, last: CutModel, predicted: Predictions) -> dict[st
         return {}
     _same_images(inputs, images, test)
     chosen = np.unique(np.linspace(0, len(test) - 1, drift_baseline.MOST).astype(int))
-    per_image = [drift_stats.pixel_stats(image) for image in extraction.pixels(_subset(images, chosen))[:]]
+    per_image = [
+        drift_stats.pixel_stats(image) for image in extraction.pixels(export_proof.subset(images, chosen))[:]
+    ]
     sizes = inputs.manifest.sizes("test")[chosen]
     stats = {name: np.array([image[name] for image in per_image], np.float32) for name in per_image[0]}
     sample = drift_stats.sample(
@@ -176,34 +170,6 @@ def _same_images(inputs: Recipe, images: extraction.Images, predicted: Predictio
         raise FrostlineError(
             f"the predictions are of other images; run `dvc repro train@{inputs.name}` again"
         )
-
-
-def _parts(written: Files, pixels: Any, kept: Arrays | None) -> dict[str, Any]:
-    """How far trunk and head together are from the model on the proof's images, and which they are."""
-    if parts.TRUNK not in written:
-        return {}
-    trunk, head = written[parts.TRUNK], written[parts.HEAD]
-    difference = parts.difference(written["model.onnx"], trunk, head, pixels, kept=kept)
-    return {"trunk": files.sha256(trunk), "head": files.sha256(head), "parts_difference": difference}
-
-
-def _known_rows(
-    inputs: Recipe, last: CutModel, fitted: AnswerFit, written: Files
-) -> AbstractContextManager[Arrays | None]:
-    """What the trunk's file gave of the proof's images before; None where its rows are no vectors."""
-    if last.trunk is None or inputs.entry.precision != "float32" or len(trunks.shape(last.trunk)) != 1:
-        return contextlib.nullcontext()
-    predicted = fitted.predicted
-    images = inputs.images("test")
-    return known_arrays.kept(
-        "proofs",
-        {
-            "trunk": files.sha256(written[parts.TRUNK]),
-            "images": files.digest([predicted.ids[i] for i in _chosen(predicted)]),
-            **images.decode_key,
-            "runtime": providers.runtime("cpu"),
-        },
-    )
 
 
 def _variants(inputs: Recipe, model: bytes, folder: Path) -> None:
@@ -273,70 +239,3 @@ def _contract(inputs: Recipe) -> Contract:
         dataset=inputs.manifest.digest,
         frostline=frostline.__version__,
     )
-
-
-def _prove(
-    inputs: Recipe, last: CutModel, written: Files, fitted: AnswerFit, kept: Arrays | None
-) -> dict[str, Any]:
-    """What was compared, as plain values; FrostlineError where the model says something else.
-
-    The model computes in float32. A network that was trained in less is compared with itself in
-    float32, and then must give the same answers as it did in training, but for a few near ties. The network's
-    probabilities are compared after the temperature.
-    """
-    predicted, model = fitted.predicted, written["model.onnx"]
-    chosen = _chosen(predicted)
-    pixels, probs = _pixels(inputs, predicted, chosen), predicted.probs[chosen]
-    if inputs.entry.precision == "float32":
-        features = _features(inputs, last) if last.trunk is not None else None
-        proof = agreement.prove(
-            model,
-            pixels=pixels,
-            pixel_probs=probs,
-            features=features,
-            probs=predicted.probs,
-            head=written.get(parts.HEAD),
-            kept=kept,
-        )
-        return {**dataclasses.asdict(proof), **_parts(written, pixels, kept)}
-    network = np.asarray(assemble.whole(last)(pixels)["probs"])
-    exact = temperature.apply(network, fitted.temperature.value)
-    proof = agreement.prove(model, pixels=pixels, pixel_probs=exact, features=None, probs=predicted.probs)
-    precision = _rounded(inputs, exact, probs)
-    return {**dataclasses.asdict(proof), "precision": precision, **_parts(written, pixels, kept)}
-
-
-def _chosen(predicted: Predictions) -> Any:
-    """Images spread over all splits."""
-    return np.unique(np.linspace(0, len(predicted) - 1, PROOF_IMAGES).astype(int))
-
-
-def _rounded(inputs: Recipe, exact: Any, probs: Any) -> dict[str, Any]:
-    """How far training's precision is from the model's float32 on the same images."""
-    other = int((exact.argmax(1) != probs.argmax(1)).sum())
-    if other > OTHER_ANSWERS * len(probs):
-        raise FrostlineError(
-            f"in float32, as models compute, {other} of {len(probs)} images get another answer than in training at "
-            f"{inputs.entry.precision}; set classifiers.{inputs.name}.precision to float32"
-        )
-    difference = float(np.abs(exact.astype(np.float64) - probs).max())
-    return {"trained": inputs.entry.precision, "other_answers": other, "probability_difference": difference}
-
-
-def _pixels(inputs: Recipe, predicted: Predictions, chosen: Any) -> Any:
-    """The chosen images decoded, (n, H, W, 3) uint8."""
-    every = dataclasses.replace(inputs.images("train"), paths=predicted.paths, ids=predicted.ids)
-    return extraction.pixels(_subset(every, chosen))[:]
-
-
-def _subset(images: extraction.Images, chosen: Any) -> extraction.Images:
-    """These of some images."""
-    return dataclasses.replace(
-        images, paths=[images.paths[i] for i in chosen], ids=[images.ids[i] for i in chosen]
-    )
-
-
-def _features(inputs: Recipe, last: CutModel) -> Any:
-    """The cached features of every image, in the order of the predictions."""
-    every = {split: inputs.rows(last, split) for split in predictions.SPLITS}
-    return np.concatenate([rows[:] for rows in every.values()])

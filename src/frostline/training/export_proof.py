@@ -1,0 +1,132 @@
+"""The proof of an export: the files' answers on images of all splits against the trained network's."""
+
+import contextlib
+import dataclasses
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+
+from frostline import files, known_arrays
+from frostline.errors import FrostlineError
+from frostline.evaluation import predictions
+from frostline.evaluation import temperature as calibration
+from frostline.evaluation.predictions import Predictions
+from frostline.features import extraction, trunks
+from frostline.features.cut_model import CutModel
+from frostline.known_arrays import Arrays
+from frostline.runtime import agreement, parts, providers
+from frostline.training import assemble
+from frostline.training.recipe import Recipe
+
+PROOF_IMAGES = 64
+OTHER_ANSWERS = 1 / 20  # of the proof's images, where training computed in 16 bits
+
+Files = dict[str, bytes]  # what is written, by name
+
+
+def prove(
+    inputs: Recipe, last: CutModel, written: Files, predicted: Predictions, *, temperature: float
+) -> dict[str, Any]:
+    """What was compared, as plain values; FrostlineError where the model says something else.
+
+    The model computes in float32. A network that was trained in less is compared with itself in
+    float32, and then must give the same answers as it did in training, but for a few near ties. The network's
+    probabilities, `predicted` and anew, are compared after the temperature.
+    """
+    with _known_rows(inputs, last, written, predicted) as kept:
+        return _compared(inputs, last, written, predicted, temperature, kept)
+
+
+def _compared(  # noqa: PLR0913  # what is compared with what
+    inputs: Recipe,
+    last: CutModel,
+    written: Files,
+    predicted: Predictions,
+    temperature: float,
+    kept: Arrays | None,
+) -> dict[str, Any]:
+    """As `prove`, with what the trunk's file gave of these images before."""
+    model = written["model.onnx"]
+    chosen = _chosen(predicted)
+    pixels, probs = _pixels(inputs, predicted, chosen), predicted.probs[chosen]
+    if inputs.entry.precision == "float32":
+        features = _features(inputs, last) if last.trunk is not None else None
+        proof = agreement.prove(
+            model,
+            pixels=pixels,
+            pixel_probs=probs,
+            features=features,
+            probs=predicted.probs,
+            head=written.get(parts.HEAD),
+            kept=kept,
+        )
+        return {**dataclasses.asdict(proof), **_parts(written, pixels, kept)}
+    network = np.asarray(assemble.whole(last)(pixels)["probs"])
+    exact = calibration.apply(network, temperature)
+    proof = agreement.prove(model, pixels=pixels, pixel_probs=exact, features=None, probs=predicted.probs)
+    precision = _rounded(inputs, exact, probs)
+    return {**dataclasses.asdict(proof), "precision": precision, **_parts(written, pixels, kept)}
+
+
+def _chosen(predicted: Predictions) -> Any:
+    """Images spread over all splits."""
+    return np.unique(np.linspace(0, len(predicted) - 1, PROOF_IMAGES).astype(int))
+
+
+def _rounded(inputs: Recipe, exact: Any, probs: Any) -> dict[str, Any]:
+    """How far training's precision is from the model's float32 on the same images."""
+    other = int((exact.argmax(1) != probs.argmax(1)).sum())
+    if other > OTHER_ANSWERS * len(probs):
+        raise FrostlineError(
+            f"in float32, as models compute, {other} of {len(probs)} images get another answer than in training at "
+            f"{inputs.entry.precision}; set classifiers.{inputs.name}.precision to float32"
+        )
+    difference = float(np.abs(exact.astype(np.float64) - probs).max())
+    return {"trained": inputs.entry.precision, "other_answers": other, "probability_difference": difference}
+
+
+def _pixels(inputs: Recipe, predicted: Predictions, chosen: Any) -> Any:
+    """The chosen images decoded, (n, H, W, 3) uint8."""
+    every = dataclasses.replace(inputs.images("train"), paths=predicted.paths, ids=predicted.ids)
+    return extraction.pixels(subset(every, chosen))[:]
+
+
+def _known_rows(
+    inputs: Recipe, last: CutModel, written: Files, predicted: Predictions
+) -> AbstractContextManager[Arrays | None]:
+    """What the trunk's file gave of the proof's images before; None where its rows are no vectors."""
+    if last.trunk is None or inputs.entry.precision != "float32" or len(trunks.shape(last.trunk)) != 1:
+        return contextlib.nullcontext()
+    images = inputs.images("test")
+    return known_arrays.kept(
+        "proofs",
+        {
+            "trunk": files.sha256(written[parts.TRUNK]),
+            "images": files.digest([predicted.ids[i] for i in _chosen(predicted)]),
+            **images.decode_key,
+            "runtime": providers.runtime("cpu"),
+        },
+    )
+
+
+def _parts(written: Files, pixels: Any, kept: Arrays | None) -> dict[str, Any]:
+    """How far trunk and head together are from the model on the proof's images, and which they are."""
+    if parts.TRUNK not in written:
+        return {}
+    trunk, head = written[parts.TRUNK], written[parts.HEAD]
+    difference = parts.difference(written["model.onnx"], trunk, head, pixels, kept=kept)
+    return {"trunk": files.sha256(trunk), "head": files.sha256(head), "parts_difference": difference}
+
+
+def subset(images: extraction.Images, chosen: Any) -> extraction.Images:
+    """These of some images."""
+    return dataclasses.replace(
+        images, paths=[images.paths[i] for i in chosen], ids=[images.ids[i] for i in chosen]
+    )
+
+
+def _features(inputs: Recipe, last: CutModel) -> Any:
+    """The cached features of every image, in the order of the predictions."""
+    every = {split: inputs.rows(last, split) for split in predictions.SPLITS}
+    return np.concatenate([rows[:] for rows in every.values()])
