@@ -491,8 +491,9 @@ def test_export_refuses_a_model_that_disagrees(
     """One weight moved in the ONNX file: an error, and no file under the model's name."""
     folder = Path(f"artifacts/models/{name}")
     kept = shutil.move(folder, tmp_path / "kept")
-    real = conversion.convert
-    monkeypatch.setattr(conversion, "convert", lambda *args, **kwargs: perturbed(real(*args, **kwargs)))
+    for way in ("convert", "on_trunk"):  # the second where the trunk's file is known
+        real = getattr(conversion, way)
+        monkeypatch.setattr(conversion, way, lambda *args, real=real, **kw: perturbed(real(*args, **kw)))
     with pytest.raises(FrostlineError, match="the exported model disagrees with the trained network"):
         export.run(name)
     assert not folder.exists() or not list(folder.iterdir())
