@@ -204,7 +204,7 @@ def _earlier(rounds: Sequence[Round], last: Round) -> list[SearchRow]:
     done, rows = {one.trunk.name for one in last.candidates}, list[SearchRow]()
     for round_ in reversed([one for one in rounds if len(one.photos.labels) <= len(last.photos.labels)]):
         by_trunk: dict[str, ScoredHead] = {}
-        for one in sorted(round_.candidates, key=lambda one: (-one.right.mean(), one.milliseconds)):
+        for one in sorted(round_.candidates, key=lambda one: (-one.right.mean(), one.loss)):
             by_trunk.setdefault(one.trunk.name, one)
         for name, one in by_trunk.items():
             if name not in done:
