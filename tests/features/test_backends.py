@@ -193,6 +193,7 @@ def test_openvino_itself(of: Images) -> None:
 
 def test_versions_are_told_without_loading_keras(monkeypatch: pytest.MonkeyPatch) -> None:
     """The name stands in keys: it is the same before and after the import, and another backend is asked itself."""
+    keras_backend.keras()
     loaded = framework()
     monkeypatch.delitem(sys.modules, "keras")
     monkeypatch.setattr(keras_backend, "keras", lambda: pytest.fail("Keras was loaded"))
