@@ -68,7 +68,7 @@ def test_what_was_decided_about_a_photo(root: Path, capsys: pytest.CaptureFixtur
     trace.run(photo)
     told = capsys.readouterr().out
     assert re.search(r"^decided  \d{4}-\d\d-\d\d by Ada <a@b>: label: dog → cat$", told, re.M)
-    assert re.search(r"^decided  .*: undo$", told, re.M)
+    assert re.search(r"^decided  .*: undo: dog → cat$", told, re.M)
     assert f"git log -S {sha256} -- decisions.csv" in told
 
 

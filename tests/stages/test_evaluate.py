@@ -231,8 +231,9 @@ def test_perfect_classifier(tmp_path, monkeypatch) -> None:
 
 
 @pytest.mark.usefixtures("project")
-def test_label_issues() -> None:
+def test_label_issues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With probabilities of unseen images from train, likely label errors are listed and shown."""
+    monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "cache"))
     found = predictions.read(paths.classifier("pets-cnn") / "predictions.parquet", made_by="")
     sure = np.full((len(found), 3), 0.01, np.float32)
     sure[np.arange(len(found)), found.labels] = 0.98

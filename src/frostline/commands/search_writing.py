@@ -9,6 +9,7 @@ from frostline.commands import search_weights
 from frostline.commands.search_plan import Seen
 from frostline.commands.search_weights import AtHand
 from frostline.config import OnnxWeights, entries
+from frostline.errors import shell_command
 from frostline.evaluation import learning_curve, search_report, style
 from frostline.evaluation.search_report import SearchReport
 from frostline.evaluation.study_plots import flat, measured
@@ -56,7 +57,7 @@ def _thawed(chosen: templates.Chosen, dataset: str, result: ThawedResult) -> tem
     return replace(
         chosen,
         name=f"{dataset}-search-thawed",
-        why=f"What `frostline search {dataset}` chose, with its last block thawed:",
+        why=f"What `{shell_command('frostline', 'search', dataset)}` chose, with its last block thawed:",
         found=f"{result.line}.",
         freeze=result.freeze,
     )

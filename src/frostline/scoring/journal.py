@@ -24,7 +24,7 @@ from frostline.errors import FrostlineError, InputError
 from frostline.features.executor import Item
 from frostline.files import printable, write_json
 from frostline.progress import note
-from frostline.scoring import output_paths, shards
+from frostline.scoring import output_paths, row_shards
 from frostline.scoring.rows import FINGERPRINT
 
 SHARD_ROWS, SHARD_SECONDS = 1024, 10.0  # what a kill can cost
@@ -52,7 +52,7 @@ class Journal:
         if self._held:
             # One batch of rows in the shard, not one for every few images that came together.
             table = pa.concat_tables(self._held).combine_chunks()
-            shards.write(self.folder, table, start=self.done)
+            row_shards.write(self.folder, table, start=self.done)
             self.done += len(table)
             self._held = []
         self._since = time.monotonic()
@@ -63,8 +63,8 @@ class Journal:
         FrostlineError where one is damaged or gone: what comes before it is kept.
         """
         at = 0
-        for path, rows in shards.whole(self.folder):
-            yield shards.read(path)
+        for path, rows in row_shards.whole(self.folder):
+            yield row_shards.read(path)
             at += rows
         if at != self.done:
             self.done = at
@@ -101,7 +101,7 @@ def open_journal(out: Path, identity: dict[str, Any], *, resume: bool) -> Iterat
     folder = output_paths.parts(out)
     with _locked(folder):
         _remove_leftovers(out, folder)
-        journal = Journal(folder, done=sum(rows for _, rows in shards.whole(folder)))
+        journal = Journal(folder, done=sum(rows for _, rows in row_shards.whole(folder)))
         _require_same(folder, identity, done=journal.done, resume=resume)
         write_json(folder / _IDENTITY, identity)
         try:
@@ -140,8 +140,8 @@ def _remove_leftovers(out: Path, folder: Path) -> None:
     for ending in output_paths.ENDINGS:
         files.sweep(out.parent, out.name + ending)
     files.sweep(folder)
-    whole = dict(shards.whole(folder))
-    if damaged := sorted(set(folder.glob(shards.NAMES)) - whole.keys()):
+    whole = dict(row_shards.whole(folder))
+    if damaged := sorted(set(folder.glob(row_shards.NAMES)) - whole.keys()):
         note(f"damaged: {printable(damaged[0])}; rows from {sum(whole.values())} on are scored anew")
     for left in set(folder.glob("*.arrow")) - whole.keys():
         left.unlink(missing_ok=True)
