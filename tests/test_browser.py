@@ -26,6 +26,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The pages of two classifiers and their comparison, with labels in doubt."""
     root = tmp_path_factory.mktemp("pages")
     with contextlib.chdir(root):
+        Path("dvc.yaml").write_text("stages: {}\n", encoding="utf-8")  # a project, which has a cache
         pets = dataset("pets")
         found = {name: root / paths.report(name) / "report.html" for name in ("pets-cnn", "pets-vgg19")}
         for name, wrong, weights in (("pets-vgg19", 1, REAL), ("pets-cnn", 4, None)):
