@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from frostline.errors import FrostlineError, InputError
 from frostline.pipeline import holdings, processes
 from frostline.template import photos
 from helpers.images import archive, classes, encoded, folder
+from helpers.kills import contents
 from helpers.projects import call
 from helpers.repositories import committed, without_dvc
 
@@ -129,24 +131,88 @@ def test_dvc_fails(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert sorted(Path("data/birds").iterdir()) == before
 
 
-def test_killed_while_packing(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The archives that were finished are not made again; nothing stands under the final name before all is there."""
-    monkeypatch.setattr(shards, "PHOTOS", 3)
+class Killed(BaseException):
+    """Nothing cleans up after it: see `kill`."""
+
+
+def kill(monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:
+    """As SIGKILL does it, end so many archives after the start, and leave everything as it is."""
     real, calls = shards._write, []
 
     def write(*given: object) -> Path:
         calls.append(given)
-        if len(calls) == 2:
-            raise KeyboardInterrupt
+        if len(calls) > after:
+            monkeypatch.setattr(Path, "unlink", lambda *_, **__: None)
+            monkeypatch.setattr(photos, "remove", lambda _: None)
+            raise Killed
         return real(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(shards, "_write", write)
-    with pytest.raises(KeyboardInterrupt):
-        photos.pack(top / "birds", Path("data/birds"))
+
+
+def test_killed_while_packing(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing stands under the final name, and what is packed next has no photo of what was packed then."""
+    with monkeypatch.context() as patch:
+        patch.setattr(shards, "PHOTOS", 3)
+        kill(patch, after=2)
+        with pytest.raises(Killed):
+            data_add.run(top / "birds", shards=True)
+    assert list(Path("data/.frostline/birds").iterdir())
     assert not Path("data/birds").exists()
+    folder(top / "other", {"owl/1.png": encoded(1), "wren/1.png": encoded(2)})
+    data_add.run(top / "other", name="birds", shards=True)
+    assert {label for label, *_ in held()} == {"owl", "wren"}
+    assert not Path("data/.frostline").exists()
+
+
+def test_killed_before_params(top: Path) -> None:
+    """Called again it takes what stands there, if that is what it would pack; else it is somebody's."""
+    photos.pack(top / "birds", Path("data/birds"))
+    before = contents(Path("data/birds"))
+    folder(top / "other", {"owl/1.png": encoded(1), "wren/1.png": encoded(2)})
+    with pytest.raises(InputError, match="holds something else"):
+        data_add.run(top / "other", name="birds", shards=True)
+    assert contents(Path("data/birds")) == before
     data_add.run(top / "birds", shards=True)
-    assert len(calls) == 4
-    assert len(held()) == 8
+    assert contents(Path("data/birds")) == before
+    assert "birds" in config.load().datasets
+
+
+def test_killed_before_dvc_has_what_was_appended(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Called again nothing is new, but DVC is told of the archive all the same."""
+    data_add.run(top / "birds", shards=True)
+    folder(top / "new", {"owl/1.png": encoded(77)})
+    photos.append(top / "new", Path("data/birds"))
+    asked = list[tuple[str, ...]]()
+
+    def run(*command: str, **_: object) -> str:
+        asked.append(command)
+        Path("data.dvc").write_text("outs: []\n")
+        return ""
+
+    monkeypatch.setattr(processes, "run", run)
+    lines = data_add.run(top / "new", name="birds", shards=True)
+    assert ("dvc", "add", "data") in asked
+    assert lines[-1] == "next: dvc repro"
+
+
+def test_a_disk_that_is_full(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Archives of the same call that were written before go again: nothing has changed."""
+    data_add.run(top / "birds", shards=True)
+    before = contents(Path("data"))
+    monkeypatch.setattr(shards, "PHOTOS", 1)
+    real = shards._write
+
+    def write(place: Path, number: int, some: Any) -> Path:
+        if number == 3:
+            raise FrostlineError("cannot write: no space left on device")
+        return real(place, number, some)
+
+    monkeypatch.setattr(shards, "_write", write)
+    folder(top / "new", {"owl/1.png": encoded(77), "owl/2.png": encoded(78)})
+    with pytest.raises(FrostlineError, match="no space"):
+        data_add.run(top / "new", name="birds", shards=True)
+    assert contents(Path("data")) == before
 
 
 def test_photos_that_read_otherwise_when_packed(top: Path) -> None:

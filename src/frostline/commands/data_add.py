@@ -51,7 +51,7 @@ def run(
     with _restoring(new):
         for place, source in new.links.items():
             if shards and place == new.place:
-                data_pack.first(source, place)
+                data_pack.first(source, place, new.facts)
             else:
                 photos.link(source, place)
         workspace.forget_sample_remote()
@@ -96,18 +96,18 @@ def _addition(data: Path, name: str | None, pretrained: str | None, *, shards: b
     added = config.parse(config.plain(text)).classifiers.keys() - settings.classifiers.keys()
     if not added:
         raise InputError(f"params.yaml has a classifier on {slug} already; choose another name: --name NAME")
-    links = {place: data.absolute()} if _is_free(place, data, settings) else {}
+    links = {place: data.absolute()} if _is_free(place, data, settings, shards=shards) else {}
     if file and not file.exists() and used and used.file:
         links[file] = used.file
     return Addition(text, slug, added.pop(), facts, place, file, links)
 
 
-def _is_free(place: Path, data: Path, settings: Params) -> bool:
+def _is_free(place: Path, data: Path, settings: Params, *, shards: bool) -> bool:
     """Whether the photos are still to be linked to a place; InputError where something else lies there."""
     if not (place.exists() or place.is_symlink()):
         return True
     used = any(Path(dataset.path) == place for dataset in settings.datasets.values())
-    if used or not photos.is_linked(data, place):
+    if used or not (photos.is_packed if shards else photos.is_linked)(data, place):
         raise InputError(
             f"{printable(place)} exists and holds something else; choose another name: --name NAME, or move it away"
         )

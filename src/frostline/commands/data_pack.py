@@ -27,26 +27,29 @@ def run(data: Path, dataset: str, folder: Path) -> list[str]:
         )
     before = photos.look(folder)
     _require_alike(data, before, folder)
-    undo = _can_undo()
+    undo, held = _can_undo(), _held()
     note("packing the photos …")
-    packed = photos.pack(data, folder)
+    packed = photos.append(data, folder)
     try:
         after = photos.look(folder)
-        if packed.paths:
-            note("copying the archives into DVC's cache …")
-            processes.run("dvc", "add", "data")
-            holdings.require_held(folder, [path.name for path in packed.paths])
+        note("copying the archives into DVC's cache …")
+        processes.run("dvc", "add", "data")  # where nothing is new, what a run packed that was killed
+        holdings.require_held(folder, sorted(path.name for path in folder.glob("*.zip")))
     except BaseException:
         for path in packed.paths:
             photos.remove(path)
         raise
-    return [*_told(packed, dataset, before, after), *_next(packed, undo=undo)]
+    return [*_told(packed, dataset, before, after), *_next(packed, undo=undo, changed=_held() != held)]
 
 
-def first(data: Path, place: Path) -> None:
-    """Pack the photos of a new dataset. FrostlineError where they would not be read as they were."""
+def _held() -> bytes:
+    """What DVC has of the photos, by its file."""
+    return workspace.DATA.read_bytes() if workspace.DATA.is_file() else b""
+
+
+def first(data: Path, place: Path, before: Photos) -> None:
+    """Pack the photos of a new dataset. FrostlineError where they would not be read as `before`."""
     note("packing the photos …")
-    before = photos.look(data)
     photos.pack(data, place)
     after = photos.look(place)
     if before.classes.keys() != after.classes.keys() or before.splits.keys() != after.splits.keys():
@@ -95,12 +98,12 @@ def _can_undo() -> bool:
     return False
 
 
-def _next(packed: shards.Packed, *, undo: bool) -> list[str]:
-    if not packed.paths:
+def _next(packed: shards.Packed, *, undo: bool, changed: bool) -> list[str]:
+    if not (packed.paths or changed):
         return ["nothing to do"]
     back = (
         shell_command("cd", Path.cwd()),
         shell_command("rm", *packed.paths),
         shell_command("git", "checkout", workspace.DATA),
     )
-    return ["next: dvc repro", *([f"undo: {' && '.join(back)}"] if undo else [])]
+    return ["next: dvc repro", *([f"undo: {' && '.join(back)}"] if undo and packed.paths else [])]

@@ -88,20 +88,21 @@ def pack(photos: Iterable[Photo], folder: Path) -> Packed:
     """Append those photos to a folder that do not lie there in the same class and split; each archive whole or not.
 
     Done again after a kill it goes on. A file's name that is taken within an archive gets a part of the photo's hash.
-    InputError where a photo or an archive cannot be read, FrostlineError where an archive cannot be written: archives
-    that were finished before stay.
+    InputError where a photo or an archive cannot be read, FrostlineError where an archive cannot be written: then none
+    that was made stays.
     """
     held = _Held(sorted(path for path in _listed(folder) if _NAME.fullmatch(path.name)))
     fresh, made = _Fresh(photos, held), list[Path]()
-    contents = iter(fresh)
-    for number in itertools.count(
-        1 + max((int(path.name.partition("-")[0]) for path in held.shards), default=0)
-    ):
-        first = next(contents, None)
-        if first is None:
-            return Packed(fresh.new, fresh.known, tuple(fresh.elsewhere), tuple(made))
-        made.append(_write(folder, number, itertools.chain([first], contents)))
-    raise AssertionError("numbers do not end")
+    contents, number = iter(fresh), max((int(path.name.partition("-")[0]) for path in held.shards), default=0)
+    try:
+        for first in contents:  # of an archive, which takes those that follow
+            number += 1
+            made.append(_write(folder, number, itertools.chain([first], contents)))
+    except BaseException:
+        for path in made:
+            path.unlink(missing_ok=True)
+        raise
+    return Packed(fresh.new, fresh.known, tuple(fresh.elsewhere), tuple(made))
 
 
 def _listed(folder: Path) -> Sequence[Path]:

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -138,41 +138,58 @@ def link(source: Path, target: Path) -> None:
     """
     beside = target.parent / _UNFINISHED / target.name
     try:
-        remove(beside)  # of a run that was killed
-        beside.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_file():
-            link_file(str(source), str(beside))
-        else:
-            _link_all(source, beside)
-        beside.replace(target)
+        with _unfinished(beside):
+            if source.is_file():
+                link_file(str(source), str(beside))
+            else:
+                _link_all(source, beside)
+            beside.replace(target)
     except OSError as error:
-        remove(beside)
         reason = error.strerror or str(error)[:200]
         raise FrostlineError(
             f"cannot link {printable(error.filename or source)} to {printable(target)}: {reason}; nothing was changed"
         ) from None
+
+
+@contextlib.contextmanager
+def _unfinished(beside: Path) -> Iterator[None]:
+    """A place for what will stand elsewhere; nothing stays of it, nor of what a run left there that was killed."""
+    remove(beside)
+    beside.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
     finally:
+        remove(beside)
         with contextlib.suppress(OSError):  # others may be at work in it
             beside.parent.rmdir()
 
 
-def pack(source: Path, target: Path) -> Packed:
-    """Pack photos into archives in the folder `target`, which has some already, or comes to stand there as a whole.
+def pack(source: Path, target: Path) -> None:
+    """Pack photos into archives in a new folder. All of them stand there, or nothing; errors as `append`."""
+    beside = target.parent / _UNFINISHED / target.name
+    with _unfinished(beside):
+        append(source, beside)
+        beside.replace(target)
 
-    InputError and FrostlineError as `shards.pack`; after these, and after a kill, it can be done again.
-    """
-    where = printable(source)
-    place = target if target.exists() else target.parent / _UNFINISHED / target.name
+
+def append(source: Path, folder: Path) -> Packed:
+    """Pack what is new of photos into further archives of a folder; InputError and FrostlineError as `shards.pack`."""
     with open_source(source) as opened:
         found = labels.read(opened, source)
         gone = set() if opened.shards else _gone(found.names, source)
         there = found.without(gone) if gone else found
-        packed = shards.pack(shards.placed(there, opened.read, where=where), place)
-    if place != target:
-        place.replace(target)
-        with contextlib.suppress(OSError):
-            place.parent.rmdir()
-    return replace(packed, paths=tuple(target / path.name for path in packed.paths))
+        return shards.pack(shards.placed(there, opened.read, where=printable(source)), folder)
+
+
+def is_packed(source: Path, target: Path) -> bool:
+    """Whether all that `pack` would bring stands at `target` already, and nothing else: equal photos make archives of
+    equal names."""
+    if not shards.is_packed(target):
+        return False
+    beside = target.parent / _UNFINISHED / target.name
+    with _unfinished(beside):
+        append(source, beside)
+        return {path.name for path in beside.iterdir()} == {path.name for path in target.iterdir()}
 
 
 def _link_all(source: Path, target: Path) -> None:
