@@ -111,20 +111,22 @@ def _concluded(  # noqa: PLR0913  # what was searched, and where it goes
     search_writing.write_params(
         dataset, picked, report, hand, corrected={fits: guessed} if fits != guessed else {}, thawed=thawed
     )
-    folder = out / dataset
-    pictures = search_writing.write(folder, report)
+    pictures = search_writing.write(out / dataset, report)
     search_writing.to_mlflow(dataset, last, seen, pictures)
-    rows, more = search_report.table(report), ", and learning.png" if report.curve else ""
+    return _said(
+        report, out / dataset, f"weights.{guessed} takes the input of {fits}" if fits != guessed else ""
+    )
+
+
+def _said(report: SearchReport, folder: Path, corrected: str) -> list[str]:
+    """The table, the verdict, and what was written; `corrected`: what became of a guessed input."""
+    more = ", and learning.png" if report.curve else ""
     return [
         "",
-        *aligned(rows, right=search_report.NUMBERS),
+        *aligned(search_report.table(report), right=search_report.NUMBERS),
         "",
         *report.verdict,
-        *(
-            [f"params.yaml: weights.{guessed} takes the input of {fits}, not the guess"]
-            if fits != guessed
-            else []
-        ),
+        *([f"params.yaml: {corrected}, not the guess"] if corrected else []),
         f"params.yaml: {' and '.join(report.names)} written; next: dvc repro",
         f"Wrote {files.printable(folder)}/search.html, .png, .csv and .json{more}",
     ]

@@ -72,10 +72,7 @@ def page(name: str, evaluated: Results, pictures: Mapping[str, bytes]) -> str:
         calibration=_calibration(test, measured["test"]),
         temperature=temperature_sentence(evaluated.temperature),
         before=evaluated.uncalibrated.figures if evaluated.temperature.value != 1 else None,
-        sets=[row for row in evaluated.sets if not row.name],
-        set_classes=[row for row in evaluated.sets if row.name and row.promised == SET_SHOWN],
-        unlike_shares=SHARES,
-        unlike=_unlike(evaluated),
+        **_promises(evaluated),
         targets=list(selective_prediction.targets(_answers(evaluated.rows["validation"]), _answers(test))),
         **_thresholds(evaluated.rows["validation"], test),
         slices=evaluated.slices,
@@ -91,6 +88,16 @@ def page(name: str, evaluated: Results, pictures: Mapping[str, bytes]) -> str:
         recipe=json.dumps(evaluated.record.get("recipe", {}), indent=2, ensure_ascii=False),
         pictures={key: pages.embedded(png) for key, png in pictures.items()},
     )
+
+
+def _promises(evaluated: Results) -> dict[str, Any]:
+    """What was promised of sets of classes, and of how many images are rejected, and how it held on test."""
+    return {
+        "sets": [row for row in evaluated.sets if not row.name],
+        "set_classes": [row for row in evaluated.sets if row.name and row.promised == SET_SHOWN],
+        "unlike_shares": SHARES,
+        "unlike": _unlike(evaluated),
+    }
 
 
 def _unlike(evaluated: Results) -> list[tuple[str, int, list[Estimate]]]:

@@ -14,6 +14,7 @@ from frostline.evaluation.statistics import Estimate
 from frostline.evaluation.style import MUTED, PAPER, RIGHT, WRONG, canvas, legible, styled
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 NUMBERS = frozenset({"accuracy", "loss", "ms", "MB", "photos"})
@@ -241,6 +242,12 @@ def picture(report: SearchReport) -> "Figure":
                 xytext=(-6 if right else 6, 4), textcoords="offset points", size=8, color=colour,
                 ha="right" if right else "left", zorder=4, path_effects=[withStroke(linewidth=2.5, foreground=PAPER)],
             )  # fmt: skip
+    _scales(axes, cost)
+    return figure
+
+
+def _scales(axes: "Axes", cost: np.ndarray) -> None:
+    """Costs by their logarithm, marked at numbers that people read."""
     axes.set(xscale="log", xlabel="milliseconds per image on this machine", ylabel="accuracy")
     ticks = [digit * 10.0**power for power in range(-3, 7) for digit in (1, 2, 3, 5, 7)]
     axes.set_xticks(ticks, [f"{value:g}" for value in ticks])
@@ -250,4 +257,3 @@ def picture(report: SearchReport) -> "Figure":
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
     axes.margins(x=0.15)
     axes.grid(axis="y")
-    return figure

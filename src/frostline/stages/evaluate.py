@@ -34,6 +34,7 @@ from frostline.evaluation.prediction_sets import SetCoverage
 from frostline.evaluation.predictions import SPLITS, Predictions
 from frostline.evaluation.rejections import Rejection
 from frostline.evaluation.results import Results
+from frostline.pipeline import code_digest
 
 
 def run(name: str) -> str:
@@ -232,9 +233,9 @@ def _out_of_fold(name: str, *, manifest: Manifest) -> Predictions | None:
 
 def _label_issues(unseen: Predictions) -> list[label_issues.LabelIssue]:
     """Likely label errors, searched for once in the same predictions, whatever head was trained beside them."""
-    packages = {name: version(name) for name in ("cleanlab", "numpy", "scikit-learn")}
     content = files.sha256(unseen.probs.tobytes() + unseen.labels.tobytes())
-    key = {"probs": content, "classes": len(unseen.classes), "packages": packages}
+    made_by = {**code_digest.module(label_issues.__name__), "scikit-learn": version("scikit-learn")}
+    key = {"probs": content, "classes": len(unseen.classes), "made_by": made_by}
     with known_arrays.kept("label_issues", key) as known:
         if "rows" not in known:
             known["rows"] = label_issues.ranked(unseen)
