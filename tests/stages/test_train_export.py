@@ -73,9 +73,9 @@ REPORTED = {
 }  # thresholds: of two classes
 
 
-def settle(values: dict[str, Any] = SETTINGS) -> None:
-    """Write params.yaml into the current folder."""
-    with Path("params.yaml").open("w", encoding="utf-8") as file:
+def settle(values: dict[str, Any] = SETTINGS, *, root: Path = Path()) -> None:
+    """Write params.yaml, into the current folder or another."""
+    with (root / "params.yaml").open("w", encoding="utf-8") as file:
         YAML(typ="safe").dump(values, file)
 
 
@@ -131,9 +131,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def settled(request: pytest.FixtureRequest) -> Iterator[None]:
     """Whatever a test writes into params.yaml, the next one finds the first again."""
+    root = request.getfixturevalue("project") if "project" in request.fixturenames else None
     yield
-    if "project" in request.fixturenames:
-        settle()
+    if root:  # by name: a run that is interrupted may have left the folder already
+        settle(root=root)
 
 
 def record(name: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from frostline.errors import FrostlineError
 
 START_SECONDS = 600.0  # the first start makes the tables, and the machine may be busy
 STOP_SECONDS = 40.0  # a worker gives its runs 30 to end by themselves
+KILL_SECONDS = 10.0  # what they left behind has these
 
 
 @dataclass(frozen=True)
@@ -114,11 +115,11 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
     for child in left:
         with contextlib.suppress(psutil.NoSuchProcess):
             child.terminate()
-    _, stubborn = psutil.wait_procs(left, timeout=10)
+    _, stubborn = psutil.wait_procs(left, timeout=KILL_SECONDS)
     for survivor in [*stubborn, *([psutil.Process(process.pid)] if process.poll() is None else [])]:
         with contextlib.suppress(psutil.NoSuchProcess):
             survivor.kill()
-    psutil.wait_procs(stubborn, timeout=10)
+    psutil.wait_procs(stubborn, timeout=KILL_SECONDS)
     process.wait()
 
 
