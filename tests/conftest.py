@@ -1,6 +1,7 @@
 """For all tests: this environment's programs on the path, a git identity, nobody's settings."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from frostline import files, progress
 from frostline.cli import app
 from frostline.config import Image
 from frostline.features.extraction import Images
+from helpers import warm_dvc
 from helpers.browser import chromium
 from helpers.images import encoded, folder
 from helpers.networks import HEIGHT, WIDTH
@@ -64,6 +66,7 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
             patch.setenv(name, value)
         for name in ("MLFLOW_TRACKING_URI", "FROSTLINE_CACHE", "DVC_ROOT", "PYTHONDONTWRITEBYTECODE"):
             patch.delenv(name, raising=False)
+        patch.setattr(subprocess, "run", warm_dvc.run)
         patch.setattr(sys, "dont_write_bytecode", False)  # each subprocess would compile TensorFlow again
         yield
 

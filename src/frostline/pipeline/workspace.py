@@ -66,9 +66,10 @@ def forget_sample_remote(path: Path = DATA) -> bool:
 
 def remote() -> str:
     """The default DVC remote's name and address, "" where none is set."""
-    name = run("dvc", "config", "core.remote", check=False).strip()
-    address = run("dvc", "config", f"remote.{name}.url", check=False).strip() if name else ""
-    return f"{name} ({address})" if name else ""
+    listed = run("dvc", "config", "--list", check=False).splitlines()  # from the system's to this clone's own
+    settings = dict(line.split("=", 1) for line in listed if "=" in line)
+    name = settings.get("core.remote", "")
+    return f"{name} ({settings.get(f'remote.{name}.url', '')})" if name else ""
 
 
 def content(path: Path, *, revision: str) -> bytes:
@@ -110,10 +111,11 @@ def pull(path: Path = DATA) -> str:
     absent = path.is_file() and not _output(path).exists()
     if absent:
         _ask("dvc", "pull", path.name)
-    if remote():
+    name = remote()
+    if name:
         _ask("dvc", "fetch", "--run-cache")
     parts = [f"{_output(path)} was fetched"] if absent else []
-    return ", ".join([*parts, f"looked at {remote()}" if remote() else "no default remote to look at"])
+    return ", ".join([*parts, f"looked at {name}" if name else "no default remote to look at"])
 
 
 def push() -> str:
