@@ -1,5 +1,6 @@
 """The flows' wiring: parameters, retries, what is never cached; Prefect itself is not started here."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -67,14 +68,28 @@ def test_a_flow_is_a_short_recipe(name: str) -> None:
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
 
 
+@pytest.fixture(scope="module")
+def parameters(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """Those of each deployment's flow, by its entrypoint, in one process: Prefect takes seconds to load."""
+    code = (
+        "import importlib, json, sys\n"
+        "found = {}\n"
+        "for place in " + repr([each["entrypoint"] for each in DEPLOYMENTS]) + ":\n"
+        "    file, flow = place.split(':')\n"
+        "    module = importlib.import_module(file.removesuffix('.py').replace('/', '.'))\n"
+        "    found[place] = sorted(getattr(module, flow).parameters.properties)\n"
+        "print(json.dumps(found))"
+    )
+    done = run(code, tmp_path_factory.mktemp("prefect"))
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
 @pytest.mark.parametrize("deployment", DEPLOYMENTS, ids=lambda each: each["name"])
-def test_deployments(deployment: dict, tmp_path: Path) -> None:
+def test_deployments(deployment: dict, parameters: dict[str, list[str]]) -> None:
     """Each names a flow and parameters that exist, one pool, tags, a description, and runs alone."""
     assert deployment["work_pool"]["name"] == "frostline"
     assert deployment["concurrency_limit"] == {"limit": 1, "collision_strategy": "ENQUEUE"}
     assert deployment["tags"] == ["frostline", deployment["name"]]
     assert deployment["description"].endswith(".")
-    file, flow = deployment["entrypoint"].split(":")
-    module = file.removesuffix(".py").replace("/", ".")
-    done = run(f"import {module} as m; print(sorted(m.{flow}.parameters.properties))", tmp_path)
-    assert set(deployment["parameters"]) <= set(eval(done.stdout)), done.stderr
+    assert set(deployment["parameters"]) <= set(parameters[deployment["entrypoint"]])

@@ -1,5 +1,6 @@
 """evaluate: from train's outputs to metrics and plots, and every way in which they may not fit."""
 
+import contextlib
 import csv
 import dataclasses
 import io
@@ -22,7 +23,7 @@ from frostline.errors import RANDOM_WEIGHTS, FrostlineError
 from frostline.evaluation import explanations, history, predictions, results, unlike_training
 from frostline.stages import evaluate
 from helpers.images import encoded
-from helpers.results import COUNTS, RANDOM, REAL, dataset, trained
+from helpers.results import COUNTS, REAL, dataset, trained
 
 OUTPUTS = {
     "abstaining.png", "classes.csv", "confusion.csv", "confusion.png", "curves.csv", "curves.png", "mistakes.png",
@@ -42,14 +43,29 @@ def project(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> tuple[Path, str]:
+    """Such a project, evaluated, and what was printed."""
+    root = tmp_path_factory.mktemp("evaluated")
+    with contextlib.chdir(root):
+        trained("pets-cnn", dataset("pets"))
+        return root, evaluate.run("pets-cnn")
+
+
+@pytest.fixture
+def evaluated(whole: tuple[Path, str], monkeypatch) -> str:
+    """It is the current folder, to be looked at alone; what was printed."""
+    monkeypatch.chdir(whole[0])
+    return whole[1]
+
+
 def metrics(name: str = "pets-cnn") -> dict[str, Any]:
     return json.loads(paths.metrics(name).read_text())
 
 
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("evaluated")
 def test_metrics_file() -> None:
     """All of the contract's keys; figures worked out by hand: 7 of 9 test images right."""
-    evaluate.run("pets-cnn")
     found = metrics()
     assert set(found) == {
         "classifier", "key", "dataset", "dataset_digest", "weights", "note", "temperature", "unknown",
@@ -98,10 +114,9 @@ def test_what_unknown_rejects_of_test() -> None:
         evaluate.run("pets-cnn")
 
 
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("evaluated")
 def test_classes_file() -> None:
     """A row a class of the test split, worked out by hand, lines ending as on Linux."""
-    evaluate.run("pets-cnn")
     # Row 0 of test is class 1 and taken for 2, row 1 is class 2 and taken for 0; three images a class.
     lines = (paths.plots("pets-cnn") / "classes.csv").read_bytes().decode().split("\n")
     assert [",".join(line.split(",")[:5]) for line in lines] == [
@@ -124,23 +139,27 @@ def test_undefined_shares_are_empty_cells(tmp_path, monkeypatch) -> None:
     assert shown == ["0,,,", "0,,,", "1,1.0,1.0,1.0"]
 
 
-@pytest.mark.parametrize(("weights", "said"), [(RANDOM, {"note": RANDOM_WEIGHTS}), (REAL, {})])
-def test_headline_is_part_of_the_metrics(tmp_path, monkeypatch, weights, said) -> None:
+@pytest.mark.usefixtures("evaluated")
+def test_headline_is_part_of_the_metrics() -> None:
     """The few figures that DVC shows side by side, with the note wherever there is one."""
-    monkeypatch.chdir(tmp_path)
-    trained("pets-cnn", dataset("pets"), weights=weights)
-    evaluate.run("pets-cnn")
-    found = metrics()
-    assert json.loads(paths.headline("pets-cnn").read_text()) == said | {
+    assert headline() == {"note": RANDOM_WEIGHTS, **headline_figures()}
+
+
+def headline(name: str = "pets-cnn") -> dict[str, Any]:
+    return json.loads(paths.headline(name).read_text())
+
+
+def headline_figures(name: str = "pets-cnn") -> dict[str, Any]:
+    found = metrics(name)
+    return {
         "test": {key: found["test"][key] for key in ("accuracy", "loss")},
         "validation": {"accuracy": found["validation"]["accuracy"]},
     }
 
 
-@pytest.mark.usefixtures("project")
-def test_plots_folder() -> None:
+def test_plots_folder(evaluated: str) -> None:
     """Exactly the promised files, each readable; the summary, and the hash of the images, on a line each."""
-    lines = evaluate.run("pets-cnn").splitlines()
+    lines = evaluated.splitlines()
     folder = paths.plots("pets-cnn")
     assert {path.name for path in folder.iterdir()} == OUTPUTS
     assert {path.name for path in paths.report("pets-cnn").iterdir()} == REPORT
@@ -156,20 +175,18 @@ def test_plots_folder() -> None:
     ]
 
 
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("evaluated")
 def test_confusion_csv_has_every_test_image_once() -> None:
     """One row a test image, by class name, as DVC's template counts them."""
-    evaluate.run("pets-cnn")
     rows = list(csv.DictReader(io.StringIO((paths.plots("pets-cnn") / "confusion.csv").read_text("utf-8"))))
     assert len(rows) == COUNTS["test"]
     assert sum(row["actual"] == row["predicted"] for row in rows) == 7
     assert {row["actual"] for row in rows} == {"cat", "dog", "élan"}
 
 
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("evaluated")
 def test_curves_csv_is_the_history() -> None:
     """The curves' data are the history's, to the last bit."""
-    evaluate.run("pets-cnn")
     own = history.read(paths.plots("pets-cnn") / "curves.csv", made_by="")
     given = history.read(paths.classifier("pets-cnn") / "history.csv", made_by="")
     assert own.phases == given.phases
@@ -194,10 +211,9 @@ def test_gallery_shows_the_images_themselves(monkeypatch) -> None:
             np.testing.assert_array_equal(mistake.pixels, np.asarray(image))
 
 
-@pytest.mark.usefixtures("project")
+@pytest.mark.usefixtures("evaluated")
 def test_page_shows_heat_and_views() -> None:
     """Each mistake has its heat beside it, and the page shows what training was shown."""
-    evaluate.run("pets-cnn")
     page = (paths.report("pets-cnn") / "report.html").read_text("utf-8")
     assert page.count('alt="Grad-CAM of ') == 2 + COUNTS["test"]
     assert "Grad-CAM at last_conv" in page
@@ -226,6 +242,7 @@ def test_perfect_classifier(tmp_path, monkeypatch) -> None:
     evaluate.run("best")
     assert metrics("best")["test"]["accuracy"] == metrics("best")["test"]["roc_auc_high"] == 1.0
     assert metrics("best")["note"] == ""
+    assert headline("best") == headline_figures("best")
     assert (paths.plots("best") / "mistakes.png").is_file()
     assert "No errors on test." in (paths.report("best") / "report.html").read_text("utf-8")
 
@@ -381,17 +398,12 @@ def _outputs(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): files.sha256_file(path) for path in found}
 
 
-def test_same_bytes_in_another_process(tmp_path, monkeypatch) -> None:
+@pytest.mark.usefixtures("evaluated")
+def test_same_bytes_in_another_process(tmp_path: Path) -> None:
     """Another place, hash seed and time zone: the same files; and no heavy library came in."""
-    roots = [tmp_path / name for name in ("here", "there")]
-    for root in roots:
-        root.mkdir()
-    monkeypatch.chdir(roots[0])
-    trained("pets-cnn", dataset("pets"))
-    evaluate.run("pets-cnn")
     tests = str(Path(__file__).parents[1])
     env = {**os.environ, "PYTHONHASHSEED": "4711", "TZ": "Asia/Tokyo", "PYTHONPATH": tests}
-    subprocess.run([sys.executable, "-W", "error", "-c", SCRIPT], check=True, env=env, cwd=roots[1])
-    made = [_outputs(root) for root in roots]
+    subprocess.run([sys.executable, "-W", "error", "-c", SCRIPT], check=True, env=env, cwd=tmp_path)
+    made = [_outputs(root) for root in (Path.cwd(), tmp_path)]
     assert made[0] == made[1]
     assert len(made[0]) == 2 + len(OUTPUTS) + len(REPORT) + 4
