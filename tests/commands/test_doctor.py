@@ -12,22 +12,33 @@ from frostline.commands import doctor
 from frostline.errors import FrostlineError
 from frostline.pipeline import code_file
 from helpers.images import folder
+from helpers.projects import call
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with data, valid params and the versions of this environment."""
+    root = tmp_path_factory.mktemp("doctor") / "project"
+    root.mkdir()
     for name in ("params.yaml", "dvc.yaml"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    code_file.write(code_file.installed(), {}, tmp_path / "code.yaml")
-    folder(tmp_path / "data", {"digits.zip": b"photos"})
+        shutil.copy(ROOT / name, root / name)
+    code_file.write(code_file.installed(), {}, root / "code.yaml")
+    folder(root / "data", {"digits.zip": b"photos"})
+    for command in ("git init -q", "dvc init -q", "git add -A", "git commit -qm start"):
+        call(*command.split(), cwd=root)
+    return root
+
+
+@pytest.fixture
+def project(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it as the current folder; how fast the processor is, outside of a project is asked too."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(doctor.precision_gains, "gains", dict)
     for name in ("MLFLOW_TRACKING_URI", "PREFECT_API_URL"):
         monkeypatch.delenv(name, raising=False)
-    for command in ("git init -q", "dvc init -q", "git add -A", "git commit -qm start"):
-        subprocess.run(command.split(), check=True)
     return tmp_path
 
 
