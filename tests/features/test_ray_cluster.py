@@ -1,6 +1,8 @@
 """A Ray cluster: how many actors there is room for, and what keeps one from being joined."""
 
 import builtins
+import os
+import sys
 from typing import Any
 
 import pytest
@@ -48,6 +50,28 @@ def test_nobody_answers() -> None:
         ray_cluster.join("127.0.0.1:1"),
     ):
         pass
+
+
+def test_a_cluster_of_ones_own_gets_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before Ray is imported, one that nobody knows; what somebody has chosen stays."""
+    monkeypatch.delitem(sys.modules, "ray", raising=False)
+    chosen = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+    made = []
+    for _ in range(2):
+        for name in chosen:
+            monkeypatch.setenv(name, "mine")  # so that all is put back
+            monkeypatch.delenv(name)
+        ray_cluster._make_login()
+        assert os.environ["RAY_AUTH_MODE"] == "token"
+        made.append(os.environ["RAY_AUTH_TOKEN"])
+    assert len({*made}) == 2
+    assert {len(token) for token in made} == {64}
+    ray_cluster._make_login()
+    assert os.environ["RAY_AUTH_TOKEN"] == made[1]
+    for name in chosen:
+        monkeypatch.setenv(name, "mine")
+    ray_cluster._make_login()
+    assert {os.environ[name] for name in chosen} == {"mine"}
 
 
 def test_without_ray(monkeypatch: pytest.MonkeyPatch) -> None:

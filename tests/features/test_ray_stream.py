@@ -224,6 +224,7 @@ def test_an_image_that_kills_every_actor_ends_the_job(items: list[Item]) -> None
         rows(ray_stream.stream(items[:3], **{**work(), "network": network}, pool=ActorPool(1, 1, 0)))
 
 
+@pytest.mark.slow
 def test_a_cluster_of_ones_own_asks_for_a_token(joined: Cluster) -> None:  # noqa: ARG001  # it is up
     """It listens in the whole network and runs what it gets: a process without its token does not get in."""
     import ray

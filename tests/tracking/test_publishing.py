@@ -190,12 +190,12 @@ def test_killed_at_any_step_and_called_again_nothing_is_twice(
 ) -> None:
     """For calls that write: die there in a fresh store, call again, find what one call leaves.
 
-    Before a call is after the one before it: the slow test dies at each of them, the other at every third.
+    Before a call is after the one before it: the slow test dies at each of them, the other at every fifth.
     """
     commit, client = Commit("f" * 40, dirty=True), mlflow.MlflowClient
     publish(gathered(), uri=uri, commit=commit)
     whole = seen(uri)
-    for steps in range(0, 100, 3 if after else 1):
+    for steps in range(0, 100, 5 if after else 1):
         store_uri = sqlite(root / f"store-{steps}")
         mortal = functools.partial(_mortal, client, calls=steps, after=after)
         monkeypatch.setattr(mlflow, "MlflowClient", mortal)
@@ -237,6 +237,7 @@ def test_sync_killed_at_random_moments(
         assert found(place) == found(whole), after
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_on_a_fresh_store(root: Path) -> None:
     """Both also want to make its tables."""
     program = (
