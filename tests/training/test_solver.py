@@ -1,5 +1,7 @@
 """A linear head by a solver: the optimum of its own objective, one strength chosen on validation."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -131,3 +133,18 @@ def test_a_class_without_images() -> None:
     rows, labels = blobs(3)
     with pytest.raises(InputError, match="class number 4"):
         list(solver.candidates([rows], labels, rows, labels, strengths=(1.0,), classes=4))
+
+
+@pytest.mark.parametrize("views", [1, 2])
+def test_many_rows_lie_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, views: int) -> None:
+    """The same bits as in memory, and nothing is left of it."""
+    rows, labels = blobs(3)
+    some = [rows * (1 + number) for number in range(views)], labels, *blobs(3, seed=1)
+    in_memory = list(solver.candidates(*some, strengths=[0.1, 1.0], classes=3))
+    monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(solver, "IN_MEMORY", 0)
+    in_file = list(solver.candidates(*some, strengths=[0.1, 1.0], classes=3))
+    assert list((tmp_path / "cache").iterdir()) == []
+    for one, other in zip(in_memory, in_file, strict=True):
+        assert one.epoch == other.epoch
+        assert one.head.logits.kernel.tobytes() == other.head.logits.kernel.tobytes()

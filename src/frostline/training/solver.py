@@ -4,12 +4,15 @@ The penalised likelihood of a logistic regression has one optimum, which L-BFGS 
 stops somewhere on the way. The strengths are tried from the strongest penalty on, each from where the one before ended.
 """
 
+import os
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from frostline import paths
 from frostline.errors import InputError
 from frostline.models.dense_head import DenseHead, Floats
 from frostline.training import head_fits
@@ -18,6 +21,7 @@ from frostline.training.loop import Epoch, moments
 from frostline.training.steps import RowsLike
 
 PLAIN = HeadOptions()
+IN_MEMORY = 2**30  # bytes of standardised features; more of them lie in a file
 _PIECE = 1024
 
 
@@ -43,7 +47,8 @@ def candidates(  # noqa: PLR0913  # rows and labels of two splits, and how
 ) -> Iterator[SolvedCandidate]:
     """A head of a kind (of `head_fits.FITS`) for each strength, rising. `train` are the views of the training images
     (n, D) each, the first of them the images as they are, by which features are standardised. InputError for a class
-    without training images.
+    without training images. Features of more than IN_MEMORY bytes take as much of the cache's disk while it runs;
+    memory does not grow with them, except for `lda`.
     """
     from threadpoolctl import threadpool_limits
 
@@ -52,8 +57,8 @@ def candidates(  # noqa: PLR0913  # rows and labels of two splits, and how
             f"class number {min(missing) + 1} has no training images; a solver needs some of each"
         )
     mean, scale = moments(train[0])
-    rows = np.concatenate([_standardized(view, mean, scale) for view in train])
-    known, held = np.tile(labels, len(train)), _standardized(validation, mean, scale)
+    rows, held = _standardized(train, mean, scale), _standardized([validation], mean, scale)
+    known = np.tile(labels, len(train))
     heads = head_fits.FITS[kind](rows, known, strengths, options)
     for strength in strengths:
         with threadpool_limits(1), head_fits.quiet():  # one thread: the same sums on any number of cores
@@ -67,12 +72,28 @@ def best(found: Sequence[SolvedCandidate]) -> SolvedCandidate:
     return min(found, key=lambda candidate: candidate.epoch.val_loss)
 
 
-def _standardized(rows: RowsLike, mean: Floats, scale: Floats) -> Floats:
-    """(n, D) float32, read piece by piece."""
-    out = np.empty((len(rows), len(mean)), np.float32)
-    for start in range(0, len(rows), _PIECE):
-        out[start : start + _PIECE] = (rows[start : start + _PIECE] - mean) * scale
+def _standardized(parts: Sequence[RowsLike], mean: Floats, scale: Floats) -> Floats:
+    """(n, D) float32, one part after the other, read piece by piece."""
+    out, done = _room(sum(map(len, parts)), len(mean)), 0
+    for rows in parts:
+        for start in range(0, len(rows), _PIECE):
+            piece = rows[start : start + _PIECE]
+            out[done : done + len(piece)] = (piece - mean) * scale
+            done += len(piece)
     return out
+
+
+def _room(count: int, width: int) -> Floats:
+    """(count, width) float32 to be filled: a large one in a file without a name, whose pages the system can write out
+    and read again. OSError where the disk has no room for it.
+    """
+    if 4 * count * width <= IN_MEMORY:
+        return np.empty((count, width), np.float32)
+    folder = paths.cache()
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        os.posix_fallocate(file.fileno(), 0, 4 * count * width)
+        return np.asarray(np.memmap(file, np.float32, "r+", shape=(count, width)))
 
 
 def _figures(head: DenseHead, rows: Floats, labels: Labels) -> tuple[float, float]:
