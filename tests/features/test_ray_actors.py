@@ -55,7 +55,7 @@ def test_installed_changes_with_the_code_at_the_same_version(
 def test_a_worker_refuses_a_driver_with_other_code() -> None:
     """The error travels as the chunk's result; it says what each of the two has."""
     worker = ray_actors.Worker(work=None, batch_size=1, workers=1, driver="frostline 9 (code 0)")
-    chunk: Any = {ray_actors.COLUMN: np.array([pickle.dumps((3, []))], dtype=object)}
+    chunk: Any = {ray_actors.COLUMN: np.array([pickle.dumps((3, b"not for other code"))], dtype=object)}
     (row,) = worker(chunk)
     sent = pickle.loads(row[ray_actors.COLUMN][0])
     assert sent.number == 3

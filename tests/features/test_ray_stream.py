@@ -1,5 +1,7 @@
 """Images through the actors of a real cluster: the same rows and bits as here, whatever becomes of an actor."""
 
+import contextlib
+import errno
 import os
 import pickle
 import signal
@@ -20,7 +22,7 @@ from frostline.features.backends import Forward
 from frostline.features.executor import Block, Item
 from frostline.features.extraction import Images, View
 from frostline.features.ray_actors import Actor
-from frostline.features.ray_cluster import ActorPool, Cluster
+from frostline.features.ray_cluster import ActorPool, Cluster, Node
 from frostline.files import sha256
 from frostline.models import network
 from helpers.images import archive, encoded
@@ -151,6 +153,50 @@ def rows(blocks: Iterator[Block]) -> list[tuple[str, str, str, int]]:
     return found
 
 
+@pytest.mark.parametrize(("count", "gpus", "here"), [(32, 0.0, True), (33, 0.0, False), (3, 1.0, False)])
+def test_a_few_images_stay_here(
+    items: list[Item], monkeypatch: pytest.MonkeyPatch, count: int, gpus: float, here: bool
+) -> None:
+    """One actor would do a chunk of them alone, and has to be started first; a GPU is worth it."""
+    cluster = Cluster("", (Node(1.0, gpus), Node(1.0, gpus)))
+    monkeypatch.setattr(ray_cluster, "join", lambda _: contextlib.nullcontext(cluster))
+    sent: list[str] = []
+
+    def elsewhere(items: list[Item], **how: Any) -> Iterator[Block]:
+        sent.extend(item.name for item in items)
+        return local_stream.stream([], decode=how["decode"], network=how["network"], batch_size=1)
+
+    monkeypatch.setattr(ray_stream, "stream", elsewhere)
+    with ray_stream.open_executor("ray", None) as executor:
+        found = rows(executor(items[:count], **work()))
+    assert found == (rows(local_stream.stream(items[:count], **work())) if here else [])
+    assert sent == ([] if here else [item.name for item in items[:count]])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_lost_machine_loses_nothing(items: list[Item]) -> None:
+    """Of three, one ends at the first block, with all that runs there: the others do its chunks again."""
+    cluster_utils = pytest.importorskip("ray.cluster_utils")
+    own: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 80 * 2**20}
+    cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=own | {"include_dashboard": False})
+    others = [cluster.add_node(**own) for _ in range(2)]
+    ended: list[int] = []
+
+    def end(_: Actor, number: int) -> None:
+        if not ended:
+            cluster.remove_node(others[0], allow_graceful=False)
+        ended.append(number)
+
+    try:
+        with ray_cluster.join(cluster.address) as found:
+            assert len(found.nodes) == 3
+            blocks = ray_stream.stream(items, **work(0.05), pool=found.pool(), on_block=end)
+            assert rows(blocks) == rows(local_stream.stream(items, **work()))
+    finally:
+        cluster.shutdown()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("joined")
@@ -191,6 +237,28 @@ def test_a_killed_actor_loses_nothing(items: list[Item]) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("joined")
+def test_a_machine_without_an_image_is_refused(items: list[Item]) -> None:
+    """Where an actor cannot find what is here the job ends; what is nowhere is a row, as it is here."""
+    driver = os.getpid()
+
+    def only_here() -> bytes:
+        if os.getpid() != driver:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+        return b"\0"
+
+    some = [*items[:5], Item("mine", only_here), *items[5:9]]
+    with pytest.raises(
+        FrostlineError, match=r"mine cannot be read: No such file.* same path on every machine"
+    ):
+        rows(ray_stream.stream(some, **work(), pool=ActorPool(2, 1, 0)))
+    some = [*items[:5], Item("gone", Path("/nowhere/gone").read_bytes), *items[5:9]]
+    found = rows(ray_stream.stream(some, **work(), pool=ActorPool(2, 1, 0)))
+    assert found == rows(local_stream.stream(some, **work()))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("joined")
 def test_errors_travel(items: list[Item]) -> None:
     """What the network raises ends the job here as it would have there; what listing raises, too."""
 
@@ -210,7 +278,7 @@ def test_errors_travel(items: list[Item]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.usefixtures("joined")
 def test_an_image_that_kills_every_actor_ends_the_job(items: list[Item]) -> None:
     """The chunk is tried a few times, not for ever; one line says that the cluster failed."""

@@ -19,9 +19,20 @@ def weights(name: str) -> None:
 
 @command("frostline preprocess digits")
 @click.argument("name")
-def preprocess(name: str) -> None:
+@option(
+    "--engine",
+    source="features.examination.opener",
+    envvar="FROSTLINE_ENGINE",
+    type=click.Choice(["local", "ray"]),
+    help="What decodes new images: this machine, or actors on a Ray cluster. For `dvc repro`, set $FROSTLINE_ENGINE.",
+)
+@on_cluster
+def preprocess(name: str, engine: str | None, ray_address: str | None) -> None:
     """Check every image of dataset NAME, draw its splits, write its manifest."""
-    stage("preprocess", name)
+    elsewhere = None
+    if engine or ray_address:
+        elsewhere = import_module("frostline.features.examination").opener(engine or "local", ray_address)
+    stage("preprocess", name, elsewhere=elsewhere)
 
 
 @command("frostline train digits-vgg19")

@@ -2,9 +2,10 @@
 
 What was examined before, by content, comes from the cache. The decoder runs in other processes,
 because it needs both cores (half the work is Python's), and because a file that kills the decoder
-then costs a row and not the run.
+then costs a row and not the run. Somebody else may do it all, such as a cluster, with the same results.
 """
 
+import contextlib
 import hashlib
 import itertools
 import multiprocessing
@@ -33,6 +34,7 @@ _BATCH = 32  # images given to a process at once
 _BATCH_BYTES = 4 * 2**20
 _ASKED = 8192  # images examined that are remembered before the cache is asked again
 _WORTH_A_POOL = 256  # fewer are examined in this process: starting others takes half a second
+_WORTH_A_CLUSTER = 2048  # fewer are examined on this machine: joining and starting actors takes half a minute
 
 
 @dataclass(frozen=True)
@@ -57,29 +59,62 @@ class Scans:
 
 
 @dataclass(frozen=True, slots=True)
+class ExaminedImage:
+    """An image that somebody else examined: its SHA-256 (32 bytes) and size in bytes, and what is known of its
+    content. One that cannot be read has no digest, and `reason` says why.
+    """
+
+    digest: bytes
+    bytes: int
+    reason: str
+    stats: ImageStats
+
+
+Examine = Callable[[ImageSource, Iterable[str], bool], Iterator[ExaminedImage]]  # bool: whether to measure
+OpenExamine = Callable[[], contextlib.AbstractContextManager[Examine]]
+
+
+@dataclass(frozen=True, slots=True)
 class _Read:
     digest: bytes
     content: bytes
     reason: str
 
+    @property
+    def bytes(self) -> int:
+        return len(self.content)
 
-def scan(source: ImageSource, names: Sequence[str], *, measure: bool, held: Held | None = None) -> Scans:
+
+def scan(
+    source: ImageSource,
+    names: Sequence[str],
+    *,
+    measure: bool,
+    held: Held | None = None,
+    elsewhere: OpenExamine | None = None,
+) -> Scans:
     """Examine the named images; one that cannot be read has a reason and no digest.
 
     With `held`, which says what DVC holds of files (`pipeline.holdings.digests`), a file that is as it was when it
-    was last read is not read again, unless DVC holds another content of it than then.
+    was last read is not read again, unless DVC holds another content of it than then. `elsewhere` opens what
+    examines in place of this machine, where more than a few images are new.
     """
     cache, before = StatsCache(measure=measure), FileDigests(source, names, held=held) if held else None
     known = before.known() if before else unknown(len(names))
     known.digests[~cache.knows(known.digests)] = b""
     digests, sizes, unread = known.digests, known.bytes, {}
     rows = np.flatnonzero(digests == b"")
-    with progress(len(names), "checked") as advance:
+    asked = (names[row] for row in rows.tolist())
+    far = elsewhere() if elsewhere and len(rows) >= _WORTH_A_CLUSTER else contextlib.nullcontext()
+    with far as examine, progress(len(names), "checked") as advance:
         advance(len(names) - len(rows))
-        asked = (names[row] for row in rows.tolist())
-        reads = _examined(source, asked, cache, count=len(rows), measure=measure)
+        reads: Iterator[ExaminedImage | _Read] = (
+            _kept(examine(source, asked, measure), cache)
+            if examine
+            else _examined(source, asked, cache, count=len(rows), measure=measure)
+        )
         for row, read in zip(rows.tolist(), reads, strict=True):
-            digests[row], sizes[row] = read.digest, len(read.content)
+            digests[row], sizes[row] = read.digest, read.bytes
             if not read.digest:
                 unread[row] = read.reason
             advance(1)
@@ -109,6 +144,14 @@ def _table(cache: StatsCache, digests: Digests, unread: dict[int, str]) -> pa.Ta
     others = pa.table({**blank, "reason": list(unread.values())}, schema=table.schema)
     order = np.argsort(np.array([*read, *unread]), kind="stable")
     return pa.concat_tables([table, others]).take(pa.array(order))
+
+
+def _kept(examined: Iterable[ExaminedImage], cache: StatsCache) -> Iterator[ExaminedImage]:
+    """Every image, once the cache has what is known of it; copies in several rows are there several times."""
+    for image in examined:
+        if image.digest:
+            cache.add([image.digest], [image.stats])
+        yield image
 
 
 def _examined(

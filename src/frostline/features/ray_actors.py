@@ -128,9 +128,9 @@ class Worker:
         number = -1
         try:
             number, items = pickle.loads(content)
-            decode, network, measure = self._network()
+            decode, network, measure = self._network()  # first, as other code may not even read items
             for block in stream(
-                items,
+                pickle.loads(items),
                 decode=decode,
                 network=network,
                 batch_size=self._batch_size,
@@ -146,7 +146,7 @@ class Worker:
 
         if self._opened is None and self._driver != (here := installed()):
             raise FrostlineError(
-                f"{platform.node()} has {here}, this job {self._driver}; install the same on every machine"
+                f"{here} is installed, not {self._driver} as where the job began; install the same on every machine"
             )
         if self._opened is None:
             self._opened = ray.get(self._work)

@@ -107,7 +107,7 @@ def import_ray() -> Any:
         raise FrostlineError(
             "--engine ray needs Ray, which is not installed; pip install 'frostline[ray]'"
         ) from None
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # it also raises what it tells in pages
     return ray
 
 

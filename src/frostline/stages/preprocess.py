@@ -27,7 +27,7 @@ from frostline.datasets.findings import BARE, Finding, Policies
 from frostline.datasets.known_pairs import KnownPairs
 from frostline.datasets.layout import LabelledImage
 from frostline.datasets.manifest import Manifest
-from frostline.datasets.scan import Scans
+from frostline.datasets.scan import OpenExamine, Scans
 from frostline.datasets.source import ImageSource, open_source
 from frostline.datasets.summary import report, summarize
 from frostline.errors import InputError
@@ -55,8 +55,12 @@ class _Scanned:
     scans: Scans
 
 
-def run(name: str) -> str:
-    """Write manifest, summary and page of the dataset named in params.yaml."""
+def run(name: str, *, elsewhere: OpenExamine | None = None) -> str:
+    """Write manifest, summary and page of the dataset named in params.yaml.
+
+    `elsewhere` opens what examines new images in place of this machine (see `features.examination`); it cannot change
+    what is written.
+    """
     memory.spare_pandas()
     memory.map_large()
     settings = config.load()
@@ -69,7 +73,7 @@ def run(name: str) -> str:
     if dataset.audit is not None and not len(KnownPairs(key, near_duplicates.key()).read().digests):
         near_duplicates.load()  # where pairs are known, hardly any of it may be needed
     with _open(dataset.path) as source:
-        examined = examine(source, dataset, key=key, seed=settings.seed, decided=decided)
+        examined = examine(source, dataset, key=key, seed=settings.seed, decided=decided, elsewhere=elsewhere)
         examined = replace(examined, remarks=(*examined.remarks, *disagreed))
         memory.give_back()
         html = data_report.render(
@@ -93,13 +97,14 @@ def run(name: str) -> str:
     return "\n".join([*lines, f"Wrote {paths.data_report(name)}"])
 
 
-def examine(
+def examine(  # noqa: PLR0913  # what decides a dataset, and who looks
     source: ImageSource,
     dataset: config.Dataset,
     *,
     key: str,
     seed: int,
     decided: Mapping[str, PhotoDecision] = NOTHING_DECIDED,
+    elsewhere: OpenExamine | None = None,
 ) -> Examined:
     """Read, check and split a dataset; `key` is its dotted params key. InputError as its policies say.
 
@@ -115,7 +120,7 @@ def examine(
     names = labelled.names
     audited = dataset.audit is not None
     held = partial(holdings.digests, Path(dataset.path))
-    scans = scan.scan(source, names, measure=audited, held=held)
+    scans = scan.scan(source, names, measure=audited, held=held, elsewhere=elsewhere)
     applied = decisions.apply(labelled, scans.sha256, decided)
     if decided:
         classes = labels.classes(applied.labelled, dataset.classes, where=dataset.path, key=key)
