@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from frostline.errors import InputError
+from frostline.features import extraction
 from frostline.features.executor import Item
 from frostline.features.extraction import Images
-from frostline.training import search, search_heads, search_rounds, search_trunks
+from frostline.training import folds, search, search_heads, search_rounds, search_trunks
 from frostline.training.search import Clock, Limits, Search
 from frostline.training.search_rounds import Contender, Round, ScoredHead, SearchPhotos
 from frostline.training.search_trunks import Trunk
@@ -39,6 +40,16 @@ def searched(
     return found
 
 
+def timed(monkeypatch: pytest.MonkeyPatch, fakes: dict[str, Fake], *, seconds: float) -> None:
+    """From now on time goes by as images pass the fakes, and by nothing else."""
+
+    def left(_: Clock) -> float:
+        return seconds - sum(sum(one.passed) * one.milliseconds / 1000 for one in fakes.values())
+
+    monkeypatch.setattr(Clock, "left", property(left))
+    monkeypatch.setattr(Search, "_head_seconds", lambda *_: 0.0)
+
+
 def test_what_is_clearly_worse_sees_few_photos(monkeypatch: pytest.MonkeyPatch) -> None:
     """Noise stays behind after the first round; those that tell go on to all photos."""
     fakes = {name: Fake(trunk(name), apart) for name, apart in (("good", 4.0), ("noise", 0.0), ("fair", 3.5))}
@@ -46,7 +57,8 @@ def test_what_is_clearly_worse_sees_few_photos(monkeypatch: pytest.MonkeyPatch) 
     found = searched(monkeypatch, fakes, count=600, tell=lines.append)
     assert [len(one.photos.labels) for one in found.rounds] == [128, 600]
     assert fakes["noise"].passed == [128]
-    assert fakes["good"].passed == fakes["fair"].passed == [128, 600]
+    assert fakes["good"].passed == fakes["fair"].passed
+    assert sum(fakes["good"].passed) == 600
     assert {one.trunk.weights for one in found.rounds[-1].candidates} == {"good", "fair"}
     assert "best so far: " in lines[0]
     assert " left" in lines[0]
@@ -72,12 +84,47 @@ def test_it_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_fewer_photos_come_before_fewer_trunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half of all photos, where there is time for no more."""
-    fakes = {name: Fake(trunk(name), 3.0, milliseconds=10.0) for name in ("one", "two")}
-    found = searched(monkeypatch, fakes, count=1000, seconds=13)
+    """As many of them as there is time for."""
+    fakes = {name: Fake(trunk(name), 3.0, milliseconds=40.0) for name in ("one", "two")}
+    timed(monkeypatch, fakes, seconds=60)  # enough for 750 photos each
+    found = searched(monkeypatch, fakes, count=1000)
     *_, last = found.rounds
-    assert 350 <= len(last.photos.labels) < 1000
+    assert 750 - extraction.BATCH < len(last.photos.labels) <= 750
     assert {one.trunk.weights for one in last.candidates} == {"one", "two"}
+
+
+class Stopping(Fake):
+    """Its time is over in the middle of a call that begins with more than 128 stored."""
+
+    def rows(self, images: Images, executor: Any) -> np.ndarray:
+        new = self.missing(images)
+        if len(self.stored) > 128 and new:
+            self.stored.update(new[: len(new) // 2])
+            raise search_heads.TimeUpError
+        return super().rows(images, executor)
+
+
+def test_what_passed_when_the_time_was_over_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All on the photos that passed all of them: the beginning of the round, on the same folds."""
+    fakes = {"one": Fake(trunk("one"), 3.0), "two": Stopping(trunk("two"), 3.0)}
+    found = searched(monkeypatch, fakes, count=2000)
+    first, last = found.rounds
+    order = folds.growing(photos(2000).images.ids, photos(2000).labels, photos(2000).groups, seed=1)
+    count = len(fakes["two"].stored)
+    assert 128 < count < 512
+    assert list(last.photos.images.ids) == [photos(2000).images.ids[row] for row in order[:count]]
+    assert {one.trunk.weights for one in last.candidates} == {"one", "two"}
+    assert {len(one.right) for one in last.candidates} == {count}
+    assert list(last.photos.images.ids[:128]) == list(first.photos.images.ids)
+
+
+def test_few_photos_are_better_than_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single slow trunk is judged on as many of the first photos as pass it."""
+    fakes = {"slow": Fake(trunk("slow"), 3.0, milliseconds=200.0)}
+    timed(monkeypatch, fakes, seconds=15)  # enough for 75
+    found = searched(monkeypatch, fakes, count=400)
+    assert [len(one.photos.labels) for one in found.rounds] == [64]
+    assert found.left_out == {}
 
 
 def test_what_is_left_of_the_time_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,20 +292,9 @@ def test_sizes(images: int, classes: int, sizes: list[int]) -> None:
 
 def test_grown_data(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundredth more photos: of all trunks about a hundredth as many pass again, of those that stayed behind too."""
-    stored: dict[str, set[str]] = {}
-    passed: list[int] = []
-
-    class Kept(Fake):
-        def rows(self, images: Images, executor: Any) -> np.ndarray:
-            new = set(images.ids) - stored.setdefault(self.trunk.weights, set())
-            stored[self.trunk.weights] |= new
-            passed.append(len(new))
-            return super().rows(images, executor)
-
-    fakes = {name: Kept(trunk(name), apart) for name, apart in (("good", 4.0), ("noise", 0.0), ("fair", 3.8))}
+    fakes = {name: Fake(trunk(name), apart) for name, apart in (("good", 4.0), ("noise", 0.0), ("fair", 3.8))}
     searched(monkeypatch, fakes, count=1000)
-    first = sum(passed)
-    passed.clear()
+    first = sum(sum(fake.passed) for fake in fakes.values())
     searched(monkeypatch, fakes, count=1010)
     assert first == 2 * 1000 + 128
-    assert 20 <= sum(passed) <= 0.02 * first
+    assert 20 <= sum(sum(fake.passed) for fake in fakes.values()) - first <= 0.02 * first

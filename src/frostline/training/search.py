@@ -17,6 +17,7 @@ import numpy.typing as npt
 from frostline.errors import FrostlineError
 from frostline.evaluation.statistics import wilson
 from frostline.features.executor import Block, Decode, Executor, Item, Network
+from frostline.features.extraction import BATCH, Images
 from frostline.features.local_stream import stream
 from frostline.progress import duration
 from frostline.training import folds, search_heads, search_rounds, search_trunks
@@ -24,7 +25,9 @@ from frostline.training.search_heads import TimeUpError
 from frostline.training.search_rounds import Contender, Round, ScoredHead, SearchPhotos
 from frostline.training.search_trunks import OpenTrunk, Trunk
 
-STEPS = (1.0, 0.7, 0.5, 0.35)  # of a round's photos, where the time does not suffice for all of them
+LEAST = 0.35  # of a round's photos: where the time suffices for fewer, a trunk is left out first
+SLICES = 8  # of a round, which pass all of its trunks one after another: its end loses at most a part of one
+FEWEST = 5  # photos of a class, on which a single trunk may be judged where there is no time for more
 FEW = 2  # trunks: between them the time need not be saved
 MANY = 64  # photos whose pass says what one costs
 WORTH = 1.3  # times the photos of the round before: fewer more are not worth a round
@@ -90,16 +93,21 @@ class Search:
         alive = [Contender(trunk) for trunk in trunks]
         missing: dict[str, str] = {}
         for wanted in search_rounds.sizes(len(order), classes=int(photos.labels.max()) + 1):
-            count = wanted
+            some = photos.take(order[:wanted])
             if self.rounds:
-                alive, count, missing = self._affordable(alive, photos, order, wanted)
-            found = self._round(alive, photos.take(order[:count]), missing) if count else None
-            if found and not found.candidates and not self.rounds and self.opened:
-                found = self._cheapest(alive, found.photos)
-            if not found or not found.candidates:
+                alive, missing = self._affordable(alive, some, whole=wanted == len(order))
+                some = self._passed(alive, some)
+                if len(some.labels) <= len(self.rounds[-1].photos.labels):
+                    break
+            found = self._round(alive, some, missing)
+            if not found.candidates and not self.rounds and self.opened:
+                found = self._cheapest(alive, some)
+            if not found.candidates:
                 break
             self.rounds.append(found)
             alive = search_rounds.survivors(found, alive)
+            if len(found.photos.labels) < wanted:  # the time is over
+                break
         if self.rounds:
             self._use_what_is_left()
 
@@ -109,9 +117,12 @@ class Search:
             (one for one in alive if one.trunk.name in self.opened),
             key=lambda one: self.opened[one.trunk.name].milliseconds,
         )
+        passed = self._passed([one], photos)
+        if len(passed.labels) < FEWEST * (int(photos.labels.max()) + 1):
+            return Round(photos, (), {})
         others = {name: why for name, why in self.left_out.items() if name != one.trunk.name}
         self.left_out.clear()
-        return self._round([one], photos, others)
+        return self._round([one], passed, others)
 
     def _use_what_is_left(self) -> None:
         """Estimates were too careful: who was left out for want of time is judged on the photos of the last round.
@@ -131,36 +142,61 @@ class Search:
                 self.rounds[-1] = Round(last.photos, (*last.candidates, *more.candidates), missing)
 
     def _affordable(
-        self, alive: Sequence[Contender], photos: SearchPhotos, order: npt.NDArray[np.int64], wanted: int
-    ) -> tuple[list[Contender], int, dict[str, str]]:
-        """Who goes on, on how many photos (0: on none), and why others do not.
+        self, alive: Sequence[Contender], photos: SearchPhotos, *, whole: bool
+    ) -> tuple[list[Contender], dict[str, str]]:
+        """Who goes on to these photos, `whole`: to all that there are; and why others do not.
 
         Where the time does not suffice, fewer photos come before fewer trunks, and of the worse half the slowest goes.
         Before the last round half of the time is kept.
         """
-        done, going, missing = len(self.rounds[-1].photos.labels), list(alive), dict[str, str]()
+        wanted, going, missing = len(photos.labels), list(alive), dict[str, str]()
+        done = len(self.rounds[-1].photos.labels)
         while going:
-            last = wanted == len(order) or len(going) <= FEW
-            for step in STEPS if last else STEPS[:1]:
-                count = round(step * wanted)
-                seconds = {one: self._seconds(one, photos.take(order[:count])) for one in going}
-                enough = sum(seconds.values()) <= self.clock.left * (1.0 if last else 0.5)
-                if enough and (count >= WORTH * done or count == wanted):
-                    return [one for one in alive if one in going], count, missing
+            last = whole or len(going) <= FEW
+            least = min(wanted, int(max(LEAST * wanted, WORTH * done))) if last else wanted
+            some = photos.take(np.arange(least))
+            seconds = {one: self._seconds(one, some) for one in going}
+            if sum(seconds.values()) <= self.clock.left * (1.0 if last else 0.5):
+                break
             ranked = search_rounds.ranked(self.rounds[-1], going)
             slowest = max(ranked[len(ranked) // 2 :], key=seconds.__getitem__)
             going.remove(slowest)
             self._waiting.append(slowest)
             missing[slowest.trunk.name] = (
-                f"{wanted:,} photos would take about {duration(seconds[slowest])} more"
+                f"{least:,} photos would take about {duration(seconds[slowest])} more"
             )
-        return [], 0, missing
+        return [one for one in alive if one in going], missing
+
+    def _passed(self, alive: Sequence[Contender], photos: SearchPhotos) -> SearchPhotos:
+        """The photos, from the first, that passed all trunks in the time: what each computed of them is of use.
+
+        They pass in slices, and a slice that could not end in the time is not begun.
+        """
+        trunks = [self.opened[one.trunk.name] for one in alive]
+        done = len(self.rounds[-1].photos.labels) if self.rounds else 0
+        step = max((len(photos.labels) - done) // SLICES, BATCH) // BATCH * BATCH
+        while alive and done < len(photos.labels) and step:
+            some = photos.take(np.arange(min(done + step, len(photos.labels))))
+            if sum(self._seconds(one, some) for one in alive) > self.clock.left:
+                step = step // 2 // BATCH * BATCH
+                continue
+            slice_, done = some.take(np.arange(done, len(some.labels))), len(some.labels)
+            heads = sum(self._head_seconds(one, some) for one in alive)
+            try:
+                for one in trunks:
+                    self._rows(one, slice_, until=self.clock.end - heads)
+            except TimeUpError:
+                break
+        return photos.take(np.arange(_passed_all(trunks, photos.images)))
 
     def _seconds(self, contender: Contender, photos: SearchPhotos) -> float:
         """About what judging a trunk takes, by what it took before; what comes after it takes as long as its heads."""
         one = self.opened[contender.trunk.name]
-        heads = 2 * len(photos.labels) * self.head_seconds[contender.trunk.name]
-        return heads + len(one.missing(photos.images)) * one.milliseconds / 1000
+        passes = len(one.missing(photos.images)) * one.milliseconds / 1000
+        return passes + 2 * self._head_seconds(contender, photos)
+
+    def _head_seconds(self, contender: Contender, photos: SearchPhotos) -> float:
+        return len(photos.labels) * self.head_seconds.get(contender.trunk.name, 0.0)
 
     def _round(self, alive: Sequence[Contender], photos: SearchPhotos, missing: dict[str, str]) -> Round:
         candidates, missing = list[ScoredHead](), dict(missing)
@@ -195,28 +231,33 @@ class Search:
     def _judged(self, contender: Contender, photos: SearchPhotos, *, most: float) -> list[ScoredHead]:
         """The candidates of a trunk; LeftOutError where it would take more seconds than `most`."""
         one, count = self._open_trunk(contender.trunk), len(photos.labels)
-        todo = len(one.missing(photos.images))
-        needed = todo * one.milliseconds / 1000
+        needed = len(one.missing(photos.images)) * one.milliseconds / 1000
         if needed > most:
             raise LeftOutError(
                 f"one image takes {one.milliseconds:.0f} ms, {count:,} photos about {duration(needed)}"
             )
-        start = time.monotonic()
+        heads = self._head_seconds(contender, photos)
         try:
-            heads = count * self.head_seconds.get(contender.trunk.name, 0.0)
-            rows = one.rows(photos.images, _until(self.clock.end - heads))
+            rows = self._rows(one, photos, until=self.clock.end - heads)
         except TimeUpError:
             raise LeftOutError(f"the time was over before {count:,} photos had passed it") from None
-        finally:
-            passed = time.monotonic() - start
-            self.passing += passed if todo else 0.0
-        if todo >= MANY:  # as quick as it was ever seen: what else the machine did is no cost of the trunk's
-            one = self.opened[contender.trunk.name] = one.faster(1000 * passed / todo)
-        start = time.monotonic()
+        start, one = time.monotonic(), self.opened[contender.trunk.name]
         ends = [end for end in one.ends if contender.ends is None or end.layer in contender.ends]
         found = [candidate for end in ends for candidate in search_rounds.candidates(one, end, rows, photos)]
         self.head_seconds[contender.trunk.name] = (time.monotonic() - start) / count
         return found
+
+    def _rows(self, one: OpenTrunk, photos: SearchPhotos, *, until: float) -> npt.NDArray[np.float32]:
+        """(N, D) of a trunk; TimeUpError where its passes are not over by then, of which nothing is lost."""
+        todo, start = len(one.missing(photos.images)), time.monotonic()
+        try:
+            rows = one.rows(photos.images, _until(until))
+        finally:
+            passed = time.monotonic() - start if todo else 0.0
+            self.passing += passed
+        if todo >= MANY:  # as quick as it was ever seen: what else the machine did is no cost of the trunk's
+            self.opened[one.trunk.name] = self.opened[one.trunk.name].faster(1000 * passed / todo)
+        return rows
 
     def _line(self, found: Sequence[ScoredHead], so_far: Sequence[ScoredHead], photos: SearchPhotos) -> str:
         own, best = (max(some, key=lambda one: one.right.mean()) for some in (found, so_far))
@@ -224,6 +265,13 @@ class Search:
             f"{own.name}: {own.right.mean():.1%} of {len(photos.labels)} photos, {own.milliseconds:.1f} ms per image; "
             f"best so far: {best.name} {_shown(best)}; {duration(max(0.0, self.clock.left))} left"
         )
+
+
+def _passed_all(trunks: Sequence[OpenTrunk], images: Images) -> int:
+    """How many images, from the first, no trunk misses."""
+    missing = set[str]().union(*(one.missing(images) for one in trunks))
+    places = (place for place, id_ in enumerate(images.ids) if id_ in missing)
+    return next(places, len(images.ids)) if trunks else 0
 
 
 def _shown(one: ScoredHead) -> str:

@@ -95,6 +95,7 @@ class OpenTrunk:
     ends: tuple[End, ...]
     megabytes: float
     milliseconds: float  # per image through all of it, in batches, on this machine as busy as it was
+    framework: str  # that computes the rows
 
     def faster(self, milliseconds: float) -> "OpenTrunk":
         """The same, if an image was seen to take less than what was measured before."""
@@ -103,7 +104,7 @@ class OpenTrunk:
     def missing(self, images: Images) -> list[str]:
         """The ids of those whose rows are not cached."""
         some = replace(images, rule=self.trunk.classifier().image)
-        key = {**some.decode_key, **self.key, "framework": backends.name(self.model)}
+        key = {**some.decode_key, **self.key, "framework": self.framework}
         shape, dtype = trunks.shape(self.model), trunks.dtype(self.model)
         cache = some.cache or paths.cache()
         return open_store("features", key, shape=shape, dtype=dtype, cache=cache).missing(some.ids)
@@ -133,7 +134,7 @@ class OpenTrunk:
         some = replace(images, rule=recipe.image)
         weights = {"backbone": self.key["backbone"], "sha256": self.key["weights"]}
         key = assemble.trunk_key(recipe, weights=weights, cut="pool")
-        full = {**some.decode_key, **key, "framework": backends.name(self.model)}
+        full = {**some.decode_key, **key, "framework": self.framework}
         width = found.columns.stop - found.columns.start
         dtype = trunks.dtype(self.model)
         store = open_store("features", full, shape=(width,), dtype=dtype, cache=some.cache or paths.cache())
@@ -174,7 +175,7 @@ def _onnx(trunk: Trunk, entry: OnnxWeights, root: Path) -> OpenTrunk:
     weights = {"backbone": ONNX, "sha256": files.sha256(made)}
     key = assemble.trunk_key(recipe, weights=weights, cut=FEATURES)
     ends = (End(WHOLE, slice(0, model.width), 1.0),)
-    return OpenTrunk(trunk, model, key, ends, len(made) / 1e6, _timed(model, trunk))
+    return OpenTrunk(trunk, model, key, ends, len(made) / 1e6, _timed(model, trunk), backends.name(model))
 
 
 def backbone_file(entry: KerasWeights, *, cache: Path, seed: int, root: Path) -> tuple[Path, str]:
@@ -206,7 +207,8 @@ def _keras(trunk: Trunk, entry: KerasWeights, file: Path, sha256: str) -> OpenTr
     weights = {"backbone": entry.backbone, "sha256": sha256}
     key = assemble.trunk_key(trunk.classifier(), weights=weights, cut="pool")
     key["ends"] = [*names, WHOLE]
-    return OpenTrunk(trunk, model, key, ends, 4e-6 * body.count_params(), _timed(model, trunk))
+    megabytes = 4e-6 * body.count_params()
+    return OpenTrunk(trunk, model, key, ends, megabytes, _timed(model, trunk), backends.name(model))
 
 
 def _ends(names: Sequence[str], outputs: Sequence[Any], body: Any) -> Iterator[End]:
