@@ -29,7 +29,8 @@ from frostline.features.extraction import Images
 from frostline.features.local_stream import stream
 from frostline.training import head_fits, search_rounds
 from frostline.training.head_fits import HeadOptions
-from frostline.training.search import Clock, Search
+from frostline.training.search import Search
+from frostline.training.search_limits import Clock
 from frostline.training.search_rounds import Round, ScoredHead, SearchPhotos
 
 FOREVER, EPOCHS, STEPS, BATCH, SUBSETS = 1e9, 10, 8, 32, 10

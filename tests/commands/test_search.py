@@ -16,15 +16,20 @@ from ruamel.yaml import YAML
 
 from frostline import config, paths, tracking
 from frostline.commands import search, search_plan
-from frostline.config import entries
+from frostline.config import Classifier, entries
 from frostline.datasets import manifest
 from frostline.datasets.manifest import Manifest
 from frostline.errors import InputError
+from frostline.evaluation import history
 from frostline.features import extraction
-from frostline.stages import preprocess
+from frostline.stages import evaluate, export, preprocess, train, weights
 from frostline.template import onnx_weights
 from frostline.tracking.session import session
+from frostline.training import phases, search_thawed
+from frostline.training.recipe import Recipe
+from frostline.training.search_thawed import ThawedResult
 from helpers.images import encoded, folder
+from helpers.networks import KERAS_COPIES
 from helpers.onnx_networks import written
 from helpers.params import LENIENT, PRETRAINED, WHOLE, changed
 from helpers.servers import sqlite
@@ -242,3 +247,39 @@ def test_groups_of_a_table_are_one_cluster(root: Path) -> None:
     assert len(seen.photos.labels) == 38
     assert counts.max() == 2
     assert len(counts) < 25
+
+
+@pytest.mark.slow
+@KERAS_COPIES
+def test_what_was_thawed_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its entry is the recipe that was judged; every stage runs from it, and MLflow has it beside the frozen ones."""
+    monkeypatch.setattr(ThawedResult, "better", property(lambda _: True))
+    judged: list[Classifier] = []
+    trial = phases.trial
+
+    def watched(inputs: Recipe, *rest: Any) -> Any:
+        judged.append(inputs.entry)
+        return trial(inputs, *rest)
+
+    monkeypatch.setattr(phases, "trial", watched)
+    options = {"sizes": "32", "trunks": "mobilenet-random", "out": tmp_path / "out"}
+    settings = YAML(typ="safe").load(Path("params.yaml"))
+    settings["weights"]["mobilenet-random"] = {"backbone": "mobilenet", "source": "random"}
+    with Path("params.yaml").open("w", encoding="utf-8") as file:
+        YAML(typ="safe").dump(settings, file)
+    lines = search.run("shapes", minutes=30, include_thawed=True, **options)
+    assert any("written as shapes-search-thawed" in line for line in lines)
+    name, written_ = "shapes-search-thawed", config.load().classifiers["shapes-search-thawed"]
+    for part in ("image", "network", "phases"):
+        assert getattr(written_, part) == getattr(judged[-1], part)
+    weights.run("mobilenet-random")
+    train.run(name, live=tracking.live)
+    evaluate.run(name)
+    export.run(name)
+    epochs = history.read(paths.classifier(name) / "history.csv", made_by="train")
+    assert epochs.phases.count("thaw") == search_thawed.EPOCHS
+    with session(tracking.store()) as client:
+        runs = client.search_runs([client.get_experiment_by_name("shapes").experiment_id])
+    (child,) = [run for run in runs if "thawed above" in run.info.run_name]
+    assert child.data.params["folds"] == "5"
+    assert {"val_accuracy", "val_accuracy_frozen", "p_value"} <= child.data.metrics.keys()

@@ -10,10 +10,10 @@ import pytest
 
 from frostline.errors import InputError
 from frostline.features import extraction
-from frostline.features.executor import Item
 from frostline.features.extraction import Images
-from frostline.training import folds, search, search_heads, search_rounds, search_trunks
-from frostline.training.search import Clock, Limits, Search
+from frostline.training import folds, search_heads, search_rounds, search_trunks
+from frostline.training.search import Search
+from frostline.training.search_limits import Clock, Limits
 from frostline.training.search_rounds import Contender, Round, ScoredHead, SearchPhotos
 from frostline.training.search_trunks import Trunk
 from helpers.search import ENTRY, Fake, photos, trunk
@@ -141,6 +141,34 @@ def test_what_is_left_of_the_time_is_used(monkeypatch: pytest.MonkeyPatch) -> No
     assert found.left_out == found.rounds[-1].missing == {}
 
 
+def test_a_file_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Described otherwise it takes as long; at a larger size in proportion, where that is too slow anyway."""
+    asked: dict[str, float | None] = {}
+    other = ENTRY.model_copy(update={"input": ENTRY.input.model_copy(update={"scale": 2.0})})
+    trunks = [
+        Trunk("one", ENTRY, 160, 160), Trunk("two", other, 160, 160),
+        Trunk("large", other, 320, 320), Trunk("huge", other, 640, 640),
+    ]  # fmt: skip
+
+    def opened(wanted: Trunk, *, milliseconds: float | None, **_: Any) -> Any:
+        asked[wanted.weights] = milliseconds
+        return replace(Fake(wanted, 3.0, milliseconds=milliseconds or 10.0), trunk=wanted)
+
+    monkeypatch.setattr(search_trunks, "opened", opened)
+    monkeypatch.setattr(Clock, "left", property(lambda _: 100.0))  # half of it: 390 ms per image
+    found = Search(Clock(np.inf), Path(), 1)
+    found._round([Contender(one) for one in trunks], photos(128), {})
+    assert asked["one"] is None
+    assert asked["two"] == 10.0
+    assert asked["large"] is None
+    assert asked["huge"] is None
+    monkeypatch.setattr(Clock, "left", property(lambda _: 10.0))
+    found = Search(Clock(np.inf), Path(), 1)
+    found._round([Contender(one) for one in trunks], photos(128), {})
+    assert asked["huge"] == 160.0
+    assert "160 ms" in found.left_out["huge 640"]
+
+
 def test_no_time_for_more_photos(monkeypatch: pytest.MonkeyPatch) -> None:
     """The round that was held decides; nobody is judged twice on its photos, or left out."""
 
@@ -182,21 +210,6 @@ def test_a_trunk_that_cannot_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     found = searched(monkeypatch, fakes, count=200)
     assert found.left_out == {"broken 224": "broken.h5 is missing"}
     assert found.rounds
-
-
-def test_the_executor_stops_and_keeps() -> None:
-    """Blocks until the time is over come out; then it says so."""
-    work = search._until(time.monotonic() - 1)
-    items = [Item(str(number), lambda: b"") for number in range(100)]
-    blocks = work(
-        items,
-        decode=lambda _: np.zeros((2, 2, 3), np.uint8),
-        network=lambda batch: {"rows": batch},
-        batch_size=4,
-    )
-    assert next(iter(blocks)).names == ("0", "1", "2", "3")
-    with pytest.raises(search_heads.TimeUpError):
-        next(blocks)
 
 
 def candidate(name: str, right: np.ndarray, *, end: str = "", milliseconds: float = 1.0) -> ScoredHead:

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from frostline.training import search_after, search_heads, search_rounds
-from frostline.training.search import Clock, Search
+from frostline.training.search import Search
+from frostline.training.search_limits import Clock
 from frostline.training.search_rounds import Round, ScoredHead, SearchPhotos
 from helpers.search import Fake, photos, trunk
 

@@ -13,7 +13,8 @@ from frostline.datasets.manifest import SCHEMA, Manifest
 from frostline.features.extraction import Images
 from frostline.files import sha256
 from frostline.training import search_rounds, search_thawed
-from frostline.training.search import Clock, LeftOutError, Search
+from frostline.training.search import Search
+from frostline.training.search_limits import Clock, LeftOutError
 from frostline.training.search_rounds import ScoredHead, SearchPhotos
 from frostline.training.search_thawed import ThawedResult
 from frostline.training.search_trunks import Trunk

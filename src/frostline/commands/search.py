@@ -17,7 +17,8 @@ from frostline.evaluation.search_report import SearchReport, SearchRow
 from frostline.evaluation.study_plots import measured
 from frostline.progress import duration, note, say
 from frostline.training import search_after, search_heads, search_rounds, search_thawed
-from frostline.training.search import Clock, LeftOutError, Limits, Search
+from frostline.training.search import Search
+from frostline.training.search_limits import Clock, LeftOutError, Limits
 from frostline.training.search_rounds import Round, ScoredHead
 from frostline.training.search_thawed import ThawedResult
 
@@ -109,10 +110,12 @@ def _concluded(  # noqa: PLR0913  # what was searched, and where it goes
         thawed, line = _thawed(dataset, found, picked[report.names[0]], last)
         report = replace(report, thawed=line)
     search_writing.write_params(
-        dataset, picked, report, hand, corrected={fits: guessed} if fits != guessed else {}, thawed=thawed
-    )
+        dataset, picked, report, hand, corrected={fits: guessed} if fits != guessed else {},
+        thawed=thawed if thawed and thawed.better else None,
+    )  # fmt: skip
     pictures = search_writing.write(out / dataset, report)
-    search_writing.to_mlflow(dataset, last, seen, pictures)
+    more = [search_writing.thawed_child(picked[report.names[0]], thawed)] if thawed else []
+    search_writing.to_mlflow(dataset, last, seen, pictures, more)
     return _said(
         report, out / dataset, f"weights.{guessed} takes the input of {fits}" if fits != guessed else ""
     )
@@ -133,14 +136,14 @@ def _said(report: SearchReport, folder: Path, corrected: str) -> list[str]:
 
 
 def _thawed(dataset: str, found: Search, one: ScoredHead, last: Round) -> tuple[ThawedResult | None, str]:
-    """The chosen network with its last block thawed, where that is better; and a line that says so."""
+    """The chosen network with its last block thawed, where it was tried; and a line that says what came of it."""
     whole = manifest.read(paths.dataset(dataset) / "manifest.parquet")
     try:
         result = search_thawed.tried(found, one, last.photos, whole)
     except LeftOutError as why:
         return None, f"thawed: left out: {why}"
     if not result.better:
-        return None, f"{result.line}: not significantly better, not written"
+        return result, f"{result.line}: not significantly better, not written"
     return result, f"{result.line}: written as {dataset}-search-thawed"
 
 

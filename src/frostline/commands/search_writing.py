@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from frostline import config, files, paths, tracking
 from frostline.commands import search_weights
@@ -106,8 +107,38 @@ def _learning(report: SearchReport) -> bytes:
     )
 
 
-def to_mlflow(dataset: str, last: Round, seen: Seen, pictures: Sequence[Path]) -> None:
-    """A parent run, and a child for every trunk up to every end, with its best head."""
+def thawed_child(one: ScoredHead, result: ThawedResult) -> Child:
+    """The chosen network with a block thawed, beside the frozen one on the same photos."""
+    figures = {
+        **flat("val_accuracy", measured(float(result.right.mean()), images=len(result.right))),
+        "val_accuracy_frozen": float(result.frozen.mean()),
+        "p_value": result.p,
+        "milliseconds": one.milliseconds,
+        "megabytes": one.megabytes,
+    }
+    recipe = {
+        **_recipe(one),
+        "thawed_above": result.freeze,
+        "photos": len(result.right),
+        "folds": result.folds,
+    }
+    return Child(f"{one.name}, thawed above {result.freeze}", recipe, [], figures)
+
+
+def _recipe(one: ScoredHead) -> dict[str, Any]:
+    return {
+        "weights": one.trunk.weights,
+        "size": f"{one.trunk.height}x{one.trunk.width}",
+        "end_at": one.end,
+        "head": one.kind,
+        search_heads.HYPERPARAMETERS[one.kind]: one.strength,
+    }
+
+
+def to_mlflow(
+    dataset: str, last: Round, seen: Seen, pictures: Sequence[Path], more: Sequence[Child] = ()
+) -> None:
+    """A parent run, and a child for every trunk up to every end, with its best head; then `more`."""
     common = tracking.shared(
         dataset=dataset,
         digest=seen.digest,
@@ -131,11 +162,5 @@ def to_mlflow(dataset: str, last: Round, seen: Seen, pictures: Sequence[Path]) -
                 "milliseconds": one.milliseconds,
                 "megabytes": one.megabytes,
             }
-            recipe = {
-                "weights": one.trunk.weights,
-                "size": f"{one.trunk.height}x{one.trunk.width}",
-                "end_at": one.end,
-                "head": one.kind,
-                search_heads.HYPERPARAMETERS[one.kind]: one.strength,
-            }
-            children.append(Child(name, recipe, [], figures))
+            children.append(Child(name, _recipe(one), [], figures))
+        children.extend(more)

@@ -5,9 +5,8 @@ optimization", AISTATS 2016) over images: every image passes a trunk once, and a
 seconds. Cheap trunks go first, so that there is an answer early; what was extracted stays in the cache.
 """
 
-import contextlib
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,12 +15,11 @@ import numpy.typing as npt
 
 from frostline.errors import FrostlineError
 from frostline.evaluation.statistics import wilson
-from frostline.features.executor import Block, Decode, Executor, Item, Network
 from frostline.features.extraction import BATCH, Images
-from frostline.features.local_stream import stream
 from frostline.progress import duration
 from frostline.training import folds, search_heads, search_rounds, search_trunks
 from frostline.training.search_heads import TimeUpError
+from frostline.training.search_limits import Clock, LeftOutError, Limits, until_then
 from frostline.training.search_rounds import Contender, Round, ScoredHead, SearchPhotos
 from frostline.training.search_trunks import OpenTrunk, Trunk
 
@@ -31,38 +29,6 @@ FEWEST = 5  # photos of a class, on which a single trunk may be judged where the
 FEW = 2  # trunks: between them the time need not be saved
 MANY = 64  # photos whose pass says what one costs
 WORTH = 1.3  # times the photos of the round before: fewer more are not worth a round
-
-
-class LeftOutError(Exception):
-    """Why a trunk has no result in a round: the second half of a sentence."""
-
-
-@dataclass(frozen=True)
-class Clock:
-    """When the search must end, in seconds of `time.monotonic`."""
-
-    end: float
-
-    @property
-    def left(self) -> float:
-        """Seconds."""
-        return self.end - time.monotonic()
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a trunk may cost at most: milliseconds per image on this machine, megabytes of weights."""
-
-    milliseconds: float = np.inf
-    megabytes: float = np.inf
-
-    def broken(self, one: OpenTrunk) -> str:
-        """Why a trunk is left out; "" where it keeps them."""
-        if one.megabytes > self.megabytes:
-            return f"{one.megabytes:.0f} MB of weights, more than {self.megabytes:g}"
-        if one.milliseconds > self.milliseconds:
-            return f"{one.milliseconds:.1f} ms per image, more than {self.milliseconds:g}"
-        return ""
 
 
 @dataclass
@@ -77,7 +43,7 @@ class Search:
     cache: Path
     seed: int
     root: Path = Path()
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     tell: Callable[[str], None] = lambda _: None
     rounds: list[Round] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -214,13 +180,16 @@ class Search:
         self.left_out.update(missing)
         return Round(photos, tuple(candidates), missing)
 
-    def _open_trunk(self, trunk: Trunk) -> OpenTrunk:
-        """A trunk, built once, that keeps the limits."""
+    def _open_trunk(self, trunk: Trunk, *, enough: float) -> OpenTrunk:
+        """A trunk, built once, that keeps the limits; one that takes `enough` milliseconds per image is not timed."""
         if trunk.name not in self.opened:
             if self.clock.left <= 0:
                 raise LeftOutError("no time was left")
             try:
-                one = search_trunks.opened(trunk, cache=self.cache, seed=self.seed, root=self.root)
+                one = search_trunks.opened(
+                    trunk, cache=self.cache, seed=self.seed, root=self.root,
+                    milliseconds=self._guessed(trunk, enough=enough),
+                )  # fmt: skip
             except FrostlineError as error:
                 raise LeftOutError(str(error)) from None
             if why := self.limits.broken(one):
@@ -228,9 +197,21 @@ class Search:
             self.opened[trunk.name] = one
         return self.opened[trunk.name]
 
+    def _guessed(self, trunk: Trunk, *, enough: float) -> float | None:
+        """What an image takes, by the same file at another description or size; None where it has to be timed.
+
+        In proportion to the pixels, which is not exact: of other sizes only where it is more than `enough`.
+        """
+        for other in self.opened.values():
+            ratio = trunk.height * trunk.width / (other.trunk.height * other.trunk.width)
+            if trunk.file == other.trunk.file and (ratio == 1 or other.milliseconds * ratio > enough):
+                return other.milliseconds * ratio
+        return None
+
     def _judged(self, contender: Contender, photos: SearchPhotos, *, most: float) -> list[ScoredHead]:
         """The candidates of a trunk; LeftOutError where it would take more seconds than `most`."""
-        one, count = self._open_trunk(contender.trunk), len(photos.labels)
+        count = len(photos.labels)
+        one = self._open_trunk(contender.trunk, enough=1000 * most / count)
         needed = len(one.missing(photos.images)) * one.milliseconds / 1000
         if needed > most:
             raise LeftOutError(
@@ -251,7 +232,7 @@ class Search:
         """(N, D) of a trunk; TimeUpError where its passes are not over by then, of which nothing is lost."""
         todo, start = len(one.missing(photos.images)), time.monotonic()
         try:
-            rows = one.rows(photos.images, _until(until))
+            rows = one.rows(photos.images, until_then(until))
         finally:
             passed = time.monotonic() - start if todo else 0.0
             self.passing += passed
@@ -277,20 +258,3 @@ def _passed_all(trunks: Sequence[OpenTrunk], images: Images) -> int:
 def _shown(one: ScoredHead) -> str:
     ends = wilson(int(one.right.sum()), len(one.right))
     return f"{one.right.mean():.1%} ({ends.low:.1%} to {ends.high:.1%})"
-
-
-def _until(end: float) -> Executor:
-    """The local executor, which ends with a TimeUpError when the time is over; what it gave by then is kept."""
-
-    def work(
-        items: Iterable[Item], *, decode: Decode, network: Network, batch_size: int
-    ) -> Generator[Block, None, None]:
-        with contextlib.closing(
-            stream(items, decode=decode, network=network, batch_size=batch_size)
-        ) as blocks:
-            for block in blocks:
-                yield block
-                if time.monotonic() > end:
-                    raise TimeUpError
-
-    return work

@@ -19,7 +19,8 @@ from frostline.models import network
 from frostline.progress import duration
 from frostline.training import phases, search_heads, search_rounds, search_trunks
 from frostline.training.recipe import Recipe
-from frostline.training.search import LeftOutError, Search
+from frostline.training.search import Search
+from frostline.training.search_limits import LeftOutError
 from frostline.training.search_rounds import ScoredHead, SearchPhotos
 
 EPOCHS, BATCH, RATE = 3, 32, 1e-5

@@ -22,9 +22,9 @@ from frostline.store import open_store
 from frostline.training import assemble
 
 ENDS = 6  # of a Keras network: its last blocks, whose features are what transfers
-TIMED = 4  # batches whose quickest is what an image costs
+TIMED = 2  # batches, the first of which compiles: the passes soon tell better what an image costs
 KEPT_EVERY = 20.0  # seconds of passes that a kill may cost
-LONG = 5.0  # seconds of timing that are enough
+LONG = 5.0  # seconds of a batch that is not timed again
 WHOLE = ""  # the end of a network that is taken whole
 
 
@@ -44,9 +44,14 @@ class Trunk:
         return f"{self.weights} {size}"
 
     @property
+    def file(self) -> str:
+        """The same for a file, however its input is described."""
+        return repr(self.entry.model_dump(exclude={"input"}))
+
+    @property
     def undescribed(self) -> str:
-        """The same for a file at a size, however its input is described."""
-        return repr((self.entry.model_dump(exclude={"input"}), self.height, self.width))
+        """The same for a file at a size."""
+        return repr((self.file, self.height, self.width))
 
     def classifier(self, end: str = WHOLE) -> Classifier:
         """The recipe of a frozen network that ends there, with a linear head."""
@@ -153,7 +158,7 @@ def _timed(model: Any, trunk: Trunk) -> float:
     side = (trunk.height, trunk.width, 3)
     batch = np.random.default_rng(0).integers(0, 256, (size, *side), dtype=np.uint8)
     seconds: list[float] = []
-    # The first one compiles, and is repeated unless that can be little of what it took.
+    # Compiling can be but little of what a long one took.
     while len(seconds) < TIMED and sum(seconds) < LONG:
         start = time.perf_counter()
         forward(batch)
@@ -161,21 +166,28 @@ def _timed(model: Any, trunk: Trunk) -> float:
     return 1000 * min(seconds) / size
 
 
-def opened(trunk: Trunk, *, cache: Path, seed: int, root: Path = Path()) -> OpenTrunk:
-    """Build a trunk. InputError where its file is missing or does not fit, or where it takes another size."""
+def opened(
+    trunk: Trunk, *, cache: Path, seed: int, root: Path = Path(), milliseconds: float | None = None
+) -> OpenTrunk:
+    """Build a trunk, and time it where nothing is known of the `milliseconds` that an image takes.
+
+    InputError where its file is missing or does not fit, or where it takes another size.
+    """
     if isinstance(trunk.entry, OnnxWeights):
-        return _onnx(trunk, trunk.entry, root)
-    return _keras(trunk, trunk.entry, *backbone_file(trunk.entry, cache=cache, seed=seed, root=root))
+        return _onnx(trunk, trunk.entry, root, milliseconds)
+    file, sha256 = backbone_file(trunk.entry, cache=cache, seed=seed, root=root)
+    return _keras(trunk, trunk.entry, file, sha256, milliseconds)
 
 
-def _onnx(trunk: Trunk, entry: OnnxWeights, root: Path) -> OpenTrunk:
+def _onnx(trunk: Trunk, entry: OnnxWeights, root: Path, milliseconds: float | None) -> OpenTrunk:
     made = trunks.make(trunk.weights, entry, root=root)
     recipe = trunk.classifier()
     model = trunks.opened(made, weights=trunk.weights, size=recipe.image.size)
     weights = {"backbone": ONNX, "sha256": files.sha256(made)}
     key = assemble.trunk_key(recipe, weights=weights, cut=FEATURES)
     ends = (End(WHOLE, slice(0, model.width), 1.0),)
-    return OpenTrunk(trunk, model, key, ends, len(made) / 1e6, _timed(model, trunk), backends.name(model))
+    milliseconds = milliseconds or _timed(model, trunk)
+    return OpenTrunk(trunk, model, key, ends, len(made) / 1e6, milliseconds, backends.name(model))
 
 
 def backbone_file(entry: KerasWeights, *, cache: Path, seed: int, root: Path) -> tuple[Path, str]:
@@ -194,7 +206,9 @@ def backbone_file(entry: KerasWeights, *, cache: Path, seed: int, root: Path) ->
     return file, files.sha256_file(file)
 
 
-def _keras(trunk: Trunk, entry: KerasWeights, file: Path, sha256: str) -> OpenTrunk:
+def _keras(
+    trunk: Trunk, entry: KerasWeights, file: Path, sha256: str, milliseconds: float | None
+) -> OpenTrunk:
     """The pooled ends of the last blocks beside each other."""
     k = keras()
     body = network.build(trunk.classifier(), backbone=entry.backbone, weights=file, classes=2).body
@@ -207,8 +221,8 @@ def _keras(trunk: Trunk, entry: KerasWeights, file: Path, sha256: str) -> OpenTr
     weights = {"backbone": entry.backbone, "sha256": sha256}
     key = assemble.trunk_key(trunk.classifier(), weights=weights, cut="pool")
     key["ends"] = [*names, WHOLE]
-    megabytes = 4e-6 * body.count_params()
-    return OpenTrunk(trunk, model, key, ends, megabytes, _timed(model, trunk), backends.name(model))
+    megabytes, milliseconds = 4e-6 * body.count_params(), milliseconds or _timed(model, trunk)
+    return OpenTrunk(trunk, model, key, ends, megabytes, milliseconds, backends.name(model))
 
 
 def _ends(names: Sequence[str], outputs: Sequence[Any], body: Any) -> Iterator[End]:
