@@ -25,6 +25,34 @@ def test_one_line_at_the_end(
     assert re.fullmatch(rf"features: 50 images{rate}\n", err)
 
 
+def test_parts_are_counted_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What parts count is counted around them; they themselves say nothing, and what follows speaks again."""
+    lines: list[str] = []
+    before = progress.report_to(progress.Reporter(note=lines.append))
+    counted: list[progress.Counted] = []
+
+    class Seen(progress.Counted):
+        def __init__(self, what: str, total: int | None) -> None:
+            super().__init__(what, total)
+            counted.append(self)
+
+    monkeypatch.setattr(progress, "Counted", Seen)
+    try:
+        with progress.together(5, "all"), progress.together(3, "some"):
+            for part in (2, 3):
+                with progress.progress(part, "part") as advance:
+                    advance(part)
+        assert lines == []
+        assert [(one.what, one.done) for one in counted] == [("all", 5)]
+        with progress.progress(1, "after") as advance:
+            advance(1)
+        assert [line.split(",")[0] for line in lines] == ["after: 1 images"]
+    finally:
+        progress.report_to(before)
+
+
 def test_nothing_to_do_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     """A warm cache is silent."""
     with progress.progress(0, "features") as advance:

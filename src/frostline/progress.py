@@ -35,6 +35,7 @@ class Reporter:
 
 SILENT = Reporter()
 _alive: list[object] = []  # one for each `alive` and each bar that lasts, the innermost last
+_counting: list[Callable[[int], None]] = []  # one for each `together`, the innermost last
 _reporter = SILENT
 _last = [0.0]  # when a line was last said
 
@@ -87,6 +88,9 @@ def progress(total: Total, what: str, *, summary: bool = True) -> Iterator[Calla
     `summary` is False. A total that takes time to find out may be a function: it is called beside the work, and
     only where somebody looks.
     """
+    if _counting:
+        yield _counting[-1]
+        return
     if total and _watched():
         with _bar(total, what) as count_on_bar:
             yield count_on_bar
@@ -96,6 +100,17 @@ def progress(total: Total, what: str, *, summary: bool = True) -> Iterator[Calla
         yield counted.advance
     if total and summary:
         note(counted.summary)
+
+
+@contextlib.contextmanager
+def together(total: int, what: str) -> Iterator[None]:
+    """As `progress`, for work in parts: what they count is counted here, and they show nothing; nor does their end."""
+    with progress(total, what, summary=False) as advance:
+        _counting.append(advance)
+        try:
+            yield
+        finally:
+            _counting.pop()
 
 
 class Counted:

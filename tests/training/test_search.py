@@ -94,11 +94,11 @@ def test_fewer_photos_come_before_fewer_trunks(monkeypatch: pytest.MonkeyPatch) 
 
 
 class Stopping(Fake):
-    """Its time is over in the middle of a call that begins with more than 128 stored."""
+    """Its time is over in the middle of a call that begins with 128 stored."""
 
     def rows(self, images: Images, executor: Any) -> np.ndarray:
         new = self.missing(images)
-        if len(self.stored) > 128 and new:
+        if len(self.stored) >= 128 and new:
             self.stored.update(new[: len(new) // 2])
             raise search_heads.TimeUpError
         return super().rows(images, executor)

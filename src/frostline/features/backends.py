@@ -61,13 +61,13 @@ def fastest(trunk: Any) -> Network:
     return _first(trunk)[1]
 
 
-def name(trunk: Any) -> str:
-    """Of the backend that computes rows of this trunk."""
-    return _first(trunk)[0].name
+def name(trunk: Any, *, parallel: bool = False) -> str:
+    """Of the backend that computes rows of this trunk; it is opened with `parallel` or without."""
+    return _first(trunk, parallel=parallel)[0].name
 
 
-def _first(trunk: Any) -> tuple[Backend, Network]:
-    for backend in available(trunk):
+def _first(trunk: Any, *, parallel: bool = False) -> tuple[Backend, Network]:
+    for backend in available(trunk, parallel=parallel):
         with contextlib.suppress(UnfitError):
             return backend, backend.open(None)
     raise RuntimeError("the last backend runs every trunk")

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,16 +81,22 @@ def block_ends(body: Any, *, most: int) -> list[str]:
     ends `block4`, `conv_dw_1_relu` ends `conv_dw_1`. A padding belongs to what follows it. Where there are
     more, they are thinned out evenly, the last one stays; the pooling at the very top is none.
     """
-    padding = keras().layers.ZeroPadding2D
-    blocks: dict[str, str] = {}
-    learnt = False  # the transform of the pixels is no block
-    for candidate in body.layers[1:-1]:
-        learnt = learnt or bool(candidate.weights)
-        if learnt and not isinstance(candidate, padding) and is_cut(body, candidate):
-            blocks[_block(candidate.name)] = candidate.name
-    ends, count = list(blocks.values()), min(most, len(blocks))
+    ends = list(last_blocks(body))[::-1]
+    count = min(most, len(ends))
     places = {math.ceil((number + 1) * len(ends) / count) - 1 for number in range(count)}
     return [ends[place] for place in sorted(places)]
+
+
+def last_blocks(body: Any) -> Iterator[str]:
+    """All of `block_ends`, from the top downwards: who wants but the last ones need not have the others looked at."""
+    padding, known = keras().layers.ZeroPadding2D, set[str]()
+    learnt = (place for place, candidate in enumerate(body.layers) if candidate.weights)
+    first = next(learnt, len(body.layers))  # below it pixels are transformed, which is no block
+    for candidate in reversed(body.layers[max(first, 1) : -1]):
+        block = _block(candidate.name)
+        if block not in known and not isinstance(candidate, padding) and is_cut(body, candidate):
+            known.add(block)
+            yield candidate.name
 
 
 def _block(name: str) -> str:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from frostline.errors import FrostlineError
 from frostline.evaluation.statistics import wilson
 from frostline.features.extraction import BATCH, Images
-from frostline.progress import duration
+from frostline.progress import duration, together
 from frostline.training import folds, search_heads, search_rounds, search_trunks
 from frostline.training.search_heads import TimeUpError
 from frostline.training.search_limits import Clock, LeftOutError, Limits, until_then
@@ -24,7 +24,7 @@ from frostline.training.search_rounds import Contender, Round, ScoredHead, Searc
 from frostline.training.search_trunks import OpenTrunk, Trunk
 
 LEAST = 0.35  # of a round's photos: where the time suffices for fewer, a trunk is left out first
-SLICES = 8  # of a round, which pass all of its trunks one after another: its end loses at most a part of one
+SURE = 1.5  # times what passes are estimated to take: a busy machine becomes busier
 FEWEST = 5  # photos of a class, on which a single trunk may be judged where there is no time for more
 FEW = 2  # trunks: between them the time need not be saved
 MANY = 64  # photos whose pass says what one costs
@@ -119,7 +119,8 @@ class Search:
         done = len(self.rounds[-1].photos.labels)
         while going:
             last = whole or len(going) <= FEW
-            least = min(wanted, int(max(LEAST * wanted, WORTH * done))) if last else wanted
+            share = LEAST * wanted if len(going) > 1 else 0.0
+            least = min(wanted, int(max(share, WORTH * done))) if last else wanted
             some = photos.take(np.arange(least))
             seconds = {one: self._seconds(one, some) for one in going}
             if sum(seconds.values()) <= self.clock.left * (1.0 if last else 0.5):
@@ -138,22 +139,39 @@ class Search:
 
         They pass in slices, and a slice that could not end in the time is not begun.
         """
-        trunks = [self.opened[one.trunk.name] for one in alive]
         done = len(self.rounds[-1].photos.labels) if self.rounds else 0
-        step = max((len(photos.labels) - done) // SLICES, BATCH) // BATCH * BATCH
-        while alive and done < len(photos.labels) and step:
-            some = photos.take(np.arange(min(done + step, len(photos.labels))))
-            if sum(self._seconds(one, some) for one in alive) > self.clock.left:
-                step = step // 2 // BATCH * BATCH
-                continue
-            slice_, done = some.take(np.arange(done, len(some.labels))), len(some.labels)
-            heads = sum(self._head_seconds(one, some) for one in alive)
+        trunks = [self.opened[one.trunk.name] for one in alive]
+        todo = sum(len(one.missing(photos.images)) for one in trunks)
+        what = ", ".join(one.trunk.name for one in alive) if len(alive) <= FEW else f"{len(alive)} networks"
+        if todo:
+            about = min(sum(self._seconds(one, photos) for one in alive), self.clock.left)
+            self.tell(f"next: {what} on up to {len(photos.labels):,} photos, about {duration(about)}")
+        with together(todo, what):
+            self._pass_slices(alive, photos, done)
+        return photos.take(np.arange(_passed_all(trunks, photos.images)))
+
+    def _pass_slices(self, alive: Sequence[Contender], photos: SearchPhotos, done: int) -> None:
+        """Photos after the first `done` pass all trunks, slice by slice, as far as the time allows."""
+        while count := self._next_slice(alive, photos, done):
+            some, until = photos.take(np.arange(done, count)), photos.take(np.arange(count))
+            heads = sum(self._head_seconds(one, until) for one in alive)
             try:
-                for one in trunks:
-                    self._rows(one, slice_, until=self.clock.end - heads)
+                for one in alive:
+                    self._rows(self.opened[one.trunk.name], some, until=self.clock.end - heads)
             except TimeUpError:
                 break
-        return photos.take(np.arange(_passed_all(trunks, photos.images)))
+            done = count
+
+    def _next_slice(self, alive: Sequence[Contender], photos: SearchPhotos, done: int) -> int:
+        """Where the slice ends that begins at `done`: ever smaller ones towards the end of the time; 0 for none."""
+        step = len(photos.labels) - done if alive else 0
+        while step:
+            some = photos.take(np.arange(done + step))
+            margin = SURE if step > BATCH else 1.0
+            if margin * sum(self._seconds(one, some) for one in alive) <= self.clock.left:
+                return done + step
+            step = step // 2 // BATCH * BATCH
+        return 0
 
     def _seconds(self, contender: Contender, photos: SearchPhotos) -> float:
         """About what judging a trunk takes, by what it took before; what comes after it takes as long as its heads."""
@@ -232,7 +250,8 @@ class Search:
         """(N, D) of a trunk; TimeUpError where its passes are not over by then, of which nothing is lost."""
         todo, start = len(one.missing(photos.images)), time.monotonic()
         try:
-            rows = one.rows(photos.images, until_then(until))
+            with together(todo, one.trunk.name):
+                rows = one.rows(photos.images, until_then(until))
         finally:
             passed = time.monotonic() - start if todo else 0.0
             self.passing += passed

@@ -135,10 +135,10 @@ def _recipe(search: Search, one: ScoredHead) -> Recipe:
 def _before_last(body: object) -> str:
     """Where the block before the last one ends."""
     last = body.layers[-2].name  # type: ignore[attr-defined]
-    ends = [name for name in cut_model.block_ends(body, most=1000) if name != last]
-    if not ends:
+    before = next((name for name in cut_model.last_blocks(body) if name != last), None)
+    if before is None:
         raise LeftOutError("it is a single block")
-    return ends[-1]
+    return before
 
 
 def _split(whole: Manifest, photos: SearchPhotos, held: npt.NDArray[np.bool_]) -> Manifest:

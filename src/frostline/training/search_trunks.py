@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from frostline.features.executor import Executor
 from frostline.features.extraction import Images
 from frostline.models import backbones, layers, network
 from frostline.models.keras_backend import keras
+from frostline.models.layers import Layer
 from frostline.runtime.contract import FEATURES
 from frostline.store import open_store
 from frostline.training import assemble
@@ -24,6 +26,7 @@ from frostline.training import assemble
 ENDS = 6  # of a Keras network: its last blocks, whose features are what transfers
 TIMED = 2  # batches, the first of which compiles: the passes soon tell better what an image costs
 KEPT_EVERY = 20.0  # seconds of passes that a kill may cost
+ENOUGH = 5e10  # operations of a batch that is timed: of a heavy network a few images tell what one takes
 LONG = 5.0  # seconds of a batch that is not timed again
 WHOLE = ""  # the end of a network that is taken whole
 
@@ -151,10 +154,12 @@ class OpenTrunk:
                 append(list(part.ids), rows[np.arange(len(rows))][:, found.columns])
 
 
-def _timed(model: Any, trunk: Trunk) -> float:
-    """Milliseconds per image in batches of noise: the quickest of a few."""
+def _timed(model: Any, trunk: Trunk, *, operations: float = 0.0) -> float:
+    """Milliseconds per image in batches of noise: the quickest of a few; `operations` of one image, where known."""
     forward = backends.fastest(model)
     size = getattr(forward, "batch_size", extraction.BATCH)
+    if operations:
+        size = max(1, min(size, int(ENOUGH / operations)))
     side = (trunk.height, trunk.width, 3)
     batch = np.random.default_rng(0).integers(0, 256, (size, *side), dtype=np.uint8)
     seconds: list[float] = []
@@ -187,7 +192,9 @@ def _onnx(trunk: Trunk, entry: OnnxWeights, root: Path, milliseconds: float | No
     key = assemble.trunk_key(recipe, weights=weights, cut=FEATURES)
     ends = (End(WHOLE, slice(0, model.width), 1.0),)
     milliseconds = milliseconds or _timed(model, trunk)
-    return OpenTrunk(trunk, model, key, ends, len(made) / 1e6, milliseconds, backends.name(model))
+    return OpenTrunk(
+        trunk, model, key, ends, len(made) / 1e6, milliseconds, backends.name(model, parallel=True)
+    )
 
 
 def backbone_file(entry: KerasWeights, *, cache: Path, seed: int, root: Path) -> tuple[Path, str]:
@@ -213,25 +220,25 @@ def _keras(
     k = keras()
     body = network.build(trunk.classifier(), backbone=entry.backbone, weights=file, classes=2).body
     last = body.layers[-2].name
-    names = [name for name in cut_model.block_ends(body, most=1000) if name != last][1 - ENDS :]
+    below = (name for name in cut_model.last_blocks(body) if name != last)
+    names = list(islice(below, ENDS - 1))[::-1]
     mean = k.layers.GlobalAveragePooling2D
     outputs = [*(mean(name=f"{name}_mean")(body.get_layer(name).output) for name in names), body.output]
-    ends = tuple(_ends([*names, WHOLE], outputs, body))
+    rows = layers.read(body)
+    ends = tuple(_ends(names, [int(output.shape[-1]) for output in outputs], rows))
     model = k.Model(body.inputs[0], k.layers.Concatenate(name="ends")(outputs), name="trunk")
     weights = {"backbone": entry.backbone, "sha256": sha256}
     key = assemble.trunk_key(trunk.classifier(), weights=weights, cut="pool")
     key["ends"] = [*names, WHOLE]
-    megabytes, milliseconds = 4e-6 * body.count_params(), milliseconds or _timed(model, trunk)
-    return OpenTrunk(trunk, model, key, ends, megabytes, milliseconds, backends.name(model))
+    milliseconds = milliseconds or _timed(model, trunk, operations=sum(row.operations for row in rows))
+    megabytes = 4e-6 * body.count_params()
+    return OpenTrunk(trunk, model, key, ends, megabytes, milliseconds, backends.name(model, parallel=True))
 
 
-def _ends(names: Sequence[str], outputs: Sequence[Any], body: Any) -> Iterator[End]:
-    whole, start = _operations(body, body.output), 0
-    for name, output in zip(names, outputs, strict=True):
-        width = int(output.shape[-1])
-        yield End(name, slice(start, start + width), _operations(body, output) / whole)
+def _ends(names: Sequence[str], widths: Sequence[int], rows: Sequence[Layer]) -> Iterator[End]:
+    """Where a network can be cut, all layers before lead there: the share of their operations is the end's."""
+    upto = dict(zip((row.name for row in rows), accumulate(row.operations for row in rows), strict=True))
+    whole, start = sum(row.operations for row in rows), 0
+    for name, width in zip([*names, WHOLE], widths, strict=True):
+        yield End(name, slice(start, start + width), upto.get(name, whole) / whole)
         start += width
-
-
-def _operations(body: Any, output: Any) -> int:
-    return sum(layer.operations for layer in layers.read(keras().Model(body.inputs[0], output)))
