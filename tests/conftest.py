@@ -1,5 +1,6 @@
 """For all tests: this environment's programs on the path, a git identity, nobody's settings."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import dvc  # noqa: F401  # binds its log to the stream it finds: not to that of one test, which ends with it
+import hypothesis
 import pytest
 
 from frostline import files, progress
@@ -29,6 +31,15 @@ LONGEST = (
     "features/test_backends", "tracking/test_server", "tracking/test_observations", "stages/test_evaluate",
 )  # fmt: skip
 TESTS = Path(__file__).parent
+# How many examples each property is tried on: `make test-slow` asks for the second.
+hypothesis.settings.register_profile("quick", max_examples=20, deadline=None)
+hypothesis.settings.register_profile("thorough", max_examples=200, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def pytest_collection_finish() -> None:
+    """TensorFlow's and Keras' graphs are many small objects: collected less often than Python does by itself."""
+    gc.set_threshold(10_000, 20, 20)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -69,6 +80,16 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setattr(subprocess, "run", warm_dvc.run)
         patch.setattr(sys, "dont_write_bytecode", False)  # each subprocess would compile TensorFlow again
         yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _imported() -> None:
+    """What is there before a file's tests is mostly imports, which stay: no search for garbage looks at it again.
+
+    Else such searches take a fifth of the time of the tests.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
