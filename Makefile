@@ -51,6 +51,7 @@ test: $(READY)
 # A process for each file: TensorFlow keeps what the networks of a hundred tests took, until there is no memory.
 test-slow: $(READY)
 	@grep -rl --include='*.py' mark.slow tests | sort | xargs -n 1 $(BIN)/pytest -q -m slow --timeout=1800
+	@grep -rl --include='*.py' '^@given' tests | HYPOTHESIS_PROFILE=thorough xargs $(BIN)/pytest -q --timeout=1800
 
 lint: $(READY)
 	$(BIN)/ruff check .

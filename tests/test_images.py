@@ -453,7 +453,6 @@ def test_unknown_resize_is_a_mistake_in_the_program() -> None:
 
 
 @pytest.mark.parametrize("resize", ["squash", "crop", "pad"])
-@settings(max_examples=60, deadline=None)
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 50), st.integers(1, 50))
 def test_any_size_fits_any_frame(resize: str, height: int, width: int, to_height: int, to_width: int) -> None:
     """No pair of sizes breaks the arithmetic of crop and pad, and one colour stays itself."""
@@ -495,7 +494,7 @@ def attempt(call: Callable[[], Any]) -> Any:
         return str(error)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.one_of(mutated(), st.binary(max_size=200)))
 def test_any_bytes_are_an_image_or_an_image_error(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
     """Whatever is damaged: an array of the asked shape, or ImageError with one line; nothing else."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline import store as stores
@@ -45,7 +45,6 @@ def filled(folder: Path, ids: list[str] = IDS) -> Store:
 APPENDS = st.lists(st.tuples(st.booleans(), st.lists(st.sampled_from(IDS), unique=True)), max_size=8)
 
 
-@settings(max_examples=40, deadline=None)
 @given(APPENDS, st.lists(st.sampled_from(IDS)))
 def test_any_appends_any_reads(
     tmp_path_factory: pytest.TempPathFactory, appends: list[tuple[bool, list[str]]], asked: list[str]
@@ -127,7 +126,6 @@ def test_rows_that_do_not_fit(tmp_path: Path, count: int, shape: tuple[int, ...]
     assert list(tmp_path.iterdir()) == []
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_a_truncated_file_holds_nothing(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -144,7 +142,6 @@ def test_a_truncated_file_holds_nothing(
     np.testing.assert_array_equal(store(folder).rows(IDS[5:])[:], table(IDS[5:]))
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_a_flipped_bit_is_a_missing_row(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

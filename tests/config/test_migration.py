@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -101,7 +101,6 @@ FILES = st.fixed_dictionaries({
 })  # fmt: skip
 
 
-@settings(deadline=None)
 @given(FILES, st.booleans())
 def test_text_and_values_agree(values: dict[str, object], flow: bool) -> None:
     """The edited text reads as the migrated values, whatever the file's style."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline.config import ConvolutionBlock, Pooling, Size, shapes
@@ -99,7 +99,6 @@ some_blocks = st.dictionaries(
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
 @given(blocks=some_blocks, side=st.integers(8, 200), evenly=st.booleans())
 def test_advice_holds(blocks: dict[str, ConvolutionBlock], side: int, evenly: bool) -> None:
     """Every advised size has no problem, none between it and the size given would have done, as NumPy counts."""

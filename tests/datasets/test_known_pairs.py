@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline.datasets import hash_search, near_duplicates
@@ -67,7 +67,6 @@ def found(numbers: list[int], known: KnownPairs | None = None) -> list[tuple[int
 HISTORIES = st.lists(st.lists(st.integers(0, 40), unique=True, max_size=30), min_size=2, max_size=6)
 
 
-@settings(max_examples=40, deadline=None)
 @given(HISTORIES, st.sampled_from([2, 3, 5, 32]), st.sampled_from([1, 20]), st.integers(0, 10**9))
 def test_pairs_are_those_from_scratch(history: list[list[int]], most: int, few: int, number: int) -> None:
     """Whatever was added, removed or renamed (which is another order), and where a search returns all that it may."""

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline import csv_text
@@ -107,7 +107,6 @@ lines = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(lines, st.sampled_from([csv, parquet]))
 def test_what_is_written_is_read(
     wanted: list[tuple[str, ...]], write: Callable[[dict[str, list[str]]], bytes]

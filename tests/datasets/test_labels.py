@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline.datasets import labels
@@ -133,7 +133,6 @@ def layouts(draw: st.DrawFn) -> dict[str, bytes]:
     return files
 
 
-@settings(max_examples=60, deadline=None)
 @given(layouts())
 def test_any_packing_is_the_same_dataset(
     tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline.datasets import relations
@@ -149,7 +149,6 @@ def related(draw: st.DrawFn) -> tuple[list[LabelledImage], list[list[int]], list
     return labelled, exact, sorted({(min(pair), max(pair)) for pair in pairs if pair[0] != pair[1]})
 
 
-@settings(max_examples=200, deadline=None)
 @given(related(), st.sampled_from([LOSE, KEEP]))
 def test_what_stays_is_sound(dataset, policies: Policies) -> None:  # type: ignore[no-untyped-def]
     """No relation across labels or given splits is left; what is left of one is linked; what goes has a finding."""
@@ -180,7 +179,6 @@ def _components(links: Sequence[tuple[int, int]], count: int) -> list[int]:
     return home
 
 
-@settings(max_examples=100, deadline=None)
 @given(related())
 def test_order_of_pairs_does_not_matter(dataset) -> None:  # type: ignore[no-untyped-def]
     """The same findings from the same relations."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline.datasets import labels, shards
@@ -159,7 +159,6 @@ _FILES = st.dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(arrivals=st.lists(_FILES, max_size=4), limit=st.integers(1, 4))
 def test_any_arrivals(
     tmp_path_factory: pytest.TempPathFactory, arrivals: list[dict[tuple[str, str], bytes]], limit: int

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from frostline.datasets.layout import LabelledImage
@@ -77,7 +77,6 @@ def datasets(draw: st.DrawFn) -> tuple[list[str], list[str]]:
     return ids, labels
 
 
-@settings(max_examples=100, deadline=None)
 @given(datasets(), shares(), st.integers(0, 2**31 - 1), st.randoms(use_true_random=False))
 def test_order_does_not_matter_and_copies_stay_together(dataset, parts, seed, order) -> None:  # type: ignore[no-untyped-def]
     """Shuffling rows changes no image's split; one content has one split; each class is in each split."""
@@ -94,7 +93,6 @@ def test_order_does_not_matter_and_copies_stay_together(dataset, parts, seed, or
     assert set(zip(labels, splits, strict=True)) == {(label, name) for label in set(labels) for name in NAMES}
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.integers(60, 400), st.integers(0, 200), st.integers(0, 2**31 - 1))
 def test_no_image_changes_its_split_as_data_grow(count: int, more: int, seed: int) -> None:
     """However many come, whatever was there stays where it was."""
@@ -137,7 +135,6 @@ PINNED: dict[str, list[int]] = {
 }
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.data(), st.integers(20, 80))
 def test_links_never_straddle(data: st.DataObject, count: int) -> None:
     """Whatever is linked, in whatever waves: two linked images that are used lie in one split."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
@@ -110,7 +110,6 @@ def test_nothing_to_measure() -> None:
         measure(rows([], []))
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40), st.randoms())
 def test_order_of_rows_does_not_count(pairs: list[tuple[int, int]], random) -> None:
     """Each row counts once and alike: shuffled rows measure the same, and the counts sum to N."""

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline.errors import FrostlineError
@@ -84,7 +84,6 @@ def test_split_keeps_order_and_all_columns() -> None:
     assert len(mixed.split("validation")) == 0
 
 
-@settings(max_examples=30, deadline=None)
 @given(
     labels=st.lists(st.integers(0, 3), max_size=30),
     names=st.lists(

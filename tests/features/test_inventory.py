@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline import arrow, files
@@ -80,7 +80,6 @@ def test_an_absent_cache_is_empty(tmp_path: Path) -> None:
     assert list(inventory.damaged(nowhere)) == []
 
 
-@settings(max_examples=30, deadline=None)
 @given(limit=st.integers(0, 90_000), order=st.permutations(range(4)))
 def test_prune_keeps_the_latest_within_the_limit(
     tmp_path_factory: pytest.TempPathFactory, limit: int, order: list[int]

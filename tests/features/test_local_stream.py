@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline.errors import FrostlineError
@@ -48,7 +48,6 @@ def rows(blocks: Iterator[Block]) -> list[tuple[str, str, float]]:
     return flat
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     count=st.integers(0, 23),
     batch_size=st.integers(1, 9),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline.config import ConvolutionBlock, Pooling, Size, shapes
@@ -42,7 +42,6 @@ def test_shapes(blocks: dict[str, ConvolutionBlock], height: int, width: int, sh
     assert model(pixels).shape == (2, *shape)
 
 
-@settings(max_examples=20, deadline=None)
 @given(
     kernel=st.integers(1, 6), stride=st.integers(1, 3), padding=st.integers(0, 3),
     kind=st.sampled_from(["max", "average", "l1", "l2"]), pool=st.integers(2, 4), step=st.integers(1, 3),

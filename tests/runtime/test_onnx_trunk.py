@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline.config import OnnxInput, Tap
@@ -48,7 +48,6 @@ NETWORKS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=25, deadline=None)
 @given(options=NETWORKS, baked=st.booleans(), channels=st.sampled_from(["RGB", "BGR"]))
 def test_the_trunk_is_the_network(options: dict[str, Any], baked: bool, channels: str) -> None:
     """Its features are what the file's own tensors say of input prepared by hand: a vector, and the mean of a map."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline.runtime.buffers import Outputs
@@ -51,7 +51,6 @@ class Small:
         return {"sum": batch.reshape(len(batch), -1).sum(axis=1, dtype=np.float64)}
 
 
-@settings(max_examples=40, deadline=None)
 @given(count=st.integers(1, 17), room=st.integers(1, 20))
 def test_out_of_memory_halves_and_goes_on(count: int, room: int) -> None:
     """Whatever fits, every row comes once, in order; the next batch begins where the last one ended."""

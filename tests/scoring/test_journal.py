@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline.errors import FrostlineError, InputError
@@ -48,7 +48,6 @@ def begun(out: Path, count: int = 10) -> Path:
     return parts(out)
 
 
-@settings(max_examples=30, deadline=None)
 @given(sizes=st.lists(st.integers(1, 9), max_size=12), limit=st.integers(1, 12), ends=st.integers(0, 12))
 def test_rows_come_back_in_order_whatever_the_shards(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], limit: int, ends: int
@@ -182,7 +181,6 @@ def three_shards(out: Path) -> list[Path]:
     return sorted(parts(out).glob("*.arrow"))
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_flipped_bit_is_scored_again(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     """Wherever it is in a shard, none of its rows and none after it are taken, and that is said."""

@@ -8,7 +8,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline.errors import FrostlineError, InputError
@@ -106,7 +106,6 @@ NAMES = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
 @given(names=NAMES, ending=st.sampled_from(["\n", "\0", "\r\n"]), last=st.booleans())
 def test_a_list_gives_its_names(names: list[str], ending: str, last: bool) -> None:
     """One a line or ended by NUL, with or without the last ending, whatever the names hold."""

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline.errors import FrostlineError, InputError
@@ -105,7 +105,6 @@ def test_no_rows_make_a_whole_file(tmp_path: Path, suffix: str) -> None:
     assert READ[suffix](path) == []
 
 
-@settings(max_examples=25, deadline=None)
 @given(sizes=st.lists(st.integers(0, 9), max_size=8), group=st.integers(1, 7))
 def test_parquet_does_not_depend_on_how_rows_arrive(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], group: int

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline import config
@@ -37,7 +37,6 @@ def parsed(photos: Photos, weights: PretrainedFile | None = MOBILENET, *, cnn: b
     )
 
 
-@settings(deadline=None, max_examples=60)
 @given(
     st.integers(3, 40_000),
     st.integers(2, 400),

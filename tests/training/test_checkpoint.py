@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline.training import checkpoint
@@ -45,7 +45,6 @@ def test_what_is_written_is_read() -> None:
     assert Checkpoint("b" * 64).read() is None
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_damage_is_nothing(data: st.DataObject) -> None:
     """A file cut short or changed anywhere is no checkpoint: training begins anew."""
