@@ -94,6 +94,21 @@ def test_page_csv_and_json() -> None:
     assert record["candidates"][1]["accuracy"] == 0.94
 
 
+def test_who_came_less_far_is_hollow() -> None:
+    """On the picture too, where it is said; another description of a file that fits is no network of its own."""
+
+    def hollow(some: SearchReport) -> list[tuple[float, float]]:
+        figure = search_report.picture(some)
+        lines = [line for line in figure.axes[0].lines if line.get_markerfacecolor() == "none"]
+        told = any("hollow" in text.get_text() for text in figure.texts)
+        points = [point for line in lines for point in zip(*line.get_data(), strict=True)]
+        assert told is bool(points)
+        return points
+
+    assert hollow(REPORT) == [(9.0, 0.4)]
+    assert hollow(replace(REPORT, misdescribed={"worse 224"})) == []
+
+
 @pytest.mark.parametrize("kept", [1, 2])
 def test_few_networks_can_be_drawn(kept: int) -> None:
     """One alone too; the same bytes every time."""

@@ -211,16 +211,21 @@ def _alt(report: SearchReport) -> str:
 
 @styled
 def picture(report: SearchReport) -> "Figure":
-    """Accuracy with its interval against milliseconds per image, the Pareto front as a line."""
+    """Accuracy with its interval against milliseconds per image, the Pareto front as a line.
+
+    Networks that came less far are hollow: their accuracy is that on fewer photos.
+    """
     from matplotlib.patheffects import withStroke
 
     rows = [report.rows[place] for place in report.heads]
     chosen = report.rows[report.chosen]
+    earlier = [row for row in report.earlier if row.classifier not in report.misdescribed]
+    hollow = "; hollow: judged on fewer photos" if earlier else ""
     figure = canvas(
         width=9.2,
         height=4.6,
         title=f"{report.dataset}: {chosen.classifier} chosen, {chosen.accuracy.value:.1%} of {report.photos:,} photos",
-        subtitle="cross-validated accuracy with its 95% interval; line: no other is both better and cheaper",
+        subtitle=f"cross-validated accuracy with its 95% interval; line: no other is both better and cheaper{hollow}",
     )
     axes = figure.add_subplot()
     cost = np.array([row.milliseconds for row in rows])
@@ -228,6 +233,10 @@ def picture(report: SearchReport) -> "Figure":
     on_front = np.flatnonzero(selection.front(accuracy, cost))
     line = on_front[np.argsort(cost[on_front])]
     named = [rows[place] for place in line]
+    axes.plot(
+        [row.milliseconds for row in earlier], [row.accuracy.value for row in earlier],
+        "o", color=MUTED, markerfacecolor="none", zorder=1,
+    )  # fmt: skip
     axes.step(cost[line], accuracy[line], where="post", color=MUTED, linewidth=1.0, zorder=1)
     for place, row in zip(report.heads, rows, strict=True):
         colour = WRONG if place == report.chosen else RIGHT if row.close else MUTED
@@ -242,7 +251,7 @@ def picture(report: SearchReport) -> "Figure":
                 xytext=(-6 if right else 6, 4), textcoords="offset points", size=8, color=colour,
                 ha="right" if right else "left", zorder=4, path_effects=[withStroke(linewidth=2.5, foreground=PAPER)],
             )  # fmt: skip
-    _scales(axes, cost)
+    _scales(axes, np.append(cost, [row.milliseconds for row in earlier]))
     return figure
 
 

@@ -262,8 +262,8 @@ class Search:
     def _line(self, found: Sequence[ScoredHead], so_far: Sequence[ScoredHead], photos: SearchPhotos) -> str:
         own, best = (max(some, key=lambda one: one.right.mean()) for some in (found, so_far))
         return (
-            f"{own.name}: {own.right.mean():.1%} of {len(photos.labels)} photos, {own.milliseconds:.1f} ms per image; "
-            f"best so far: {best.name} {_shown(best)}; {duration(max(0.0, self.clock.left))} left"
+            f"{own.name}: {own.right.mean():.1%} of {len(photos.labels):,} photos, {own.milliseconds:.1f} ms per "
+            f"image; best so far: {best.name} {_shown(best)}; {duration(max(0.0, self.clock.left))} left"
         )
 
 
