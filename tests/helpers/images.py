@@ -1,5 +1,6 @@
 """Small real inputs for tests: images whose sizes all differ, folders of them, archives."""
 
+import functools
 import io
 import os
 import tarfile
@@ -18,6 +19,7 @@ def pixels(seed: int, *, height: int = 37, width: int = 53) -> np.ndarray:
     return np.asarray(small.resize((width, height), Image.Resampling.BICUBIC))
 
 
+@functools.lru_cache(maxsize=5000)
 def encoded(seed: int, *, kind: str = "png", height: int = 37, width: int = 53) -> bytes:
     """The bytes of an image file of the given Pillow format."""
     buffer = io.BytesIO()
