@@ -1,14 +1,16 @@
 """What each stage costs after a little news, in shares of its first run, all in one run.
 
-    python benchmarks/increment.py ~/photos/cats_dogs ~/mobilenet.weights.h5 [--images 20000] [--stages preprocess]
+    python benchmarks/increment.py ~/photos/cats_dogs ~/mobilenet.weights.h5 [--images 20000] [--folder PLACE]
 
 A project of small photos (windows of 80x72 pixels, see `preprocess.py`) with a frozen network of those weights; then
-1% more of them, ten relabelled, another head, and nothing new. Every stage is a process of its own, called in order as
-`dvc repro` would; what is shown is its processor time with that of what it started, which other work on the machine
-changes little. `--dvc` adds `dvc repro` itself, whose time holds that of the stages and DVC's own.
+1% more of them, ten relabelled, another head, and nothing new, each followed by `dvc repro`. What is shown is processor
+time with that of all that was started, which other work on the machine changes little; `DVC itself` is what `dvc repro`
+took beside its stages. With `--stages` those alone are run, without DVC, in the order given. In a folder that is given
+everything stays, and a run that was ended between two kinds of news goes on there.
 """
 
 import argparse
+import json
 import os
 import random
 import resource
@@ -21,15 +23,25 @@ import preprocess
 import yaml
 
 STAGES = ("preprocess", "train", "evaluate", "export", "compare")
+KINDS = ("cold", "1% new", "ten relabelled", "another head", "nothing new")
+# In place of `frostline` while DVC runs: `times` of a shell gives user and system time of what it started.
+SHIM = """#!/bin/bash
+"{program}" "$@"
+code=$?
+times > "{log}.last"
+echo "$1 $(tail -1 "{log}.last")" >> "{log}"
+exit $code
+"""
 
 
-def processors(root: Path, *command: str) -> float:
+def processors(root: Path, *command: str, path: str = "") -> float:
     """Seconds of processor time of a command of this environment and of all that it started."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     program = str(Path(sys.executable).with_name(command[0]))
     done = subprocess.run(
         [program, *command[1:]], cwd=root, capture_output=True, text=True, check=False,
-        env=os.environ | {"FROSTLINE_CACHE": str(root / "cache"), "DVC_SITE_CACHE_DIR": str(root.parent / "site")},
+        env=os.environ | {"FROSTLINE_CACHE": str(root / "cache"), "DVC_SITE_CACHE_DIR": str(root.parent / "site")}
+        | {"PATH": path + os.environ["PATH"]},
     )  # fmt: skip
     if done.returncode:
         raise SystemExit(f"{command} failed: {done.stderr[-2000:]}")
@@ -53,18 +65,56 @@ def another_head(params: Path) -> None:
     params.write_text(changed)
 
 
-def name_of(root: Path) -> str:
-    """The one classifier of the project."""
-    return str(next(iter(yaml.safe_load((root / "params.yaml").read_text())["classifiers"])))
+def news(kind: str, root: Path, photos: list[Path], images: int) -> None:
+    """Bring a kind of news into the project."""
+    data = root / "data" / "photos"
+    if kind == "1% new":
+        preprocess.make(data.resolve(), photos, images, images * 101 // 100)
+    if kind == "ten relabelled":
+        relabel(data, 10)
+    if kind == "another head":
+        another_head(root / "params.yaml")
 
 
-def measured(root: Path, stages: list[str], *, with_dvc: bool) -> dict[str, float]:
-    """Processor time of each stage."""
-    if with_dvc:
-        return {"dvc repro": processors(root, "dvc", "repro")}
+def measured(root: Path, stages: list[str]) -> dict[str, float]:
+    """Processor time of each stage, run by itself in the order given."""
+    params = yaml.safe_load((root / "params.yaml").read_text())
     names = {"preprocess": ["photos"], "compare": []}
-    classifier = [name_of(root)]
+    classifier = list(params["classifiers"])
+    if not (root / "artifacts" / "weights").exists():
+        processors(root, "frostline", "weights", next(iter(params["weights"])))
     return {stage: processors(root, "frostline", stage, *names.get(stage, classifier)) for stage in stages}
+
+
+def reproduced(root: Path) -> dict[str, float]:
+    """Processor time of `dvc repro`, by stage: of those that it ran, and of DVC itself."""
+    log, shim = root.parent / "times.log", root.parent / "shim" / "frostline"
+    shim.parent.mkdir(exist_ok=True)
+    shim.write_text(SHIM.format(program=Path(sys.executable).with_name("frostline"), log=log))
+    shim.chmod(0o755)
+    log.write_text("")
+    total = processors(root, "dvc", "repro", path=f"{shim.parent}{os.pathsep}")
+    took = dict.fromkeys(STAGES, 0.0)
+    for line in log.read_text().splitlines():
+        stage, *clock = line.split()
+        took[stage] = took.get(stage, 0.0) + sum(map(_seconds, clock))
+    return took | {"DVC itself": total - sum(took.values())}
+
+
+def _seconds(clock: str) -> float:
+    """Of 1m2.345s."""
+    minutes, seconds = clock.rstrip("s").split("m")
+    return 60 * int(minutes) + float(seconds)
+
+
+def made(place: Path, photos: list[Path], weights: Path, images: int) -> Path:
+    """The project, made by `frostline init`."""
+    given, root = place / "given" / "photos", place / "photos"
+    if not (root / "params.yaml").exists():
+        preprocess.make(given, photos, 0, images)
+        options = ("--data", str(given), "--weights", str(weights.resolve()))
+        processors(place, "frostline", "init", "photos", *options)
+    return root
 
 
 def main() -> None:
@@ -75,56 +125,38 @@ def main() -> None:
     parser.add_argument("photos", type=Path, help="folder of JPEG photos")
     parser.add_argument("weights", type=Path, help="weights of a backbone, or an ONNX file")
     parser.add_argument("--images", type=int, default=20_000)
-    parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
-    parser.add_argument("--dvc", action="store_true", help="`dvc repro` as a whole, instead of each stage")
+    parser.add_argument("--stages", nargs="+", choices=STAGES, help="these alone, without DVC")
+    parser.add_argument("--folder", type=Path, help="an empty folder, or that of a run which was ended")
     asked = parser.parse_args()
     photos = sorted(asked.photos.resolve().rglob("*.jpg"))
     random.Random(1).shuffle(photos)
     with tempfile.TemporaryDirectory() as folder:
-        place, given = Path(folder), Path(folder) / "given" / "photos"
-        preprocess.make(given, photos, 0, asked.images)
-        processors(
-            place,
-            "frostline",
-            "init",
-            "photos",
-            "--data",
-            str(given),
-            "--weights",
-            str(asked.weights.resolve()),
-        )
-        root = place / "photos"
-        data = root / "data" / "photos"
-        if not asked.dvc:
-            weights = next(iter(yaml.safe_load((root / "params.yaml").read_text())["weights"]))
-            processors(root, "frostline", "weights", weights)
-        rounds = {}
-        for kind in ("cold", "1% new", "ten relabelled", "another head", "nothing new"):
-            if kind == "1% new":
-                preprocess.make(data, photos, asked.images, asked.images * 101 // 100)
-            if kind == "ten relabelled":
-                relabel(data, 10)
-            if kind == "another head":
-                another_head(root / "params.yaml")
-            rounds[kind] = measured(root, asked.stages, with_dvc=asked.dvc)
+        place = (asked.folder or Path(folder)).resolve()
+        place.mkdir(parents=True, exist_ok=True)
+        root, known = made(place, photos, asked.weights, asked.images), place / "rounds.json"
+        rounds = json.loads(known.read_text()) if known.exists() else {}
+        if None in rounds.values():
+            raise SystemExit(f"{place}: ended while a kind of news was measured; take an empty folder")
+        for kind in KINDS[len(rounds) :]:
+            known.write_text(json.dumps(rounds | {kind: None}))
+            news(kind, root, photos, asked.images)
+            rounds[kind] = measured(root, asked.stages) if asked.stages else reproduced(root)
+            known.write_text(json.dumps(rounds))
         report(rounds)
 
 
 def report(rounds: dict[str, dict[str, float]]) -> None:
-    """A table in Markdown, and the sum."""
-    cold = rounds["cold"]
-    print("| stage | cold, s |", " | ".join(kind for kind in rounds if kind != "cold"), "|")
-    print("|:--|--:|" + "--:|" * (len(rounds) - 1))
-    for stage in cold:
-        shares = " | ".join(
-            f"{took[stage] / cold[stage]:.1%}" for kind, took in rounds.items() if kind != "cold"
-        )
-        print(f"| {stage} | {cold[stage]:.1f} | {shares} |")
-    total = sum(cold.values())
-    shares = " | ".join(
-        f"{sum(took.values()) / total:.1%}" for kind, took in rounds.items() if kind != "cold"
-    )
-    print(f"| together | {total:.1f} | {shares} |")
+    """A table in Markdown, and the sum; a stage that takes no share was not run."""
+    cold = rounds["cold"] | {"together": sum(rounds["cold"].values())}
+    print("| stage | cold, s |", " | ".join(f"{kind}, s | share" for kind in rounds if kind != "cold"), "|")
+    print("|:--|--:|" + "--:|--:|" * (len(rounds) - 1))
+    for stage, first in cold.items():
+        cells = []
+        for kind, took in rounds.items():
+            seconds = sum(took.values()) if stage == "together" else took.get(stage, 0.0)
+            if kind != "cold":
+                cells.append(f"{seconds:.1f} | {seconds / first:.1%}" if first else f"{seconds:.1f} |")
+        print(f"| {stage} | {first:.1f} | " + " | ".join(cells) + " |")
 
 
 if __name__ == "__main__":

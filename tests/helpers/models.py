@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from frostline.images import DECODE_VERSION
 from frostline.models.neighbours import Neighbours
-from frostline.runtime import answers, answers_graph
+from frostline.runtime import answers, answers_graph, canonical
 from frostline.runtime.contract import Contract, WeightsSource, to_json
 
 CLASSES = ("blue", "green", "red")
@@ -81,12 +81,25 @@ def telling_unknown(promised: Contract | None = None) -> bytes:
     bank = np.full((1, 3), 3**-0.5, np.float32)
     held_out = np.linspace(0.99, 0.9999, 99, dtype=np.float32)
     known = answers.Answers(unknown_images=len(held_out), images=50, thresholds={"0.9": 0.2})
-    return answers_graph.add(
+    return answered(
         model(promised, features=True),
-        temperature=1.0,
         more={answers.KEY: answers.to_json(known)},
         neighbours=Neighbours(bank, place=1, held_out=held_out),
     )
+
+
+def answered(
+    content: bytes,
+    *,
+    temperature: float = 1.0,
+    more: Mapping[str, str] | None = None,
+    neighbours: Neighbours | None = None,
+) -> bytes:
+    """A model with what export puts on a converted graph, and more texts in its metadata."""
+    loaded = onnx.load_from_string(content)
+    answers_graph.add(loaded, temperature=temperature, neighbours=neighbours)
+    texts = {entry.key: entry.value for entry in loaded.metadata_props}
+    return canonical.form(loaded, metadata={**texts, **(more or {})})
 
 
 def endless(*, nodes: bool, bright: bool = False) -> bytes:

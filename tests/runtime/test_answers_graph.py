@@ -23,7 +23,7 @@ def pixels() -> np.ndarray:
 def test_logits_are_divided(value: float) -> None:
     """As `temperature.apply` does to the probabilities of before; the features stay bit for bit."""
     before = pool.on_cpu(canonical_model())(pixels())
-    after = pool.on_cpu(answers_graph.add(canonical_model(), temperature=value, more={}))(pixels())
+    after = pool.on_cpu(models.answered(canonical_model(), temperature=value))(pixels())
     assert after["probs"] == pytest.approx(temperature.apply(before["probs"], value), abs=1e-6)
     assert not np.allclose(after["probs"], before["probs"], atol=1e-3)
     assert (after["features"] == before["features"]).all()
@@ -31,7 +31,7 @@ def test_logits_are_divided(value: float) -> None:
 
 def test_temperature_one_changes_no_node() -> None:
     """Only the metadata are others, and those of before stay."""
-    made = onnx.load_from_string(answers_graph.add(canonical_model(), temperature=1.0, more={"k": "v"}))
+    made = onnx.load_from_string(models.answered(canonical_model(), more={"k": "v"}))
     plain = onnx.load_from_string(canonical_model())
     assert made.graph == plain.graph
     assert {entry.key for entry in made.metadata_props} == {"frostline", "k"}
@@ -41,4 +41,4 @@ def test_a_graph_without_a_softmax_is_no_model_of_ours() -> None:
     """A wrong place for the temperature would go unnoticed."""
     loaded = onnx.load_from_string(models.model(last="Sigmoid"))
     with pytest.raises(RuntimeError, match="Sigmoid"):
-        answers_graph.add(loaded.SerializeToString(), temperature=2.0, more={})
+        answers_graph.add(loaded, temperature=2.0)

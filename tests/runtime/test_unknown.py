@@ -12,7 +12,6 @@ from frostline.models.neighbours import Neighbours
 from frostline.runtime import (
     agreement,
     answers,
-    answers_graph,
     canonical,
     conversion,
     parts,
@@ -76,7 +75,7 @@ def model(shape: tuple[int, ...], neighbours: Neighbours) -> bytes:
     """The plain model with `unknown`, as export writes it."""
     known = answers.Answers(unknown_images=len(neighbours.held_out))
     more = {answers.KEY: answers.to_json(known)}
-    return answers_graph.add(plain(shape), temperature=1.0, more=more, neighbours=neighbours)
+    return models.answered(plain(shape), more=more, neighbours=neighbours)
 
 
 def pixels(count: int) -> np.ndarray:

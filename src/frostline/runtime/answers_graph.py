@@ -1,35 +1,26 @@
-"""What is put into an exported model's graph after its conversion: the temperature inside `probs`, and `unknown`."""
+"""What is put on a converted graph: the temperature inside `probs`, and `unknown`."""
 
-from collections.abc import Mapping
 from math import sqrt
 from typing import Any
 
 import numpy as np
 
 from frostline.models.neighbours import TINY, Neighbours
-from frostline.runtime import canonical
 from frostline.runtime.contract import FEATURES, PROBS, UNKNOWN
 from frostline.runtime.graph_edits import Builder
 
 _SOFTMAX = "Softmax"
 
 
-def add(
-    model: bytes, *, temperature: float, more: Mapping[str, str], neighbours: Neighbours | None = None
-) -> bytes:
-    """The canonical bytes of a model whose logits are divided by a temperature, with more texts in its metadata.
+def add(model: Any, *, temperature: float, neighbours: Neighbours | None = None) -> None:
+    """Divide the logits of an ONNX model by a temperature, in place; at 1 the nodes stay as they are.
 
-    At temperature 1 the nodes stay as they are. With `neighbours` of its features it has an output `unknown`.
+    With `neighbours` of its features it gets an output `unknown`.
     """
-    import onnx
-
-    loaded = onnx.load_from_string(model)
     if temperature != 1:
-        _divide(loaded, temperature)
+        _divide(model, temperature)
     if neighbours is not None:
-        _compare(loaded, neighbours)
-    texts = {entry.key: entry.value for entry in loaded.metadata_props}
-    return canonical.form(loaded, metadata={**texts, **more})
+        _compare(model, neighbours)
 
 
 def _divide(model: Any, temperature: float) -> None:

@@ -24,26 +24,22 @@ def form(model: Any, *, metadata: dict[str, str], input_name: str = INPUT) -> by
     _merge_equal(graph, contents)
     order = [node for _, node in _order(graph, contents)]
     names = _names(graph, order, input_name)
+    outputs = [
+        _value(output, name)
+        for name in (PROBS, FEATURES, UNKNOWN)
+        for output in graph.output
+        if names[output.name] == name
+    ]
     nodes = [_renamed(node, names, number) for number, node in enumerate(order)]
-    used = (tensor for tensor in graph.initializer if tensor.name in names)
-    initializers = sorted((_renamed_tensor(tensor, names) for tensor in used), key=lambda tensor: tensor.name)
-    out = onnx.helper.make_graph(
-        nodes,
-        "frostline",
-        [_value(graph.input[0], input_name)],
-        [
-            _value(output, name)
-            for name in (PROBS, FEATURES, UNKNOWN)
-            for output in graph.output
-            if names[output.name] == name
-        ],
-        initializers,
-    )
+    out = onnx.helper.make_graph(nodes, "frostline", [_value(graph.input[0], input_name)], outputs)
     result = onnx.helper.make_model(
         out,
         opset_imports=sorted(model.opset_import, key=lambda opset: opset.domain),
         producer_name="frostline",
     )
+    used = (tensor for tensor in graph.initializer if tensor.name in names)
+    for tensor in sorted(used, key=lambda tensor: names[tensor.name]):
+        _add(result.graph, tensor, names[tensor.name])
     least = onnx.helper.find_min_ir_version_for(list(model.opset_import), ignore_unknown=True)
     result.ir_version = max(8, least)  # 8 came with opset 17
     onnx.helper.set_model_props(result, metadata)
@@ -72,7 +68,7 @@ def _drop_duplicates(graph: Any) -> dict[str, str]:
             instead[tensor.name] = first_name
             graph.initializer.remove(tensor)
     for node in graph.node:
-        _rename_inputs(node, instead)
+        rename_inputs(node, instead)
     return contents
 
 
@@ -89,7 +85,7 @@ def _merge_equal(graph: Any, contents: dict[str, str]) -> None:
             instead.update(zip(node.output, first_node.output, strict=True))
             graph.node.remove(node)
     for node in graph.node:
-        _rename_inputs(node, instead)
+        rename_inputs(node, instead)
 
 
 def _graphs(node: Any) -> list[Any]:
@@ -108,7 +104,7 @@ def _taken(node: Any) -> list[str]:
     return [*node.input, *dict.fromkeys(inside)]
 
 
-def _rename_inputs(node: Any, names: dict[str, str]) -> None:
+def rename_inputs(node: Any, names: dict[str, str]) -> None:
     """Other names for what a node takes, in place; names that a graph inside it has for its own stay."""
     node.input[:] = [names.get(name, name) for name in node.input]
     for graph in _graphs(node):
@@ -116,7 +112,7 @@ def _rename_inputs(node: Any, names: dict[str, str]) -> None:
         own |= {value.name for value in (*graph.input, *graph.initializer)}
         outer = {name: new for name, new in names.items() if name not in own}
         for inner in graph.node:
-            _rename_inputs(inner, outer)
+            rename_inputs(inner, outer)
         for output in graph.output:
             output.name = outer.get(output.name, output.name)
 
@@ -200,16 +196,21 @@ def _renamed(node: Any, names: dict[str, str], number: int) -> Any:
     out.CopyFrom(node)
     out.name = f"n{number:05}"
     out.ClearField("doc_string")
-    _rename_inputs(out, names)
+    rename_inputs(out, names)
     out.output[:] = [names[name] for name in node.output]
     return out
 
 
-def _renamed_tensor(tensor: Any, names: dict[str, str]) -> Any:
+def _add(graph: Any, tensor: Any, name: str) -> None:
+    """Put a tensor of another graph into this one under another name, its values as bytes: copied once."""
     import onnx
 
-    array = onnx.numpy_helper.to_array(tensor)
-    return onnx.numpy_helper.from_array(array, names[tensor.name])
+    if tensor.HasField("raw_data"):
+        graph.initializer.add(
+            dims=tensor.dims, data_type=tensor.data_type, name=name, raw_data=tensor.raw_data
+        )
+    else:
+        graph.initializer.append(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor), name))
 
 
 def _value(info: Any, name: str) -> Any:

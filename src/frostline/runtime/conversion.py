@@ -16,6 +16,11 @@ OPSET = 17  # the newest that tf2onnx writes is 18; 17 is read by every ONNX Run
 CATCH = "TF2ONNX_CATCH_ERRORS"  # tf2onnx' own: whether a step that fails is left out
 
 Function = Callable[[Any], Any]
+Finish = Callable[[Any], None]  # edits an ONNX model in place
+
+
+def _leave(_model: Any) -> None:
+    """The edit that changes nothing."""
 
 
 def convert(  # noqa: PLR0913  # two functions, their pixels, and their metadata
@@ -27,15 +32,16 @@ def convert(  # noqa: PLR0913  # two functions, their pixels, and their metadata
     metadata: str,
     more: Mapping[str, str] | None = None,
     keep: Callable[[Callable[[], bytes]], bytes] | None = None,
+    finish: Finish = _leave,
 ) -> bytes:
     """Convert `below` (pixels → features) and `above` (features → probs) into one model.
 
     Input `image` (N, height, width, 3) uint8 with N free; outputs `probs` (N, C) float32 and `features`,
     the tensor at the frost line, which costs nothing where nobody asks for it. What is above and below
-    it can be cut out (`upper`, `lower`).
+    it can be cut out (`halves`).
     `metadata` is the contract, `more` are other texts by key. `keep` is given what makes the graph of `below`, and
     returns it, made now or earlier.
-    Without `below`, `above` takes the pixels and nothing is called `features`.
+    Without `below`, `above` takes the pixels and nothing is called `features`. `finish` edits the graph at the end.
     """
     with _quiet():
         pixels = (height, width, 3)
@@ -45,6 +51,7 @@ def convert(  # noqa: PLR0913  # two functions, their pixels, and their metadata
             lower = _lower(below, pixels, keep)
             model = _stacked(lower, _graph(above, FEATURES, PROBS, shape=_sides(lower), dtype="float32"))
     _keep_zeros(model)
+    finish(model)
     return canonical.form(model, metadata={KEY: metadata, **(more or {})})
 
 
@@ -59,13 +66,14 @@ def _lower(
     return onnx.load_from_string(keep(lambda: bytes(make().SerializeToString()))) if keep else make()
 
 
-def on_trunk(
+def on_trunk(  # noqa: PLR0913  # a trunk, a head, and their metadata
     below: bytes,
     above: DenseHead,
     *,
     metadata: str,
     more: Mapping[str, str] | None = None,
     converted: bool = False,
+    finish: Finish = _leave,
 ) -> bytes:
     """A head put on the trunk of an ONNX file, as one model like that of `convert`: without TensorFlow.
 
@@ -78,6 +86,7 @@ def on_trunk(
     model = _stacked(lower, head_graph.make(above, like=lower, as_converted=converted))
     if converted:
         _keep_zeros(model)
+    finish(model)
     return canonical.form(model, metadata={KEY: metadata, **(more or {})})
 
 
@@ -122,17 +131,20 @@ def _sides(lower: Any) -> tuple[int, ...]:
 
 
 def _stacked(lower: Any, upper: Any) -> Any:
-    """One model of two, which the converter saw apart: left together, it moves operations across the cut."""
-    import onnx
+    """The lower model with the upper one on it, in place: large weights are not copied.
 
-    lower, upper = (
-        onnx.compose.add_prefix(part, prefix, rename_inputs=False, rename_outputs=False)
-        for part, prefix in ((lower, "lower/"), (upper, "upper/"))
-    )
-    features = lower.graph.output[0]
-    model = onnx.compose.merge_models(lower, upper, io_map=[(features.name, upper.graph.input[0].name)])
-    model.graph.output.append(features)
-    return model
+    The converter saw them apart: left together, it moves operations across the cut.
+    """
+    from onnx.compose import add_prefix
+
+    for part, prefix in ((lower, "lower/"), (upper, "upper/")):
+        add_prefix(part, prefix, rename_inputs=False, rename_outputs=False, inplace=True)
+    for node in upper.graph.node:
+        canonical.rename_inputs(node, {upper.graph.input[0].name: lower.graph.output[0].name})
+    for field in ("node", "initializer", "output"):
+        getattr(lower.graph, field).extend(getattr(upper.graph, field))
+    lower.opset_import.extend(upper.opset_import)
+    return lower
 
 
 def _erfc(graph: Any, node: Any, *_: Any) -> None:
@@ -175,36 +187,22 @@ def _keep_zeros(model: Any) -> None:
 
 def upper(model: bytes) -> bytes:
     """The part of an exported model from `features` to `probs` and `unknown`, cut out of its very graph."""
-    return _cut(_inferred(model), FEATURES, (PROBS, UNKNOWN))
-
-
-def lower(model: bytes) -> bytes:
-    """The part of an exported model from `image` to `features`, cut out of its very graph."""
-    return _cut(_inferred(model), INPUT, (FEATURES,))
-
-
-def halves(model: bytes) -> tuple[bytes, bytes]:
-    """What `lower` and `upper` give."""
-    inferred = _inferred(model)
-    return _cut(inferred, INPUT, (FEATURES,)), _cut(inferred, FEATURES, (PROBS, UNKNOWN))
-
-
-def _inferred(model: bytes) -> Any:
-    """The model with the shapes of all its tensors."""
     import onnx
 
-    with _quiet():
-        return onnx.shape_inference.infer_shapes(onnx.load_from_string(model))
+    return bytes(_cut(onnx.load_from_string(model), FEATURES, (PROBS, UNKNOWN)).SerializeToString())
 
 
-def _cut(inferred: Any, input_name: str, wanted: Sequence[str]) -> bytes:
+def halves(model: Any) -> tuple[Any, Any]:
+    """The parts of an ONNX model below and above `features`, as models."""
+    return _cut(model, INPUT, (FEATURES,)), _cut(model, FEATURES, (PROBS, UNKNOWN))
+
+
+def _cut(model: Any, input_name: str, wanted: Sequence[str]) -> Any:
     """From one tensor to those of the wanted outputs that the model has."""
     from onnx.utils import Extractor
 
-    with _quiet():
-        has = {output.name for output in inferred.graph.output}
-        part = Extractor(inferred).extract_model([input_name], [name for name in wanted if name in has])
-    return bytes(part.SerializeToString())
+    has = {output.name for output in model.graph.output}
+    return Extractor(model).extract_model([input_name], [name for name in wanted if name in has])
 
 
 @contextlib.contextmanager

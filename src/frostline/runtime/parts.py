@@ -37,14 +37,15 @@ def make(model: bytes) -> tuple[bytes, bytes]:
     """The trunk and the head of an exported model that has `features`."""
     import onnx
 
-    whole = {entry.key: entry.value for entry in onnx.load_from_string(model).metadata_props}
+    loaded = onnx.load_from_string(model)
+    whole = {entry.key: entry.value for entry in loaded.metadata_props}
     promised = contract.from_json(whole[KEY])
-    below, above = conversion.halves(model)
+    below, above = conversion.halves(loaded)
     pixels = {key: getattr(promised, key) for key in ("decode", "height", "resize", "width")}
-    trunk = canonical.form(onnx.load_from_string(below), metadata={PART: _json(part="trunk", **pixels)})
+    trunk = canonical.form(below, metadata={PART: _json(part="trunk", **pixels)})
     belongs_to = _json(part="head", model=sha256(model), trunk=sha256(trunk))
     head = canonical.form(
-        onnx.load_from_string(above),
+        above,
         metadata={**{key: whole[key] for key in (KEY, answers.KEY) if key in whole}, PART: belongs_to},
         input_name=FEATURES,
     )

@@ -1,6 +1,6 @@
 """What export fits on held-out images so that answers mean what they say: temperature, prediction sets, `unknown`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from frostline.evaluation import prediction_sets, temperature
@@ -38,7 +38,8 @@ class AnswerFit:
 
 def fit(trained: Predictions, neighbours: Neighbours | None = None) -> AnswerFit:
     """Fit on the validation images, which the network was not trained on; `neighbours` fitted before."""
-    found, predicted = temperature.of(trained), temperature.calibrated(trained)
+    found = temperature.of(trained)
+    predicted = replace(trained, probs=temperature.apply(trained.probs, found.value))
     held_out = predicted.split("validation")
     thresholds = prediction_sets.thresholds(held_out.labels, held_out.probs)
     answers = Answers(

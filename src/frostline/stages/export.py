@@ -1,7 +1,7 @@
 """Stage `export@NAME`: the trained classifier as one ONNX file, proven to agree before it is written."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 import frostline
 from frostline import files, images, paths
 from frostline.errors import FrostlineError
-from frostline.evaluation import predictions, stage_outputs, temperature
+from frostline.evaluation import predictions, stage_outputs
 from frostline.evaluation.predictions import Predictions
 from frostline.features import extraction
 from frostline.features.cut_model import CutModel
@@ -60,9 +60,10 @@ def run(name: str) -> str:
     for file, content in written.items():
         with files.writing(folder / file) as temporary:
             temporary.write_bytes(content)
-    files.write_json(folder / "agreement.json", {"key": key, "model": files.sha256(model), **proof})
-    files.write_json(folder / "answers.json", {"key": key, "model": files.sha256(model), **said})
-    _variants(inputs, model, folder)
+    of_model = {"key": key, "model": files.sha256(model)}
+    files.write_json(folder / "agreement.json", {**of_model, **proof})
+    files.write_json(folder / "answers.json", {**of_model, **said})
+    _variants(inputs, model, fitted.predicted, folder)
     return (
         f"Wrote {folder / 'model.onnx'}, {len(model) / 1e6:.1f} MB; differs from the trained network by at most "
         f"{max(proof['image_difference'], proof['feature_difference']):.1g} in any probability"
@@ -71,13 +72,12 @@ def run(name: str) -> str:
 
 def _model(inputs: Recipe, last: CutModel, fitted: AnswerFit) -> bytes:
     """The whole classifier, its contract and the baseline of its drift in it, with calibrated answers."""
-    more = {answers.KEY: answers.to_json(fitted.answers)}
-    return answers_graph.add(
-        _converted(inputs, last),
-        temperature=fitted.temperature.value,
-        more=more,
-        neighbours=fitted.neighbours,
-    )
+    more = {
+        **_baseline(inputs, last, fitted.predicted),
+        answers.KEY: answers.to_json(fitted.answers),
+    }
+    finish = partial(answers_graph.add, temperature=fitted.temperature.value, neighbours=fitted.neighbours)
+    return _converted(inputs, last, more, finish)
 
 
 def _neighbours(inputs: Recipe, last: CutModel) -> Neighbours | None:
@@ -100,9 +100,9 @@ def _as_trained(inputs: Recipe, last: CutModel) -> CutModel:
     return last if inputs.entry.precision == "float32" else recipe.load_trained(inputs)[1]
 
 
-def _converted(inputs: Recipe, last: CutModel) -> bytes:
-    """The trained network as it is."""
-    metadata, more = contract.to_json(_contract(inputs)), _baseline(inputs, last, _predicted(inputs))
+def _converted(inputs: Recipe, last: CutModel, more: Mapping[str, str], finish: conversion.Finish) -> bytes:
+    """The trained network with an edit of its graph, and more texts beside the contract."""
+    metadata = contract.to_json(_contract(inputs))
     if isinstance(last.trunk, OnnxTrunk | ConvertedTrunk):
         return conversion.on_trunk(
             last.trunk.content,
@@ -110,6 +110,7 @@ def _converted(inputs: Recipe, last: CutModel) -> bytes:
             metadata=metadata,
             more=more,
             converted=isinstance(last.trunk, ConvertedTrunk),
+            finish=finish,
         )
     size = inputs.entry.image.size
     below, above = assemble.below_and_above(last)
@@ -121,6 +122,7 @@ def _converted(inputs: Recipe, last: CutModel) -> bytes:
         metadata=metadata,
         more=more,
         keep=_known_trunk(inputs, last),
+        finish=finish,
     )
 
 
@@ -172,12 +174,12 @@ def _same_images(inputs: Recipe, images: extraction.Images, predicted: Predictio
         )
 
 
-def _variants(inputs: Recipe, model: bytes, folder: Path) -> None:
+def _variants(inputs: Recipe, model: bytes, predicted: Predictions, folder: Path) -> None:
     """`model.int8.onnx` and the like, and what each costs on the test split; beyond its limit none is written."""
     costs: dict[str, Any] = {}
     for precision, limit in sorted((inputs.entry.variants or {}).items()):
         made = variants.make(precision, model, calibration=partial(_calibration, inputs))
-        loss = _loss(inputs, made, precision)
+        loss = _loss(inputs, made, predicted.split("test"), precision)
         if loss.points > limit:
             raise FrostlineError(
                 f"{inputs.name}: in {precision} the model loses {loss.points:g} points of accuracy on {loss.images} "
@@ -202,19 +204,14 @@ def _calibration(inputs: Recipe) -> Iterator[Any]:
         yield rows[chosen[start : start + variants.BATCH]]
 
 
-def _loss(inputs: Recipe, made: bytes, precision: str) -> variants.Loss:
-    """The variant on every test image, against what the trained network predicted of it."""
+def _loss(inputs: Recipe, made: bytes, predicted: Predictions, precision: str) -> variants.Loss:
+    """The variant on every test image, against what the exact model gives of it, `predicted`."""
     session = sessions.open_session(made, device="cpu", precision=precision)
-    images, predicted = inputs.images("test"), _predicted(inputs).split("test")
+    images = inputs.images("test")
     rows = extraction.pixels(images)
     _same_images(inputs, images, predicted)
     probs = [session.run(rows[at : at + SCORING_BATCH])["probs"] for at in range(0, len(rows), SCORING_BATCH)]
     return variants.compared(predicted.probs, np.concatenate(probs), predicted.labels)
-
-
-def _predicted(inputs: Recipe) -> Predictions:
-    """The probabilities that the exported model gives of every image: the trained network's, calibrated."""
-    return temperature.calibrated(_trained(inputs))
 
 
 def _trained(inputs: Recipe) -> Predictions:
