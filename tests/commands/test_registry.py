@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from frostline import tracking
+from frostline.automation import gate
 from frostline.commands import registry
 from frostline.config import load
 from frostline.errors import FrostlineError, InputError
@@ -230,6 +231,21 @@ def test_champions_cannot_drift_down(root: Path, capsys: pytest.CaptureFixture[s
     with pytest.raises(FrostlineError, match=r"-2\.67 points on 300"):
         decide()
     assert "version 3 against version 1, the best champion so far; now it is 2" in capsys.readouterr().out
+
+
+def test_of_all_champions_one_is_opened(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A year of nights makes hundreds: only the best one's contract is needed, and no champion is timed."""
+    opened, timed = [], []
+    start, watch = gate.open_session, gate._milliseconds
+    monkeypatch.setattr(
+        gate, "open_session", lambda path, **how: (opened.append(path), start(path, **how))[1]
+    )
+    monkeypatch.setattr(gate, "_milliseconds", lambda session: (timed.append(session), watch(session))[1])
+    for key, wrong in (("a", 4), ("b", 3), ("c", 2)):
+        arrive(root, wrong=wrong, key=key)
+        decide()
+    assert aliases() == {"champion": "3"}
+    assert (len(opened), len(timed)) == (1 + 2 + 2, 3)
 
 
 def test_a_colleague_without_any_outputs_decides_the_same(

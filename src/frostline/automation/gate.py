@@ -13,7 +13,7 @@ import numpy as np
 from frostline import config, files, tracking
 from frostline.errors import FrostlineError, InputError
 from frostline.evaluation import predictions, promotion
-from frostline.evaluation.promotion import CHECKS, Check, Evidence
+from frostline.evaluation.promotion import CHECKS, Check, Evidence, Standard, Tested
 from frostline.progress import say
 from frostline.runtime.contract import to_values
 from frostline.runtime.sessions import Session, open_session
@@ -62,8 +62,8 @@ def judge(
     now = tracking.standing(name, uri=uri)
     challenger = _challenger(now)
     with tempfile.TemporaryDirectory() as folder:
-        read = functools.partial(_evidence, name, uri=uri, folder=Path(folder))
-        evidence = read(now.versions[challenger])
+        evidence = _evidence(name, now.versions[challenger], uri=uri, folder=Path(folder))
+        read = functools.partial(_tested, name, uri=uri, folder=Path(folder))
         champions = list(_readable(now, read))
     checks, power_line = _examine(evidence, champions, limits, now=now)
     _say(checks, power_line)
@@ -112,8 +112,8 @@ def accepted(failed: Sequence[str], reasons: Sequence[str]) -> dict[str, str]:
     return overruled
 
 
-def _readable(now: Standing, read: Callable[[Version], Evidence]) -> Iterator[Evidence]:
-    """The champions to compare with; those whose run was deleted are said and left out."""
+def _readable(now: Standing, read: Callable[[Version], Tested]) -> Iterator[Tested]:
+    """The champions to compare with, all there have been; those whose run was deleted are said and left out."""
     for number in now.standards:
         try:
             yield read(now.versions[number])
@@ -121,26 +121,33 @@ def _readable(now: Standing, read: Callable[[Version], Evidence]) -> Iterator[Ev
             say(f"{now.name}: {error}, so nothing is compared with it")
 
 
-def _evidence(name: str, version: Version, *, uri: str, folder: Path) -> Evidence:
-    """All that the registry keeps about a version; needs nothing of this machine's stage outputs."""
-    logged = tracking.version_files(version, FILES, uri=uri, folder=folder / str(version.number))
-    if "predictions.parquet" not in logged:
+def _tested(name: str, version: Version, *, uri: str, folder: Path) -> Tested:
+    """What a version predicted of the test images, as the registry keeps it."""
+    place = folder / str(version.number)
+    logged = tracking.version_files(version, FILES[:1], uri=uri, folder=place)
+    if not logged:
         raise FrostlineError(
             f"{name}: the run of version {version.number} keeps no predictions to compare with; where its "
             "outputs are, `frostline registry sync` brings them"
         )
+    predicted = predictions.read(logged[FILES[0]], made_by=f"dvc repro train@{name}")
+    return Tested(version.number, predicted.split("test"))
+
+
+def _evidence(name: str, version: Version, *, uri: str, folder: Path) -> Evidence:
+    """All that the registry keeps about a version; needs nothing of this machine's stage outputs."""
+    tested = _tested(name, version, uri=uri, folder=folder)
+    logged = tracking.version_files(version, FILES[1:], uri=uri, folder=folder / str(version.number))
     path = tracking.download_model(f"models:/{name}/{version.number}")
     session = open_session(path, device="cpu")
-    predicted = predictions.read(logged["predictions.parquet"], made_by=f"dvc repro train@{name}")
     proofs = {
         file: files.read_json(logged[file], made_by="frostline registry sync") if file in logged else None
         for file in FILES[1:]
     }
     return Evidence(
-        number=version.number,
+        **vars(tested),
         sha256=session.sha256,
         contract=to_values(session.contract),
-        test=predicted.split("test"),
         agreement=proofs["agreement.json"],
         audit=proofs["dataset.json"],
         milliseconds=_milliseconds(session),
@@ -160,7 +167,7 @@ def _milliseconds(session: Session) -> float:
 
 
 def _examine(
-    challenger: Evidence, champions: list[Evidence], limits: config.Promotion, *, now: Standing
+    challenger: Evidence, champions: list[Tested], limits: config.Promotion, *, now: Standing
 ) -> tuple[list[Check], str]:
     """The checks, and the power of the paired test; says who meets whom."""
     if not now.standards:
@@ -169,7 +176,7 @@ def _examine(
     if now.champion not in {champion.number for champion in champions}:
         say(f"{now.name}: version {challenger.number} without a champion to compare with")
         return list(promotion.alone(challenger, limits)), ""
-    anchor = promotion.best(champions, test=challenger.test)
+    anchor = _standard(now.name, promotion.best(champions, test=challenger.test))
     also = (
         "the champion"
         if anchor.number == now.champion
@@ -179,6 +186,11 @@ def _examine(
     return list(promotion.checks(challenger, anchor, limits)), promotion.power_line(
         challenger, anchor, limits
     )
+
+
+def _standard(name: str, champion: Tested) -> Standard:
+    path = tracking.download_model(f"models:/{name}/{champion.number}")
+    return Standard(**vars(champion), contract=to_values(open_session(path, device="cpu").contract))
 
 
 def _say(checks: list[Check], power_line: str) -> None:

@@ -17,17 +17,29 @@ SPOILING = ("leak", "conflict", "unreadable", "truncated")
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What a registered version shows: its number, its contract, and what its run keeps.
+class Tested:
+    """A registered version by its number, and what it predicts of the test images."""
+
+    number: int
+    test: Predictions
+
+
+@dataclass(frozen=True)
+class Standard(Tested):
+    """A champion that a challenger meets: its contract too."""
+
+    contract: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Evidence(Standard):
+    """What a challenger shows beside.
 
     `agreement` is export's proof, `audit` preprocess's summary, each None where the run lacks it.
     `milliseconds` is the median time of one image, `megabytes` the size of the file.
     """
 
-    number: int
     sha256: str
-    contract: Mapping[str, Any]
-    test: Predictions
     agreement: Mapping[str, Any] | None
     audit: Mapping[str, Any] | None
     milliseconds: float
@@ -43,14 +55,14 @@ class Check:
     figures: str
 
 
-def best(champions: list[Evidence], *, test: Predictions) -> Evidence:
+def best(champions: Sequence[Tested], *, test: Predictions) -> Tested:
     """The champion, of all there have been, that is right most often on the test images in common.
 
     Against the present one alone, a challenger that is a little worse could win every night, and the
     champions would drift down; of equals the latest counts.
     """
 
-    def share(champion: Evidence) -> float:
+    def share(champion: Tested) -> float:
         _, right = paired(test, champion.test)
         return float(right.mean()) if len(right) else 0.0
 
@@ -64,7 +76,7 @@ def paired(one: Predictions, other: Predictions) -> tuple[np.ndarray, np.ndarray
     return one.right[rows], other.right[[places[one.ids[row]] for row in rows]]
 
 
-def checks(challenger: Evidence, anchor: Evidence | None, limits: Promotion) -> Iterator[Check]:
+def checks(challenger: Evidence, anchor: Standard | None, limits: Promotion) -> Iterator[Check]:
     """Every check, in the order in which people ask; `anchor` is None for the first model ever."""
     if anchor is None:
         yield _better_than_nothing(challenger.test, limits)
@@ -90,7 +102,7 @@ def _own_limits(challenger: Evidence, limits: Promotion) -> Iterator[Check]:
     yield _audit(challenger)
 
 
-def power_line(challenger: Evidence, anchor: Evidence, limits: Promotion) -> str:
+def power_line(challenger: Evidence, anchor: Tested, limits: Promotion) -> str:
     """How likely the paired test passes an equally good challenger and one 2 points better, in a line."""
     first, second = paired(challenger.test, anchor.test)
     if not len(first):
@@ -108,7 +120,7 @@ def power_line(challenger: Evidence, anchor: Evidence, limits: Promotion) -> str
     )
 
 
-def _not_worse(challenger: Evidence, anchor: Evidence, limits: Promotion) -> Check:
+def _not_worse(challenger: Evidence, anchor: Tested, limits: Promotion) -> Check:
     first, second = paired(challenger.test, anchor.test)
     if not len(first):
         return Check("not worse", False, f"no test image in common with version {anchor.number}")
@@ -147,7 +159,7 @@ def _agreement(challenger: Evidence) -> Check:
     return Check("agreement", difference <= proof["tolerance"], figures)
 
 
-def _same_contract(challenger: Evidence, anchor: Evidence) -> Check:
+def _same_contract(challenger: Evidence, anchor: Standard) -> Check:
     """What a scorer relies on; size and resize rule are the model's own affair, the file says them."""
     keys = ("contract", "classes", "decode")
     other = [key for key in keys if challenger.contract[key] != anchor.contract[key]]
