@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from frostline import config, images
+from frostline.datasets import calibration_photos
 from frostline.datasets.source import open_source
 from frostline.features import backends, int8_trunk, trunks
 from frostline.features.exported import Exported
@@ -113,7 +114,11 @@ def report(  # noqa: PLR0913  # a network, photos and how many of them
     rule = config.Image(size=config.Size(height=side, width=side), resize="squash", transform="backbone")
     names = chosen["train"][0]
     ids = [hashlib.sha256(content[name]).hexdigest() for name in names]
-    calibration = Images(folder, names, ids, rule, cache=cache, read=content.__getitem__)
+    by_id = dict(zip(ids, names, strict=True))
+    some = calibration_photos.choice(ids)
+    calibration = Images(
+        folder, [by_id[id_] for id_ in some], some, rule, cache=cache, read=content.__getitem__
+    )
     small = int8_trunk.quantized(trunk, {"of": "a benchmark"}, calibration)
     found = engines(trunk, small)
     decoded = {

@@ -289,6 +289,7 @@ def test_a_section_reruns_its_stage(clean: Path, stage: str, what: str) -> None:
     [
         ("data/digits.zip", all_of("preprocess")),
         ("decisions.csv", all_of("preprocess")),
+        ("calibration.csv", all_of("train")),
         ("artifacts/datasets/digits/new", all_of("preprocess", "train", "evaluate", "export")),
         ("artifacts/weights/vgg19-random/new", {
             "weights@vgg19-random", "train@digits-vgg19", "export@digits-vgg19",

@@ -11,7 +11,16 @@ from frostline.commands import init, lock
 from helpers.projects import ROOT, call
 from helpers.repositories import without_dvc
 
-SAME = ("params.yaml", "dvc.yaml", "decisions.csv", "prefect.yaml", ".dvcignore", "flows", "pretrained")
+SAME = (
+    "params.yaml",
+    "dvc.yaml",
+    "decisions.csv",
+    "calibration.csv",
+    "prefect.yaml",
+    ".dvcignore",
+    "flows",
+    "pretrained",
+)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from frostline.errors import InputError
 
 PARAMS = Path("params.yaml")
 DECISIONS = Path("decisions.csv")  # of people, about single photos; only ever added to
+CALIBRATION = Path("calibration.csv")  # photos that int8 is calibrated on, chosen by `frostline lock`
 PRETRAINED = Path("pretrained")
 BACKBONE = "backbone.weights.h5"  # in a weights folder; Keras decides the format by the ending
 TRUNK = "trunk.onnx"  # there, of an ONNX file

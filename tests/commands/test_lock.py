@@ -8,6 +8,8 @@ from ruamel.yaml import YAML
 
 from frostline import config
 from frostline.commands import init, lock
+from frostline.datasets import manifest
+from frostline.datasets.layout import LabelledImage
 from frostline.errors import FrostlineError, InputError
 from frostline.pipeline import code_file, processes
 from frostline.template import project as template
@@ -188,3 +190,65 @@ def test_another_classifier_to_score_with(project: Path) -> None:
     edited("params.yaml", "  flowers-cnn:\n", "  petals:\n")
     assert lock.run() == ["Wrote code.yaml, prefect.yaml", "next: dvc repro"]
     assert "models:/petals@champion" in (project / "prefect.yaml").read_text()
+
+
+def int8(project: Path, ids: dict[str, str]) -> None:
+    """The project with int8 in a second classifier, and a manifest of training photos, content → path."""
+    values = YAML(typ="safe").load(Path("params.yaml"))
+    onnx = {
+        "backbone": "onnx", "source": "net.onnx",
+        "input": {"channels": "RGB", "scale": 1.0, "mean": [0.0] * 3, "std": [1.0] * 3},
+        "taps": {"flat": {"pooling": "none", "prefix_tokens": 0}},
+    }  # fmt: skip
+    values["weights"]["net"] = onnx
+    head = {"pooling": "flatten", "standardize": True, "dense": {}, "dropout": 0.0}
+    values["classifiers"]["small"] = {
+        **values["classifiers"]["flowers-cnn"], "weights": "net", "precision": "int8",
+        "image": {"size": {"height": 32, "width": 32}, "resize": "squash", "transform": "backbone"},
+        "network": {"type": "pretrained", "end_at": None, "head": head}, "training": None, "augmentation": None,
+        "phases": {"head": {"freeze": "all", "solver": "logistic", "C": [0.1]}},
+    }  # fmt: skip
+    with Path("params.yaml").open("w") as file:
+        YAML().dump(values, file)
+    count = len(ids)
+    labelled = [LabelledImage(name, "a", "") for name in ids.values()]
+    columns = {
+        "sha256": list(ids), "bytes": [9] * count, "height": [20] * count, "width": [20] * count,
+        "split": ["train"] * count, "flags": [""] * count,
+    }  # fmt: skip
+    made = manifest.build("data", labelled, classes=("a", "b"), reasons=[""] * count, columns=columns)
+    manifest.write(made, project / "artifacts/datasets/flowers/manifest.parquet")
+
+
+def test_the_photos_that_calibrate_int8_are_chosen_once(project: Path) -> None:
+    """By content, as soon as a classifier asks for it; later photos change nothing, the loss of most of them does."""
+    ids = {f"{number:064x}": f"a/{number}.jpg" for number in range(100, 300)}
+    before = state(project)
+    int8(project, ids)
+    asked = r"calibration\.csv: 64 training photos of 'flowers' calibrate int8"
+    with pytest.raises(FrostlineError, match=rf"{asked}.*frostline lock"):
+        lock.run(check=True)
+    lines = lock.run()
+    assert "calibration.csv: 64 training photos of 'flowers' calibrate int8; commit it" in lines
+    assert "calibration.csv" in next(line for line in lines if line.startswith("Wrote"))
+    assert "calibration.csv" in changed(project, before)
+    first = Path("calibration.csv").read_text()
+    assert [row.split(",") for row in first.splitlines()[1:]] == [
+        ["flowers", path, sha256] for sha256, path in list(ids.items())[:64]
+    ]
+    newer = {f"{number:064x}": f"b/{number}.jpg" for number in range(100)}
+    int8(project, {**newer, **ids})
+    assert lock.run() == lock.run(check=True) == ["code.yaml is up to date"]
+    int8(project, newer)
+    lock.run()
+    assert Path("calibration.csv").read_text().splitlines()[1] == f"flowers,b/0.jpg,{0:064x}"
+
+
+def test_int8_before_there_are_photos(project: Path) -> None:
+    """Nothing is chosen, and nothing asked for, until preprocess has seen them."""
+    int8(project, {f"{number:064x}": "a" for number in range(3)})
+    Path("artifacts/datasets/flowers/manifest.parquet").unlink()
+    head = Path("calibration.csv").read_bytes()
+    lock.run()
+    assert lock.run(check=True) == ["code.yaml is up to date"]
+    assert Path("calibration.csv").read_bytes() == head

@@ -15,8 +15,8 @@ import pytest
 from ruamel.yaml import YAML
 
 import frostline
-from frostline import config, files, tracking
-from frostline.commands import sweep_plan
+from frostline import config, files, paths, tracking
+from frostline.commands import lock, sweep_plan
 from frostline.errors import FrostlineError, InputError
 from frostline.evaluation import explanations, history, predictions
 from frostline.runtime import openvino, sessions
@@ -226,6 +226,13 @@ def test_trained_in_int8_it_answers_alike_in_float32(
     """OpenVINO computed the features and the record says what that costs; the exported model has the file's weights."""
     settle(changed(SETTINGS, {"classifiers": INT8}))
     monkeypatch.setattr(int8_check, "LIMIT", 100.0)
+    monkeypatch.setattr(paths, "CALIBRATION", Path("chosen.csv"))
+    table, lines = lock.calibrated(config.load())
+    assert lines == ["calibration.csv: 26 training photos of 'shapes' calibrate int8; commit it"]
+    with pytest.raises(FrostlineError, match=f"{name}: no training photos of 'shapes' .*: frostline lock"):
+        train.run(name, live=tracking.live)
+    paths.CALIBRATION.write_text(table)
+    assert lock.calibrated(config.load()) == (table, [])
     train.run(name, live=tracking.live)
     evaluate.run(name)
     export.run(name)
@@ -233,6 +240,7 @@ def test_trained_in_int8_it_answers_alike_in_float32(
     settle()
     record = json.loads((project / f"artifacts/classifiers/{name}/record.json").read_text())
     assert record["packages"]["openvino"]
+    assert len(record["calibration"]) == 64
     assert (record["int8"]["train"], record["int8"]["limit_points"]) == (26, 100.0)
     agreement = json.loads((project / f"artifacts/models/{name}/agreement.json").read_text())
     assert agreement["image_difference"] < 1e-5
@@ -245,6 +253,8 @@ def test_trained_in_int8_it_answers_alike_in_float32(
 def test_int8_that_costs_too_much_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In one line with the figure, before anything is written."""
     settle(changed(SETTINGS, {"classifiers": {"small": INT8["small"]}}))
+    monkeypatch.setattr(paths, "CALIBRATION", Path("chosen.csv"))
+    paths.CALIBRATION.write_text(lock.calibrated(config.load())[0])
     monkeypatch.setattr(int8_check, "LIMIT", -1.0)
     written_before = contents(project / "artifacts")
     with pytest.raises(

@@ -11,7 +11,8 @@ from frostline.template import project
 def test_contents() -> None:
     """Graph, flows, requirements and words of a project; nothing of the library but its commands."""
     texts = project.contents("flowers", "flowers-mobilenet")
-    assert {"dvc.yaml", "decisions.csv", "prefect.yaml", ".gitattributes", ".gitignore", ".dvcignore", "README.md",
+    assert {"dvc.yaml", "decisions.csv", "calibration.csv", "prefect.yaml",
+            ".gitattributes", ".gitignore", ".dvcignore", "README.md",
             "requirements.txt",
             "flows/nightly.py", "flows/scoring.py", "flows/training.py", "flows/__init__.py",
             "pretrained/imagenet", "pretrained/random", "pretrained/scratch"} == set(texts)  # fmt: skip

@@ -1,5 +1,6 @@
 """A recipe: everything that one classifier names, gathered from params.yaml and the stages before it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +9,21 @@ import pytest
 from ruamel.yaml import YAML
 
 from frostline import files, paths
-from frostline.datasets import manifest
+from frostline.datasets import calibration_photos, manifest
 from frostline.datasets.layout import LabelledImage
 from frostline.errors import FrostlineError, InputError
 from frostline.features import cut_model
 from frostline.features.extraction import View
+from frostline.features.local_stream import stream
 from frostline.models import backbones
 from frostline.models.keras_backend import keras
-from frostline.training import recipe
+from frostline.runtime import openvino
+from frostline.stages import weights
+from frostline.training import assemble, recipe
 from helpers.images import encoded, folder
 from helpers.networks import HEIGHT, KERAS_COPIES, WIDTH
 from helpers.networks import augmentation as settings
+from helpers.onnx_networks import written
 from helpers.params import PRETRAINED, WHOLE, changed
 
 CONTENTS = {
@@ -26,6 +31,22 @@ CONTENTS = {
 }
 SPLITS = ["train", "train", "validation", "test", "train", "validation"]
 PARAMS = changed(WHOLE, {"classifiers.net": PRETRAINED})
+ONNX_NET = {
+    "backbone": "onnx",
+    "source": "net.onnx",
+    "input": {"channels": "RGB", "scale": 1.0, "mean": [100.0] * 3, "std": [50.0] * 3},
+    "taps": {"flat": {"pooling": "none", "prefix_tokens": 0}},
+}
+SMALL = changed(
+    PRETRAINED,
+    {
+        "weights": "net",
+        "precision": "int8",
+        "network.end_at": None,
+        "network.head": {"pooling": "flatten", "standardize": True, "dense": {}, "dropout": 0.0},
+        "phases": {"head": {"freeze": "all", "solver": "logistic", "C": [0.1]}},
+    },
+)
 
 
 @pytest.fixture
@@ -162,3 +183,50 @@ def test_what_is_missing(root: Path, name: str, change: Any, error: type[Excepti
     with pytest.raises(error) as caught:
         recipe.read(name)
     assert str(caught.value) == message
+
+
+@pytest.mark.skipif(bool(openvino.missing()), reason="the extra cpu is not installed")
+def test_int8_features_of_what_is_there_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One photo more, of the lowest hash of all: it alone passes the network, if the choice is written down."""
+    monkeypatch.chdir(tmp_path)
+    Path("dvc.yaml").touch()
+    written(tmp_path / "pretrained/net.onnx", size=None)
+    with Path("params.yaml").open("w") as file:
+        YAML().dump(changed(WHOLE, {"weights.net": ONNX_NET, "classifiers.small": SMALL}), file)
+    weights.run("net")
+    made = sorted((encoded(number, height=20) for number in range(102)), key=files.sha256)
+    contents = {f"a/{number}.png": content for number, content in enumerate(made)}
+    folder(tmp_path / "data/shapes", contents)
+    newcomer, *others = contents
+    passed = []
+
+    def counting(items: Any, **given: Any) -> Any:
+        passed.append(len(items))
+        return stream(items, **given)
+
+    def rows(names: list[str]) -> tuple[list[int], np.ndarray]:
+        passed.clear()
+        labelled = [LabelledImage(name, "a", "") for name in names]
+        count = len(names)
+        columns = {
+            "sha256": [files.sha256(contents[name]) for name in names],
+            "bytes": [9] * count, "height": [20] * count, "width": [53] * count,
+            "split": ["train"] * count, "flags": [""] * count,
+        }  # fmt: skip
+        built = manifest.build(
+            "data/shapes", labelled, classes=("a", "b"), reasons=[""] * count, columns=columns
+        )
+        manifest.write(built, paths.dataset("shapes") / "manifest.parquet")
+        inputs = replace(recipe.read("small"), executor=counting)
+        parts = assemble.cut_phases(inputs.network(), inputs.entry)["head"]
+        return passed, np.asarray(inputs.rows(parts, "train")[:])
+
+    listed = {files.sha256(contents[name]): name for name in others[: calibration_photos.COUNT]}
+    paths.CALIBRATION.write_text(calibration_photos.text({"shapes": listed}))
+    before = rows(others)[1]
+    alone, after = rows(list(contents))
+    assert alone == [1]
+    assert np.array_equal(after[1:], before)
+    paths.CALIBRATION.unlink()
+    assert rows(list(contents))[0] == [102]
+    assert newcomer not in listed.values()

@@ -62,6 +62,8 @@ def _asked(findings: str) -> bool:
 def lock(check: bool) -> None:
     """Bring this project to the installed version: params.yaml, code.yaml, dvc.yaml, flows.
 
+    Datasets of a classifier with `precision: int8` get photos to calibrate it on, in calibration.csv.
+
     After an upgrade: pip install -U 'frostline[train]' && frostline lock && dvc repro
     """
     run("lock", check=check)

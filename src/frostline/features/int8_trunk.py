@@ -1,13 +1,11 @@
-"""A frozen trunk in int8, calibrated on some of the training images: made once, kept, and its rows under its own hash.
+"""A frozen trunk in int8, calibrated on some training images: made once, kept, and its rows under its own hash.
 
-Calibration is that of exported variants: weights by channel, activations by the range that images show. Which images
-is decided by their contents, so that neither names nor order matter. What rounding shifts a feature by on average over
-them is added back (M. Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", ICCV
-2019, section 4.2): a head on int8 features is used on float32 ones.
+Calibration is that of exported variants: weights by channel, activations by the range that images show. What rounding
+shifts a feature by on average over them is added back (M. Nagel et al., "Data-Free Quantization Through Weight
+Equalization and Bias Correction", ICCV 2019, section 4.2): a head on int8 features is used on float32 ones.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import lru_cache, partial
 from importlib.metadata import version
 from typing import Any
@@ -24,22 +22,20 @@ from frostline.runtime import conversion, graph_edits, known_graphs, pool, provi
 from frostline.runtime.contract import FEATURES
 from frostline.runtime.graph_edits import Builder
 
-CALIBRATED = 64  # images; ranges of activations settle long before
 VERSION = 2  # of what is done here and in `variants`: another makes other trunks
 
 Pixels = npt.NDArray[np.uint8]
 
 
-def quantized(trunk: Any, key: dict[str, Any], train: Images) -> OnnxTrunk:
+def quantized(trunk: Any, key: dict[str, Any], some: Images) -> OnnxTrunk:
     """A float32 trunk (a Keras model from pixels to vectors, or an OnnxTrunk) in int8.
 
-    `key` says what the trunk is, `train` are the images that it may be calibrated on. FrostlineError where OpenVINO
-    is missing, which computes it, or where it cannot be quantised.
+    `key` says what the trunk is, `some` are the images that calibrate it; another order of them makes another graph.
+    FrostlineError where OpenVINO is missing, which computes it, or where it cannot be quantised.
     """
     onnx_backends.require("int8")
-    some = _chosen(train)
     decided = {**_made_by(trunk), **key, **some.decode_key, "calibration": files.digest(list(some.ids))}
-    keep = known_graphs.keeper(decided, cache=train.cache)
+    keep = known_graphs.keeper(decided, cache=some.cache)
     content = keep(partial(_made, trunk, some))
     return _trunk(content, trunks.values(trunk), trunks.parameters(trunk))
 
@@ -59,13 +55,6 @@ def _made_by(trunk: Any) -> dict[str, Any]:
         "onnxruntime": runtime.version,
         **{name: version(name) for name in ("onnx", *keras)},
     }
-
-
-def _chosen(images: Images) -> Images:
-    """Those of the lowest hashes: a sample by content."""
-    place = {id_: index for index, id_ in reversed(list(enumerate(images.ids)))}
-    ids = sorted(place)[:CALIBRATED]
-    return replace(images, paths=[images.paths[place[id_]] for id_ in ids], ids=ids)
 
 
 def _made(trunk: Any, some: Images) -> bytes:

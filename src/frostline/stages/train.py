@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from frostline import files, paths
 from frostline.config import SolverPhase
+from frostline.datasets import calibration_photos
 from frostline.evaluation import explanations, history, predictions, unlike_training
 from frostline.features import backends, ray_stream, trunks
 from frostline.features.cut_model import CutModel
@@ -54,6 +55,10 @@ def _train(inputs: Recipe, live: WatchEpochs) -> None:
     name = inputs.name
     for remark in remarks(inputs.entry):
         note(f"{name}: {remark}")
+    if inputs.entry.precision == "int8":
+        calibration_photos.require(
+            inputs.listed, inputs.images("train").ids, classifier=name, dataset=inputs.entry.dataset
+        )
     network = inputs.network()
     parts = assemble.cut_phases(network, inputs.entry)
     last = list(parts.values())[-1]
@@ -129,6 +134,8 @@ def _record(inputs: Recipe, network: Network, last: CutModel) -> dict[str, Any]:
         "code": computed_by["code"],
         "packages": {**computed_by["packages"], **{name: version(name) for name in more}},
     }
+    if inputs.entry.precision == "int8":
+        content["calibration"] = files.digest(list(inputs.calibration().ids))
     return {"key": code_digest.key(content), **content, "parameters": _parameters(inputs, network, last)}
 
 

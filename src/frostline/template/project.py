@@ -15,7 +15,7 @@ NAMES = {
 RECIPES = "recipes"
 # Written once, then the user's own.
 GIVEN_AWAY = (".gitignore", "README.md", "pretrained/imagenet", "pretrained/random", "pretrained/scratch")
-GROWING = ("decisions.csv",)  # made empty, then added to by commands, which is no edit
+GROWING = ("decisions.csv", "calibration.csv")  # made empty, then added to by commands, which is no edit
 
 
 def contents(name: str, classifier: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A classifier's inputs, gathered: its recipe, data, weights, and the network they make."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from frostline import config, files, paths
 from frostline.config import ONNX, Classifier, Params
-from frostline.datasets import manifest
+from frostline.datasets import calibration_photos, manifest
 from frostline.datasets.manifest import Manifest
 from frostline.errors import FrostlineError
 from frostline.features import backends, int8_trunk, trunks
@@ -116,8 +117,20 @@ class Recipe:
         key = assemble.trunk_key(self.entry, weights=self.weights, cut=str(parts.cut))
         if self.entry.precision != "int8":
             return parts.trunk, key
-        made = int8_trunk.quantized(parts.trunk, {**key, "precision": "float32"}, self.images("train"))
+        made = int8_trunk.quantized(parts.trunk, {**key, "precision": "float32"}, self.calibration())
         return made, {**key, "calibrated": files.sha256(made.content)}
+
+    @property
+    def listed(self) -> Collection[str]:
+        """The contents (SHA-256) that calibration.csv lists of its dataset. InputError where the file is damaged."""
+        return calibration_photos.read(self.root / paths.CALIBRATION).get(self.entry.dataset, {})
+
+    def calibration(self) -> Images:
+        """The training images that int8 is calibrated on: those listed, or what would be listed now."""
+        train = self.images("train")
+        place = {id_: at for at, id_ in reversed(list(enumerate(train.ids)))}
+        ids = calibration_photos.standing(self.listed, place) or calibration_photos.choice(place)
+        return replace(train, paths=[train.paths[place[id_]] for id_ in ids], ids=ids)
 
     def images(self, split: str) -> Images:
         """One split's images in manifest order."""
