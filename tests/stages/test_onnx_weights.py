@@ -226,7 +226,7 @@ def test_trained_in_int8_it_answers_alike_in_float32(
     """OpenVINO computed the features and the record says what that costs; the exported model has the file's weights."""
     settle(changed(SETTINGS, {"classifiers": INT8}))
     monkeypatch.setattr(int8_check, "LIMIT", 100.0)
-    monkeypatch.setattr(paths, "CALIBRATION", Path("chosen.csv"))
+    monkeypatch.setattr(paths, "CALIBRATION", Path(f"{name}.csv"))
     table, lines = lock.calibrated(config.load())
     assert lines == ["calibration.csv: 26 training photos of 'shapes' calibrate int8; commit it"]
     with pytest.raises(FrostlineError, match=f"{name}: no training photos of 'shapes' .*: frostline lock"):
@@ -258,7 +258,7 @@ def test_int8_that_costs_too_much_is_refused(project: Path, monkeypatch: pytest.
     monkeypatch.setattr(int8_check, "LIMIT", -1.0)
     written_before = contents(project / "artifacts")
     with pytest.raises(
-        FrostlineError, match=r"small: int8 costs .* points of accuracy on .* validation images"
+        FrostlineError, match=r"small: int8 costs .* points of accuracy on .* validation images.*one image is"
     ):
         train.run("small", live=tracking.live)
     settle()

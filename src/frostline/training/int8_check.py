@@ -74,11 +74,13 @@ def require(inputs: Recipe, parts: CutModel) -> Int8Cost:
         f"features {found.float32:.1%}: {100 * found.lost.value:+.1f} points lost ({interval})"
     )
     if found.points > LIMIT:
+        one = 100 / found.images
+        few = f", and one image is {one:.2f} of them" if one > LIMIT else ""
         raise FrostlineError(
             f"{inputs.name}: int8 costs {found.points:.1f} points of accuracy on {found.images:,} validation images "
             f"({100 * found.lost.value:.1f} on int8 features, {100 * found.moved.value:.1f} on float32 ones, as the "
-            f"exported model has them), allowed are {LIMIT}; set classifiers.{inputs.name}.precision to float32 or "
-            "bfloat16"
+            f"exported model has them), allowed are {LIMIT}{few}; set classifiers.{inputs.name}.precision to float32 "
+            "or bfloat16"
         )
     return found
 
