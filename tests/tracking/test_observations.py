@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from frostline.tracking import Commit, Observed, commit, live, machine, observed, publish, store
+from frostline.tracking import Commit, Observed, commit, live, machine, observed, publish
 from frostline.tracking.observations import observing
 from frostline.tracking.session import session
 from helpers.outputs import KEY, write
-from helpers.servers import gathered, project, seen, server, sqlite
+from helpers.servers import gathered, project, seen, sqlite
 
 
 @pytest.fixture
@@ -171,24 +171,6 @@ def test_a_colleagues_sync_does_not_undo_it_and_brings_what_the_record_knows(
     monkeypatch.chdir(write(project(tmp_path / "colleague", monkeypatch)))
     assert not publish(gathered(), uri=uri).changed
     assert len(seen(uri)["runs"][0]["metrics"]["system/cpu_utilization_percentage"]) == len(mine["samples"])
-
-
-def test_load_is_streamed_and_sync_adds_the_rest(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With a real server a person watches it; every sample is there once in the end."""
-    assert root.exists()
-    with server(tmp_path / "server") as address:
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
-        trained()
-        streamed = seen(address)["runs"][0]["metrics"]["system/cpu_utilization_percentage"]
-        assert len(streamed) >= 2
-        publish(gathered(), uri=store())
-        found = observed(KEY)
-        assert found
-        brought = seen(address)["runs"][0]["metrics"]["system/cpu_utilization_percentage"]
-        assert [step for step, _ in brought] == list(range(len(found.samples)))
-        assert not publish(gathered(), uri=store()).changed
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -1,6 +1,7 @@
 """Against a real `mlflow server` on loopback: sync, streaming while training, a server that goes away."""
 
 import contextlib
+import functools
 import socket
 import threading
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from frostline.tracking import download_model, live, publish, reachable
+from frostline.tracking import download_model, live, machine, observed, publish, reachable
 from frostline.tracking.session import session
 from helpers.outputs import KEY, write
 from helpers.servers import free_port, gathered, project, seen, server
@@ -112,6 +113,28 @@ def test_training_again_adds_no_point_twice(root: Path, address: str) -> None:
         points = client.get_metric_history(runs[0].info.run_id, "epoch/loss")
     assert len(runs) == 1
     assert [point.step for point in points] == [1, 2]
+
+
+def test_load_is_streamed_and_sync_adds_the_rest(
+    root: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person watches how busy the machine is; every sample is there once in the end."""
+    monkeypatch.setattr(machine, "FIRST_SECONDS", 0.01)
+    monkeypatch.setattr(machine, "SECONDS", 0.05)
+    write(root, "watched", dataset="watched")
+    with live(key=KEY, classifier="watched", dataset="watched") as log:
+        for epoch in (1, 2):
+            time.sleep(0.1)
+            log(epoch, {"loss": 0.5 if epoch == 1 else 0.4})
+    look = functools.partial(seen, address, "watched", experiment="watched")
+    assert len(look()["runs"][0]["metrics"]["system/cpu_utilization_percentage"]) >= 2
+    publish(gathered("watched"), uri=address)
+    found = observed(KEY)
+    assert found
+    [run] = look()["runs"]
+    steps = [step for step, _ in run["metrics"]["system/cpu_utilization_percentage"]]
+    assert steps == list(range(len(found.samples)))
+    assert not publish(gathered("watched"), uri=address).changed
 
 
 @pytest.mark.parametrize(
