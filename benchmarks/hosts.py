@@ -29,6 +29,7 @@ SOURCE = Path(__file__).parents[1] / "src"
 NETWORK, PORT = "10.77.0", 6379
 KINDS = ("--net", "--mount", "--uts", "--ipc", "--pid")
 ISOLATED = ("setpriv", "--pdeathsig", "KILL", "unshare", *KINDS, "--fork", "--kill-child", "--mount-proc")
+JOBS = ("preprocess", "train", "score")
 GROUPS = Path("/sys/fs/cgroup")
 STORE = 80 * 2**20  # of Ray on each host: its least
 SETUP = """
@@ -91,7 +92,8 @@ class Host:
         """Start a command of this environment there; what it says goes to `log`."""
         own = {
             "HOME": self.place / "home", "TMPDIR": self.place, "PYTHONPATH": self.place / "src",
-            "FROSTLINE_CACHE": self.place / "cache", "RAY_AUTH_MODE": "token", "PATH": os.environ["PATH"],
+            "FROSTLINE_CACHE": self.place / "cache", "RAY_AUTH_MODE": "token", "RAY_worker_niceness": 0,
+            "PATH": os.environ["PATH"],
         }  # fmt: skip
         program = str(Path(sys.executable).with_name(words[0]))
         with log.open("w") as file:
@@ -245,6 +247,7 @@ def measure(asked: argparse.Namespace) -> None:
     ]
     print("| job | by | processors, s | clock, s | exit | bytes written |", flush=True)
     print("|:--|:--|--:|--:|--:|:--|", flush=True)
+    jobs = [job for name in asked.jobs for job in jobs if job.name == name]
     for job in jobs:
         job.run(lab, "one machine")
         job.run(lab, f"{asked.hosts} hosts")
@@ -262,6 +265,7 @@ def main() -> None:
     parser.add_argument("project", type=Path, help="a project whose classifier was trained and exported")
     parser.add_argument("classifier")
     parser.add_argument("--hosts", type=int, default=3)
+    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=JOBS)
     parser.add_argument(
         "--kill-after", type=float, default=0.3, help="seconds of processor time of a host's actor"
     )
