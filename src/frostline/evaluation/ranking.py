@@ -40,24 +40,53 @@ def areas(labels: np.ndarray, probs: np.ndarray) -> dict[str, Estimate]:
 
 
 def roc(labels: np.ndarray, probs: np.ndarray) -> dict[int, Curve]:
-    """ROC curves: false positive rate against true positive rate, by class index."""
-    from sklearn.metrics import roc_curve
-
-    return {
-        index: Curve(*roc_curve(positive, probs[:, index], drop_intermediate=True)[:2])
-        for index, positive in _ranked(labels, probs.shape[1])
-    }
+    """ROC curves: false positive rate against true positive rate, by class index; points within a line are left out."""
+    curves = {}
+    for index, positive in _ranked(labels, probs.shape[1]):
+        hits, others = _counts(positive, probs[:, index])
+        turns = _inner((np.diff(hits, 2) != 0) | (np.diff(others, 2) != 0), len(hits))
+        up, across = (np.append(0.0, counts[turns]) for counts in (hits, others))
+        curves[index] = Curve(across / across[-1], up / up[-1])
+    return curves
 
 
 def precision_recall(labels: np.ndarray, probs: np.ndarray) -> dict[int, Curve]:
-    """Precision-recall curves, by class index."""
-    from sklearn.metrics import precision_recall_curve
-
+    """Precision-recall curves, by class index; of points of one recall the first and the last are kept."""
     curves = {}
     for index, positive in _ranked(labels, probs.shape[1]):
-        precision, recall, _ = precision_recall_curve(positive, probs[:, index], drop_intermediate=True)
-        curves[index] = Curve(across=recall, up=precision)
+        hits, others = _counts(positive, probs[:, index])
+        kept = _inner((np.diff(hits[:-1]) != 0) | (np.diff(hits[1:]) != 0), len(hits))
+        curves[index] = _precision_recall(hits[kept], others[kept])
     return curves
+
+
+def _precision_recall(hits: np.ndarray, others: np.ndarray) -> Curve:
+    """From the lowest score on, whose recall is 1, to the point that scikit-learn adds: recall 0, precision 1."""
+    return Curve(np.append((hits / hits[-1])[::-1], 0.0), np.append((hits / (hits + others))[::-1], 1.0))
+
+
+def _counts(positive: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(T,) images of the class and (T,) others that score at least so much, for each score from the highest on.
+
+    These curves and areas are scikit-learn's, to the bit: to load its metrics takes longer than all of a report.
+    """
+    order = np.argsort(scores, kind="stable")[::-1]
+    last = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    hits = positive[order].cumsum(dtype=np.float64)[last]
+    return hits, 1 + last - hits
+
+
+def _inner(wanted: np.ndarray, count: int) -> np.ndarray:
+    """(count,) bool: the wanted ones of the inner points, and both ends."""
+    ends = np.ones(count, bool)
+    ends[1:-1] = wanted[: max(count - 2, 0)]
+    return ends
+
+
+def ranks(values: np.ndarray) -> np.ndarray:
+    """(N,) ranks from 1 on, equal values at the mean of theirs."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (counts.cumsum() - (counts - 1) / 2)[places]
 
 
 def _ranked(labels: np.ndarray, classes: int) -> list[tuple[int, np.ndarray]]:
@@ -79,13 +108,11 @@ def _roc_area(positive: np.ndarray, scores: np.ndarray) -> tuple[float, np.ndarr
     correlated receiver operating characteristic curves", Biometrics 44 (1988) 837-845, by ranks as in
     X. Sun and W. Xu, IEEE Signal Processing Letters 21 (2014) 1389-1393.
     """
-    from scipy.stats import rankdata
-
-    among_all = rankdata(scores)
+    among_all = ranks(scores)
     beaten = np.empty(len(scores))
     for own in (positive, ~positive):
         others = len(scores) - own.sum()
-        beaten[own] = (among_all[own] - rankdata(scores[own])) / others
+        beaten[own] = (among_all[own] - ranks(scores[own])) / others
     beaten[~positive] = 1 - beaten[~positive]
     area = float(beaten[positive].mean())
     return area, _parts(beaten, area, positive)
@@ -93,8 +120,6 @@ def _roc_area(positive: np.ndarray, scores: np.ndarray) -> tuple[float, np.ndarr
 
 def _precision_area(positive: np.ndarray, scores: np.ndarray) -> tuple[float, np.ndarray]:
     """scikit-learn's average precision, and (N,) parts by leaving out each image once (the jackknife)."""
-    from sklearn.metrics import average_precision_score
-
     order = np.argsort(-scores, kind="stable")
     hit = positive[order].astype(float)
     place, hits_so_far = np.arange(1, len(hit) + 1), hit.cumsum()
@@ -110,7 +135,8 @@ def _precision_area(positive: np.ndarray, scores: np.ndarray) -> tuple[float, np
     for own in (positive, ~positive):
         count = own.sum()
         parts[own] = np.sqrt((count - 1) / count) * (left[own].mean() - left[own])
-    return float(average_precision_score(positive, scores)), parts
+    curve = _precision_recall(*_counts(positive, scores))
+    return float(max(0.0, -np.sum(np.diff(curve.across) * curve.up[:-1]))), parts
 
 
 def _parts(beaten: np.ndarray, area: float, positive: np.ndarray) -> np.ndarray:
