@@ -280,9 +280,12 @@ def main() -> None:
         try:
             raise SystemExit(subprocess.run(command, check=False).returncode)
         finally:
-            with contextlib.suppress(OSError):  # not there, or its last processes are still ending
-                time.sleep(1)
-                group(Path(folder)).rmdir()
+            for _ in range(20):  # its last processes may still be ending
+                with contextlib.suppress(OSError):
+                    group(Path(folder)).rmdir()
+                if not group(Path(folder)).exists():
+                    break
+                time.sleep(0.5)
 
 
 if __name__ == "__main__":
