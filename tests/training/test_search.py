@@ -141,6 +141,17 @@ def test_what_is_left_of_the_time_is_used(monkeypatch: pytest.MonkeyPatch) -> No
     assert found.left_out == found.rounds[-1].missing == {}
 
 
+def test_who_is_left_out_is_said_with_what_the_last_round_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not with a middle one's photos, for which the time that was left at the end would do."""
+    fakes = {name: Fake(trunk(name), 3.0, milliseconds=1.0) for name in ("a", "b", "c")}
+    fakes["slow"] = Fake(trunk("slow"), 3.0, milliseconds=100.0)
+    timed(monkeypatch, fakes, seconds=80)  # 38 s more on 512 photos, 187 s on 2,000
+    found = searched(monkeypatch, fakes, count=2000)
+    assert {one.trunk.weights for one in found.rounds[-1].candidates} == {"a", "b", "c"}
+    assert found.left_out["slow 224"].startswith("2,000 photos would take about 3 min")
+    assert found.clock.left > 38
+
+
 def test_a_file_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Described otherwise it takes as long; at a larger size in proportion, where that is too slow anyway."""
     asked: dict[str, float | None] = {}

@@ -97,12 +97,14 @@ class Search:
         """
         judged = {one.trunk.name for one in self.rounds[-1].candidates}
         for contender in self._waiting:
-            last = self.rounds[-1]
-            if contender.trunk.name in judged or self._seconds(contender, last.photos) > self.clock.left:
+            last, name = self.rounds[-1], contender.trunk.name
+            if name in judged:
+                continue
+            if (seconds := self._seconds(contender, last.photos)) > self.clock.left:
+                self.left_out[name] = _too_long(len(last.photos.labels), seconds)
                 continue
             more = self._round([contender], last.photos, {})
             if more.candidates:
-                name = contender.trunk.name
                 del self.left_out[name]
                 missing = {other: why for other, why in last.missing.items() if other != name}
                 self.rounds[-1] = Round(last.photos, (*last.candidates, *more.candidates), missing)
@@ -129,9 +131,7 @@ class Search:
             slowest = max(ranked[len(ranked) // 2 :], key=seconds.__getitem__)
             going.remove(slowest)
             self._waiting.append(slowest)
-            missing[slowest.trunk.name] = (
-                f"{least:,} photos would take about {duration(seconds[slowest])} more"
-            )
+            missing[slowest.trunk.name] = _too_long(least, seconds[slowest])
         return [one for one in alive if one in going], missing
 
     def _passed(self, alive: Sequence[Contender], photos: SearchPhotos) -> SearchPhotos:
@@ -265,6 +265,10 @@ class Search:
             f"{own.name}: {own.right.mean():.1%} of {len(photos.labels):,} photos, {own.milliseconds:.1f} ms per "
             f"image; best so far: {best.name} {_shown(best)}; {duration(max(0.0, self.clock.left))} left"
         )
+
+
+def _too_long(photos: int, seconds: float) -> str:
+    return f"{photos:,} photos would take about {duration(seconds)} more"
 
 
 def _passed_all(trunks: Sequence[OpenTrunk], images: Images) -> int:
