@@ -33,3 +33,22 @@ def test_a_few_near_ties_may_answer_otherwise() -> None:
     trained[1] = (0.49, 0.51)
     with pytest.raises(FrostlineError, match=r"2 of 20 images .*classifiers\.pets\.precision"):
         export_proof._rounded(INPUTS, exact, trained)
+
+
+def test_rows_of_all_splits_are_read_as_they_are_asked_for() -> None:
+    """Slices across splits, one of which is empty, are those of the rows beside each other; no more is read."""
+    read: list[int] = []
+
+    class Noted(list[int]):
+        def __getitem__(self, chosen: Any) -> Any:
+            rows = np.array(list(self), np.float32)[chosen]
+            read.append(len(rows))
+            return rows
+
+    every = np.arange(12, dtype=np.float32)
+    joined = export_proof._Joined([Noted(range(5)), Noted(), Noted(range(5, 12))])
+    assert len(joined) == 12
+    for start, stop in ((0, 3), (3, 8), (4, 5), (5, 12), (10, 40)):
+        read.clear()
+        np.testing.assert_array_equal(joined[start:stop], every[start:stop])
+        assert sum(read) == len(every[start:stop])

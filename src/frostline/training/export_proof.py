@@ -2,10 +2,13 @@
 
 import contextlib
 import dataclasses
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from frostline import files, known_arrays
 from frostline.errors import FrostlineError
@@ -18,6 +21,7 @@ from frostline.known_arrays import Arrays
 from frostline.runtime import agreement, parts, providers
 from frostline.training import assemble
 from frostline.training.recipe import Recipe
+from frostline.training.steps import RowsLike
 
 PROOF_IMAGES = 64
 OTHER_ANSWERS = 1 / 20  # of the proof's images, where training computed in 16 bits
@@ -126,7 +130,26 @@ def subset(images: extraction.Images, chosen: Any) -> extraction.Images:
     )
 
 
-def _features(inputs: Recipe, last: CutModel) -> Any:
+@dataclass(frozen=True)
+class _Joined:
+    """Rows of several splits, one after the other; a slice reads what it asks for, so that memory stays flat."""
+
+    splits: Sequence[RowsLike]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.splits))
+
+    def __getitem__(self, chosen: slice) -> npt.NDArray[Any]:
+        start, stop, _ = chosen.indices(len(self))
+        found, before = [], 0
+        for rows in self.splits:
+            first, end = max(start - before, 0), min(stop - before, len(rows))
+            if first < end:
+                found.append(rows[first:end])
+            before += len(rows)
+        return np.concatenate(found)
+
+
+def _features(inputs: Recipe, last: CutModel) -> _Joined:
     """The cached features of every image, in the order of the predictions."""
-    every = {split: inputs.rows(last, split) for split in predictions.SPLITS}
-    return np.concatenate([rows[:] for rows in every.values()])
+    return _Joined([inputs.rows(last, split) for split in predictions.SPLITS])
