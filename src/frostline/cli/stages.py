@@ -1,6 +1,8 @@
 """The stages that `dvc repro` runs, as commands."""
 
+from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -8,6 +10,17 @@ from frostline.cli.app import command, run, stage
 from frostline.cli.options import on_cluster, option
 
 STAGES = ("weights", "preprocess", "train", "evaluate", "export", "compare")
+
+
+def engine(source: str, *, does: str) -> Callable[[Any], Any]:
+    """What works on images: options of a stage, which `dvc repro` takes from the environment."""
+    return option(
+        "--engine",
+        source=source,
+        envvar="FROSTLINE_ENGINE",
+        type=click.Choice(["local", "ray"]),
+        help=f"What {does}: this machine, or actors on a Ray cluster. For `dvc repro`, set $FROSTLINE_ENGINE.",
+    )
 
 
 @command("frostline weights vgg19-random")
@@ -19,13 +32,7 @@ def weights(name: str) -> None:
 
 @command("frostline preprocess digits")
 @click.argument("name")
-@option(
-    "--engine",
-    source="features.examination.opener",
-    envvar="FROSTLINE_ENGINE",
-    type=click.Choice(["local", "ray"]),
-    help="What decodes new images: this machine, or actors on a Ray cluster. For `dvc repro`, set $FROSTLINE_ENGINE.",
-)
+@engine("features.examination.opener", does="decodes new images")
 @on_cluster
 def preprocess(name: str, engine: str | None, ray_address: str | None) -> None:
     """Check every image of dataset NAME, draw its splits, write its manifest."""
@@ -37,13 +44,7 @@ def preprocess(name: str, engine: str | None, ray_address: str | None) -> None:
 
 @command("frostline train digits-vgg19")
 @click.argument("name")
-@option(
-    "--engine",
-    source="stages.train.run",
-    envvar="FROSTLINE_ENGINE",
-    type=click.Choice(["local", "ray"]),
-    help="What computes features: this process, or actors on a Ray cluster. For `dvc repro`, set $FROSTLINE_ENGINE.",
-)
+@engine("stages.train.run", does="computes features")
 @on_cluster
 def train(name: str, engine: str | None, ray_address: str | None) -> None:
     """Train classifier NAME on cached features; predict every image once."""

@@ -108,11 +108,7 @@ def scan(
     far = elsewhere() if elsewhere and len(rows) >= _WORTH_A_CLUSTER else contextlib.nullcontext()
     with far as examine, progress(len(names), "checked") as advance:
         advance(len(names) - len(rows))
-        reads: Iterator[ExaminedImage | _Read] = (
-            _kept(examine(source, asked, measure), cache)
-            if examine
-            else _examined(source, asked, cache, count=len(rows), measure=measure)
-        )
+        reads = _reads(examine, source, asked, cache, count=len(rows), measure=measure)
         for row, read in zip(rows.tolist(), reads, strict=True):
             digests[row], sizes[row] = read.digest, read.bytes
             if not read.digest:
@@ -144,6 +140,21 @@ def _table(cache: StatsCache, digests: Digests, unread: dict[int, str]) -> pa.Ta
     others = pa.table({**blank, "reason": list(unread.values())}, schema=table.schema)
     order = np.argsort(np.array([*read, *unread]), kind="stable")
     return pa.concat_tables([table, others]).take(pa.array(order))
+
+
+def _reads(  # noqa: PLR0913  # who examines, which images, and how
+    examine: Examine | None,
+    source: ImageSource,
+    names: Iterable[str],
+    cache: StatsCache,
+    *,
+    count: int,
+    measure: bool,
+) -> Iterator[ExaminedImage | _Read]:
+    """Every image, in order, by who examines in place of this machine, or by it."""
+    if examine:
+        return _kept(examine(source, names, measure), cache)
+    return _examined(source, names, cache, count=count, measure=measure)
 
 
 def _kept(examined: Iterable[ExaminedImage], cache: StatsCache) -> Iterator[ExaminedImage]:

@@ -55,6 +55,14 @@ class Stopwatch:
         self.laps[what], self._since = now - self._since, now
 
 
+def _require_packages(asked: Options) -> None:
+    """FrostlineError before work begins, where what is asked needs packages that are not installed."""
+    if asked.drift:
+        drift_report.require_packages()
+    if asked.page:
+        score_page.require_packages()
+
+
 def run(  # noqa: PLR0913  # what a job is asked
     source: Sequence[str],
     *,
@@ -78,10 +86,7 @@ def run(  # noqa: PLR0913  # what a job is asked
     memory.spare_pandas()
     asked = Options(**options)
     output_paths.require_writable(out, source)
-    if asked.drift:
-        drift_report.require_packages()
-    if asked.page:
-        score_page.require_packages()
+    _require_packages(asked)
     foreign = foreign_models.read(contract) if contract else None
     with contextlib.closing(sources.open_images(source)) as opened:
         watch = Stopwatch()

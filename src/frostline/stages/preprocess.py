@@ -113,8 +113,7 @@ def examine(  # noqa: PLR0913  # what decides a dataset, and who looks
     """
     policies = _policies(dataset, key)
     labelled = labels.read(source, Path(dataset.path))
-    if "DVC_STAGE" in os.environ:  # else `dvc add` may be still to come
-        _require_held(Path(dataset.path), source, labelled.names)
+    _require_held(Path(dataset.path), source, labelled.names)
     memory.give_back()
     classes = labels.classes(labelled, dataset.classes, where=dataset.path, key=key)
     names = labelled.names
@@ -146,7 +145,9 @@ def examine(  # noqa: PLR0913  # what decides a dataset, and who looks
 
 
 def _require_held(path: Path, source: ImageSource, names: Sequence[str]) -> None:
-    """FrostlineError where DVC versions something else than what is looked at here."""
+    """In a run of DVC: FrostlineError where it versions something else than what is looked at here."""
+    if "DVC_STAGE" not in os.environ:  # `dvc add` may be still to come
+        return
     holdings.require_held(path, (source.shards or names) if path.is_dir() else ["."])
 
 
