@@ -205,7 +205,7 @@ def test_trained_in_bfloat16_it_answers_alike_in_float32(project: Path) -> None:
     record = json.loads((project / "artifacts/classifiers/halved/record.json").read_text())
     assert record["packages"]["openvino"]
     agreement = json.loads((project / "artifacts/models/halved/agreement.json").read_text())
-    assert agreement["image_difference"] < 1e-6
+    assert agreement["image_difference"] < 1e-5
     assert agreement["precision"]["trained"] == "bfloat16"
     assert 0 < agreement["precision"]["probability_difference"] < 0.02
 
