@@ -178,9 +178,12 @@ WITH_BFLOAT16 = pytest.mark.skipif(
 
 
 @WITH_BFLOAT16
-def test_openvino_itself(of: Images) -> None:
+@pytest.mark.parametrize(
+    ("backbone", "width"), [("mobilenet", 1024), pytest.param("resnet50", 2048, marks=pytest.mark.slow)]
+)
+def test_openvino_itself(of: Images, backbone: str, width: int) -> None:
     """On such a processor it is the one that computes, and it computes the same function."""
-    net = frozen("bfloat16", "resnet50")
+    net = frozen("bfloat16", backbone)
     assert isinstance(fastest(net), Exported)
     alone, keras = (backend.open(None)(PICTURES)["rows"].astype(np.float32) for backend in available(net))
     assert np.linalg.norm(alone - keras) < 0.02 * np.linalg.norm(keras)
@@ -188,7 +191,7 @@ def test_openvino_itself(of: Images) -> None:
     assert isinstance(shared, Exported)
     assert shared.streams == openvino.streams()
     assert np.array_equal(shared(PICTURES)["rows"].astype(np.float32), alone)
-    assert features(of, trunk=net, key={})[:].shape == (35, 2048)
+    assert features(of, trunk=net, key={})[:].shape == (35, width)
 
 
 def test_versions_are_told_without_loading_keras(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     git("update-ref", f"refs/exps/{start[:2]}/{start[2:]}/slow", "HEAD")
     git("update-ref", "refs/exps/stash", "HEAD")
     git("update-ref", "refs/exps/exec/EXEC_HEAD", "HEAD")
+    git("update-ref", "refs/exps/00/SHORT", "HEAD")  # comes before any commit's
     git("reset", "--hard", "--quiet", start)
     return root
 

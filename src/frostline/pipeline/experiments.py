@@ -1,15 +1,12 @@
 """DVC's experiments: commits that no branch holds, each with the results of one `dvc exp run`."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from frostline.pipeline import dvc_lock, provenance
+from frostline.pipeline import dvc_lock, provenance, workspace
 from frostline.pipeline.dvc_lock import Stages
 from frostline.pipeline.processes import run
 
-# `refs/exps/` and the commit that it began from, in two parts; DVC keeps other things beside them.
-REF = re.compile(r"(?P<commit>[0-9a-f]+) refs/exps/[0-9a-f]{2}/[0-9a-f]{38,}/(?P<name>.+)")
 TRAIN = "train@"
 
 
@@ -37,11 +34,9 @@ class Experiment:
 
 def found() -> list[Experiment]:
     """Every experiment of this clone, the oldest first."""
-    refs = run("git", "for-each-ref", "--sort=creatordate", "--format=%(objectname) %(refname)", "refs/exps")
-    matches = [match for line in refs.splitlines() if (match := REF.fullmatch(line))]
     return [
-        Experiment(match["name"], match["commit"], dvc_lock.parse(show(match["commit"], dvc_lock.LOCK)))
-        for match in matches
+        Experiment(name, commit, dvc_lock.parse(show(commit, dvc_lock.LOCK)))
+        for name, commit in workspace.experiments("--sort=creatordate")
     ]
 
 

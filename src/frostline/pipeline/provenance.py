@@ -128,8 +128,8 @@ def subject(commit: str) -> str:
     if not commit:
         return "not committed yet"
     line = run("git", "show", "--no-patch", "--format=%cs %s", commit).strip()
-    refs = run("git", "for-each-ref", "--points-at", commit, "--format=%(refname)", "refs/exps").split()
-    return f"{line} (experiment {refs[0].rpartition('/')[2]})" if refs else line
+    found = workspace.experiments("--points-at", commit)
+    return f"{line} (experiment {found[0][0]})" if found else line
 
 
 def _locks() -> Iterator[tuple[str, str]]:

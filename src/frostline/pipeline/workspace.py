@@ -3,6 +3,7 @@
 Content of other revisions comes from DVC's cache or a remote, without touching the tree.
 """
 
+import re
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +15,8 @@ from frostline.errors import FrostlineError, InputError, first_line
 from frostline.pipeline.processes import RemoteError, run
 
 DATA = Path("data.dvc")
+# `refs/exps/` and the commit that it began from, in two parts; DVC keeps other things beside them.
+EXPERIMENT = re.compile(r"(?P<commit>[0-9a-f]+) refs/exps/[0-9a-f]{2}/[0-9a-f]{38,}/(?P<name>.+)")
 
 
 def changes() -> list[str]:
@@ -90,11 +93,16 @@ def content(path: Path, *, revision: str) -> bytes:
         ) from None
 
 
+def experiments(*options: str) -> list[tuple[str, str]]:
+    """Name and commit of each of DVC's experiments, as `git for-each-ref` lists them with options."""
+    refs = run("git", "for-each-ref", *options, "--format=%(objectname) %(refname)", "refs/exps").splitlines()
+    found = [match for line in refs if (match := EXPERIMENT.fullmatch(line))]
+    return [(match["name"], match["commit"]) for match in found]
+
+
 def require_revision(revision: str) -> None:
     """InputError for what is no commit, branch, tag or experiment here."""
-    # An experiment's name is the last part of a reference below refs/exps.
-    known = run("git", "for-each-ref", "--format=%(refname)", "refs/exps").splitlines()
-    if any(name.rpartition("/")[2] == revision for name in known):
+    if any(name == revision for name, _ in experiments()):
         return
     asked = ("git", "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
     if not run(*asked, check=False).strip():
