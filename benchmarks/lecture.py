@@ -107,7 +107,9 @@ def keras_run(
     return {"seconds": seconds, **{split: BATCH / step[split] for split in counts}}
 
 
-def frostline_run(folder: Path, photos: Path, recipe: dict[str, Any]) -> dict[str, float]:
+def frostline_run(
+    folder: Path, photos: Path, recipe: dict[str, Any], weights: Path | None
+) -> dict[str, float]:
     """Seconds of each command in a new project in `folder` with the lecture's recipe, these keys of it changed."""
     project = folder / "project"
     environment = os.environ | {
@@ -125,6 +127,9 @@ def frostline_run(folder: Path, photos: Path, recipe: dict[str, Any]) -> dict[st
         return time.perf_counter() - started
 
     command("init", "project", "--recipe", "cats_dogs", "--data", str(photos.resolve()), cwd=folder)
+    if weights:
+        (project / "pretrained").mkdir(exist_ok=True)
+        (project / "pretrained" / weights.name).symlink_to(weights.resolve())
     params = yaml.safe_load((project / "params.yaml").read_text())
     params["weights"][WEIGHTS] = recipe.pop("weights")
     params["classifiers"][NAME]["image"]["transform"] = recipe.pop("transform")
@@ -137,16 +142,19 @@ def frostline_run(folder: Path, photos: Path, recipe: dict[str, Any]) -> dict[st
 
 
 def said(project: Path) -> str:
-    """What the trained classifier says of its accuracy and loss, for people."""
+    """The trained classifier's accuracies, with their intervals, and losses."""
     found = json.loads((project / "metrics" / f"{NAME}.json").read_text())
-    return json.dumps({split: found[split] for split in ("validation", "test") if split in found})
+    return "; ".join(
+        f"{split} {of['accuracy']:.1%} ({of['accuracy_low']:.1%} to {of['accuracy_high']:.1%}), loss {of['loss']:.3f}"
+        for split, of in ((split, found[split]) for split in ("train", "validation", "test"))
+    )
 
 
 def run(photos: Path, given: argparse.Namespace) -> None:
     """Both sides, a table, and the factors."""
     network = "VGG16" if given.vgg16 else "VGG19"
     precision = given.precision
-    source = str(given.vgg16.resolve()) if given.vgg16 else "random"
+    source = given.vgg16.name if given.vgg16 else "random"
     images = {split: len(list((photos / split).rglob("*.jpg"))) for split in ("train", "validation", "test")}
     counts = {split: images[split] for split in ("train", "validation")}  # what fit passes, in every epoch
     recipe = {
@@ -157,7 +165,7 @@ def run(photos: Path, given: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.keep or Path(temporary)
         folder.mkdir(exist_ok=True)
-        ours = frostline_run(folder, photos, recipe)
+        ours = frostline_run(folder, photos, recipe, given.vgg16)
         accuracies = said(folder / "project")
     whole = ours["preprocess"] + ours["train"]
     shipped = yaml.safe_load(project_files.recipe("cats_dogs"))["classifiers"][NAME]
@@ -182,7 +190,7 @@ def run(photos: Path, given: argparse.Namespace) -> None:
         f"Factor by fewer forward passes: {forwards[0]} / {forwards[1]} = {forwards[0] / forwards[1]:.1f}; "
         f"frostline's rate with everything else in it: {forwards[1] / ours['train']:.1f} images/s"
     )
-    print(f"accuracies and losses: {accuracies}")
+    print(accuracies)
 
 
 def main() -> None:
