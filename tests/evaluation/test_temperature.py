@@ -1,7 +1,11 @@
 """Temperature scaling: found on held-out images, taken only where it helps beyond chance."""
 
+import math
+import sys
+
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
 
 from frostline.evaluation import temperature
 from frostline.evaluation.log_loss import losses
@@ -61,6 +65,28 @@ def test_all_right_does_not_make_it_certain() -> None:
     sure = Predictions(CLASSES, rows.paths, rows.ids, rows.splits, rows.predicted, rows.probs)
     found = temperature.fit(sure)
     assert found.fitted > temperature.LOWEST
+
+
+@pytest.mark.parametrize("scale", [0.05, 0.5, 1.0, 4.0, 50.0])
+def test_it_is_where_the_loss_is_lowest(scale: float) -> None:
+    """As SciPy's search finds it between the bounds: the first and the last of these are on them."""
+    rows = drawn(400, scale=scale)
+
+    def loss(logarithm: float) -> float:
+        told = np.maximum(rows.probs.astype(np.float64), np.finfo(np.float32).tiny)
+        powers = told ** (1 / math.exp(logarithm))
+        own = powers[np.arange(len(rows)), rows.labels] / powers.sum(axis=1)
+        return float(-np.log(own).sum()) + (logarithm / temperature.PRIOR) ** 2 / 2
+
+    bounds = (math.log(temperature.LOWEST), math.log(temperature.HIGHEST))
+    wanted = math.exp(minimize_scalar(loss, bounds=bounds, options={"xatol": 1e-7}).x)
+    assert temperature.fit(rows).fitted == pytest.approx(wanted, abs=1e-4)
+
+
+def test_scipys_optimiser_is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its import would take a fifth of another export on a known trunk."""
+    monkeypatch.setitem(sys.modules, "scipy.optimize", None)
+    assert temperature.fit(drawn(200, scale=2)).fitted > 1
 
 
 def test_few_images_cannot_tell() -> None:

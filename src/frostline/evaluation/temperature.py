@@ -18,6 +18,7 @@ LEAST = 50  # held-out images: fewer say too little
 FOLDS = 5
 PRIOR = 0.5  # deviation of the logarithm around 0
 DECIMALS = 4  # of the number: its last bits differ between processors
+_NEAR = 1e-9  # of a logarithm: far below the last of these decimals
 _LOSS = -math.log(1e-7)  # the largest that `losses` gives
 
 
@@ -88,17 +89,30 @@ def _best(labels: np.ndarray, probs: np.ndarray) -> float:
     The prior weighs as much as some images do: where all are right it keeps the temperature from falling to 0, which
     would call certain what so many images cannot show, and elsewhere it hardly counts.
     """
-    from scipy.optimize import minimize_scalar
-
     logits = np.log(np.maximum(probs.astype(np.float64), np.finfo(np.float32).tiny))
-    rows = np.arange(len(labels))
+    own = logits[np.arange(len(labels)), labels]
+    low, at, high = -math.log(HIGHEST), 0.0, -math.log(LOWEST)  # logarithms of 1 / temperature
+    while high - low > _NEAR:
+        slope, bend = _slopes(logits, own, at)
+        low, high = (low, at) if slope > 0 else (at, high)
+        step = slope / bend if bend > 0 else math.inf
+        # Newton's step, or half of what is left where that leads out of it.
+        following = at - step if low < at - step < high else (low + high) / 2
+        if abs(following - at) < _NEAR:
+            break
+        at = following
+    return math.exp(-at)
 
-    def loss(log_inverse: float) -> float:
-        scaled = logits * math.exp(log_inverse)
-        shifted = scaled - scaled.max(axis=1, keepdims=True)
-        normal = np.log(np.exp(shifted).sum(axis=1))
-        return float((normal - shifted[rows, labels]).sum() + (log_inverse / PRIOR) ** 2 / 2)
 
-    bounds = (-math.log(HIGHEST), -math.log(LOWEST))
-    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-7})
-    return math.exp(-float(found.x))
+def _slopes(logits: np.ndarray, own: np.ndarray, log_inverse: float) -> tuple[float, float]:
+    """First and second derivative of the loss and the prior by the logarithm of what (N, C) logits are multiplied by.
+
+    `own` (N,) are the logits of the true classes.
+    """
+    factor = math.exp(log_inverse)
+    powers = np.exp((logits - logits.max(axis=1, keepdims=True)) * factor)
+    probs = powers / powers.sum(axis=1, keepdims=True)
+    means = (probs * logits).sum(axis=1)
+    slope = factor * float((means - own).sum())
+    spread = float((probs * (logits - means[:, None]) ** 2).sum())
+    return slope + log_inverse / PRIOR**2, slope + factor**2 * spread + 1 / PRIOR**2
