@@ -1,4 +1,4 @@
-"""pyarrow without pandas: not at the first array, and there when somebody asks for a data frame."""
+"""pyarrow and scikit-learn without pandas: not at the first array, and there when somebody asks for a data frame."""
 
 import subprocess
 import sys
@@ -29,8 +29,8 @@ def run(before: str, *, loaded: bool) -> None:
 
 
 def test_pandas_waits_until_it_is_wanted() -> None:
-    """Arrays come without it, data frames bring it."""
-    run("", loaded=False)
+    """Arrays and solvers of heads come without it, data frames bring it."""
+    run("from frostline.training import head_fits; head_fits.load()", loaded=False)
 
 
 def test_pandas_that_is_there_is_found() -> None:

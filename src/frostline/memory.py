@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import sys
+from collections.abc import Iterator
 from importlib.abc import MetaPathFinder
 from typing import Any
 
@@ -18,14 +19,23 @@ def spare_pandas() -> None:
     job takes to its first batch, and no row meets a data frame. Where pandas is loaded already it is found, for
     nothing; where somebody wants a data frame later, pyarrow imports it then.
     """
-    if "pandas" in sys.modules:
-        return
-    hiding = _Hiding()
-    sys.meta_path.insert(0, hiding)
-    try:
+    with without_pandas():
         pa.array([])
+
+
+@contextlib.contextmanager
+def without_pandas() -> Iterator[None]:
+    """Let packages that are imported within, and take pandas where they find it, do without: those that need no more of
+    it than its name. Where pandas is loaded already it is found, for nothing.
+    """
+    hiding = _Hiding()
+    if "pandas" not in sys.modules:
+        sys.meta_path.insert(0, hiding)
+    try:
+        yield
     finally:
-        sys.meta_path.remove(hiding)
+        with contextlib.suppress(ValueError):
+            sys.meta_path.remove(hiding)
 
 
 def map_large() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from frostline import memory
 from frostline.models.dense_head import Dense, DenseHead, Floats
 
 STEPS = 1000  # of L-BFGS, at most: what is near the optimum by then is near enough
@@ -37,16 +38,22 @@ class HeadOptions:
 
 
 def load() -> None:
-    """Import what heads are fitted with, which is none of a head's time."""
-    import sklearn.linear_model
-    import sklearn.neural_network  # noqa: F401
+    """Import what heads are fitted with, which is none of a head's time.
+
+    scikit-learn would import pandas, a quarter of a second, only to know that it is there.
+    """
     import threadpoolctl  # noqa: F401
+
+    with memory.without_pandas():
+        import sklearn.linear_model
+        import sklearn.neural_network  # noqa: F401
 
 
 def logistic(
     rows: Floats, labels: Labels, strengths: Sequence[float], options: HeadOptions
 ) -> Iterator[DenseHead]:
     """Logistic regressions for inverse penalties C, each from where the one before ended."""
+    load()
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(
@@ -115,6 +122,7 @@ def mlp(
     rows: Floats, labels: Labels, strengths: Sequence[float], options: HeadOptions
 ) -> Iterator[DenseHead]:
     """Hidden layers with a ReLU each, for penalties alpha on the squared weights, by `passes` of Adam."""
+    load()
     from sklearn.neural_network import MLPClassifier
 
     count = passes(len(rows))
