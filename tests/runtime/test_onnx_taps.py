@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
+from frostline.config import Tap
 from frostline.errors import InputError
 from frostline.runtime import onnx_taps
 from helpers.onnx_networks import network
@@ -83,9 +84,26 @@ def chain(*, seed: int = 0) -> Any:
 @pytest.mark.parametrize(("most", "expected"), [(9, ["whole", "end", "quarter"]), (2, ["end", "quarter"])])
 def test_block_ends(most: int, expected: list[str]) -> None:
     """The last of each size that nothing goes round: no branch, no tensor beside which another is needed."""
-    assert onnx_taps.block_ends(chain(), most=most, side=16) == expected
+    assert list(onnx_taps.block_ends(chain(), most=most, side=16)) == expected
 
 
 def test_block_ends_of_one_size() -> None:
     """They are evenly apart, the last one stays."""
-    assert onnx_taps.block_ends(network(), most=2) == ["convolved", "map"]
+    assert list(onnx_taps.block_ends(network(), most=2)) == ["convolved", "map"]
+
+
+def test_block_ends_of_tokens() -> None:
+    """With a class token: the tensors that hold it, and how many tokens stand before the patches."""
+    model = network(size=(8, 8), batch=1)
+    model.graph.ClearField("output")
+    model.graph.output.append(onnx.helper.make_tensor_value_info("second", 1, [1, 65, 6]))
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones((1, 1, 6), "f"), "class"))
+    model.graph.node.extend(
+        [
+            onnx.helper.make_node("Concat", ["class", "tokens"], ["all"], axis=1),
+            onnx.helper.make_node("Relu", ["all"], ["first"]),
+            onnx.helper.make_node("Relu", ["first"], ["second"]),
+        ]
+    )
+    ends = onnx_taps.block_ends(model, most=2)
+    assert ends == {name: Tap(pooling="mean", prefix_tokens=1) for name in ("all", "first")}

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from frostline.config import KerasWeights, OnnxWeights
+from frostline.config import KerasWeights, OnnxWeights, Tap
 from frostline.config.backbones import TABLE
 from frostline.errors import InputError
 from frostline.template import onnx_weights, weights
@@ -83,8 +83,10 @@ def test_an_onnx_file(tmp_path: Path) -> None:
     assert found.onnx is not None
     assert (found.backbone, found.name, found.source) == ("onnx", "my-net", "My Net.onnx")
     assert (found.onnx.height, found.onnx.width, found.onnx.free) == (20, 30, False)
-    assert (found.onnx.tap, found.onnx.features, found.onnx.ends) == ("vector", WIDTH, ("convolved",))
-    assert "end at convolved:" in onnx_weights.entry("mine", "x.onnx", found.onnx)
+    assert (found.onnx.tap, found.onnx.features) == ("vector", WIDTH)
+    assert found.onnx.ends == {"convolved": Tap(pooling="mean", prefix_tokens=0)}
+    text = onnx_weights.entry("mine", "x.onnx", found.onnx)
+    assert "    #   convolved: {pooling: mean, prefix_tokens: 0}\n    taps:\n" in text
 
 
 def test_an_onnx_file_that_is_none(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Which tensor of an unknown network to take features from: what its last layer reads, else what it gives."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -55,8 +56,9 @@ def _read_by_last_layer(output: str, producers: dict[str, Any]) -> str:
     return ""
 
 
-def block_ends(model: Any, *, most: int, side: int = 224) -> list[str]:
-    """Up to `most` tensors at which whole blocks end, from the pixels upwards: all that follows is computed from one.
+def block_ends(model: Any, *, most: int, side: int = 224) -> dict[str, Tap]:
+    """Up to `most` tensors at which whole blocks end, with their pooling, from the pixels upwards: all that follows is
+    computed from one.
 
     Where maps become smaller these are the last of each size; in networks of one size they are evenly apart. The
     network is run once, on an image of `side` pixels where its own are not fixed.
@@ -65,16 +67,35 @@ def block_ends(model: Any, *, most: int, side: int = 224) -> list[str]:
 
     names = _cuts(onnx.shape_inference.infer_shapes(model, data_prop=True))
     shapes = {name: shape for name, shape in _run(model, names, side).items() if len(shape) in {3, 4}}
-    by_size, maps = dict[tuple[int, ...], str](), list[str]()
-    for name, shape in shapes.items():
-        axis = graph_edits.channel_axis(model, name) if len(shape) == 4 else 2
-        size = tuple(side for place, side in enumerate(shape) if place not in {0, axis})
-        if max(size) > 1:  # else it is pooled: the map before it is the end
-            by_size[size] = name
-            maps.append(name)
-    ends = list(by_size.values()) if len(by_size) > 2 else maps
+    places = {name: _places(model, name, shape) for name, shape in shapes.items()}
+    maps = {
+        name: count for name, count in places.items() if count > 1
+    }  # else it is pooled: the map before is the end
+    ends = _of_sizes(maps)
     count = min(most, len(ends))
-    return [ends[-(-(number + 1) * len(ends) // count) - 1] for number in range(count)]
+    chosen = [ends[-(-(number + 1) * len(ends) // count) - 1] for number in range(count)]
+    facts = onnx_trunk.image_input(model)
+    square = side if (facts.height or side) == (facts.width or side) else None
+    return {
+        name: Tap(
+            pooling="mean", prefix_tokens=_prefix(places[name], square) if len(shapes[name]) == 3 else 0
+        )
+        for name in chosen
+    }
+
+
+def _places(model: Any, name: str, shape: tuple[int, ...]) -> int:
+    """At how many places of the image a map or tokens say something."""
+    axis = graph_edits.channel_axis(model, name) if len(shape) == 4 else 2
+    return math.prod(side for number, side in enumerate(shape) if number not in {0, axis})
+
+
+def _of_sizes(places: dict[str, int]) -> list[str]:
+    """The last tensor of each size where sizes fall; else, as in a network of tokens, all of the last size."""
+    by_size = {count: name for name, count in places.items()}
+    if list(by_size) != sorted(by_size, reverse=True):
+        return [name for name, count in places.items() if count == list(places.values())[-1]]
+    return list(by_size.values()) if len(by_size) > 2 else list(places)
 
 
 def _run(model: Any, names: list[str], side: int) -> dict[str, tuple[int, ...]]:

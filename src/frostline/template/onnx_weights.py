@@ -1,6 +1,7 @@
 """An ONNX file as an entry of `weights`: what it says of itself, and guesses, each named, for what it does not say."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ BYTES = OnnxInput(channels="RGB", scale=1.0, mean=[0.0, 0.0, 0.0], std=[1.0, 1.0
 class OnnxNetwork:
     """A network of an ONNX file: the size of its images in pixels (`free`: any other would do), its tap, how many
     features that gives, its other outputs, and whether its input are bytes. `described`: what the file says of its
-    input, None where that has to be guessed; `ends`: where blocks before the tap end."""
+    input, None where that has to be guessed; `ends`: where blocks before the tap end, as taps."""
 
     height: int
     width: int
@@ -40,7 +41,7 @@ class OnnxNetwork:
     outputs: tuple[str, ...]
     takes_bytes: bool
     described: Description | None = None
-    ends: tuple[str, ...] = ()
+    ends: Mapping[str, Tap] = field(default_factory=dict)
 
     @property
     def known(self) -> bool:
@@ -83,13 +84,13 @@ def read(file: Path) -> OnnxNetwork:
     )
 
 
-def _ends(file: Path, *, side: int, tap: str) -> tuple[str, ...]:
+def _ends(file: Path, *, side: int, tap: str) -> dict[str, Tap]:
     """Tensors to tap beside the one that is suggested; none where nothing tells."""
     try:
         found = onnx_taps.block_ends(onnx_file.read(file), most=ENDS, side=side)
     except InputError:
-        return ()
-    return tuple(name for name in found[:-1] if name != tap)
+        return {}
+    return {name: pooled for name, pooled in list(found.items())[:-1] if name != tap}
 
 
 def _suggested(model: Any, facts: ImageInput) -> tuple[str, Tap]:
@@ -118,18 +119,20 @@ def entry(name: str, source: str, network: OnnxNetwork, *, tried: OnnxInput | No
         features=network.features,
         ends=_more(network),
         others=others,
-        tap=scalar(network.tap),
-        pooling=network.pooled.pooling,
-        prefix_tokens=network.pooled.prefix_tokens,
+        tap=_tap_line(network.tap, network.pooled),
     )
 
 
 def _more(network: OnnxNetwork) -> str:
     if not network.ends:
         return ""
-    return (
-        f"\n    # Earlier blocks end at {', '.join(map(scalar, network.ends))}: to tap as well, pooling mean."
-    )
+    lines = ["Where earlier blocks end, to be tapped as well:"]
+    lines += [f"  {_tap_line(name, pooled)}" for name, pooled in network.ends.items()]
+    return "".join(f"\n    # {line}" for line in lines)
+
+
+def _tap_line(name: str, pooled: Tap) -> str:
+    return f"{scalar(name)}: {{pooling: {pooled.pooling}, prefix_tokens: {pooled.prefix_tokens}}}"
 
 
 def _remark(network: OnnxNetwork, *, tried: bool) -> str:
@@ -150,7 +153,7 @@ ENTRY = """\
     # Which tensors become features, and how each is pooled: none, mean, class_token, class_token_and_mean.
     # {features:,} numbers per image{others}.{ends}
     taps:
-      {tap}: {{pooling: {pooling}, prefix_tokens: {prefix_tokens}}}
+      {tap}
 """
 
 OF_BYTES = "    # It takes bytes as they are."
