@@ -1,12 +1,14 @@
 """What each stage costs after a little news, in shares of its first run, all in one run.
 
-    python benchmarks/increment.py ~/photos/cats_dogs ~/mobilenet.weights.h5 [--images 20000] [--folder PLACE]
+    python benchmarks/increment.py ~/photos/cats_dogs ~/mobilenet.weights.h5 [--images 20000] [--times 4] [--shards]
 
-A project of small photos (windows of 80x72 pixels, see `preprocess.py`) with a frozen network of those weights; then
-1% more of them, ten relabelled, another head, and nothing new, each followed by `dvc repro`. What is shown is processor
-time with that of all that was started, which other work on the machine changes little; `DVC itself` is what `dvc repro`
-took beside its stages. With `--stages` those alone are run, without DVC, in the order given. In a folder that is given
-everything stays, and a run that was ended between two kinds of news goes on there.
+A project of small photos (windows of 80x72 pixels, see `preprocess.py`; `--times` enlarges them) with a frozen network
+of those weights; then 1% more of them, ten relabelled, another head, and nothing new, each followed by `dvc repro`.
+With `--shards` the photos lie in archives, `frostline data add --shards` brings the new ones, and decisions.csv
+relabels; without it they are files of a folder. What is shown is processor time with that of all that was started,
+which other work on the machine changes little; `DVC itself` is what `dvc repro` took beside its stages. With `--stages`
+those alone are run, without DVC, in the order given. In a folder that is given (`--folder`) everything stays, and a run
+that was ended between two kinds of news goes on there.
 """
 
 import argparse
@@ -21,6 +23,9 @@ from pathlib import Path
 
 import preprocess
 import yaml
+
+from frostline.datasets import decisions, manifest
+from frostline.datasets.decisions import PhotoDecision
 
 STAGES = ("preprocess", "train", "evaluate", "export", "compare")
 KINDS = ("cold", "1% new", "ten relabelled", "another head", "nothing new")
@@ -49,8 +54,17 @@ def processors(root: Path, *command: str, path: str = "") -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def relabel(folder: Path, count: int) -> None:
-    """Move some photos of the first class into the second."""
+def relabel(root: Path, count: int) -> None:
+    """Give some photos of the first class to the second: in archives by decisions, in a folder by moving them."""
+    folder = root / "data" / "photos"
+    if any(folder.glob("*.zip")):
+        known = manifest.read(root / "artifacts" / "datasets" / "photos" / "manifest.parquet")
+        some = [row for row in known.table.to_pylist() if not row["label"]][:count]
+        with (root / "decisions.csv").open("a") as table:
+            for row in some:
+                what = ("label", *known.classes[:2], row["path"], row["sha256"])
+                table.write(decisions.line(PhotoDecision("2026-01-01T00:00:00Z", "me", "photos", *what)))
+        return
     first, second = sorted(path for path in folder.iterdir() if path.is_dir())[:2]
     for path in sorted(first.glob("*.jpg"))[:count]:
         path.rename(second / path.name)
@@ -65,13 +79,16 @@ def another_head(params: Path) -> None:
     params.write_text(changed)
 
 
-def news(kind: str, root: Path, photos: list[Path], images: int) -> None:
+def news(kind: str, root: Path, photos: list[Path], asked: argparse.Namespace) -> None:
     """Bring a kind of news into the project."""
-    data = root / "data" / "photos"
     if kind == "1% new":
-        preprocess.make(data.resolve(), photos, images, images * 101 // 100)
+        end = asked.images * 101 // 100
+        given = root.parent / "given" / "new" if asked.shards else (root / "data" / "photos").resolve()
+        preprocess.make(given, photos, asked.images, end, times=asked.times)
+        if asked.shards:
+            processors(root, "frostline", "data", "add", str(given), "--shards", "--name", "photos")
     if kind == "ten relabelled":
-        relabel(data, 10)
+        relabel(root, 10)
     if kind == "another head":
         another_head(root / "params.yaml")
 
@@ -107,13 +124,13 @@ def _seconds(clock: str) -> float:
     return 60 * int(minutes) + float(seconds)
 
 
-def made(place: Path, photos: list[Path], weights: Path, images: int) -> Path:
+def made(place: Path, photos: list[Path], asked: argparse.Namespace) -> Path:
     """The project, made by `frostline init`."""
     given, root = place / "given" / "photos", place / "photos"
     if not (root / "params.yaml").exists():
-        preprocess.make(given, photos, 0, images)
-        options = ("--data", str(given), "--weights", str(weights.resolve()))
-        processors(place, "frostline", "init", "photos", *options)
+        preprocess.make(given, photos, 0, asked.images, times=asked.times)
+        options = ["--data", str(given), "--weights", str(asked.weights.resolve())]
+        processors(place, "frostline", "init", "photos", *options, *(["--shards"] if asked.shards else []))
     return root
 
 
@@ -125,6 +142,10 @@ def main() -> None:
     parser.add_argument("photos", type=Path, help="folder of JPEG photos")
     parser.add_argument("weights", type=Path, help="weights of a backbone, or an ONNX file")
     parser.add_argument("--images", type=int, default=20_000)
+    parser.add_argument(
+        "--times", type=int, default=1, help="how many times as wide and high the windows are"
+    )
+    parser.add_argument("--shards", action="store_true", help="photos in archives, not in a folder")
     parser.add_argument("--stages", nargs="+", choices=STAGES, help="these alone, without DVC")
     parser.add_argument("--folder", type=Path, help="an empty folder, or that of a run which was ended")
     asked = parser.parse_args()
@@ -133,13 +154,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = (asked.folder or Path(folder)).resolve()
         place.mkdir(parents=True, exist_ok=True)
-        root, known = made(place, photos, asked.weights, asked.images), place / "rounds.json"
+        root, known = made(place, photos, asked), place / "rounds.json"
         rounds = json.loads(known.read_text()) if known.exists() else {}
         if None in rounds.values():
             raise SystemExit(f"{place}: ended while a kind of news was measured; take an empty folder")
         for kind in KINDS[len(rounds) :]:
             known.write_text(json.dumps(rounds | {kind: None}))
-            news(kind, root, photos, asked.images)
+            news(kind, root, photos, asked)
             rounds[kind] = measured(root, asked.stages) if asked.stages else reproduced(root)
             known.write_text(json.dumps(rounds))
         report(rounds)

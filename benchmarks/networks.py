@@ -67,7 +67,7 @@ def measured(folder: Path, photos: Path, weights: Path, onnx_input: list[float])
     accuracy = f"{test['accuracy']:.1%} ({test['accuracy_low']:.1%} to {test['accuracy_high']:.1%})"
     return (
         f"| {photos.name} | {weights.name}, {size} | {accuracy} | {first:.1f} | {again:.1f} "
-        f"| {rate:.1f} ({job['device']}) |"
+        f"| {rate:.1f} ({job['provider']}) |"
     )
 
 

@@ -62,6 +62,19 @@ def test_a_dataset_of_archives(top: Path) -> None:
     assert not Path("data/.frostline").exists()
 
 
+@pytest.mark.parametrize("given", ["birds", "birds.zip"])
+def test_a_project_of_archives(top: Path, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """`init` packs what it is given, a folder or an archive, and later photos come into further archives."""
+    archive(top / "birds.zip", BIRDS)
+    init.run(top / "aviary", data=top / given, pretrained="none", shards=True)
+    monkeypatch.chdir(top / "aviary")
+    assert config.load().datasets["aviary"].path == "data/aviary"
+    assert held("data/aviary") == [("crow", "", 0)] * 4 + [("duck", "", 0)] * 4
+    folder(top / "new", {"duck/9.png": encoded(9)})
+    data_add.run(top / "new", name="aviary", shards=True)
+    assert held("data/aviary")[-1] == ("duck", "", 1)
+
+
 def test_what_arrives_later(top: Path) -> None:
     """New photos come into a further archive, as a later wave; those that are there are known."""
     data_add.run(top / "birds", shards=True)

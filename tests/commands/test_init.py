@@ -164,6 +164,7 @@ REFUSED: dict[str, tuple[dict[str, object], str]] = {
     "recipe and weights": ({"template": "intel", "pretrained": "none"}, "leave out --weights"),
     "neither photos nor sample": ({"data": None}, "--data FOLDER, or --sample"),
     "photos and sample": ({"from_sample": True}, "--data FOLDER, or --sample"),
+    "sample in archives": ({"data": None, "from_sample": True, "shards": True}, "leave out --shards"),
 }
 
 

@@ -37,6 +37,11 @@ from frostline.cli.options import option
     type=click.FloatRange(0.2, 10_000),
     help="Then find the best classifier among these weights in so many minutes (`frostline search`).",
 )
+@click.option(
+    "--shards",
+    is_flag=True,
+    help="Pack the photos into archives of thousands; `frostline data add --shards` adds new ones.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask on a terminal whether to go on.")
 def init(name: Path, yes: bool, **options: Any) -> None:
     """Make the project NAME from your photos: a recipe that fits them, under git and DVC.

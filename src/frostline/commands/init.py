@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from frostline import config, files, paths
-from frostline.commands import init_plan, lock, sample
+from frostline.commands import data_pack, init_plan, lock, sample
 from frostline.commands import search as search_command
 from frostline.commands.init_plan import InitPlan
 from frostline.errors import FrostlineError, InputError, shell_command
@@ -31,9 +31,12 @@ def run(  # noqa: PLR0913  # what a person may choose
     template: str | None = None,
     compare_cnn: bool = False,
     search: float | None = None,
+    shards: bool = False,
     agree: Callable[[str], bool] | None = None,
 ) -> list[str]:
     """Make the project `folder` from the photos at `data`, or from the sample; what was done, and what is next.
+
+    With `shards` the photos are packed into archives, to which `frostline data add --shards` adds.
 
     `agree` shows a person what will be made, who may say no: then nothing is.
 
@@ -45,11 +48,13 @@ def run(  # noqa: PLR0913  # what a person may choose
     _require_free(folder)
     if (data is None) != from_sample:
         raise InputError("name your photos: --data FOLDER, or --sample to try it with handwritten digits")
+    if from_sample and shards:
+        raise InputError("the sample is one archive already: leave out --shards")
     if (template or from_sample) and (pretrained or compare_cnn):
         raise InputError(
             "a recipe names its weights and networks itself: leave out --weights and --compare-cnn"
         )
-    plan = init_plan.make(folder, data, template, pretrained, cnn=compare_cnn)
+    plan = init_plan.make(folder, data, template, pretrained, cnn=compare_cnn, shards=shards)
     if search:
         _require_searchable(plan)
     findings = init_plan.findings(plan, asked=pretrained)
@@ -57,7 +62,10 @@ def run(  # noqa: PLR0913  # what a person may choose
         return ["nothing was made"]
     with _building(folder.absolute()) as root:
         for place, source in plan.links.items():
-            photos.link(source.absolute(), root / place)
+            if shards and plan.photos and place.parts[0] == "data":
+                data_pack.first(source.absolute(), root / place, plan.photos)
+            else:
+                photos.link(source.absolute(), root / place)
         if from_sample:
             sample.run(root / DIGITS)
         commit = _write(root, folder.absolute(), plan)

@@ -22,21 +22,24 @@ class InitPlan:
     pretrained: PretrainedFile | None = None
 
 
-def make(
-    folder: Path, data: Path | None, template: str | None, pretrained: str | None, *, cnn: bool
+def make(  # noqa: PLR0913  # what a person may choose
+    folder: Path, data: Path | None, template: str | None, pretrained: str | None, *, cnn: bool, shards: bool
 ) -> InitPlan:
     """What to make: the sample where there are no photos, else by a recipe, else by what the photos are like."""
     if data is None:
         return InitPlan(project.recipe("sample"), {})
+    ending = "" if shards else photos.ending(data)
     if template is not None:
-        return _by_template(template, data)
-    return _by_facts(folder.absolute().name, data, weights.find(pretrained), cnn=cnn)
+        return _by_template(template, data, ending)
+    return _by_facts(folder.absolute().name, data, ending, weights.find(pretrained), cnn=cnn)
 
 
-def _by_facts(name: str, data: Path, pretrained: PretrainedFile | None, *, cnn: bool) -> InitPlan:
+def _by_facts(
+    name: str, data: Path, ending: str, pretrained: PretrainedFile | None, *, cnn: bool
+) -> InitPlan:
     """A recipe that fits the photos and the weights."""
     facts, slug = photos.look(data), names.slug(name)
-    path = f"data/{slug}{photos.ending(data)}"
+    path = f"data/{slug}{ending}"
     text = recipe.recipe(slug, facts, path=path, weights=pretrained, cnn=cnn)
     links = {Path(path): data}
     if pretrained and pretrained.file:
@@ -44,7 +47,7 @@ def _by_facts(name: str, data: Path, pretrained: PretrainedFile | None, *, cnn: 
     return InitPlan(text, links, facts, pretrained)
 
 
-def _by_template(template: str, data: Path) -> InitPlan:
+def _by_template(template: str, data: Path, ending: str) -> InitPlan:
     """A recipe that somebody wrote, for one dataset: its path is that of the photos."""
     text = project.recipe(template) if template in project.recipes() else config.text(Path(template))
     settings = config.parse(config.plain(text, source=template), source=template)
@@ -57,7 +60,7 @@ def _by_template(template: str, data: Path) -> InitPlan:
             f"{template} is for the classes {', '.join(dataset.classes)}; these photos have "
             f"{', '.join(facts.classes)}; leave the recipe out, or set datasets.{name}.classes to null"
         )
-    path = str(Path(dataset.path).with_suffix(photos.ending(data)) if photos.ending(data) else dataset.path)
+    path = str(Path(dataset.path).with_suffix(ending) if ending else dataset.path)
     text = text.replace(f"path: {dataset.path}", f"path: {path}", 1)
     if config.parse(config.plain(text)).datasets[name].path != path:
         raise FrostlineError(f"{template}: write the path of the photos as `path: {dataset.path}`")
