@@ -26,10 +26,11 @@ def run(data: Path, dataset: str, folder: Path) -> list[str]:
             "a dataset of their own with another --name"
         )
     before = photos.look(folder)
-    _require_alike(data, before, folder)
+    given = any(before.splits.keys() - {""})
+    _require_alike(data, folder, given=given)
     undo, held = _can_undo(), _held()
     note("packing the photos …")
-    packed = photos.append(data, folder)
+    packed = photos.append(data, folder, more=given)
     try:
         after = photos.look(folder)
         note("copying the archives into DVC's cache …")
@@ -65,15 +66,14 @@ def require_data() -> None:
         raise InputError("the photos of this project are not here; bring them first: dvc pull data.dvc")
 
 
-def _require_alike(data: Path, before: Photos, folder: Path) -> None:
+def _require_alike(data: Path, folder: Path, *, given: bool) -> None:
     """InputError for photos in split folders where those of the dataset are in none, and the other way round."""
     with open_source(data) as source:
-        given = any(image.split for image in labels.read(source, data))
-    having = any(before.splits.keys() - {""})
-    if given != having:
+        new = any(image.split for image in labels.read(source, data, more=given))
+    if new != given:
         raise InputError(
-            f"{printable(folder)} has {'' if having else 'no '}split folders, and {printable(data)} has "
-            f"{'none' if having else 'some'}; give both the same"
+            f"{printable(folder)} has {'' if given else 'no '}split folders, and {printable(data)} has "
+            f"{'none' if given else 'some'}; give both the same"
         )
 
 

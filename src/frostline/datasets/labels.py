@@ -31,8 +31,11 @@ _TABLES = 100  # of other programs that are looked into
 _NUMBER = re.compile(r"0*([0-9]+)(?:\.0+)?")  # as spreadsheets and pandas rewrite it: 01, 1 and 1.0
 
 
-def read(source: ImageSource, path: Path) -> LabelledImages:
-    """Class, given split, group and wave of the images of a dataset at `path`; InputError if unclear."""
+def read(source: ImageSource, path: Path, *, more: bool = False) -> LabelledImages:
+    """Class, given split, group and wave of the images of a dataset at `path`; InputError if unclear.
+
+    `more` images of a dataset with split folders may be of any single split.
+    """
     where, names, notes = printable(path), source.names(), source.notes
     if not names:
         raise InputError(_no_images(notes, where))
@@ -42,7 +45,7 @@ def read(source: ImageSource, path: Path) -> LabelledImages:
         return found.with_remarks(_passed_over(rest), _hidden(rest), *found.remarks)
     _require_no_other_table(source, where=where)
     _require_utf8_folders(names, notes, where=where)
-    found = layout.from_folders(names, where=where, shards=source.shards)
+    found = layout.from_folders(names, where=where, shards=source.shards, more=more)
     about = (_as_parts(source.shards, found), *_without_class(source, where=where))
     return found.with_remarks(_passed_over(notes), _hidden(notes), *about, *found.remarks)
 

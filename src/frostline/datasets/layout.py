@@ -91,19 +91,22 @@ class LabelledImages(Sequence[LabelledImage]):
             yield LabelledImage(name, *self._places[place])
 
 
-def from_folders(names: Sequence[str], *, where: str, shards: Sequence[str] = ()) -> LabelledImages:
+def from_folders(
+    names: Sequence[str], *, where: str, shards: Sequence[str] = (), more: bool = False
+) -> LabelledImages:
     """The class and given split of every image, in the order of `names`.
 
     Reads ``class/image``, ``split/class/image``, any folder wrapped around either (``photos/cats/…``)
     and a split folder nested in itself (``seg_train/seg_train/class/…``); deeper folders belong to
     their class. With shards, every name starts with one of them, which is a wave and no folder.
+    `more` images of a dataset with split folders may be of any single split.
     Raises InputError where the folders cannot be read so.
     """
     if not names:
         raise InputError(f"{where}: no images found; put jpg or png files there, one folder per class")
     # One image stands for all of its folder.
     folders = _Folders(names)
-    read = _read(folders.inside, where=where, shards=shards)
+    read = _read(folders.inside, where=where, shards=shards, more=more)
     _require_classes(read, folders, names, where=where)
     waves = {shard: number for number, shard in enumerate(shards)}
     places = [
@@ -136,13 +139,19 @@ class _Folders:
 
 
 def _read(
-    inside: Sequence[tuple[str, ...]], *, where: str, shards: Sequence[str]
+    inside: Sequence[tuple[str, ...]], *, where: str, shards: Sequence[str], more: bool = False
 ) -> list[tuple[tuple[str, ...], str]]:
     """Of one name in each folder: its parts from the class on, and the split that a folder above gives."""
     if shards:
         _require_one_wrapping(inside, where=where)
-    parts = _unwrapped([part[bool(shards) :] for part in inside])
+    alone = set(SPLITS) if more else {"validation", "test"}  # a train folder may be a wrapping
+    parts = _unwrapped([part[bool(shards) :] for part in inside], alone)
     given = _given_splits(parts, where=where)
+    if not more and any(given) and "train" not in given:
+        named = {top for top, *_ in parts}
+        raise InputError(
+            f"{where}: only {_listed(named)} found; a folder named train is missing; {_IF_CLASSES}"
+        )
     if any(given):
         parts = _unnested([part[1:] for part in parts], given)
     return list(zip(parts, given, strict=True))
@@ -229,11 +238,12 @@ def split_word(folder: str) -> str:
     return splits.pop() if len(splits) == 1 else ""
 
 
-def _unwrapped(parts: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Without the folders that hold everything, as long as class folders remain below."""
+def _unwrapped(parts: list[tuple[str, ...]], alone: Container[str]) -> list[tuple[str, ...]]:
+    """Without the folders that hold everything, as long as class folders remain below; never one of a split that
+    stands `alone`."""
     while len({part[0] for part in parts}) == 1 and any(len(part) > 2 for part in parts):
-        if split_word(parts[0][0]) in {"validation", "test"}:
-            break  # a test folder alone is not a wrapping: what trains is missing
+        if split_word(parts[0][0]) in alone:
+            break
         parts = [part[1:] for part in parts]
     return parts
 
@@ -250,12 +260,7 @@ def _given_splits(parts: list[tuple[str, ...]], *, where: str) -> list[str]:
             f"{where}: {_listed(others)} lies beside the split folders {_listed(named)}; "
             f"move it out, or rename it train, validation or test; {_IF_CLASSES}"
         )
-    splits = [split_word(part[0]) for part in parts]
-    if "train" not in splits:
-        raise InputError(
-            f"{where}: only {_listed(named)} found; a folder named train is missing; {_IF_CLASSES}"
-        )
-    return splits
+    return [split_word(part[0]) for part in parts]
 
 
 def _unnested(parts: list[tuple[str, ...]], given: list[str]) -> list[tuple[str, ...]]:

@@ -172,10 +172,13 @@ def pack(source: Path, target: Path) -> None:
         beside.replace(target)
 
 
-def append(source: Path, folder: Path) -> Packed:
-    """Pack what is new of photos into further archives of a folder; InputError and FrostlineError as `shards.pack`."""
+def append(source: Path, folder: Path, *, more: bool = False) -> Packed:
+    """Pack what is new of photos into further archives of a folder; InputError and FrostlineError as `shards.pack`.
+
+    `more` photos of a dataset with split folders may be of any single split.
+    """
     with open_source(source) as opened:
-        found = labels.read(opened, source)
+        found = labels.read(opened, source, more=more)
         gone = set() if opened.shards else _gone(found.names, source)
         there = found.without(gone) if gone else found
         return shards.pack(shards.placed(there, opened.read, where=printable(source)), folder)
