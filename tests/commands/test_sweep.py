@@ -11,13 +11,13 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from frostline import tracking
-from frostline.commands import sweep
+from frostline.commands import sweep, sweep_plan
 from frostline.config import Augmentation
 from frostline.errors import InputError
 from frostline.features import extraction
 from frostline.stages import preprocess, weights
 from frostline.tracking.session import session
-from frostline.training import phases, recipe
+from frostline.training import loop, phases, recipe
 from helpers.images import archive, classes
 from helpers.networks import KERAS_COPIES
 from helpers.params import CNN, PRETRAINED, WHOLE, changed
@@ -220,3 +220,16 @@ def test_the_start_of_a_process_is_no_cost_of_a_value(
 ) -> None:
     """The first epoch counts as a later one: imports and compilation fall upon whichever value comes first."""
     assert sweep._without_start(ends, whole) == seconds
+
+
+def test_what_is_at_work(capsys: pytest.CaptureFixture[str]) -> None:
+    """A solver's values are no epochs; once all has trained, no training is said to be at work."""
+    plan = sweep_plan.plan("solved", "seed", "1", most=None)
+    [training] = plan.trainings
+    sweep_plan.announce([plan])
+    assert "1 training (seed: 1), 2 heads by a solver" in capsys.readouterr().out
+    watch = sweep._Watch(total=training.epochs)
+    watch.epoch(training, 1, loop.Epoch(loss=0.7, accuracy=0.5, val_loss=0.7, val_accuracy=0.5))
+    assert watch.line().startswith(f"{training.name}: C 0.1, validation accuracy 50.0%; about ")
+    watch.end(training.epochs)
+    assert watch.line() == "writing the results"

@@ -123,12 +123,12 @@ def test_curves_say_what_is_seen() -> None:
 
 
 def test_strengths_of_a_solver_are_named() -> None:
-    """They are no epochs: the title, the phase and the axis say which strengths they are."""
+    """They are no epochs: the title, the phase and the axis say which values they are."""
     history = course(5)
     history.val_loss[3] = 0.1
     solved = SolverRows("C", (0.001, 0.01, 0.1, 1.0, 10.0))
     figure = plots.curves(history, classifier="pets", note="", solved=solved)
-    assert "at C 1 of 5 strengths" in told(figure)
+    assert "at C 1 of 5 values" in told(figure)
     assert "phase: head (C 0.001 to 10)" in texts(figure)
     assert "epoch" not in told(figure)
     assert {"0.001", "0.01"} <= set(texts(figure))

@@ -141,6 +141,15 @@ def test_an_operator_set_that_the_runtime_does_not_know_is_brought_down() -> Non
     )
 
 
+def test_operators_that_nothing_here_knows() -> None:
+    """One line that says what to export, and none of the converter's."""
+    model = network()
+    model.opset_import[0].version = onnx.defs.onnx_opset_version() + 1
+    with pytest.raises(InputError, match="export the network with opset 21") as caught:
+        onnx_trunk.make(model, PLAIN, {"vector": NONE})
+    assert "ssert" not in str(caught.value)
+
+
 def of_input(shape: list[Any], *, kind: int = onnx.TensorProto.FLOAT, more: bool = False) -> Any:
     """The network, its input declared as something else."""
     model = network()

@@ -103,6 +103,7 @@ def test_agreement(drawn: tuple[Path, list[str]]) -> None:
     lines = {line.split()[0]: line for line in drawn[1]}
     assert all("agrees with PyTorch" in lines[name] for name in NETWORKS)
     assert "does not fit resnet34" in lines["refused"]
+    assert "name the network" in lines["refused"]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -137,5 +138,8 @@ def test_by_the_hub(python: Path, tmp_path: Path) -> None:
             PYTHONPATH=str(ROOT / "src"), HF_HOME=str(tmp_path / "empty"), HF_ENDPOINT=site.url,
         )  # fmt: skip
     assert failed.returncode == 1
-    assert "cannot be loaded" in failed.stderr.splitlines()[-1]
+    *before, last = failed.stderr.splitlines()
+    assert "cannot be loaded" in last
+    assert "--checkpoint" in last
+    assert not [line for line in before if "HEAD" in line]
     assert not (tmp_path / "other.onnx").exists()

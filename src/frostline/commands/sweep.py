@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from frostline.commands.sweep_plan import SweepPlan, SweepTraining
 from frostline.commands.sweep_report import SweepOutcome
 from frostline.config.sweep import SEED
 from frostline.errors import weights_note
-from frostline.evaluation import study_plots
+from frostline.evaluation import solver_rows, study_plots
 from frostline.evaluation.study_plots import Band, Variant
 from frostline.models import heads
 from frostline.pipeline import dvc_lock
@@ -24,9 +23,6 @@ from frostline.tracking import Child, Study
 from frostline.training import one_pass, phases
 from frostline.training.loop import Epoch
 from frostline.training.phases import Trial
-
-if TYPE_CHECKING:
-    pass
 
 
 def run(
@@ -77,8 +73,12 @@ class _Watch:
 
     def epoch(self, training: SweepTraining, number: int, epoch: Epoch) -> None:
         self.done += 1
-        place = f"epoch {number} of {training.epochs}"
+        row = solver_rows.read(training.recipe.plain).label(number - 1)
+        place = f"{row} of {training.epochs}" if row.startswith("epoch") else row
         self.now = f"{training.name}: {place}, validation accuracy {epoch.val_accuracy:.1%}"
+
+    def end(self, done: int) -> None:
+        self.done, self.now = done, "writing the results"
 
     def line(self) -> str:
         return f"{self.now}{self.left()}"
@@ -101,7 +101,7 @@ def _train(training: SweepTraining, watch: _Watch) -> SweepOutcome:
         watch.epoch(training, len(ends), epoch)
 
     trial = phases.trial(training.recipe, count)
-    watch.done = before + training.epochs  # early stopping leaves some out
+    watch.end(before + training.epochs)  # early stopping leaves some out
     seconds = _without_start(ends, trial.seconds)
     outcome = SweepOutcome(training, _variant(training, trial, seconds), trial.epochs, trial.right)
     say(_line(outcome) + watch.left())

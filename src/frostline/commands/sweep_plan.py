@@ -122,9 +122,17 @@ def announce(plans: Sequence[SweepPlan]) -> None:
     for plan in plans:
         values = ", ".join(training.value for training in plan.trainings)
         count = f"{len(plan.trainings)} training{'s' if len(plan.trainings) > 1 else ''}"
-        say(f"{plan.classifier}: {count} ({plan.name}: {values}), {plan.epochs} epochs{_time(plan)}")
+        say(f"{plan.classifier}: {count} ({plan.name}: {values}), {_work(plan)}{_time(plan)}")
         for line in _warnings(plan):
             note(line)
+
+
+def _work(plan: SweepPlan) -> str:
+    """How many heads a solver will find, and how many epochs there will be."""
+    every = [phase for training in plan.trainings for phase in training.recipe.entry.phases.values()]
+    heads = sum(phase.epochs for phase in every if isinstance(phase, SolverPhase))
+    counts = {"heads by a solver": heads, "epochs": plan.epochs - heads}
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 
 def _time(plan: SweepPlan) -> str:

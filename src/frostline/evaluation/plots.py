@@ -137,8 +137,8 @@ def _name_strengths(axes: "Axes", solved: SolverRows, *, rows: int) -> None:
     labels = [*strengths, *(f"{row + 1}" for row in range(len(strengths), rows))]
     every = -(-sum(len(label) + 2 for label in labels) // _PANEL)
     axes.set_xticks(range(1, rows + 1, every), labels[::every], size=8)
-    more = " (strength of the head), then epoch" if rows > len(solved.values) else " (strength of the head)"
-    axes.set_xlabel(f"{solved.name}{more}")
+    then = ", then epoch" if rows > len(solved.values) else ""
+    axes.set_xlabel(f"{solved.name} of the head{then}")
 
 
 def _curves_title(history: History, classifier: str, solved: SolverRows) -> str:
@@ -147,7 +147,7 @@ def _curves_title(history: History, classifier: str, solved: SolverRows) -> str:
         return f"{classifier}: validation loss was not finite in any of {epochs} epochs; training diverged"
     best = int(np.nanargmin(history.val_loss))
     figures = f"{history.val_loss[best]:.3g} (accuracy {history.val_accuracy[best]:.1%})"
-    tried = f"{epochs} strengths" if epochs == len(solved.values) else f"{epochs}"
+    tried = f"{epochs} values" if epochs == len(solved.values) else f"{epochs}"
     return f"{classifier}: lowest validation loss {figures} at {solved.label(best)} of {tried}"
 
 

@@ -99,6 +99,12 @@ def converted(model: Any, version: int) -> Any:
     """The model by operators of another version; InputError of one line where there is no way."""
     import onnx
 
+    newest = onnx.defs.onnx_opset_version()
+    if opset(model) > newest:
+        raise InputError(
+            f"its operators are of opset {opset(model)}, and onnx {onnx.__version__} knows none above {newest}; "
+            f"export the network with opset {OPSETS[0]}, or install a newer onnx"
+        )
     try:
         return onnx.version_converter.convert_version(model, version)
     except Exception as error:  # of its C++

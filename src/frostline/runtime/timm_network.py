@@ -5,6 +5,7 @@ and `last`, the map or the tokens that these come from. R. Wightman, "PyTorch Im
 """
 
 import io
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from frostline.runtime.onnx_description import Description
 
 OPSET = 17
 IMAGE, LAST = "image", "last"
+OTHER = "name the network that it was saved from"
 RELATIVE = 1e-3  # of the largest feature: how far the file may be from PyTorch
 
 Pixels = npt.NDArray[np.uint8]
@@ -64,7 +66,12 @@ def load(name: str, *, checkpoint: Path | None = None, size: int | None = None) 
     try:
         module = _made(timm, name, options, size)
     except Exception as error:  # of the hub's client, of PyTorch
-        raise FrostlineError(f"timm:{name} cannot be loaded: {first_line(error)[:300]}") from None
+        instead = (
+            ""
+            if checkpoint
+            else "; where there is no internet, give a file of its weights: --checkpoint FILE"
+        )
+        raise FrostlineError(f"timm:{name} cannot be loaded: {first_line(error)[:300]}{instead}") from None
     if checkpoint is not None:
         _fill(module, name, checkpoint)
     data = timm.data.resolve_model_data_config(module)
@@ -80,6 +87,9 @@ def _timm() -> Any:
         raise FrostlineError(
             f"timm cannot be imported ({first_line(error)}); pip install 'frostline[timm]'"
         ) from None
+    logging.getLogger("huggingface_hub").setLevel(
+        logging.ERROR
+    )  # it warns of each try; the last one is an error
     return timm
 
 
@@ -115,7 +125,8 @@ def _fill(module: Any, name: str, checkpoint: Path) -> None:
         state = load_state_dict(str(checkpoint), weights_only=True)
     except Exception as error:  # of pickle, safetensors and PyTorch
         raise InputError(
-            f"{shown} holds no weights that can be read safely: {first_line(error)[:200]}"
+            f"{shown} holds no weights that can be read safely ({type(error).__name__}: {first_line(error)[:200]}); "
+            "give a state_dict, as .safetensors or .pth"
         ) from None
     convert = getattr(import_module(type(module).__module__), "checkpoint_filter_fn", None)
     with_top = getattr(module, "pretrained_cfg", {}).get("classifier") or ()
@@ -124,12 +135,13 @@ def _fill(module: Any, name: str, checkpoint: Path) -> None:
         state = convert(state, module) if convert else state
         result = module.load_state_dict(state, strict=False)
     except (RuntimeError, KeyError, ValueError, AttributeError, TypeError) as error:
-        raise InputError(f"{shown} does not fit {name}: {first_line(error)[:200]}") from None
+        problem = f"{type(error).__name__}: {first_line(error)[:200]}"
+        raise InputError(f"{shown} does not fit {name} ({problem}); {OTHER}") from None
     over = [key for key in result.unexpected_keys if not key.startswith(tuple(f"{top}." for top in tops))]
     for what, keys in (("lacks", result.missing_keys), ("has too much:", over)):
         if keys:
             more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
-            raise InputError(f"{shown} does not fit {name}: it {what} {', '.join(keys[:3])}{more}")
+            raise InputError(f"{shown} does not fit {name}: it {what} {', '.join(keys[:3])}{more}; {OTHER}")
 
 
 def exported(network: TimmNetwork) -> Any:

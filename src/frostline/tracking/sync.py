@@ -41,7 +41,9 @@ def run(names: Sequence[str], *, experiments: bool = False) -> None:
     for study in tracking.saved_studies():
         changed = tracking.publish_study(study, uri=uri)
         state = "updated" if changed else "already up to date"
-        say(f"{study.classifier:<{width}}  {state}: sweep of {study.kind}, {len(study.children)} trainings")
+        count = len(study.children)
+        trainings = f"{count} training{'s' if count > 1 else ''}"
+        say(f"{study.classifier:<{width}}  {state}: sweep of {study.kind}, {trainings}")
     say(f"to look at it: {tracking.where_to_look(uri)}")
 
 
