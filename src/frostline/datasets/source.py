@@ -67,8 +67,7 @@ class ImageSource:
         try:
             return self._read(name)
         except OSError as error:
-            # Without the path, which is absolute and would end up in manifests.
-            raise ImageError(f"cannot be read: {error.strerror or type(error).__name__}") from error
+            raise unreadable(error) from error
 
     def table(self, name: str) -> bytes:
         """The bytes of a table of labels among the notes; InputError where they cannot be had."""
@@ -91,6 +90,11 @@ class ImageSource:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def unreadable(error: OSError) -> ImageError:
+    """Why one image cannot be had: without its path, which is absolute and would end up in manifests."""
+    return ImageError(f"cannot be read: {error.strerror or type(error).__name__}")
 
 
 def _inside(archive: Path) -> Callable[[str], Holder]:

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from frostline import files, images, paths, store
+from frostline.datasets.known_images import KnownImages
 from frostline.datasets.manifest import Manifest
-from frostline.datasets.source import open_source
 from frostline.errors import FrostlineError
 from frostline.images import ImageError
 
@@ -93,7 +93,7 @@ def _read(
     if not wanted:
         return
     ids = {row["path"]: row["sha256"] for row in _rows(manifest, wanted)}
-    with open_source(Path(manifest.root)) as source:
+    with KnownImages(Path(manifest.root)) as source:
         for path in wanted:
             try:
                 content = source.read(path)

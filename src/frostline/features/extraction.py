@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from frostline import files, images, paths
 from frostline.config import Augmentation, Image
-from frostline.datasets.source import open_source
+from frostline.datasets.known_images import KnownImages
 from frostline.errors import FrostlineError
 from frostline.features import backends, inventory, trunks
 from frostline.features.executor import Block, Decode, Executor, Item, Network
@@ -239,7 +239,7 @@ def _reading(wanted: Images) -> Iterator[Callable[[str], bytes]]:
     if wanted.read is not None:
         yield wanted.read
         return
-    with open_source(wanted.root) as source:
+    with KnownImages(wanted.root) as source:
         yield source.read
 
 

@@ -1,0 +1,52 @@
+"""Images of which somebody has the names already: one of a folder is read without listing all of them."""
+
+import contextlib
+import functools
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from frostline.datasets.source import ImageSource, open_source, read_regular, unreadable
+
+
+class KnownImages:
+    """Images by printable name, read as by ImageSource; thread-safe, to be used in a `with`.
+
+    A listing takes as long as there are images. Only where a name is not that of a file it is made after all: the image
+    may lie in an archive, or be called otherwise than its name prints. A copy that is unpickled reads what lies at its
+    path there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._lock, self._closing = path, threading.Lock(), contextlib.ExitStack()
+        self._source: ImageSource | None = None
+
+    def read(self, name: str) -> bytes:
+        """The bytes of one image; ImageError where they cannot be had, InputError where folder or archive cannot."""
+        try:
+            return read_regular(f"{self._path}/{name}")
+        except (FileNotFoundError, NotADirectoryError):
+            return self._listed().read(name)
+        except OSError as error:
+            raise unreadable(error) from error
+
+    def _listed(self) -> ImageSource:
+        with self._lock:
+            if self._source is None:
+                self._source = self._closing.enter_context(open_source(self._path))
+            return self._source
+
+    def __reduce__(self) -> tuple[Callable[[Path], "KnownImages"], tuple[Path]]:
+        return _again, (self._path.absolute(),)
+
+    def __enter__(self) -> "KnownImages":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+
+@functools.lru_cache(maxsize=8)
+def _again(path: Path) -> KnownImages:
+    """What another process meant, held open until this process ends."""
+    return KnownImages(path)
