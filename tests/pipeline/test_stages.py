@@ -12,7 +12,7 @@ import pytest
 
 from frostline.errors import FrostlineError
 from frostline.pipeline import processes, stages
-from frostline.pipeline.stages import Step
+from frostline.pipeline.stages import Outcome, Step
 from helpers.repositories import committed, repository
 
 FIRST, EACH = Step("first", ("a",), True, ("data.dvc",)), Step("each@x", ("b",), True, ("first",))
@@ -41,6 +41,27 @@ def test_waves() -> None:
         ["data", "weights"], ["a", "b"], ["all"],
     ]  # fmt: skip
     assert stages.waves([]) == []
+
+
+def test_what_dvc_has_to_look_at() -> None:
+    """What it found stale, and what reads from a step that then ran or was restored; all where nobody knows."""
+    wave = [
+        Step(name, (), True, after) for name, after in (("a", ("data",)), ("b", ()), ("c", ("data", "e")))
+    ]
+    moved, same = Outcome("data", "restored", 1.0, ()), Outcome("data", "skipped", 1.0, ())
+    names = {
+        case: [step.name for step in stages.due(wave, stale, {"data": before})]
+        for case, stale, before in (
+            ("none", {}, same), ("stale", {"b": ["modified"]}, same), ("moved", {}, moved), ("unknown", None, same),
+        )
+    }  # fmt: skip
+    assert names == {"none": [], "stale": ["b"], "moved": ["a", "c"], "unknown": ["a", "b", "c"]}
+
+
+def test_what_is_known_to_be_unchanged_starts_no_dvc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is skipped as DVC would have skipped it."""
+    monkeypatch.setattr(processes, "follow", None)
+    assert stages.reproduce(FIRST, unchanged=True) == Outcome("first", "skipped", 0.0, ("a",))
 
 
 def test_side_by_side(project: Path) -> None:

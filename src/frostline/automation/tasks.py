@@ -5,7 +5,7 @@ imports Prefect when it is imported: only flows import it.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from frostline.automation import artifacts, gate, messages, notifications, retra
 from frostline.automation.inbox import NewImages
 from frostline.automation.timing import Timing
 from frostline.config import Params
-from frostline.errors import InputError, LimitError
+from frostline.errors import FrostlineError, InputError, LimitError
 from frostline.pipeline import commits, holdings, processes, stages, workspace
 from frostline.pipeline.commits import Author, Record
 from frostline.progress import say
@@ -71,18 +71,31 @@ def prepare(*, set_aside: bool) -> None:
 def bring_up_to_date(*, at_once: int, hours: float) -> list[stages.Outcome]:
     """What became of every step, in DVC's order; at most `at_once` at a time, each at most `hours` long.
 
-    Where one fails, those beside it come to their end and nothing further begins.
+    DVC says once what is out of date, and is started again only for that and for what reads what that wrote. Where one
+    fails, those beside it come to their end and nothing further begins.
     """
     how = {"seconds": hours * 3600, "wait": at_once > 1}
-    done: list[stages.Outcome] = []
+    done: dict[str, stages.Outcome] = {}
+    stale = _stale()
     threads: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=at_once)
     with threads as runner, _ending_stages():
         for wave in stages.waves(stages.steps()):
-            begun = [runner.submit(reproduce, {"step": step, **how}) for step in wave]
+            due = stages.due(wave, stale, done)
+            begun = [
+                runner.submit(reproduce, {"step": step, "unchanged": step not in due, **how}) for step in wave
+            ]
             for future in begun:
                 future.wait()
-            done += [future.result() for future in begun]
-    return done
+            done |= {step.name: future.result() for step, future in zip(wave, begun, strict=True)}
+    return list(done.values())
+
+
+def _stale() -> Collection[str] | None:
+    """The steps that are out of date; None where DVC does not say it, as while another DVC is at work."""
+    try:
+        return stages.stale()
+    except FrostlineError:
+        return None
 
 
 @contextlib.contextmanager

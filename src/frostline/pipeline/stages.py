@@ -3,10 +3,11 @@
 import json
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from frostline.pipeline import dvc_lock, processes
+from frostline.progress import say
 
 RAN, RESTORED, SKIPPED = "ran", "restored", "skipped"
 NEVER = "has never run"
@@ -64,17 +65,32 @@ def waves(ordered: Sequence[Step]) -> list[list[Step]]:
     return groups
 
 
+def due(wave: Sequence[Step], stale: Collection[str] | None, before: Mapping[str, Outcome]) -> list[Step]:
+    """Those of a wave that DVC has to look at: which it found stale, or which read what a step before wrote anew.
+
+    All of them where `stale` is None: what DVC would find is not known.
+    """
+    moved = {name for name, outcome in before.items() if outcome.result != SKIPPED}
+    return [step for step in wave if stale is None or step.name in stale or moved.intersection(step.after)]
+
+
 def stages() -> list[str]:
     """The names of all stages of dvc.yaml, each after those it depends on."""
     return [step.name for step in steps() if step.computes]
 
 
-def reproduce(step: Step, *, seconds: float | None = None, wait: bool = False) -> Outcome:
+def reproduce(
+    step: Step, *, seconds: float | None = None, wait: bool = False, unchanged: bool = False
+) -> Outcome:
     """Bring one step up to date, and nothing before or after it; what it prints comes through.
 
+    One that is known to be `unchanged` starts no DVC, which would take a second to find the same.
     `seconds` is its time limit. FrostlineError when it fails, BusyError while another DVC is at work, unless
     `wait`: DVC holds the project's lock before and after a stage, not while the stage runs.
     """
+    if unchanged:
+        say(f"'{step.name}' is as dvc.lock has it")
+        return Outcome(step.name, SKIPPED, 0.0, step.outputs)
     started = time.monotonic()
     patience = ["--wait-for-lock"] if wait else []
     output = processes.follow("dvc", *patience, "repro", "--single-item", step.name, seconds=seconds)
