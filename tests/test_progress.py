@@ -148,3 +148,11 @@ def test_a_command_says_that_it_is_at_work(monkeypatch: pytest.MonkeyPatch) -> N
 def test_an_announcement_says_for_how_long() -> None:
     """What is done, and about how long it takes."""
     assert lines_of(lambda: progress.announce("loading", about=10)) == ["loading, usually 10 to 30 s …"]
+
+
+def test_slow_work_has_a_rate() -> None:
+    """Less than one image per second is no standstill."""
+    slow = progress.Counted("x", 24)
+    slow._start -= 10
+    slow.advance(3)
+    assert slow.line().startswith("x: 3 of 24 images, 0.3 images/s, 1 min ")

@@ -138,7 +138,8 @@ class Counted:
     def line(self) -> str:
         """All of it in one line."""
         of = "" if self.total is None else f" of {self.total}"
-        text = f"{self.what}: {self.done}{of} images, {self.rate:.0f} images/s"
+        rate = f"{self.rate:.0f}" if self.rate >= 1 else f"{self.rate:.1g}"
+        text = f"{self.what}: {self.done}{of} images, {rate} images/s"
         if self.total is None or not self.done:
             return text
         return f"{text}, {duration((self.total - self.done) / self.rate)} left"

@@ -216,7 +216,7 @@ def test_page_shows_heat_and_views() -> None:
     """Each mistake has its heat beside it, and the page shows what training was shown."""
     page = (paths.report("pets-cnn") / "report.html").read_text("utf-8")
     assert page.count('alt="Grad-CAM of ') == 2 + COUNTS["test"]
-    assert "Grad-CAM at last_conv" in page
+    assert "class activation map (Grad-CAM) at last_conv" in page
     assert page.count("<figcaption>unaltered<") == page.count("<figcaption>view ") == 1
     assert "One training image in its 2 views;" in page
 

@@ -127,6 +127,7 @@ def test_the_weights_stage(project: Path) -> None:
         "backbone": "onnx",
         "source": "net.onnx",
         "sha256": files.sha256_file(trunk),
+        "entry": source["entry"],
     }
     assert sorted(path.name for path in trunk.parent.iterdir()) == ["source.json", "trunk.onnx"]
 

@@ -106,6 +106,35 @@ def test_gathered() -> None:
     assert built.body.inputs[0].shape == (None, HEIGHT, WIDTH, 3)
 
 
+TAPS = {name: {"pooling": "none", "prefix_tokens": 0} for name in ("flat", "vector")}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weights.net.taps": dict(reversed(TAPS.items()))},
+        {"weights.net.input.std": [51.0, 50.0, 50.0]},
+        {"weights.net": {"backbone": "mobilenet", "source": "random"}},
+    ],
+)
+def test_weights_that_were_changed_since_their_stage_ran(root: Path, change: dict[str, Any]) -> None:
+    """Features of another tap, order or input are never trained on in silence."""
+
+    def written_down(values: dict[str, Any]) -> None:
+        with (root / "params.yaml").open("w") as file:
+            YAML().dump(values, file)
+
+    values = changed(WHOLE, {"weights.net": {**ONNX_NET, "taps": TAPS}, "classifiers.small": SMALL})
+    values = changed(values, {"classifiers.small.precision": "float32"})
+    written(root / "pretrained/net.onnx", size=(HEIGHT, WIDTH))
+    written_down(values)
+    weights.run("net")
+    assert sorted(recipe.read("small").weights) == ["backbone", "name", "sha256", "source"]
+    written_down(changed(values, change))
+    with pytest.raises(FrostlineError, match=r"weights\.net was changed .* `dvc repro weights@net`"):
+        recipe.read("small")
+
+
 @pytest.mark.usefixtures("root")
 def test_images_of_a_split() -> None:
     """A split's images in manifest order, with their contents' ids and the entry's rule."""

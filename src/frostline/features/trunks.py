@@ -6,6 +6,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from frostline import files
 from frostline.config import OnnxWeights, Size
 from frostline.errors import FrostlineError, InputError
 from frostline.paths import PRETRAINED
@@ -46,6 +47,11 @@ def make(name: str, entry: OnnxWeights, *, root: Path = Path()) -> bytes:
         return onnx_trunk.make(model, entry.input, entry.taps)
     except InputError as error:
         raise InputError(f"weights.{name}: {error}") from None
+
+
+def entry_digest(entry: OnnxWeights) -> str:
+    """Of all that `make` goes by, and of the file's name; two taps in another order are another trunk."""
+    return files.digest(entry.model_dump_json())
 
 
 def read(path: Path, *, weights: str, size: Size, precision: str = "float32") -> OnnxTrunk:

@@ -230,7 +230,7 @@ def report(measured: Mapping[str, Any] | None, out: Path) -> None:
     html = printable(output_paths.drift_page(out))
     where = f"{_summary(measured)}: see {html}"
     if measured["alarm"]:
-        above = [name for name, index in measured["indices"].items() if index["above_limit"]]
+        above = [str(index["title"]) for index in measured["indices"].values() if index["above_limit"]]
         raise LimitError(f"{', '.join(above)} above the limit; {where}")
     say(where)
 

@@ -183,7 +183,7 @@ def _variants(inputs: Recipe, model: bytes, predicted: Predictions, folder: Path
         loss = _loss(inputs, made, predicted.split("test"), precision)
         if loss.points > limit:
             raise FrostlineError(
-                f"{inputs.name}: in {precision} the model loses {loss.points:g} points of accuracy on {loss.images} "
+                f"{inputs.name}: in {precision} the model loses {loss.points:.3g} points of accuracy on {loss.images} "
                 f"test images ({loss.only_exact} only right without, {loss.only_variant} only with it), allowed are "
                 f"{limit:g}; take {precision} out of classifiers.{inputs.name}.variants or raise its limit"
             )

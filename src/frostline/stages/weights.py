@@ -23,6 +23,7 @@ def run(name: str) -> str:
         with files.writing(folder / paths.TRUNK) as temporary:
             temporary.write_bytes(trunks.make(name, entry))
         source["sha256"] = files.sha256_file(folder / paths.TRUNK)
+        source["entry"] = trunks.entry_digest(entry)
     elif entry.backbone is not None:
         with files.writing(folder / paths.BACKBONE) as temporary:
             backbones.save_weights(entry.backbone, _place(entry.source), seed=settings.seed, to=temporary)

@@ -14,6 +14,7 @@ from frostline.features import backends
 from frostline.features.trunks import OnnxTrunk
 from frostline.models.dense_head import DenseHead
 from frostline.models.occlusion import occlusion
+from frostline.progress import progress
 from frostline.runtime import pooled_map
 
 BATCH = 8  # images at once: maps need room
@@ -62,7 +63,9 @@ def occluded(
         rows = [through(images[at : at + BATCH])["rows"] for at in range(0, len(images), BATCH)]
         return head(np.concatenate(rows).astype(np.float32))
 
-    pairs = zip(pixels, classes.tolist(), strict=True)
-    return OCCLUSION, np.stack(
-        [occlusion(network, image, number=number, cells=cells).heat for image, number in pairs]
-    )
+    found = []
+    with progress(len(pixels), f"hiding parts, {cells * cells + 1} passes each", summary=False) as count:
+        for image, number in zip(pixels, classes.tolist(), strict=True):
+            found.append(occlusion(network, image, number=number, cells=cells).heat)
+            count(1)
+    return OCCLUSION, np.stack(found)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from frostline import config, files, paths
-from frostline.config import ONNX, Classifier, Params
+from frostline.config import ONNX, Classifier, OnnxWeights, Params
 from frostline.datasets import calibration_photos, manifest
 from frostline.datasets.manifest import Manifest
 from frostline.errors import FrostlineError
@@ -26,6 +26,8 @@ from frostline.store import Rows
 from frostline.training import assemble
 from frostline.training.live_views import LiveViews
 from frostline.training.steps import RowsLike
+
+WEIGHTS_KEYS = ("name", "backbone", "source", "sha256")  # what is recorded of weights with a training
 
 
 @dataclass(frozen=True)
@@ -145,12 +147,26 @@ class Recipe:
 
 
 def read_weights(name: str, *, root: Path = Path()) -> dict[str, Any]:
-    """What the weights stage of the project at `root` says of an entry: name, backbone, source and sha256."""
+    """What the weights stage of the project at `root` says of an entry: name, backbone, source and sha256; of an ONNX
+    file also the digest of its entry in params.yaml.
+    """
     path, made_by = root / paths.weights(name) / "source.json", f"dvc repro weights@{name}"
     source = files.read_json(path, made_by=made_by)
-    if not isinstance(source, dict) or not {"name", "backbone", "source", "sha256"} <= source.keys():
+    if not isinstance(source, dict) or not set(WEIGHTS_KEYS) <= source.keys():
         raise FrostlineError(f"{path} is damaged; run `{made_by}` again")
     return source
+
+
+def _require_current(name: str, weights: dict[str, Any], settings: Params) -> None:
+    """What the weights stage made is what params.yaml asks for; else a head would learn of old features in silence."""
+    entry = config.entry(settings.weights, name, what="weights")
+    made, asked = [weights["backbone"], weights["source"]], [entry.backbone, entry.source]
+    if isinstance(entry, OnnxWeights):
+        made, asked = [*made, weights.get("entry")], [*asked, trunks.entry_digest(entry)]
+    if made != asked:
+        raise FrostlineError(
+            f"params.yaml: weights.{name} was changed since its stage ran; run `dvc repro weights@{name}`"
+        )
 
 
 def weights_file(weights: dict[str, Any], *, root: Path = Path()) -> Path | None:
@@ -171,12 +187,13 @@ def read(
     settings = settings or config.load(root / paths.PARAMS)
     entry = config.entry(settings.classifiers, name, what="classifier")
     weights = read_weights(entry.weights, root=root)
+    _require_current(entry.weights, weights, settings)
     return Recipe(
         name=name,
         seed=settings.seed,
         entry=entry,
         manifest=manifest.read(root / paths.dataset(entry.dataset) / "manifest.parquet"),
-        weights=weights,
+        weights={key: weights[key] for key in WEIGHTS_KEYS},
         weights_file=weights_file(weights, root=root),
         executor=executor,
         root=root,
