@@ -133,16 +133,24 @@ def power(images: int, *, discordant: float, difference: float, margin: float, l
     `discordant` is the share of images on which exactly one of the two is right. Every outcome that
     has any weight is tested and weighed, so the answer is exact, without random numbers.
     """
-    from scipy.stats import binom
-
     discordant = min(1.0, max(discordant, abs(difference), 1e-9))
     share = (discordant + difference) / (2 * discordant)
-    low, high = (int(end) for end in binom.ppf([1e-7, 1 - 1e-7], images, discordant))
-    total = np.arange(low, high + 1)[:, None]
-    gained = np.arange(high + 1)[None, :]
-    weight = binom.pmf(total, images, discordant) * binom.pmf(gained, total, share)
+    counts = np.arange(images + 1)
+    chances = _binomial(counts, images, discordant)
+    below = chances.cumsum()
+    low, high = (int(np.searchsorted(below, end)) for end in (1e-7, 1 - 1e-7))
+    total, gained = counts[low : high + 1, None], counts[None, : high + 1]
+    weight = chances[total] * _binomial(np.minimum(gained, total), total, share)
     passes = _score(gained, total - gained, images, -margin) > _quantile(level)
     return float(min(1.0, (weight * passes * (gained <= total)).sum()))
+
+
+def _binomial(counts: np.ndarray, trials: int | np.ndarray, chance: float) -> np.ndarray:
+    """The probability of so many successes in so many trials."""
+    from scipy.special import gammaln, xlog1py, xlogy  # scipy.stats takes half a second to import
+
+    ways = gammaln(np.add(trials, 1)) - gammaln(counts + 1) - gammaln(trials - counts + 1)
+    return np.asarray(np.exp(ways + xlogy(counts, chance) + xlog1py(trials - counts, -chance)))
 
 
 def _quantile(level: float) -> float:
