@@ -102,6 +102,8 @@ def test_options_of_other_sources() -> None:
         fetch.run("timm:resnet18", sha256="0" * 64)
     with pytest.raises(InputError, match=r"\.onnx"):
         fetch.run("timm:resnet18", out=Path("x.pt"))
+    with pytest.raises(InputError, match="write timm:NAME"):
+        fetch.run("timm:")
 
 
 def test_without_timm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

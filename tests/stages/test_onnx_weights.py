@@ -459,7 +459,8 @@ def test_another_size_is_refused_by_name(project: Path) -> None:
     settle(changed(SETTINGS, {"classifiers.viewed.image.size": {"height": 48, "width": 48}}))
     try:
         with pytest.raises(
-            InputError, match=r"image\.size: the network of 'one' takes images of 32x40 pixels"
+            InputError,
+            match=r"classifiers\.viewed\.image\.size: the network of 'one' takes images of 32x40 pixels",
         ):
             train.run("viewed", live=tracking.live)
     finally:

@@ -135,6 +135,20 @@ def test_weights_that_were_changed_since_their_stage_ran(root: Path, change: dic
         recipe.read("small")
 
 
+def test_a_size_that_an_onnx_network_does_not_take(root: Path) -> None:
+    """The classifier's key is named: several may have the network."""
+    size = {"height": HEIGHT + 8, "width": WIDTH}
+    values = changed(WHOLE, {"weights.net": ONNX_NET, "classifiers.small": SMALL})
+    with (root / "params.yaml").open("w") as file:
+        YAML().dump(changed(values, {"classifiers.small.image.size": size}), file)
+    written(root / "pretrained/net.onnx", size=(HEIGHT, WIDTH))
+    weights.run("net")
+    with pytest.raises(
+        InputError, match=r"^params\.yaml: classifiers\.small\.image\.size: .*takes images of"
+    ):
+        recipe.read("small").network()
+
+
 @pytest.mark.usefixtures("root")
 def test_images_of_a_split() -> None:
     """A split's images in manifest order, with their contents' ids and the entry's rule."""

@@ -44,7 +44,7 @@ def run(  # noqa: PLR0913  # what a person may choose
     lies in `pretrained/`, under DVC, with an entry in params.yaml; elsewhere, or with `out`, as a file alone.
     FrostlineError where what is downloaded is not whole at the time `until` (of `time.monotonic`).
     """
-    of_timm = source.startswith(TIMM)
+    of_timm = source.startswith(TIMM) and source != TIMM
     _require_fitting(source, {"sha256": sha256} if of_timm else {"checkpoint": checkpoint, "size": size})
     place = out or _place(
         source.removeprefix(TIMM) + ".onnx" if of_timm else onnx_download.source(source).name

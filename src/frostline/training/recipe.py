@@ -12,7 +12,7 @@ from frostline import config, files, paths
 from frostline.config import ONNX, Classifier, OnnxWeights, Params
 from frostline.datasets import calibration_photos, manifest
 from frostline.datasets.manifest import Manifest
-from frostline.errors import FrostlineError
+from frostline.errors import FrostlineError, InputError
 from frostline.features import backends, int8_trunk, trunks
 from frostline.features.cut_model import CutModel
 from frostline.features.executor import Executor
@@ -68,12 +68,15 @@ class Recipe:
             )
 
     def _on_onnx(self) -> Network:
-        body = trunks.read(
-            Path(self.weights_file or ""),
-            weights=self.entry.weights,
-            size=self.entry.image.size,
-            precision="float32" if self.entry.precision == "int8" else self.entry.precision,
-        )
+        try:
+            body = trunks.read(
+                Path(self.weights_file or ""),
+                weights=self.entry.weights,
+                size=self.entry.image.size,
+                precision="float32" if self.entry.precision == "int8" else self.entry.precision,
+            )
+        except InputError as error:
+            raise InputError(f"params.yaml: classifiers.{self.name}.{error}") from None
         classes = len(self.manifest.classes)
         if self.entry.solved:
             return Network(
