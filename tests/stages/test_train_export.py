@@ -330,6 +330,16 @@ def _same_unknown(name: str, found: np.ndarray | None) -> None:
 
 
 @pytest.mark.usefixtures("project")
+def test_another_head_measures_no_test_image_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Brightness and sharpness are kept by content."""
+    model = Path("artifacts/models/cnn/model.onnx")
+    before = model.read_bytes()
+    monkeypatch.setattr(drift_stats, "pixel_stats", lambda _: pytest.fail("measured again"))
+    export.run("cnn")
+    assert model.read_bytes() == before
+
+
+@pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("name", NAMES)
 def test_the_model_carries_how_its_test_images_were(name: str) -> None:
     """Counted from the archive by what scores: the same bins, but for a last digit of a feature at an edge."""
