@@ -131,7 +131,9 @@ def test_weights_that_were_changed_since_their_stage_ran(root: Path, change: dic
     weights.run("net")
     assert sorted(recipe.read("small").weights) == ["backbone", "name", "sha256", "source"]
     written_down(changed(values, change))
-    with pytest.raises(FrostlineError, match=r"weights\.net was changed .* `dvc repro weights@net`"):
+    with pytest.raises(
+        FrostlineError, match=r"weights\.net is not what its stage ran with; run `dvc repro weights@net`"
+    ):
         recipe.read("small")
 
 

@@ -168,7 +168,7 @@ def _require_current(name: str, weights: dict[str, Any], settings: Params) -> No
         made, asked = [*made, weights.get("entry")], [*asked, trunks.entry_digest(entry)]
     if made != asked:
         raise FrostlineError(
-            f"params.yaml: weights.{name} was changed since its stage ran; run `dvc repro weights@{name}`"
+            f"params.yaml: weights.{name} is not what its stage ran with; run `dvc repro weights@{name}`"
         )
 
 
