@@ -197,3 +197,15 @@ def test_an_environment_that_is_not_activated(project: Path, monkeypatch: pytest
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     assert stages.reproduce(Step("where", ("x",), True)).result == "ran"
     assert (project / "x").read_text().strip() == str(Path(sys.executable).parent / "dvc")
+
+
+def test_dvc_reports_nothing_to_its_makers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even that a project began: the report would lie in the temporary folder."""
+    monkeypatch.delenv("DVC_NO_ANALYTICS", raising=False)
+    monkeypatch.delenv("DVC_TEST", raising=False)
+    reports, root = tmp_path / "reports", tmp_path / "project"
+    reports.mkdir()
+    root.mkdir()
+    processes.run("dvc", "init", "--no-scm", folder=root, settings={"TMPDIR": str(reports)})
+    assert (root / ".dvc").is_dir()
+    assert list(reports.iterdir()) == []

@@ -169,9 +169,12 @@ def program(name: str) -> str:
 
 
 def environment() -> dict[str, str]:
-    """This environment's programs come first, also where it is not activated: stages call `frostline`."""
-    beside = str(Path(sys.executable).parent)
-    return {**os.environ, "PATH": os.pathsep.join([beside, os.environ.get("PATH", "")])}
+    """This environment's programs come first, also where it is not activated: stages call `frostline`.
+
+    DVC reports to its makers from its first command on, before a project can say that it should not.
+    """
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1"}
 
 
 def _reason(complaint: str) -> str:
