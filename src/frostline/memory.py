@@ -25,8 +25,9 @@ def spare_pandas() -> None:
 
 @contextlib.contextmanager
 def without_pandas() -> Iterator[None]:
-    """Let packages that are imported within, and take pandas where they find it, do without: those that need no more of
-    it than its name. Where pandas is loaded already it is found, for nothing.
+    """Hide pandas from packages that are imported within: those that only ask whether it is there.
+
+    Where pandas is loaded already it is found, for nothing. No other thread may import meanwhile.
     """
     hiding = _Hiding()
     if "pandas" not in sys.modules:

@@ -120,9 +120,7 @@ def test_splits_must_be_alike(top: Path) -> None:
     folder(top / "more", {"test/crow/u.png": encoded(3), "train/duck/v.png": encoded(4)})
     data_add.run(top / "more", name="birds", shards=True)
     assert ("crow", "test", 1) in held()
-    for wave, split in enumerate(
-        ("train", "test", "validation"), start=2
-    ):  # a day may bring photos of one class
+    for wave, split in enumerate(("train", "test", "validation"), start=2):
         folder(top / f"only {split}", {f"photos/{split}/duck/w.png": encoded(100 + wave)})
         data_add.run(top / f"only {split}", name="birds", shards=True)
         assert ("duck", split, wave) in held()

@@ -112,13 +112,13 @@ TAPS = {name: {"pooling": "none", "prefix_tokens": 0} for name in ("flat", "vect
 @pytest.mark.parametrize(
     "change",
     [
-        {"weights.net.taps": dict(reversed(TAPS.items()))},
+        {"weights.net.taps": {"vector": TAPS["vector"]}},
         {"weights.net.input.std": [51.0, 50.0, 50.0]},
         {"weights.net": {"backbone": "mobilenet", "source": "random"}},
     ],
 )
 def test_weights_that_were_changed_since_their_stage_ran(root: Path, change: dict[str, Any]) -> None:
-    """Features of another tap, order or input are never trained on in silence."""
+    """Features of another tap or input are never trained on in silence; of an order, DVC would not see the change."""
 
     def written_down(values: dict[str, Any]) -> None:
         with (root / "params.yaml").open("w") as file:
@@ -129,6 +129,7 @@ def test_weights_that_were_changed_since_their_stage_ran(root: Path, change: dic
     written(root / "pretrained/net.onnx", size=(HEIGHT, WIDTH))
     written_down(values)
     weights.run("net")
+    written_down(changed(values, {"weights.net.taps": dict(reversed(TAPS.items()))}))
     assert sorted(recipe.read("small").weights) == ["backbone", "name", "sha256", "source"]
     written_down(changed(values, change))
     with pytest.raises(

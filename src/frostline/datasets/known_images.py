@@ -12,8 +12,8 @@ from frostline.datasets.source import ImageSource, open_source, read_regular, un
 class KnownImages:
     """Images by printable name, read as by ImageSource; thread-safe, to be used in a `with`.
 
-    A listing takes as long as there are images. Only where a name is not that of a file it is made after all: the image
-    may lie in an archive, or be called otherwise than its name prints. A copy that is unpickled reads what lies at its
+    A listing takes the longer the more images there are. It is made only where a name is that of no file: the image may
+    lie in an archive, or have a name that prints otherwise. A copy that is unpickled reads what lies at its
     path there.
     """
 

@@ -34,7 +34,7 @@ _NUMBER = re.compile(r"0*([0-9]+)(?:\.0+)?")  # as spreadsheets and pandas rewri
 def read(source: ImageSource, path: Path, *, more: bool = False) -> LabelledImages:
     """Class, given split, group and wave of the images of a dataset at `path`; InputError if unclear.
 
-    `more` images of a dataset with split folders may be of any single split.
+    With `more`, for images that join a dataset with split folders, a single split is enough.
     """
     where, names, notes = printable(path), source.names(), source.notes
     if not names:

@@ -99,7 +99,7 @@ def from_folders(
     Reads ``class/image``, ``split/class/image``, any folder wrapped around either (``photos/cats/…``)
     and a split folder nested in itself (``seg_train/seg_train/class/…``); deeper folders belong to
     their class. With shards, every name starts with one of them, which is a wave and no folder.
-    `more` images of a dataset with split folders may be of any single split.
+    With `more`, for images that join a dataset with split folders, a single split is enough.
     Raises InputError where the folders cannot be read so.
     """
     if not names:
@@ -239,8 +239,10 @@ def split_word(folder: str) -> str:
 
 
 def _unwrapped(parts: list[tuple[str, ...]], alone: Container[str]) -> list[tuple[str, ...]]:
-    """Without the folders that hold everything, as long as class folders remain below; never one of a split that
-    stands `alone`."""
+    """Without the folders that hold everything, as long as class folders remain below.
+
+    A folder of a split that may stand `alone` is kept.
+    """
     while len({part[0] for part in parts}) == 1 and any(len(part) > 2 for part in parts):
         if split_word(parts[0][0]) in alone:
             break

@@ -85,7 +85,7 @@ def _worse(right: np.ndarray, here: np.ndarray) -> float:
 
 
 def _corrected(p_values: list[float]) -> list[float]:
-    """By Benjamini and Hochberg: each times their number over its rank, and at most those above it."""
+    """By Benjamini and Hochberg: each times their number over its rank, and never above a larger one's."""
     if not p_values:
         return []
     count, falling = len(p_values), np.argsort(p_values)[::-1]

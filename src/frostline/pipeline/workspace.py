@@ -16,7 +16,7 @@ from frostline.pipeline.processes import RemoteError, run
 
 DATA = Path("data.dvc")
 # `refs/exps/` and the commit that it began from, in two parts; DVC keeps other things beside them.
-EXPERIMENT = re.compile(r"(?P<commit>[0-9a-f]+) refs/exps/[0-9a-f]{2}/[0-9a-f]{38,}/(?P<name>.+)")
+_EXPERIMENT = re.compile(r"(?P<commit>[0-9a-f]+) refs/exps/[0-9a-f]{2}/[0-9a-f]{38,}/(?P<name>.+)")
 
 
 def changes() -> list[str]:
@@ -96,7 +96,7 @@ def content(path: Path, *, revision: str) -> bytes:
 def experiments(*options: str) -> list[tuple[str, str]]:
     """Name and commit of each of DVC's experiments, as `git for-each-ref` lists them with options."""
     refs = run("git", "for-each-ref", *options, "--format=%(objectname) %(refname)", "refs/exps").splitlines()
-    found = [match for line in refs if (match := EXPERIMENT.fullmatch(line))]
+    found = [match for line in refs if (match := _EXPERIMENT.fullmatch(line))]
     return [(match["name"], match["commit"]) for match in found]
 
 

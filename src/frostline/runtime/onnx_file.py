@@ -7,7 +7,7 @@ from typing import Any
 from frostline.errors import InputError, first_line
 from frostline.files import printable
 
-NO_MODEL = "is no ONNX file, or only a part of one; fetch it again, or name another"
+_NO_MODEL = "is no ONNX file, or only a part of one; fetch it again, or name another"
 MOST_BYTES = 2**31 - 2**20  # of a message of protobuf, with room for what is added
 
 
@@ -55,9 +55,9 @@ def parsed(path: Path) -> Any:
     except OSError as error:
         raise InputError(f"{printable(path)}: cannot be read: {error.strerror}") from None
     except Exception as error:  # protobuf's
-        raise InputError(f"{printable(path)} {NO_MODEL} ({first_line(error)})") from None
+        raise InputError(f"{printable(path)} {_NO_MODEL} ({first_line(error)})") from None
     if not (model.graph.node and model.opset_import):
-        raise InputError(f"{printable(path)} {NO_MODEL}")
+        raise InputError(f"{printable(path)} {_NO_MODEL}")
     return model
 
 

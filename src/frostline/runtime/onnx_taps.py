@@ -68,10 +68,8 @@ def block_ends(model: Any, *, most: int, side: int = 224) -> dict[str, Tap]:
     names = _cuts(onnx.shape_inference.infer_shapes(model, data_prop=True))
     shapes = {name: shape for name, shape in _run(model, names, side).items() if len(shape) in {3, 4}}
     places = {name: _places(model, name, shape) for name, shape in shapes.items()}
-    maps = {
-        name: count for name, count in places.items() if count > 1
-    }  # else it is pooled: the map before is the end
-    ends = _of_sizes(maps)
+    # What has one place is pooled: the map before it is the end.
+    ends = _of_sizes({name: count for name, count in places.items() if count > 1})
     count = min(most, len(ends))
     chosen = [ends[-(-(number + 1) * len(ends) // count) - 1] for number in range(count)]
     facts = onnx_trunk.image_input(model)

@@ -26,7 +26,7 @@ from frostline.runtime.onnx_description import Description
 
 OPSET = 17
 IMAGE, LAST = "image", "last"
-OTHER = "name the network that it was saved from"
+_OTHER = "name the network that it was saved from"
 RELATIVE = 1e-3  # of the largest feature: how far the file may be from PyTorch
 
 Pixels = npt.NDArray[np.uint8]
@@ -66,11 +66,8 @@ def load(name: str, *, checkpoint: Path | None = None, size: int | None = None) 
     try:
         module = _made(timm, name, options, size)
     except Exception as error:  # of the hub's client, of PyTorch
-        instead = (
-            ""
-            if checkpoint
-            else "; where there is no internet, give a file of its weights: --checkpoint FILE"
-        )
+        without = "; where there is no internet, give a file of its weights: --checkpoint FILE"
+        instead = "" if checkpoint else without
         raise FrostlineError(f"timm:{name} cannot be loaded: {first_line(error)[:300]}{instead}") from None
     if checkpoint is not None:
         _fill(module, name, checkpoint)
@@ -87,9 +84,8 @@ def _timm() -> Any:
         raise FrostlineError(
             f"timm cannot be imported ({first_line(error)}); pip install 'frostline[timm]'"
         ) from None
-    logging.getLogger("huggingface_hub").setLevel(
-        logging.ERROR
-    )  # it warns of each try; the last one is an error
+    # It warns of each try; the last one is an error, which is told.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     return timm
 
 
@@ -136,12 +132,12 @@ def _fill(module: Any, name: str, checkpoint: Path) -> None:
         result = module.load_state_dict(state, strict=False)
     except (RuntimeError, KeyError, ValueError, AttributeError, TypeError) as error:
         problem = f"{type(error).__name__}: {first_line(error)[:200]}"
-        raise InputError(f"{shown} does not fit {name} ({problem}); {OTHER}") from None
+        raise InputError(f"{shown} does not fit {name} ({problem}); {_OTHER}") from None
     over = [key for key in result.unexpected_keys if not key.startswith(tuple(f"{top}." for top in tops))]
     for what, keys in (("lacks", result.missing_keys), ("has too much:", over)):
         if keys:
             more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
-            raise InputError(f"{shown} does not fit {name}: it {what} {', '.join(keys[:3])}{more}; {OTHER}")
+            raise InputError(f"{shown} does not fit {name}: it {what} {', '.join(keys[:3])}{more}; {_OTHER}")
 
 
 def exported(network: TimmNetwork) -> Any:

@@ -175,7 +175,7 @@ def pack(source: Path, target: Path) -> None:
 def append(source: Path, folder: Path, *, more: bool = False) -> Packed:
     """Pack what is new of photos into further archives of a folder; InputError and FrostlineError as `shards.pack`.
 
-    `more` photos of a dataset with split folders may be of any single split.
+    With `more`, for photos that join a dataset with split folders, a single split is enough.
     """
     with open_source(source) as opened:
         found = labels.read(opened, source, more=more)

@@ -6,6 +6,7 @@ the same kind; call them within `quiet`.
 """
 
 import contextlib
+import functools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -37,10 +38,12 @@ class HeadOptions:
     tolerance: float = 1e-4
 
 
+@functools.cache
 def load() -> None:
     """Import what heads are fitted with, which is none of a head's time.
 
-    scikit-learn would import pandas, a quarter of a second, only to know that it is there.
+    scikit-learn would import pandas, a quarter of a second, only to know that it is there. Once: to hide it changes how
+    all threads import.
     """
     import threadpoolctl  # noqa: F401
 
