@@ -19,14 +19,14 @@ def photos(tmp_path: Path) -> Path:
 
 def test_without_photos_the_sample(tmp_path: Path) -> None:
     """Its recipe as it is, nothing linked and no fact known."""
-    assert init_plan.make(tmp_path / "it", None, None, None, cnn=False) == init_plan.InitPlan(
+    assert init_plan.make(tmp_path / "it", None, None, None, cnn=False, shards=False) == init_plan.InitPlan(
         project.recipe("sample"), {}
     )
 
 
 def test_a_recipe_that_fits_the_photos(photos: Path, tmp_path: Path) -> None:
     """The dataset is called as the project, lies in its data folder, and has what was counted; it says so."""
-    plan = init_plan.make(tmp_path / "flowers", photos, None, "none", cnn=False)
+    plan = init_plan.make(tmp_path / "flowers", photos, None, "none", cnn=False, shards=False)
     settings = config.parse(config.plain(plan.params))
     assert plan.links == {Path("data/flowers"): photos}
     assert settings.datasets["flowers"].path == "data/flowers"
@@ -46,13 +46,17 @@ def test_a_recipe_for_other_classes(photos: Path, tmp_path: Path) -> None:
     assert "crow" in text
     (tmp_path / "mine.yaml").write_text(text)
     with pytest.raises(InputError, match=r"crow, owl; these photos have rose, tulip"):
-        init_plan.make(tmp_path / "flowers", photos, str(tmp_path / "mine.yaml"), None, cnn=False)
+        init_plan.make(
+            tmp_path / "flowers", photos, str(tmp_path / "mine.yaml"), None, cnn=False, shards=False
+        )
 
 
 def test_a_recipe_of_ones_own_takes_the_photos_place(photos: Path, tmp_path: Path) -> None:
     """Its text stays, but for the ending of the path."""
     (tmp_path / "mine.yaml").write_text(project.recipe("sample"))
-    plan = init_plan.make(tmp_path / "flowers", photos, str(tmp_path / "mine.yaml"), None, cnn=False)
+    plan = init_plan.make(
+        tmp_path / "flowers", photos, str(tmp_path / "mine.yaml"), None, cnn=False, shards=False
+    )
     ((place, source),) = plan.links.items()
     [dataset] = config.parse(config.plain(plan.params)).datasets.values()
     assert (str(place), source) == (dataset.path, photos)

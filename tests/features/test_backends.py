@@ -182,11 +182,11 @@ WITH_BFLOAT16 = pytest.mark.skipif(
     ("backbone", "width"), [("mobilenet", 1024), pytest.param("resnet50", 2048, marks=pytest.mark.slow)]
 )
 def test_openvino_itself(of: Images, backbone: str, width: int) -> None:
-    """On such a processor it is the one that computes, and it computes the same function."""
+    """On such a processor it is the one that computes, and it computes the same function; the two round otherwise."""
     net = frozen("bfloat16", backbone)
     assert isinstance(fastest(net), Exported)
     alone, keras = (backend.open(None)(PICTURES)["rows"].astype(np.float32) for backend in available(net))
-    assert np.linalg.norm(alone - keras) < 0.02 * np.linalg.norm(keras)
+    assert np.linalg.norm(alone - keras) < 0.05 * np.linalg.norm(keras)
     shared = available(net, parallel=True)[0].open(None)
     assert isinstance(shared, Exported)
     assert shared.streams == openvino.streams()
