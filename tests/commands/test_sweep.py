@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
 from frostline import tracking
 from frostline.commands import sweep, sweep_plan
+from frostline.commands.sweep_report import SweepOutcome
 from frostline.config import Augmentation
 from frostline.errors import InputError
 from frostline.features import extraction
@@ -233,3 +235,12 @@ def test_what_is_at_work(capsys: pytest.CaptureFixture[str]) -> None:
     assert watch.line().startswith(f"{training.name}: C 0.1, validation accuracy 50.0%; about ")
     watch.end(training.epochs)
     assert watch.line() == "writing the results"
+
+
+def test_what_a_solver_ended_with() -> None:
+    """The head with the lowest loss, not the last; of epochs the last."""
+    rows = tuple(loop.Epoch(loss=0.7, accuracy=0.5, val_loss=loss, val_accuracy=0.5) for loss in (0.2, 0.9))
+    for name, ended in (("solved", rows[0]), ("cnn", rows[1])):
+        [training] = sweep_plan.plan(name, "seed", "1", most=None).trainings
+        outcome = SweepOutcome(training, None, rows, np.array([True]))  # type: ignore[arg-type]
+        assert sweep._ended(outcome) is ended

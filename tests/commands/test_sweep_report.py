@@ -48,3 +48,15 @@ def test_equals_have_no_winner() -> None:
     assert lines[0].endswith("equally: 0, 0.5; quickest to train: 0.5 (1.6 s)")
     alike = sweep_report.verdict([outcome("0", right, 1.7), outcome("0.5", right[::-1], 1.6)])
     assert [line.endswith("equally: 0, 0.5") for line in alike] == [True]
+
+
+def test_over_seeds_what_was_trained_counts() -> None:
+    """A solver's last value need not be the one it chose, and its values climb nowhere."""
+    courses = np.array([[0.7, 0.9, 0.5], [0.7, 0.8, 0.5]])
+    band = study_plots.Band("linear", courses, ("1", "2"), courses[:, 1], tried="C")
+    line = sweep_report.course(band)
+    assert line.startswith("linear: validation accuracy 85.0% ± ")
+    assert "slope" not in line
+    ends = sweep_report.course(study_plots.Band("cnn", courses, ("1", "2"), courses[:, -1]))
+    assert "cnn: validation accuracy 50.0% ± 0.0" in ends
+    assert "slope" in ends

@@ -1,5 +1,7 @@
 """Learning curves of several seeds: a band where it says something, else a line for each seed."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from frostline.evaluation.study_plots import Band
 def band(name: str, seeds: int) -> Band:
     """Courses that all differ."""
     courses = np.random.default_rng(len(name)).uniform(0.4, 0.9, (seeds, 12))
-    return Band(name, courses, tuple(map(str, range(seeds))))
+    return Band(name, courses, tuple(map(str, range(seeds))), courses[:, -1])
 
 
 @pytest.mark.parametrize("seeds", [1, 2])
@@ -38,3 +40,13 @@ def test_more_seeds_are_a_band() -> None:
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), curves[0].mean)
     assert "band: its 95% interval" in " ".join(text.get_text() for text in figure.texts)
     assert style.png(figure).startswith(b"\x89PNG")
+
+
+def test_a_solvers_values_are_no_epochs() -> None:
+    """The axis says what its points are."""
+    epochs, tried = band("cnn", 2), dataclasses.replace(band("linear", 2), tried="C")
+    assert [study_plots.by(some) for some in ([epochs], [tried], [epochs, tried])] == [
+        "epoch", "C, by number of its value", "C, by number of its value or epoch",
+    ]  # fmt: skip
+    [axes] = study_plots.bands([tried], title="scenes", note="").axes
+    assert axes.get_xlabel() == "C, by number of its value"

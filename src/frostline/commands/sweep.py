@@ -15,6 +15,7 @@ from frostline.commands.sweep_report import SweepOutcome
 from frostline.config.sweep import SEED
 from frostline.errors import weights_note
 from frostline.evaluation import solver_rows, study_plots
+from frostline.evaluation.solver_rows import SolverRows
 from frostline.evaluation.study_plots import Band, Variant
 from frostline.models import heads
 from frostline.pipeline import dvc_lock
@@ -171,7 +172,8 @@ def _seeds(plans: Sequence[SweepPlan], out: Path, watch: _Watch) -> list[SweepOu
             bands.append(_band(plan.classifier, trained))
             lines.append(sweep_report.course(bands[-1]))
             notes = {weights_note(other.trainings[0].recipe.weights["source"]) for other in plans} - {""}
-            title = f"{plans[0].trainings[0].recipe.entry.dataset}: validation accuracy by epoch"
+            dataset = plans[0].trainings[0].recipe.entry.dataset
+            title = f"{dataset}: validation accuracy by {study_plots.by(bands)}"
             figure = study_plots.bands(bands, title=title, note="; ".join(sorted(notes)))
             table = [*sweep_report.table(outcomes, names=len(plans) > 1), "", *lines]
             sweep_report.write(folder, outcomes, table, figure, last=plan is plans[-1])
@@ -182,7 +184,23 @@ def _band(name: str, outcomes: Sequence[SweepOutcome]) -> Band:
     courses = [[epoch.val_accuracy for epoch in outcome.epochs] for outcome in outcomes]
     shortest = min(map(len, courses))  # early stopping may end some before others
     seeds = tuple(outcome.variant.value for outcome in outcomes)
-    return Band(name, np.array([course[:shortest] for course in courses]), seeds)
+    return Band(
+        name,
+        np.array([course[:shortest] for course in courses]),
+        seeds,
+        np.array([outcome.variant.accuracy.value for outcome in outcomes]),
+        _solved(outcomes[0]).name,
+    )
+
+
+def _solved(outcome: SweepOutcome) -> SolverRows:
+    return solver_rows.read(outcome.training.recipe.plain)
+
+
+def _ended(outcome: SweepOutcome) -> Epoch:
+    """The row of its history that it ended with: the best of a solver's heads, else the last epoch."""
+    only_solved = len(outcome.epochs) == len(_solved(outcome).values)
+    return min(outcome.epochs, key=lambda row: row.val_loss) if only_solved else outcome.epochs[-1]
 
 
 def _study(plan: SweepPlan, pictures: Sequence[Path], *, varies: str = "") -> Study:
@@ -200,10 +218,10 @@ def _study(plan: SweepPlan, pictures: Sequence[Path], *, varies: str = "") -> St
 
 def _child(plan: SweepPlan, outcome: SweepOutcome) -> Child:
     """One training in MLflow: its recipe, epochs, validation accuracy and cost."""
-    row, last = outcome.variant, outcome.epochs[-1]
+    row = outcome.variant
     figures = {
         **study_plots.flat("val_accuracy", row.accuracy),
-        "val_loss": last.val_loss,
+        "val_loss": _ended(outcome).val_loss,
         "trainable": row.trainable,
         "feature_bytes": row.feature_bytes,
         "renderings": row.renderings,

@@ -13,7 +13,7 @@ from frostline import files
 from frostline.commands.sweep_plan import SweepTraining
 from frostline.evaluation import paired_tests, style, tables
 from frostline.evaluation.comparison_report import aligned
-from frostline.evaluation.study_plots import Band, Variant
+from frostline.evaluation.study_plots import Band, Variant, half_width
 from frostline.progress import duration, say
 from frostline.training.loop import Epoch
 
@@ -37,12 +37,17 @@ class SweepOutcome:
 
 
 def course(band: Band) -> str:
-    """A classifier over its seeds, in a line."""
-    figures, half = band.summary(), band.half_width[-1]
+    """A classifier over its seeds, in a line; how its curve climbs where that is one of epochs."""
+    half = float(half_width(band.trained))
     interval = "" if np.isnan(half) else f" ± {100 * half:.1f} points (95% interval of the mean)"
+    line = (
+        f"{band.name}: validation accuracy {band.trained.mean():.1%}{interval} over {len(band.trained)} seeds"
+    )
+    if band.tried:
+        return line
+    figures = band.summary()
     return (
-        f"{band.name}: validation accuracy {band.mean[-1]:.1%}{interval} over {len(band.accuracy)} seeds; "
-        f"start {figures['start']:.1%}, slope {100 * figures['slope']:.2f} points per epoch, "
+        f"{line}; start {figures['start']:.1%}, slope {100 * figures['slope']:.2f} points per epoch, "
         f"asymptote {figures['asymptote']:.1%}"
     )
 

@@ -49,11 +49,15 @@ def flat(name: str, estimate: Estimate) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Band:
-    """Validation accuracies (S, E) of one classifier: S `seeds`, E epochs, each 0 to 1."""
+    """Validation accuracies of one classifier over S `seeds`, each 0 to 1: (S, E) after each of E epochs, and (S,) as
+    `trained`, which need not be the last. `tried`: C or the like, whose values a solver tries in place of epochs.
+    """
 
     name: str
     accuracy: np.ndarray
     seeds: tuple[str, ...]
+    trained: np.ndarray
+    tried: str = ""
 
     @property
     def mean(self) -> np.ndarray:
@@ -63,15 +67,8 @@ class Band:
 
     @property
     def half_width(self) -> np.ndarray:
-        """Of the 95% interval of the mean, (E,), by Student's t; NaN with a single seed."""
-        from scipy import stats
-
-        seeds = len(self.accuracy)
-        if seeds < 2:
-            return np.full(self.accuracy.shape[1], np.nan)
-        error = self.accuracy.std(0, ddof=1) / np.sqrt(seeds)
-        half: np.ndarray = error * stats.t.ppf(0.975, seeds - 1)
-        return half
+        """Of the 95% interval of the mean, (E,)."""
+        return half_width(self.accuracy)
 
     def summary(self) -> dict[str, float]:
         """Where the curve starts, how it climbs and where it ends.
@@ -86,6 +83,17 @@ class Band:
             "slope": float(slope),
             "asymptote": float(self.mean[-quarter:].mean()),
         }
+
+
+def half_width(values: np.ndarray) -> np.ndarray:
+    """Of the 95% interval of the mean over S seeds, by Student's t: (S, ...) → (...); NaN with a single seed."""
+    from scipy import stats
+
+    seeds = len(values)
+    if seeds < 2:
+        return np.full(values.shape[1:], np.nan)
+    half: np.ndarray = values.std(0, ddof=1) / np.sqrt(seeds) * stats.t.ppf(0.975, seeds - 1)
+    return half
 
 
 @styled
@@ -114,7 +122,8 @@ def rated(points: Sequence[Variant], *, title: str, key: str, note: str) -> "Fig
 
 @styled
 def bands(curves: Sequence[Band], *, title: str, note: str) -> "Figure":
-    """Validation accuracy over the epochs: the mean of the seeds, with its 95% interval as a band.
+    """Validation accuracy over the epochs, or the values that a solver tries: the mean of the seeds, with its 95%
+    interval as a band.
 
     Fewer than three seeds have an interval that hides everything: each is drawn by itself instead.
     """
@@ -127,12 +136,18 @@ def bands(curves: Sequence[Band], *, title: str, note: str) -> "Figure":
         _draw_means(axes, curves)
     else:
         _draw_seeds(axes, curves)
-    axes.set(xlabel="epoch", ylabel="validation accuracy")
+    axes.set(xlabel=by(curves), ylabel="validation accuracy")
     axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)  # type: ignore[call-arg]
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g}%")
     axes.grid(axis="y")
     axes.legend(loc="lower right", frameon=False)
     return figure
+
+
+def by(curves: Sequence[Band]) -> str:
+    """What their points are."""
+    kinds = sorted({f"{band.tried}, by number of its value" if band.tried else "epoch" for band in curves})
+    return " or ".join(kinds)
 
 
 def _draw_means(axes: "Axes", curves: Sequence[Band]) -> None:
