@@ -90,6 +90,18 @@ def test_what_arrives_later(top: Path) -> None:
     assert data_add.run(top / "new/birds", shards=True)[-1] == "nothing to do"
 
 
+def test_an_archive_that_is_gone(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its photos would leave the dataset in silence: it is to be brought back first, and nothing changes."""
+    data_add.run(top / "birds", shards=True)
+    monkeypatch.setattr(holdings, "gone", lambda _: ["00002-0123456789abcdef.zip"])
+    before = sorted(Path("data/birds").iterdir())
+    with pytest.raises(
+        InputError, match=r"00002-0123456789abcdef\.zip is not here: .* dvc checkout data\.dvc"
+    ):
+        data_add.run(top / "birds", shards=True)
+    assert sorted(Path("data/birds").iterdir()) == before
+
+
 def test_an_archive_arrives(top: Path) -> None:
     """Zipped photos are packed as those of a folder are; --name says into which dataset they go."""
     archive(top / "monday.zip", BIRDS)

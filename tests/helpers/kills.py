@@ -1,5 +1,6 @@
 """Commands that are killed with SIGKILL, at a chosen or at a random moment, with all that they started."""
 
+import contextlib
 import os
 import random
 import signal
@@ -30,8 +31,18 @@ def killed(command: Sequence[str | Path], cwd: Path, *, after: float = 0.0, line
     except subprocess.TimeoutExpired:
         os.killpg(running.pid, signal.SIGKILL)
         running.communicate()
+        _gone(running.pid)
         return True
     return False
+
+
+def _gone(group: int) -> None:
+    """Wait until nothing of a group is left: what it started dies a moment after it."""
+    until = time.monotonic() + 10
+    with contextlib.suppress(ProcessLookupError):
+        while time.monotonic() < until:
+            os.killpg(group, 0)
+            time.sleep(0.01)
 
 
 def moments(command: Sequence[str | Path], cwd: Path, *, many: int, seed: int) -> Iterator[float]:

@@ -114,3 +114,14 @@ def test_digests(project: Path) -> None:
     assert said("elsewhere", "1.png") == [bytes(16)]
     (project / "alone.zip.dvc").write_text(f"outs:\n- md5: {'ab' * 16}\n  path: alone.zip\n")
     assert said("alone.zip", ".") == [bytes.fromhex("ab" * 16)]
+
+
+def test_what_is_gone(project: Path) -> None:
+    """Of a folder, what its listing names and the disk lacks; nothing where the listing is not here."""
+    for name in ("1.png", "3.png"):
+        (project / "data/pets/cat").mkdir(parents=True, exist_ok=True)
+        (project / "data/pets/cat" / name).touch()
+    assert holdings.gone(Path("data/pets")) == ['cat/two\nlines "é".png']
+    assert holdings.gone(Path("data/pets.zip")) == ["."]
+    (project / ".dvc/cache/files/md5/00/aa.dir").unlink()
+    assert holdings.gone(Path("data/pets")) == []

@@ -8,6 +8,7 @@ import pytest
 
 from frostline.errors import InputError
 from frostline.template import photos
+from frostline.template.photos import Extent
 from helpers.images import archive, classes, encoded, folder
 
 
@@ -191,18 +192,28 @@ def test_what_a_killed_one_left_goes(tmp_path: Path) -> None:
 
 
 def test_what_is_linked_already(tmp_path: Path) -> None:
-    """The same bytes under the same names, linked or copied; never a link, a part of them, or more."""
+    """The same bytes under the same names; a part of them, also beside what DVC leaves of a link; never a link, another
+    file, or more."""
     source = folder(tmp_path / "x", {"a/1.png": encoded(1), "b/2.png": encoded(2)})
     photos.link(source, tmp_path / "y")
     shutil.copytree(source, tmp_path / "copy")
+    shutil.copytree(source, tmp_path / "hidden")
     (tmp_path / "link").symlink_to(source)
     packed = archive(tmp_path / "x.zip", {"a/1.png": encoded(1)})
     photos.link(packed, tmp_path / "y.zip")
-    assert all(photos.is_linked(source, tmp_path / name) for name in ("x", "y", "copy"))
-    assert photos.is_linked(packed, tmp_path / "y.zip")
+    assert {photos.linked(source, tmp_path / name) for name in ("x", "y", "copy")} == {Extent.ALL}
+    assert photos.linked(packed, tmp_path / "y.zip") == Extent.ALL
     folder(tmp_path / "copy", {"b/3.png": encoded(3)})
-    (tmp_path / "y/a/1.png").unlink()
-    assert not any(photos.is_linked(source, tmp_path / name) for name in ("y", "copy", "link", "y.zip", "z"))
+    for name in ("y", "hidden"):
+        (tmp_path / name / "a/1.png").unlink()
+    (tmp_path / "y/a/.Sch7u2e1BuBj6Bq448NEcQ.tmp").write_bytes(encoded(1))
+    (tmp_path / "hidden/.mine").write_bytes(b"mine")
+    assert photos.linked(source, tmp_path / "y") == Extent.SOME
+    others = ("copy", "hidden", "link", "y.zip", "z")
+    assert {photos.linked(source, tmp_path / name) for name in others} == {Extent.OTHER}
+    photos.link(source, tmp_path / "y")
+    assert photos.linked(source, tmp_path / "y") == Extent.ALL
+    assert [path.name for path in (tmp_path / "y/a").iterdir()] == ["1.png"]
 
 
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz", "a.tgz"])

@@ -13,7 +13,7 @@ from frostline.files import printable
 from frostline.pipeline import processes, workspace
 from frostline.progress import note
 from frostline.template import names, photos, recipe, weights
-from frostline.template.photos import Photos
+from frostline.template.photos import Extent, Photos
 from frostline.template.weights import PretrainedFile
 
 IGNORED = paths.PRETRAINED / ".gitignore"  # DVC writes it
@@ -107,11 +107,12 @@ def _is_free(place: Path, data: Path, settings: Params, *, shards: bool) -> bool
     if not (place.exists() or place.is_symlink()):
         return True
     used = any(Path(dataset.path) == place for dataset in settings.datasets.values())
-    if used or not (photos.is_packed if shards else photos.is_linked)(data, place):
+    found = (photos.packed if shards else photos.linked)(data, place)
+    if used or found == Extent.OTHER:
         raise InputError(
             f"{printable(place)} exists and holds something else; choose another name: --name NAME, or move it away"
         )
-    return False
+    return found == Extent.SOME  # as a DVC leaves it that was killed: linked once more as a whole
 
 
 def _weights(settings: Params, pretrained: str | None) -> tuple[PretrainedFile | None, Path | None]:

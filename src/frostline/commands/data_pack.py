@@ -25,6 +25,11 @@ def run(data: Path, dataset: str, folder: Path) -> list[str]:
             f"{printable(folder)} was not packed by `frostline data add --shards`: copy the photos into it, or make "
             "a dataset of their own with another --name"
         )
+    if lost := holdings.gone(folder):
+        raise InputError(
+            f"{printable(folder / lost[0])} is not here: bring it back, as nothing is taken out of such a dataset: "
+            "dvc checkout data.dvc"
+        )
     before = photos.look(folder)
     given = any(before.splits.keys() - {""})
     _require_alike(data, folder, given=given)

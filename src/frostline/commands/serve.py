@@ -16,6 +16,7 @@ from frostline.automation import credential, prefect_api, servers, supervisor
 from frostline.automation.supervisor import Service
 from frostline.errors import FrostlineError, InputError, shell_command
 from frostline.progress import say, waiting
+from frostline.tracking import store_uri
 
 LOGS = Path(".frostline/logs")
 POOL = "frostline"
@@ -76,7 +77,7 @@ def _mlflow(port: int) -> Service:
             f"MLFLOW_TRACKING_URI names a server already ({store}); unset it, or start Prefect's parts alone"
         )
     tracking.prepare(store)
-    return servers.mlflow(store=store, files=Path(".frostline/mlflow/files").absolute(), port=port)
+    return servers.mlflow(store=store, files=store_uri.served(), port=port)
 
 
 def _set_up(shared: Mapping[str, str]) -> None:

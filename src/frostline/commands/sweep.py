@@ -173,7 +173,7 @@ def _seeds(plans: Sequence[SweepPlan], out: Path, watch: _Watch) -> list[SweepOu
             lines.append(sweep_report.course(bands[-1]))
             notes = {weights_note(other.trainings[0].recipe.weights["source"]) for other in plans} - {""}
             dataset = plans[0].trainings[0].recipe.entry.dataset
-            title = f"{dataset}: validation accuracy by {study_plots.by(bands)}"
+            title = f"{dataset}: validation accuracy"
             figure = study_plots.bands(bands, title=title, note="; ".join(sorted(notes)))
             table = [*sweep_report.table(outcomes, names=len(plans) > 1), "", *lines]
             sweep_report.write(folder, outcomes, table, figure, last=plan is plans[-1])

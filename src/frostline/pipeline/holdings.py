@@ -39,6 +39,14 @@ def require_held(path: Path, names: Sequence[str]) -> None:
         )
 
 
+def gone(path: Path) -> list[str]:
+    """Files below `path` that DVC holds and that are not there; none where it says nothing of them, as above."""
+    if (track := _track(path)) is None or (content := _listing(track)) is None:
+        return []
+    prefix = path.relative_to(track.with_suffix("")).as_posix().removeprefix(".")
+    return [name for name, _ in _below(prefix, content) if not (path / name).exists()]
+
+
 def unseen(places: Iterable[Path]) -> str:
     """A line on symbolic links to folders among photos that DVC tracks, the first by name; "" where there are none.
 

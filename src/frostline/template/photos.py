@@ -8,6 +8,8 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
+from fnmatch import fnmatch
 from pathlib import Path
 from statistics import median
 
@@ -24,7 +26,16 @@ from frostline.pipeline import holdings
 
 MEASURED = 200  # photos whose size is read: a median needs no more
 _UNFINISHED = ".frostline"  # a folder that .dvcignore and .gitignore name, on the same disk as what is linked
+DVC_LEFT = ".*.tmp"  # a file that DVC was about to copy back from its cache; .dvcignore names it
 _DVC = {"dvc.yaml", "dvc.lock"}  # DVC would obey these, and files called .dvc, where they lie in data/
+
+
+class Extent(Enum):
+    """How much of some photos lies at a place: all, a part and nothing else, or something else."""
+
+    ALL = "all"
+    SOME = "some"
+    OTHER = "other"
 
 
 @dataclass(frozen=True)
@@ -143,6 +154,7 @@ def link(source: Path, target: Path) -> None:
                 link_file(str(source), str(beside))
             else:
                 _link_all(source, beside)
+            remove(target)  # a part of them
             beside.replace(target)
     except OSError as error:
         reason = error.strerror or str(error)[:200]
@@ -169,6 +181,7 @@ def pack(source: Path, target: Path) -> None:
     beside = target.parent / _UNFINISHED / target.name
     with _unfinished(beside):
         append(source, beside)
+        remove(target)
         beside.replace(target)
 
 
@@ -184,15 +197,15 @@ def append(source: Path, folder: Path, *, more: bool = False) -> Packed:
         return shards.pack(shards.placed(there, opened.read, where=printable(source)), folder)
 
 
-def is_packed(source: Path, target: Path) -> bool:
-    """Whether all that `pack` would bring stands at `target` already, and nothing else: equal photos make archives of
-    equal names."""
+def packed(source: Path, target: Path) -> Extent:
+    """How much of what `pack` would bring stands at `target` already, with nothing else beside it: equal photos make
+    archives of equal names."""
     if not shards.is_packed(target):
-        return False
+        return Extent.OTHER
     beside = target.parent / _UNFINISHED / target.name
     with _unfinished(beside):
         append(source, beside)
-        return {path.name for path in beside.iterdir()} == {path.name for path in target.iterdir()}
+        return _extent({path.name for path in beside.iterdir()}, {path.name for path in target.iterdir()})
 
 
 def _link_all(source: Path, target: Path) -> None:
@@ -202,15 +215,29 @@ def _link_all(source: Path, target: Path) -> None:
             link_file(f"{source}/{name}", f"{target}/{name}")
 
 
-def is_linked(source: Path, target: Path) -> bool:
-    """Whether all that `link` would bring stands at `target` already, and no other photo: as a run leaves it that
-    was killed afterwards, or whoever put the photos there by hand."""
+def linked(source: Path, target: Path) -> Extent:
+    """How much of what `link` would bring stands at `target` already, with no other photo beside it: as a run leaves it
+    that was killed afterwards, or whoever put the photos there by hand."""
     if target.is_symlink() or source.is_dir() != target.is_dir() or not target.exists():
-        return False
-    names = list(_files(source)) if source.is_dir() else ["."]
-    if source.is_dir() and names != list(_files(target)):
-        return False
-    return all(_same(source / name, target / name) for name in names)
+        return Extent.OTHER
+    if not source.is_dir():
+        return Extent.ALL if _same(source, target) else Extent.OTHER
+    there = set(_files(target))
+    found = _extent(set(_files(source)), there)
+    if found == Extent.OTHER or (found == Extent.SOME and any(map(_is_kept, target.rglob(".*")))):
+        return Extent.OTHER
+    return found if all(_same(source / name, target / name) for name in there) else Extent.OTHER
+
+
+def _extent(wanted: set[str], there: set[str]) -> Extent:
+    visible = {name for name in there if not fnmatch(name, DVC_LEFT)}
+    part = Extent.SOME if visible and visible < wanted else Extent.OTHER
+    return Extent.ALL if visible == wanted else part
+
+
+def _is_kept(hidden: Path) -> bool:
+    """Whether a hidden file is somebody's, not what DVC leaves of a copy that was cut off."""
+    return not fnmatch(hidden.name, DVC_LEFT)
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from frostline.errors import FrostlineError, first_line
-from frostline.tracking import database, store_uri
+from frostline.tracking import database, served_files, store_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -43,6 +43,7 @@ def session(uri: str, *, limits: Mapping[str, str] = PATIENT) -> Iterator["Mlflo
         database.make(uri)
         from mlflow import MlflowClient
 
+        served_files.find(uri)
         yield MlflowClient(tracking_uri=uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI", uri))
 
 

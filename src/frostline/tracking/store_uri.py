@@ -54,6 +54,11 @@ def folder() -> Path:
         ) from None
 
 
+def served() -> Path:
+    """Where `frostline serve` keeps files of experiments that were made through it."""
+    return folder() / "files"
+
+
 def is_own(uri: str) -> bool:
     """Whether a URI names the project's own store."""
     try:
