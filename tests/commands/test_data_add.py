@@ -342,9 +342,34 @@ def test_a_dvc_that_was_killed_while_it_linked() -> None:
     """A photo's name is gone, its content under a hidden one; all are linked once more."""
     shutil.copytree("../birds", "data/birds")
     photo = next(Path("data/birds").rglob("*.png"))
-    photo.rename(photo.with_name(".YMu5ALxPnpdi4D4iJRU_Mg.tmp"))
+    left = photo.rename(photo.with_name(".YMu5ALxPnpdi4D4iJRU_Mg.tmp"))
     data_add.run(Path("../birds"))
+    left.unlink()
     assert contents(Path("data/birds")) == contents(Path("../birds"))
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_part_that_is_the_only_copy(monkeypatch: pytest.MonkeyPatch, *, fails: bool) -> None:
+    """Photos that lie in their place already, to which the folder that is given only links: they stay, whatever comes,
+    and `undo` does not name them."""
+    only = Path("data/birds/photos/crow/crow-0.png")
+    only.parent.mkdir(parents=True)
+    given = Path("../birds/photos/crow/crow-0.png")
+    given.replace(only)
+    given.symlink_to(only.absolute())
+    content = only.read_bytes()
+    if fails:
+        monkeypatch.setattr(
+            files, "write_text", lambda *_: (_ for _ in ()).throw(FrostlineError("disk full"))
+        )
+        with pytest.raises(FrostlineError, match="disk full"):
+            data_add.run(Path("../birds"))
+    else:
+        lines = data_add.run(Path("../birds"))
+        assert not any("data/birds" in line for line in lines if line.startswith("undo: "))
+        assert len(list(Path("data/birds").rglob("*.png"))) == 12
+    assert only.read_bytes() == content
 
 
 @pytest.mark.usefixtures("quick")

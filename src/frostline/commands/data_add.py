@@ -112,7 +112,7 @@ def _is_free(place: Path, data: Path, settings: Params, *, shards: bool) -> bool
         raise InputError(
             f"{printable(place)} exists and holds something else; choose another name: --name NAME, or move it away"
         )
-    return found == Extent.SOME  # as a DVC leaves it that was killed: linked once more as a whole
+    return found == Extent.SOME  # as a DVC leaves it that was killed: the others are to join it
 
 
 def _weights(settings: Params, pretrained: str | None) -> tuple[PretrainedFile | None, Path | None]:
@@ -132,7 +132,7 @@ def _weights(settings: Params, pretrained: str | None) -> tuple[PretrainedFile |
 
 def _undo(new: Addition) -> list[str]:
     """The line with the command that takes everything back; none where that would lose other changes, too."""
-    mine = list(map(str, new.links))
+    mine = list(map(str, _fresh(new)))
     changed = [str(paths.PARAMS), str(workspace.DATA)]
     if new.weights:
         mine.append(f"{new.weights}.dvc")
@@ -145,16 +145,22 @@ def _undo(new: Addition) -> list[str]:
     return []
 
 
+def _fresh(new: Addition) -> list[Path]:
+    """Places where nothing stands yet: what stood there before is nobody's to remove."""
+    return [place for place in new.links if not place.exists()]
+
+
 @contextlib.contextmanager
 def _restoring(new: Addition) -> Iterator[None]:
     """Where the block fails, nothing that is linked stays, and the files that are written beside are as they were."""
     tracks = [Path(f"{new.weights}.dvc")] if new.weights else []
     written = [paths.PARAMS, workspace.DATA, IGNORED, *tracks]
     before = {path: path.read_bytes() if path.is_file() else None for path in written}
+    fresh = _fresh(new)
     try:
         yield
     except BaseException:
-        for place in new.links:
+        for place in fresh:
             photos.remove(place)
         for path, content in before.items():
             photos.remove(path) if content is None else path.write_bytes(content)

@@ -61,11 +61,7 @@ def run(  # noqa: PLR0913  # what a person may choose
     if agree and not agree("\n".join(findings)):
         return ["nothing was made"]
     with _building(folder.absolute()) as root:
-        for place, source in plan.links.items():
-            if shards and plan.photos and place.parts[0] == "data":
-                data_pack.first(source.absolute(), root / place, plan.photos)
-            else:
-                photos.link(source.absolute(), root / place)
+        _bring(plan, root, shards=shards)
         if from_sample:
             sample.run(root / DIGITS)
         commit = _write(root, folder.absolute(), plan)
@@ -110,6 +106,15 @@ def _require_free(folder: Path) -> None:
         raise InputError(f"{printable(folder)} exists and is not empty; choose another name")
     if not folder.absolute().parent.is_dir():
         raise InputError(f"{printable(folder.absolute().parent)} is no folder; make it first")
+
+
+def _bring(plan: InitPlan, root: Path, *, shards: bool) -> None:
+    """Photos and weights to their places in the project."""
+    for place, source in plan.links.items():
+        if shards and plan.photos and place.parts[0] == "data":
+            data_pack.first(source.absolute(), root / place, plan.photos)
+        else:
+            photos.link(source.absolute(), root / place)
 
 
 @contextlib.contextmanager

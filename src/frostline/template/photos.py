@@ -142,7 +142,8 @@ def ending(path: Path) -> str:
 
 
 def link(source: Path, target: Path) -> None:
-    """Hard links, file by file; copies where the photos lie on another disk. All of them stand there, or nothing.
+    """Hard links, file by file; copies where the photos lie on another disk. All of them stand there, or nothing; where
+    a part of them stands (`linked`), the others join it.
 
     Not symbolic links: DVC does not look behind them, so the photos would never be versioned. Folders are this
     user's own, who can add and remove files in them whatever the modes of the photos' folders.
@@ -154,8 +155,7 @@ def link(source: Path, target: Path) -> None:
                 link_file(str(source), str(beside))
             else:
                 _link_all(source, beside)
-            remove(target)  # a part of them
-            beside.replace(target)
+            _settle(beside, target)
     except OSError as error:
         reason = error.strerror or str(error)[:200]
         raise FrostlineError(
@@ -176,13 +176,25 @@ def _unfinished(beside: Path) -> Iterator[None]:
             beside.parent.rmdir()
 
 
+def _settle(beside: Path, target: Path) -> None:
+    """Move what was made to its place. What stands there stays: it may be the only copy of what the source links to."""
+    if not target.is_dir():
+        beside.replace(target)
+        return
+    for made in sorted(path for path in beside.rglob("*") if path.is_file()):
+        place = target / made.relative_to(beside)
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            made.replace(place)
+
+
 def pack(source: Path, target: Path) -> None:
-    """Pack photos into archives in a new folder. All of them stand there, or nothing; errors as `append`."""
+    """Pack photos into archives in a new folder. All of them stand there, or nothing, or they join a part of them;
+    errors as `append`."""
     beside = target.parent / _UNFINISHED / target.name
     with _unfinished(beside):
         append(source, beside)
-        remove(target)
-        beside.replace(target)
+        _settle(beside, target)
 
 
 def append(source: Path, folder: Path, *, more: bool = False) -> Packed:
