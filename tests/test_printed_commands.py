@@ -166,7 +166,9 @@ def undone(project: Path) -> str:
     new = data_add.Addition(
         "", "pets", "pets-cnn", None, Path("data/my pets"), None, {Path("data/my pets"): project}
     )  # type: ignore[arg-type]
-    (line,) = data_add._undo(new)
+    photos = (project / "data/my pets").rename(project / "elsewhere")
+    (line,) = data_add._undo(new)  # is made before anything stands there
+    photos.rename(project / "data/my pets")
     (project / "params.yaml").write_text("x: 2\n")
     return line.removeprefix("undo: ")
 
