@@ -24,7 +24,7 @@ from PIL import Image
 
 import frostline
 from frostline import cli
-from frostline.cli import app, keras_start, project
+from frostline.cli import app, lean_start, project
 from frostline.datasets import source
 from frostline.errors import FrostlineError, InputError
 from frostline.pipeline import code_digest, code_file
@@ -466,24 +466,42 @@ def test_a_notebook_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not project._answers()
 
 
-@pytest.mark.parametrize(("importer", "found"), [("keras.src.wrappers", False), ("frostline.stages", True)])
+@pytest.mark.parametrize(
+    ("importer", "found"),
+    [("keras.src.wrappers", False), ("kerastuner", True), ("mlflow.data", True), ("frostline.stages", True)],
+)
 def test_keras_starts_lean(monkeypatch: pytest.MonkeyPatch, importer: str, *, found: bool) -> None:
     """What it does without is hidden from it alone, by either kind of import, and only while a command runs."""
     monkeypatch.delitem(sys.modules, "IPython", raising=False)
     look = "from importlib.util import find_spec; assert find_spec('IPython'); import IPython"
-    with keras_start.lean_keras(), contextlib.nullcontext() if found else pytest.raises(ModuleNotFoundError):
+    with (
+        lean_start.lean_libraries(),
+        contextlib.nullcontext() if found else pytest.raises(ModuleNotFoundError),
+    ):
         exec(look, {"__name__": importer})
     exec(look, {"__name__": "keras.src.wrappers"})
 
 
-def test_keras_does_without() -> None:
+@pytest.mark.parametrize(
+    ("library", "package", "file", "asked"),
+    [
+        ("keras", "pandas", "src/trainers/data_adapters/array_slicing", "try:\n    import pandas"),
+        ("keras", "sklearn", "src/wrappers/fixes", "try:\n    import sklearn"),
+        ("keras", "matplotlib", "src/visualization/plot_image_gallery", "try:\n    import matplotlib"),
+        ("keras", "IPython", "src/saving/file_editor", "try:\n    import IPython"),
+        (
+            "mlflow",
+            "pandas",
+            "data/dataset_registry",
+            "with suppress(ImportError):\n    from mlflow.data.pandas_dataset",
+        ),
+        ("mlflow", "pandas", "models/__init__", "try:\n    from mlflow.models.python_api import predict"),
+        ("mlflow", "scipy", "models/utils", "try:\n    from scipy.sparse"),
+        ("mako", "pygments", "exceptions", "try:\n        _install_pygments()"),
+    ],
+)
+def test_a_library_does_without(library: str, package: str, file: str, asked: str) -> None:
     """The hidden packages are the ones that it imports only to see whether they are there."""
-    optional = re.compile(r"try:\n(?:    .*\n)*?    (?:import|from) (\w+)")
-    folder = Path(importlib.util.find_spec("keras").submodule_search_locations[0], "src")  # type: ignore[union-attr,index]
-    files = {
-        "trainers/data_adapters/array_slicing": "pandas", "wrappers/fixes": "sklearn",
-        "visualization/plot_image_gallery": "matplotlib", "saving/file_editor": "IPython",
-    }  # fmt: skip
-    assert set(files.values()) == keras_start.UNUSED
-    for name, package in files.items():
-        assert package in optional.findall((folder / f"{name}.py").read_text()), name
+    assert package in lean_start.UNUSED[library]
+    (folder,) = importlib.util.find_spec(library).submodule_search_locations  # type: ignore[union-attr,misc]
+    assert asked in Path(folder, f"{file}.py").read_text()

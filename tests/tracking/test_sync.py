@@ -2,17 +2,21 @@
 
 import re
 import shutil
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 
 from frostline import files
 from frostline.config import load
 from frostline.errors import FrostlineError
-from frostline.tracking import Published, sync
+from frostline.tracking import Published, store, sync
+from frostline.tracking.session import session
 from helpers.outputs import metrics, write
 from helpers.servers import free_port, gathered, project, seen, sqlite
 
@@ -47,6 +51,20 @@ def test_a_line_a_classifier_then_where_to_look(root: Path, capsys: pytest.Captu
     again = capsys.readouterr().out.splitlines()
     assert "already up to date: run " in again[0]
     assert "already up to date: run " in again[1]
+
+
+@pytest.mark.slow
+def test_the_command_needs_no_pandas(root: Path) -> None:
+    """Half a second of each sync; what it registers loads where pandas is, and answers."""
+    command = (
+        "import sys; from frostline import cli; sys.argv[1:] = ['registry', 'sync']; cli.main()\n"
+        "assert not {'pandas', 'scipy', 'pygments'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", command], cwd=root, check=True)
+    with session(store()):
+        loaded = mlflow.pyfunc.load_model(f"models:/{FIRST}@challenger")
+        answer = loaded.predict(loaded.input_example)
+    assert list(answer["status"]) == ["ok"]
 
 
 @dataclass(frozen=True)

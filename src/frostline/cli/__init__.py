@@ -19,7 +19,7 @@ import click
 from frostline import progress
 from frostline.cli import app
 from frostline.cli.app import REPORTER, cli
-from frostline.cli.keras_start import lean_keras
+from frostline.cli.lean_start import lean_libraries
 from frostline.cli.stages import STAGES
 from frostline.errors import FrostlineError, StuckError, visible
 
@@ -51,7 +51,7 @@ def main() -> None:
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     start = _here()
     try:
-        with lean_keras():
+        with lean_libraries():
             cli(standalone_mode=False)
     except click.exceptions.Abort:  # what click makes of Ctrl-C
         _explain(INTERRUPTED)

@@ -1,37 +1,42 @@
-"""Keras without what it imports and frostline does not use of it, which is a third of its start."""
+"""Keras and MLflow without what they import and frostline does not use of it: a third of their start."""
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import FrameType
 
-# For its wrappers, its galleries and its notebooks; where they are missing, it does without.
-UNUSED = frozenset({"IPython", "matplotlib", "pandas", "sklearn"})
+# By who asks for them. Where they are missing, these do without: Keras has them for its wrappers, its galleries and its
+# notebooks, MLflow for tables and models of others, and Mako, which makes its databases, for colours.
+UNUSED: Mapping[str, frozenset[str]] = {
+    "keras": frozenset({"IPython", "matplotlib", "pandas", "sklearn"}),
+    "mlflow": frozenset({"pandas", "scipy"}),
+    "mako": frozenset({"pygments"}),
+}
 
 
 class _Finder:
-    """Says to Keras, and to nobody else, that these packages are not installed."""
+    """Says to these packages, and to nobody else, that those are not installed."""
 
     @staticmethod
     def find_spec(name: str, *_: object) -> None:
         """As importlib asks every finder: None leaves the module to the next one."""
-        if name in UNUSED and _importer().startswith("keras."):
+        if any(name in unused for unused in UNUSED.values()) and name in UNUSED.get(_importer(), ()):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 
 def _importer() -> str:
-    """Name of the module whose import is being looked up."""
+    """Name of the package whose import is being looked up."""
     frame: FrameType | None = sys._getframe(1)
     while frame and (name := str(frame.f_globals.get("__name__"))):
         if name != __name__ and not name.startswith(("importlib", "_frozen_importlib")):
-            return name
+            return name.partition(".")[0]
         frame = frame.f_back
     return ""
 
 
 @contextlib.contextmanager
-def lean_keras() -> Iterator[None]:
-    """In this block Keras starts lean. For a process of our own: in a notebook, users give Keras data frames."""
+def lean_libraries() -> Iterator[None]:
+    """In this block they start lean. For a process of our own: in a notebook, users give them data frames."""
     finder = _Finder()
     sys.meta_path.insert(0, finder)
     try:
