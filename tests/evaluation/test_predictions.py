@@ -73,6 +73,13 @@ def test_predicted_and_right() -> None:
     assert tied.predicted[0] == 1
 
 
+def test_columns_of_answers_are_found_once() -> None:
+    """Whoever asks for each of many rows passes over all of them once."""
+    made = rows()
+    for column in ("predicted", "right", "confidence"):
+        assert getattr(made, column) is getattr(made, column)
+
+
 def test_split_keeps_order_and_all_columns() -> None:
     """A split's rows are exactly those named, in the file's order."""
     mixed = dataclasses.replace(GOOD, splits=("train", "test", "train", "test"))

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +42,17 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.paths)
 
-    @property
+    @cached_property
     def predicted(self) -> np.ndarray:
         """(N,) int64: the most probable class, the first of equals."""
         return np.asarray(self.probs.argmax(axis=1))
 
-    @property
+    @cached_property
     def right(self) -> np.ndarray:
         """(N,) bool: predicted the actual class."""
         return np.asarray(self.predicted == self.labels)
 
-    @property
+    @cached_property
     def confidence(self) -> np.ndarray:
         """(N,) float32: the probability of the predicted class."""
         return np.asarray(self.probs.max(axis=1))
