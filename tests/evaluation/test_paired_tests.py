@@ -48,9 +48,10 @@ def test_mcnemar_by_hand(only_first: int, only_second: int, p: float) -> None:
 
 
 @pytest.mark.parametrize(("only_first", "only_second"), [(3, 9), (121, 59), (700, 812), (0, 900)])
-def test_mcnemar_against_scipy(only_first: int, only_second: int) -> None:
-    """The exact test is scipy's two-sided binomial test of the discordant images."""
+def test_mcnemar_against_scipy(only_first: int, only_second: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exact test is scipy's two-sided binomial test of the discordant images, without importing scipy."""
     expected = binomtest(only_first, only_first + only_second, 0.5).pvalue
+    monkeypatch.setitem(sys.modules, "scipy.special", None)
     assert mcnemar(*answers(only_first, only_second)).p == pytest.approx(expected, rel=1e-9)
 
 

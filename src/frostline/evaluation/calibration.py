@@ -1,5 +1,6 @@
 """Whether a probability means what it says: reliability by bins, the expected calibration error, Brier."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,8 +86,7 @@ def _chance(confidence: np.ndarray, place: np.ndarray) -> float:
 
 def _folded(centre: np.ndarray, spread: np.ndarray) -> np.ndarray:
     """Mean of |X| for normal X; F. C. Leone et al., Technometrics 3 (1961) 543-550."""
-    from scipy.special import ndtr
-
     spread = np.maximum(spread, 1e-12)
     score = centre / spread
-    return np.asarray(spread * np.sqrt(2 / np.pi) * np.exp(-(score**2) / 2) + centre * (1 - 2 * ndtr(-score)))
+    within = np.array([math.erf(each / math.sqrt(2)) for each in score])
+    return np.asarray(spread * np.sqrt(2 / np.pi) * np.exp(-(score**2) / 2) + centre * within)

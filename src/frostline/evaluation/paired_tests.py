@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from frostline.evaluation.statistics import Estimate
+from frostline.evaluation.statistics import Estimate, log_factorials, t975
 
 RESAMPLES = 2000
 
@@ -37,11 +37,11 @@ def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> Paired:
     """
     if first_right.shape != second_right.shape:
         raise ValueError(f"not paired: {first_right.shape} and {second_right.shape}")
-    from scipy.special import bdtr
-
     only_first = int((first_right & ~second_right).sum())
     only_second = int((second_right & ~first_right).sum())
-    tail = float(bdtr(min(only_first, only_second), only_first + only_second, 0.5))
+    discordant, logs = only_first + only_second, log_factorials(only_first + only_second)
+    fewer = np.arange(min(only_first, only_second) + 1)
+    tail = float(np.exp(logs[-1] - logs[fewer] - logs[discordant - fewer] - discordant * math.log(2)).sum())
     return Paired(only_first=only_first, only_second=only_second, p=min(1.0, 2 * tail))
 
 
@@ -66,8 +66,6 @@ def over_seeds(differences: np.ndarray) -> Estimate:
     mean squares of a two-way layout, its degrees of freedom are F. E. Satterthwaite's ("An approximate
     distribution of estimates of variance components", Biometrics Bulletin 2 (1946) 110-114).
     """
-    from scipy.special import stdtrit
-
     runs, count = differences.shape
     centre = float(differences.mean())
     by_image, by_run = differences.mean(axis=0) - centre, differences.mean(axis=1, keepdims=True) - centre
@@ -79,7 +77,7 @@ def over_seeds(differences: np.ndarray) -> Estimate:
     if total == 0:
         return Estimate(centre, centre, centre)
     freedom = total**2 / (images**2 / (count - 1) + trainings**2 / (runs - 1))
-    half = float(stdtrit(freedom, 0.975)) * (total / (runs * count)) ** 0.5
+    half = t975(freedom) * (total / (runs * count)) ** 0.5
     return Estimate(centre, centre - half, centre + half)
 
 
