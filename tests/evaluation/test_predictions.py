@@ -75,7 +75,7 @@ def test_predicted_and_right() -> None:
 
 def test_columns_of_answers_are_found_once() -> None:
     """Whoever asks for each of many rows passes over all of them once."""
-    made = rows([0, 1, 1])
+    made = dataclasses.replace(GOOD)
     for column in ("predicted", "right", "confidence"):
         assert getattr(made, column) is getattr(made, column)
 
