@@ -212,9 +212,9 @@ def test_a_champion_whose_run_was_purged(root: Path, capsys: pytest.CaptureFixtu
 
 def purge(uri: str, number: str) -> None:
     """Delete a version's run as `mlflow gc` does it: for good."""
-    from mlflow.cli import gc
-
     with session(uri) as client:
+        from mlflow.cli import gc  # in here it warns nobody
+
         run_id = client.get_model_version("tiny", number).run_id
         client.delete_run(run_id)
         done = CliRunner().invoke(gc, ["--backend-store-uri", uri, "--run-ids", run_id])

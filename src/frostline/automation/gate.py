@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from frostline import config, files, tracking
+from frostline import config, files, memory, tracking
 from frostline.errors import FrostlineError, InputError
 from frostline.evaluation import predictions, promotion
 from frostline.evaluation.promotion import CHECKS, Check, Evidence, Standard, Tested
@@ -57,6 +57,7 @@ def judge(
     A refusal is an answer; `accept` is a person's, never a schedule's: see `accepted`. `dry_run` decides and
     changes nothing. InputError when there is no challenger, FrostlineError when it cannot be examined.
     """
+    memory.spare_pandas()
     uri = tracking.store()
     tracking.require(uri)
     now = tracking.standing(name, uri=uri)

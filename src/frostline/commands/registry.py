@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from frostline import config, tracking
-from frostline.automation import gate
 from frostline.errors import FrostlineError, shell_command
 from frostline.progress import announce
 from frostline.tracking import sync as stage_outputs
@@ -23,6 +22,8 @@ def promote(name: str, *, accept: Sequence[str] = (), dry_run: bool = False) -> 
     `accept` overrules failed checks, each `CHECK: REASON`, or a reason alone where one failed. `dry_run` decides
     and changes nothing. FrostlineError when the challenger is refused, InputError when there is none.
     """
+    from frostline.automation import gate  # only here: it reads tables, which a sync does not
+
     announce(f"asking MLflow about the versions of {name}", about=10)
     verdict = gate.judge(name, config.load().promotion, accept=accept, dry_run=dry_run)
     if verdict.result == gate.REFUSED:

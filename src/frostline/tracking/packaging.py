@@ -34,7 +34,7 @@ def save(folder: Path, *, model: Path, run_id: str, model_id: str) -> None:
 
     Two flavours read it: `python_function` takes image files (see frostline.scoring.serving, whose code
     comes along), `onnx` gives the graph, for pixels (N, H, W, 3). It is what `mlflow.pyfunc.save_model` writes,
-    which first compares the pins with every package here: which the pins are.
+    which also compares the pins with the installed packages, of which they are.
     """
     import yaml
     from mlflow.models import Model
