@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline.datasets import listing
-from frostline.datasets.listing import index, is_image, walk_images
+from frostline.datasets.listing import index, is_image, is_visible, walk_images
 from frostline.errors import InputError
 from helpers.images import folder
 
@@ -40,6 +40,26 @@ from helpers.images import folder
 def test_what_is_an_image(name: str, kept: bool) -> None:
     """Suffixes in any case; nothing hidden, no litter of systems; '..' is left for `index` to refuse."""
     assert is_image(name) is kept
+
+
+PARTS = {
+    "": None,
+    ".": None,
+    "..": True,
+    "cats": True,
+    "a.jpg": True,
+    "line\n": True,
+    "MACOSX": True,
+    "lost+foundx": True,
+}
+PARTS |= {".a": False, "...": False, "..a": False, "__MACOSX": False, "#recycle": False, "lost+found": False}
+
+
+@given(st.lists(st.sampled_from(sorted(PARTS)), max_size=6))
+def test_a_name_is_visible_where_all_its_parts_are(parts: list[str]) -> None:
+    """None of them is hidden or litter, and one at least is a name."""
+    told = [PARTS[part] for part in parts]
+    assert is_visible("/".join(parts)) is (True in told and False not in told)
 
 
 def test_files_are_found_in_byte_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -144,7 +144,7 @@ def _zip_entries(archive: zipfile.ZipFile, *, where: str, notes: ListingNotes) -
 
 def _zip_name(info: zipfile.ZipInfo) -> str:
     """The name as its bytes mean it: without the UTF-8 flag zipfile guesses code page 437."""
-    if info.flag_bits & 0x800:
+    if info.flag_bits & 0x800 or info.filename.isascii():
         return info.filename
     try:
         return os.fsdecode(info.filename.encode("cp437"))

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import eq
 from pathlib import Path
@@ -17,10 +18,15 @@ from frostline.files import printable
 _RASTER = {".bmp", ".gif", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"}
 _REFUSED = {".avif", ".heic", ".heif"}  # listed, so that a row says why they are not used
 EXTENSIONS = frozenset(_RASTER | _REFUSED | {".jfif", ".jpe", ".jpeg", ".jpg"})
+_ENDINGS = tuple(EXTENSIONS)
 # What systems leave beside images: archives made by macOS, thumbnails and deleted files. Hidden names go too.
 _LITTER = frozenset(
     {"__MACOSX", "@eaDir", "#recycle", "@Recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
 )
+
+# A part of a name that is neither hidden nor litter, and names of such parts alone; "." and "" are none.
+_PART = rf"(?:\.\.|(?!\.|(?:{'|'.join(map(re.escape, _LITTER))})(?:/|\Z))[^/]+)"
+_VISIBLE = re.compile(rf"(?:\.?/)*{_PART}(?:/(?:{_PART}|\.)?)*")
 
 _REPOSITORIES = frozenset({".git", ".dvc", ".hg", ".svn", ".frostline"})  # whose files nobody means as photos
 
@@ -73,16 +79,12 @@ def is_image(name: str) -> bool:
 
 
 def _called_image(name: str) -> bool:
-    # Not by pathlib, which would be most of the time that a listing takes.
-    last = name.rpartition("/")[2]
-    _, dot, ending = last.rpartition(".")
-    return f"{dot}{ending}".lower() in EXTENSIONS
+    return name.lower().endswith(_ENDINGS)
 
 
 def is_visible(name: str) -> bool:
     """Whether a relative '/'-separated name is neither hidden nor litter, in all its parts."""
-    parts = [part for part in name.split("/") if part not in {"", "."}]
-    return bool(parts) and not any(part in _LITTER or (part[0] == "." and part != "..") for part in parts)
+    return _VISIBLE.fullmatch(name) is not None
 
 
 def walk_images(
@@ -200,9 +202,11 @@ def index(entries: Iterable[tuple[str, T]], *, where: str, notes: ListingNotes |
     by_name: dict[str, T] = {}
     notes = notes or ListingNotes()
     for raw, entry in entries:
-        kept = is_image(raw) or ((is_table(raw) or may_be_table(raw)) and is_visible(raw))
+        image = is_image(raw)
+        kept = image or ((is_table(raw) or may_be_table(raw)) and is_visible(raw))
         name = printable(_inside(raw, where=where) if kept else raw)
-        note(notes, raw, name)
+        if not image or name != raw:
+            note(notes, raw, name)
         if not kept:
             continue
         if real.setdefault(name, raw) != raw:
