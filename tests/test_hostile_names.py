@@ -22,7 +22,7 @@ from frostline.datasets import data_report
 from frostline.datasets import manifest as manifests
 from frostline.datasets.data_report import Report
 from frostline.datasets.findings import Finding
-from frostline.datasets.layout import LabelledImage
+from frostline.datasets.layout import LabelledImage, LabelledImages
 from frostline.evaluation import style
 from frostline.features.executor import Block
 from frostline.images import ImageError
@@ -108,7 +108,9 @@ def test_data_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         count = len(names)
         manifest = manifests.build(
             "data/pets",
-            [LabelledImage(f"{number}/{name}", name, "") for number, name in enumerate(names)],
+            LabelledImages.of(
+                LabelledImage(f"{number}/{name}", name, "") for number, name in enumerate(names)
+            ),
             classes=names,
             reasons=[""] * count,
             columns={

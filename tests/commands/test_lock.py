@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from frostline import config
 from frostline.commands import init, lock
 from frostline.datasets import manifest
-from frostline.datasets.layout import LabelledImage
+from frostline.datasets.layout import LabelledImage, LabelledImages
 from frostline.errors import FrostlineError, InputError
 from frostline.pipeline import code_file, processes
 from frostline.template import project as template
@@ -211,7 +211,7 @@ def int8(project: Path, ids: dict[str, str]) -> None:
     with Path("params.yaml").open("w") as file:
         YAML().dump(values, file)
     count = len(ids)
-    labelled = [LabelledImage(name, "a", "") for name in ids.values()]
+    labelled = LabelledImages.of(LabelledImage(name, "a", "") for name in ids.values())
     columns = {
         "sha256": list(ids), "bytes": [9] * count, "height": [20] * count, "width": [20] * count,
         "split": ["train"] * count, "flags": [""] * count,

@@ -2,7 +2,7 @@
 
 from frostline.datasets import changes
 from frostline.datasets import manifest as manifests
-from frostline.datasets.layout import LabelledImage
+from frostline.datasets.layout import LabelledImage, LabelledImages
 from frostline.datasets.manifest import Manifest
 
 Row = tuple[str, str, str, str, str]  # path, label, content's letter ("" unreadable), split, reason
@@ -15,7 +15,9 @@ def manifest(*rows: Row, classes: tuple[str, ...] = ("cats", "dogs")) -> Manifes
         "sha256": [letter * 64 for letter in contents], "bytes": blank, "height": blank, "width": blank,
         "split": splits, "flags": [""] * len(rows),
     }  # fmt: skip
-    labelled = [LabelledImage(path, label, "") for path, label in zip(paths, labels, strict=True)]
+    labelled = LabelledImages.of(
+        LabelledImage(path, label, "") for path, label in zip(paths, labels, strict=True)
+    )
     return manifests.build("data/x", labelled, classes=classes, reasons=reasons, columns=columns)
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from frostline.datasets import data_report
 from frostline.datasets import manifest as manifests
 from frostline.datasets.findings import Finding
-from frostline.datasets.layout import SPLITS, LabelledImage
+from frostline.datasets.layout import SPLITS, LabelledImage, LabelledImages
 from frostline.datasets.source import ImageSource, open_source
 from frostline.files import sha256
 from helpers.images import encoded, folder
@@ -52,7 +52,9 @@ def report(
     paths, labels, splits, reasons = map(list, zip(*rows(), strict=True))
     manifest = manifests.build(
         "data/pets",
-        [LabelledImage(path, CLASSES[label], "") for path, label in zip(paths, labels, strict=True)],
+        LabelledImages.of(
+            LabelledImage(path, CLASSES[label], "") for path, label in zip(paths, labels, strict=True)
+        ),
         classes=CLASSES,
         reasons=reasons,
         columns={

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from frostline.datasets import labels
-from frostline.datasets.layout import LabelledImage
+from frostline.datasets.layout import LabelledImage, LabelledImages
 from frostline.datasets.source import open_source
 from frostline.errors import InputError
 from helpers.images import archive, folder, tar
@@ -23,8 +23,8 @@ def labelled(path: Path) -> list[LabelledImage]:
         return list(labels.read(source, path))
 
 
-def images(*names: str) -> list[LabelledImage]:
-    return [LabelledImage(f"{row}.png", label, "") for row, label in enumerate(names)]
+def images(*names: str) -> LabelledImages:
+    return LabelledImages.of(LabelledImage(f"{row}.png", label, "") for row, label in enumerate(names))
 
 
 NO_TABLES = {
@@ -402,7 +402,7 @@ def test_order_of_classes(names: list[str], order: random.Random) -> None:
         ),
     ],
 )
-def test_classes_that_do_not_fit(found: list[LabelledImage], fixed: list[str] | None, message: str) -> None:
+def test_classes_that_do_not_fit(found: LabelledImages, fixed: list[str] | None, message: str) -> None:
     """Too few, too many, or others than the fixed ones."""
     with pytest.raises(InputError) as told:
         labels.classes(found, fixed, where="data/x", key="datasets.x")

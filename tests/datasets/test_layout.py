@@ -113,7 +113,12 @@ def test_labelled_images_are_a_sequence() -> None:
         LabelledImage("c", "x", "train"),
     ]
     compact = LabelledImages(["a", "b", "c"], [("x", "train", "", 0), ("y", "", "film", 2)], [0, 1, 0])
-    assert [list(compact), len(compact), compact[-1], list(compact[1:])] == [images, 3, images[2], images[1:]]
+    for some in (compact, LabelledImages.of(images)):
+        assert [list(some), len(some), some[-1], list(some[1:])] == [images, 3, images[2], images[1:]]
+        assert [some.column(field) for field in ("label", "split", "group", "wave")] == [
+            ["x", "y", "x"], ["train", "", "train"], ["", "film", ""], [0, 2, 0],
+        ]  # fmt: skip
+    assert LabelledImages.of([], remarks=["none"]).remarks == ("none",)
 
 
 def test_two_folders_of_one_split() -> None:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from frostline.datasets import manifest as manifests
-from frostline.datasets.layout import LabelledImage
+from frostline.datasets.layout import LabelledImage, LabelledImages
 from frostline.datasets.manifest import SCHEMA, Manifest
 from frostline.datasets.summary import report, summarize
 from frostline.errors import FrostlineError
@@ -36,7 +36,9 @@ SPLITS = ["train", "test", "train", "validation"]
 
 def small() -> Manifest:
     columns = {**FILES, "split": SPLITS, "flags": FLAGS}
-    return manifests.build("data/x", PLACED, classes=("cats", "dogs"), reasons=REASONS, columns=columns)
+    return manifests.build(
+        "data/x", LabelledImages.of(PLACED), classes=("cats", "dogs"), reasons=REASONS, columns=columns
+    )
 
 
 def changed(manifest: Manifest, column: str, row: int, value: object) -> Manifest:

@@ -32,7 +32,11 @@ def settle(
     rows = range(len(labelled))
     pairs = [(a, b, 0.9) for a, b in near]
     return relations.resolve(
-        labelled, exact=exact, near=pairs, grouped=relations.groups(labelled, rows), policies=policies
+        labelled,
+        exact=exact,
+        near=pairs,
+        grouped=relations.groups([image.group for image in labelled], rows),
+        policies=policies,
     )
 
 
@@ -52,7 +56,7 @@ def test_copies_by_content() -> None:
 def test_groups() -> None:
     """Those of more than one image among the given rows; no group is none."""
     labelled = images("x  one", "x  two", "x  one", "x", "x", "x  two")
-    assert relations.groups(labelled, [0, 1, 2, 3, 4]) == [[0, 2]]
+    assert relations.groups([image.group for image in labelled], [0, 1, 2, 3, 4]) == [[0, 2]]
 
 
 def test_the_first_copy_stays() -> None:
@@ -161,7 +165,10 @@ def test_what_stays_is_sound(dataset, policies: Policies) -> None:  # type: igno
     for group in together:
         assert len({labelled[row].label for row in group}) <= 1
         assert policies is KEEP or len(group) <= 1
-    grouped = [{*group} & stay for group in relations.groups(labelled, range(len(labelled)))]
+    grouped = [
+        {*group} & stay
+        for group in relations.groups([image.group for image in labelled], range(len(labelled)))
+    ]
     reached = _components(found.links, len(labelled))
     for group in [*together, *grouped]:
         assert len({labelled[row].split for row in group}) <= 1

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from frostline.datasets.layout import LabelledImage
+from frostline.datasets.layout import LabelledImage, LabelledImages
 from frostline.datasets.splits import Assignment, assign, repeats
 from frostline.errors import InputError
 from frostline.files import sha256
@@ -24,14 +24,12 @@ def contents(label: str, count: int, *, start: int = 0) -> list[str]:
 
 def labelled(
     labels: list[str], given: list[str] | None = None, waves: list[int] | None = None
-) -> list[LabelledImage]:
+) -> LabelledImages:
     """Images of the labels, with given splits and waves."""
-    return [
-        LabelledImage(f"{row}.png", label, split, "", wave)
-        for row, (label, split, wave) in enumerate(
-            zip(labels, given or [""] * len(labels), waves or [0] * len(labels), strict=True)
-        )
-    ]
+    places = zip(labels, given or [""] * len(labels), waves or [0] * len(labels), strict=True)
+    return LabelledImages.of(
+        LabelledImage(f"{row}.png", label, split, "", wave) for row, (label, split, wave) in enumerate(places)
+    )
 
 
 def drawn(

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from frostline import files, paths
 from frostline.datasets import calibration_photos, manifest
-from frostline.datasets.layout import LabelledImage
+from frostline.datasets.layout import LabelledImage, LabelledImages
 from frostline.errors import FrostlineError, InputError
 from frostline.features import cut_model
 from frostline.features.extraction import View
@@ -56,7 +56,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with (tmp_path / "params.yaml").open("w") as file:
         YAML().dump(PARAMS, file)
     monkeypatch.chdir(folder(tmp_path / "data/shapes", CONTENTS).parents[1])
-    labelled = [LabelledImage(name, name[0], "") for name in sorted(CONTENTS)]
+    labelled = LabelledImages.of(LabelledImage(name, name[0], "") for name in sorted(CONTENTS))
     contents = [CONTENTS[image.name] for image in labelled]
     columns = {
         "sha256": [files.sha256(content) for content in contents],
@@ -252,7 +252,7 @@ def test_int8_features_of_what_is_there_stay(tmp_path: Path, monkeypatch: pytest
 
     def rows(names: list[str]) -> tuple[list[int], np.ndarray]:
         passed.clear()
-        labelled = [LabelledImage(name, "a", "") for name in names]
+        labelled = LabelledImages.of(LabelledImage(name, "a", "") for name in names)
         count = len(names)
         columns = {
             "sha256": [files.sha256(contents[name]) for name in names],

@@ -74,7 +74,7 @@ def require_data() -> None:
 def _require_alike(data: Path, folder: Path, *, given: bool) -> None:
     """InputError for photos in split folders where those of the dataset are in none, and the other way round."""
     with open_source(data) as source:
-        new = any(image.split for image in labels.read(source, data, more=given))
+        new = any(labels.read(source, data, more=given).column("split"))
     if new != given:
         raise InputError(
             f"{printable(folder)} has {'' if given else 'no '}split folders, and {printable(data)} has "

@@ -73,11 +73,10 @@ def _grouped(source: ImageSource, root: Path, names: Sequence[str]) -> list[tupl
     source.names()
     if not source.notes.tables:
         return []
-    known = {image.name: image for image in labels.read(source, root)}
-    some = [known[name] for name in names if name in known]
-    at = [place for place, name in enumerate(names) if name in known]
-    groups = relations.groups(some, np.arange(len(some)))
-    return [(at[group[0]], at[row]) for group in groups for row in group[1:]]
+    found = labels.read(source, root)
+    known = dict(zip(found.names, found.column("group"), strict=True))
+    groups = relations.groups([known.get(name, "") for name in names], range(len(names)))
+    return [(group[0], row) for group in groups for row in group[1:]]
 
 
 def trunks(some: Sequence[AtHand], *, side: int, sizes: Sequence[int] = ()) -> list[Trunk]:

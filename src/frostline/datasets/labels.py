@@ -51,12 +51,12 @@ def read(source: ImageSource, path: Path, *, more: bool = False) -> LabelledImag
 
 
 def classes(
-    images: Sequence[LabelledImage], fixed: Sequence[str] | None, *, where: str, key: str = ""
+    images: LabelledImages, fixed: Sequence[str] | None, *, where: str, key: str = ""
 ) -> tuple[str, ...]:
     """The classes in their order: the `fixed` one, which must name exactly those of the images, or by name."""
-    names = sorted({image.label for image in images})
+    names = sorted(set(images.column("label")))
     if len(names) < 2:
-        seen = "".join(f" ({remark})" for remark in getattr(images, "remarks", ()))
+        seen = "".join(f" ({remark})" for remark in images.remarks)
         raise InputError(
             f"{where}: only one class, {names[0]!r}; a classifier needs two or more class folders{seen}"
         )
@@ -121,15 +121,14 @@ def _labelled(
     source: ImageSource, rows: Mapping[str, label_table.LabelRow], remarks: Sequence[str]
 ) -> LabelledImages:
     waves = {shard: number for number, shard in enumerate(source.shards)}
-    named = [name for name in source.names() if name in rows]
-    places: dict[tuple[str, str, str, int], int] = {}
-
-    def place_of(name: str) -> int:
-        row, wave = rows[name], waves.get(name.partition("/")[0], 0)
-        return places.setdefault((row.label, row.split, row.group, wave), len(places))
-
-    numbers = [place_of(name) for name in named]
-    return LabelledImages(named, list(places), numbers, remarks=remarks)
+    return LabelledImages.of(
+        (
+            LabelledImage(name, row.label, row.split, row.group, waves.get(name.partition("/")[0], 0))
+            for name in source.names()
+            if (row := rows.get(name))
+        ),
+        remarks=remarks,
+    )
 
 
 def _below(prefix: str, scope: str, names: Iterable[str], *, shown: str) -> list[str]:
@@ -221,10 +220,10 @@ def _hidden(notes: ListingNotes) -> str:
     return f"skipped, hidden or left by a system: {counted(notes.hidden, 'image')}, the first {notes.first_hidden!r}"
 
 
-def _as_parts(shards: Sequence[str], found: Iterable[LabelledImage]) -> str:
+def _as_parts(shards: Sequence[str], found: LabelledImages) -> str:
     """What to say of archives that are called as splits are."""
     named = [shard for shard in shards if layout.split_word(shard.partition(".")[0])]
-    if not named or any(image.split for image in found):
+    if not named or any(found.column("split")):
         return ""
     return f"archives are parts that came one after the other, no splits: {listed(named)}"
 

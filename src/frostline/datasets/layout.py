@@ -53,6 +53,22 @@ class LabelledImages(Sequence[LabelledImage]):
         self.names, self._places, self.remarks = names, places, tuple(remarks)
         self._of = np.fromiter(of, np.int32, len(names))
 
+    @classmethod
+    def of(cls, images: Iterable[LabelledImage], *, remarks: Sequence[str] = ()) -> "LabelledImages":
+        """These images."""
+        names: list[str] = []
+        places: dict[tuple[Any, ...], int] = {}
+        numbers: list[int] = []
+        for name, *place in images:
+            names.append(name)
+            numbers.append(places.setdefault(tuple(place), len(places)))
+        return cls(names, list(places), numbers, remarks=remarks)
+
+    def column(self, field: str) -> list[Any]:
+        """One field of all images but the name: `label`, `split`, `group` or `wave`."""
+        values = [getattr(LabelledImage("", *place), field) for place in self._places]
+        return [values[place] for place in self._of.tolist()]
+
     def with_remarks(self, *remarks: str) -> "LabelledImages":
         """The same with these remarks; empty ones are none."""
         return LabelledImages(self.names, self._places, self._of, remarks=[*filter(None, remarks)])
@@ -87,7 +103,7 @@ class LabelledImages(Sequence[LabelledImage]):
         return LabelledImage(self.names[row], *self._places[self._of[row]])
 
     def __iter__(self) -> Iterator[LabelledImage]:
-        for name, place in zip(self.names, self._of, strict=True):
+        for name, place in zip(self.names, self._of.tolist(), strict=True):
             yield LabelledImage(name, *self._places[place])
 
 

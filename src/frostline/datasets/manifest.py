@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from frostline import arrow
-from frostline.datasets.layout import SPLITS, LabelledImage
+from frostline.datasets.layout import SPLITS, LabelledImages
 from frostline.errors import FrostlineError
 from frostline.files import printable, writing
 from frostline.images import DECODE_VERSION
@@ -114,7 +114,7 @@ class Manifest:
 
 def build(
     root: str,
-    labelled: Sequence[LabelledImage],
+    labelled: LabelledImages,
     *,
     classes: Sequence[str],
     reasons: Sequence[str],
@@ -124,14 +124,13 @@ def build(
 
     columns: sha256, height, width, bytes, split, and flags (kinds of findings, joined by blanks).
     """
-    labels = {name: index for index, name in enumerate(classes)}
+    numbers = {name: index for index, name in enumerate(classes)}
+    labels = [numbers[label] for label in labelled.column("label")]
 
     def rows(start: int) -> pa.Table:
         some = slice(start, start + _CHUNK)
         whole = {name: column[some] for name, column in columns.items()}
-        whole["path"] = [image.name for image in labelled[some]]
-        whole["label"] = [labels[image.label] for image in labelled[some]]
-        whole["reason"] = list(reasons[some])
+        whole |= {"path": labelled.names[some], "label": labels[some], "reason": reasons[some]}
         whole["split"] = [
             "" if why else split for split, why in zip(whole["split"], whole["reason"], strict=True)
         ]

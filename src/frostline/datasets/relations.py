@@ -35,12 +35,12 @@ def copies(sha256: Sequence[str], labelled: Sequence[LabelledImage], rows: Rows)
     return [sorted(group, key=lambda row: rank(labelled[row])) for group in repeats(sha256, rows)]
 
 
-def groups(labelled: Sequence[LabelledImage], rows: Rows) -> list[list[int]]:
-    """Rows that share their group, those with more than one."""
+def groups(named: Sequence[str], rows: Rows) -> list[list[int]]:
+    """Rows that share their group, those with more than one; "" is none."""
     same = defaultdict(list)
-    for row in rows:
-        if group := labelled[row].group:
-            same[group].append(int(row))
+    for row in map(int, rows):
+        if group := named[row]:
+            same[group].append(row)
     return [group for group in same.values() if len(group) > 1]
 
 

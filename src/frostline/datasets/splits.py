@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from frostline.datasets.layout import SPLITS, LabelledImage, LabelledImages
+from frostline.datasets.layout import SPLITS, LabelledImages
 from frostline.errors import InputError
 from frostline.files import sha256
 
@@ -68,7 +68,7 @@ class Assignment:
 
 def assign(
     ids: Sequence[str],
-    labelled: Sequence[LabelledImage],
+    labelled: LabelledImages,
     *,
     shares: Mapping[str, float],
     seed: int,
@@ -84,13 +84,13 @@ def assign(
     own/(train + all drawn); images given nothing are drawn among all three. Raises InputError naming
     a class that would miss in a split.
     """
-    given, labels = [image.split for image in labelled], [image.label for image in labelled]
+    given, labels, waves = (labelled.column(field) for field in ("split", "label", "wave"))
     missing = [split for split in _DRAWN if split not in given]
     partial = _cuts(shares, ["train", *missing])
     whole = _cuts(shares, SPLITS)
     fixed = {split for split in SPLITS if split != "train" or not missing}
-    late = np.fromiter(
-        (0 if image.split in fixed else 1 + image.wave for image in labelled), np.int32, len(labelled)
+    late = np.array(
+        [0 if split in fixed else 1 + wave for split, wave in zip(given, waves, strict=True)], np.int32
     )
     used = np.fromiter(map(bool, ids), bool, len(ids))
     near = _neighbours(ids, links)
@@ -124,7 +124,7 @@ def impossible(labelled: LabelledImages) -> str:
 
 def repeats(values: Sequence[str], rows: Rows) -> list[list[int]]:
     """Those of the rows that have one value, where several have it; "" is no value."""
-    hashes = np.fromiter((hash(values[row]) for row in rows), np.int64, len(rows))
+    hashes = np.fromiter(map(hash, values), np.int64, len(values))[np.asarray(rows, np.int64)]
     _, numbers, counts = np.unique(hashes, return_inverse=True, return_counts=True)
     same: dict[str, list[int]] = defaultdict(list)
     for place in np.flatnonzero(counts[numbers] > 1).tolist():

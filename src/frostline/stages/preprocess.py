@@ -25,7 +25,7 @@ from frostline.datasets import manifest as manifests
 from frostline.datasets.decisions import PhotoDecision
 from frostline.datasets.findings import BARE, Finding, Policies
 from frostline.datasets.known_pairs import KnownPairs
-from frostline.datasets.layout import LabelledImage
+from frostline.datasets.layout import LabelledImages
 from frostline.datasets.manifest import Manifest
 from frostline.datasets.scan import OpenExamine, Scans
 from frostline.datasets.source import ImageSource, open_source
@@ -50,7 +50,7 @@ NOTHING_DECIDED: Mapping[str, PhotoDecision] = MappingProxyType({})
 class _Scanned:
     """Every image with its label and what the scan says of it; the classes in order."""
 
-    labelled: Sequence[LabelledImage]
+    labelled: LabelledImages
     classes: tuple[str, ...]
     scans: Scans
 
@@ -135,7 +135,7 @@ def examine(  # noqa: PLR0913  # what decides a dataset, and who looks
     drawn = _drawn(scanned, out, settled.links, dataset, seed)
     memory.give_back()
     late = [_bridge(row, between) for row, between in sorted(drawn.bridges.items())]
-    late += _imbalance(labelled, drawn.splits) if audited else []
+    late += _imbalance(labelled.column("label"), drawn.splits) if audited else []
     policies.refuse(late, names)
     out |= {row: _bridge(row, between).text for row, between in drawn.bridges.items()}
     own += [*settled.findings, *late]
@@ -188,7 +188,11 @@ def _about_relations(
     )
     memory.give_back()
     return relations.resolve(
-        labelled, exact=exact, near=alike, grouped=relations.groups(labelled, rows), policies=policies
+        labelled,
+        exact=exact,
+        near=alike,
+        grouped=relations.groups(labelled.column("group"), rows),
+        policies=policies,
     )
 
 
@@ -208,7 +212,7 @@ def _drawn(
         raise InputError(f"{error}{_left_out(scanned.labelled, out)}") from None
 
 
-def _left_out(labelled: Sequence[LabelledImage], out: Mapping[int, str]) -> str:
+def _left_out(labelled: LabelledImages, out: Mapping[int, str]) -> str:
     """Why a class may be too small: no manifest is written that would say it."""
     if not out:
         return ""
@@ -220,11 +224,10 @@ def _bridge(row: int, between: tuple[str, ...]) -> Finding:
     return Finding(row, "leak", f"bridge between splits: resembles images in {' and '.join(between)}")
 
 
-def _imbalance(labelled: Sequence[LabelledImage], chosen: Sequence[str]) -> list[Finding]:
+def _imbalance(labels: Sequence[str], chosen: Sequence[str]) -> list[Finding]:
     """Of usable images in all splits."""
-    rows = [row for row in range(len(labelled)) if chosen[row]]
-    first = {labelled[row].label: row for row in reversed(rows)}
-    return list(findings.imbalance(Counter(labelled[row].label for row in rows), first))
+    used = [(label, row) for row, label in enumerate(labels) if chosen[row]]
+    return list(findings.imbalance(Counter(label for label, _ in used), dict(reversed(used))))
 
 
 def _manifest(

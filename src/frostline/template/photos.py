@@ -75,7 +75,7 @@ def look(path: Path) -> Photos:
         there = found.without(gone) if gone else found
         names = labels.classes(there, None, where=printable(path))
         side = _side(source, there.names)
-    classes, given = (Counter(values) for values in zip(*((i.label, i.split) for i in there), strict=True))
+    classes, given = (Counter(there.column(field)) for field in ("label", "split"))
     return Photos(
         {name: classes[name] for name in names},
         {name: given[name] for name in (*SPLITS, "") if given[name]},
