@@ -60,8 +60,11 @@ class Opened:
     close: Callable[[], None]
 
 
-def open_archive(path: Path) -> Opened:
+def open_archive(path: Path, *, listed: bool = True) -> Opened:
     """A zip, tar or tar.gz.
+
+    A zip that is not `listed` is opened without a look at its entries: it has no names and refuses nothing, and its
+    reader raises KeyError for what only a listing finds.
 
     Raises InputError for what is no archive, is damaged or encrypted, has an entry that points out
     of it or an image larger than MAX_BYTES. The reader raises ImageError.
@@ -70,7 +73,7 @@ def open_archive(path: Path) -> Opened:
         start = file.read(tarfile.BLOCKSIZE)
     try:
         if start.startswith(_ZIP):
-            return _open_zip(path)
+            return _open_zip(path, listed=listed)
         if start.startswith(_GZIP):
             return _open_tar(_decompressed(path), path)
         return _open_tar(path.open("rb"), path)
@@ -100,10 +103,10 @@ def check_size(size: int) -> None:
         raise ImageError(f"too large: {size:,} bytes is over the limit of {MAX_BYTES:,} for one image")
 
 
-def _open_zip(path: Path) -> Opened:
+def _open_zip(path: Path, *, listed: bool) -> Opened:
     archive, notes = zipfile.ZipFile(path), ListingNotes()
     try:
-        entries = _zip_entries(archive, where=printable(path), notes=notes)
+        entries = _zip_entries(archive, where=printable(path), notes=notes) if listed else {}
     except BaseException:
         archive.close()
         raise
@@ -113,7 +116,7 @@ def _open_zip(path: Path) -> Opened:
         try:
             # zipfile locks each read of the shared file, but not the count of who has it open.
             with lock:
-                member = archive.open(entries[name])
+                member = archive.open(entries[name] if listed else _zip_entry(archive, name))
             try:
                 return member.read()
             finally:
@@ -140,6 +143,15 @@ def _zip_entries(archive: zipfile.ZipFile, *, where: str, notes: ListingNotes) -
             raise InputError(f"{where}: entry {name!r} is encrypted; make the archive without a password")
         _refuse_large(name, info.file_size, where=where)
     return entries
+
+
+def _zip_entry(archive: zipfile.ZipFile, name: str) -> zipfile.ZipInfo:
+    """The one entry of this name, which is that of the listing where nothing about it is out of the ordinary."""
+    info = archive.NameToInfo[name]
+    if _zip_name(info) != name or info.flag_bits & 0x1:
+        raise KeyError(name)
+    check_size(info.file_size)
+    return info
 
 
 def _zip_name(info: zipfile.ZipInfo) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,22 +18,24 @@ LONGEST = 256  # pixels of a thumbnail's longer side, at most
 _SIDE = 32  # pixels: enough for a mean
 
 
-def thumbnails(manifest: Manifest, wanted: Sequence[str]) -> list[np.ndarray]:
+def thumbnails(source: KnownImages, manifest: Manifest, wanted: Sequence[str]) -> list[np.ndarray]:
     """These paths' images in their own proportions, (H, W, 3) uint8, never enlarged.
 
     FrostlineError where one cannot be read or changed since preprocess.
     """
     sizes = {row["path"]: shrunk(row["height"], row["width"], LONGEST) for row in _rows(manifest, wanted)}
-    return list(_read(manifest, wanted, sizes))
+    return list(_read(source, manifest, wanted, sizes))
 
 
-def resized(manifest: Manifest, wanted: Sequence[str], *, rule: Mapping[str, Any]) -> list[np.ndarray]:
+def resized(
+    source: KnownImages, manifest: Manifest, wanted: Sequence[str], *, rule: Mapping[str, Any]
+) -> list[np.ndarray]:
     """These paths' images as a network takes them, by a recipe's `image`: (H, W, 3) uint8."""
     size = (rule["size"]["height"], rule["size"]["width"])
-    return list(_read(manifest, wanted, dict.fromkeys(wanted, size), resize=rule["resize"]))
+    return list(_read(source, manifest, wanted, dict.fromkeys(wanted, size), resize=rule["resize"]))
 
 
-def brightness(manifest: Manifest, wanted: Sequence[str]) -> np.ndarray:
+def brightness(source: KnownImages, manifest: Manifest, wanted: Sequence[str]) -> np.ndarray:
     """Mean brightness of these paths' images, (N,) in 0..255: Rec. 601 luma of the whole image.
 
     Kept by content: an image is decoded for it once.
@@ -47,16 +48,16 @@ def brightness(manifest: Manifest, wanted: Sequence[str]) -> np.ndarray:
     missing = set(kept.missing([ids[path] for path in wanted]))
     new = {ids[path]: path for path in wanted if ids[path] in missing}
     if new:
-        kept.append(list(new), _brightness(manifest, list(new.values())))
+        kept.append(list(new), _brightness(source, manifest, list(new.values())))
     values: np.ndarray = kept.rows([ids[path] for path in wanted])[:]
     return values
 
 
-def _brightness(manifest: Manifest, wanted: Sequence[str]) -> np.ndarray:
+def _brightness(source: KnownImages, manifest: Manifest, wanted: Sequence[str]) -> np.ndarray:
     sizes = dict.fromkeys(wanted, (_SIDE, _SIDE))
     weights = np.array([0.299, 0.587, 0.114])
     return np.array(
-        [pixels.reshape(-1, 3).mean(axis=0) @ weights for pixels in _read(manifest, wanted, sizes)]
+        [pixels.reshape(-1, 3).mean(axis=0) @ weights for pixels in _read(source, manifest, wanted, sizes)]
     )
 
 
@@ -83,24 +84,22 @@ def shrunk(height: int, width: int, longest: int) -> tuple[int, int]:
 
 
 def _read(
+    source: KnownImages,
     manifest: Manifest,
     wanted: Sequence[str],
     sizes: dict[str, tuple[int, int]],
     *,
     resize: str = "squash",
 ) -> Iterator[np.ndarray]:
-    """The images at these sizes in order; nothing is opened where nothing is wanted."""
-    if not wanted:
-        return
+    """The images at these sizes in order."""
     ids = {row["path"]: row["sha256"] for row in _rows(manifest, wanted)}
-    with KnownImages(Path(manifest.root)) as source:
-        for path in wanted:
-            try:
-                content = source.read(path)
-                if files.sha256(content) != ids[path]:
-                    raise ImageError("changed since it was read first")
-                height, width = sizes[path]
-                yield images.decode(content, height=height, width=width, resize=resize)
-            except ImageError as error:
-                again = "run `dvc repro` to take the dataset in again"
-                raise FrostlineError(f"{path}: {error}; {again}") from None
+    for path in wanted:
+        try:
+            content = source.read(path)
+            if files.sha256(content) != ids[path]:
+                raise ImageError("changed since it was read first")
+            height, width = sizes[path]
+            yield images.decode(content, height=height, width=width, resize=resize)
+        except ImageError as error:
+            again = "run `dvc repro` to take the dataset in again"
+            raise FrostlineError(f"{path}: {error}; {again}") from None

@@ -10,6 +10,7 @@ import numpy as np
 from frostline import files, known_arrays, memory, paths
 from frostline.datasets import manifest as manifests
 from frostline.datasets import thumbnails
+from frostline.datasets.known_images import KnownImages
 from frostline.datasets.manifest import Manifest
 from frostline.errors import FrostlineError, weights_note
 from frostline.evaluation import (
@@ -53,7 +54,8 @@ def run(name: str) -> str:
     problem = _mismatch(trained, record=record, manifest=manifest)
     if problem:
         raise FrostlineError(f"{folder}/predictions.parquet {problem}; run `{made_by}` again")
-    evaluated = _results(name, trained, record=record, manifest=manifest)
+    with KnownImages(Path(manifest.root)) as source:
+        evaluated = _results(name, trained, record=record, manifest=manifest, source=source)
     _write(name, evaluated)
     report = _report(name, evaluated)
     files.write_json(paths.headline(name), _headline(report))
@@ -63,8 +65,10 @@ def run(name: str) -> str:
     return f"{summary}\n{digest}\nWrote {paths.report(name) / 'report.html'}"
 
 
-def _results(name: str, trained: Predictions, *, record: Mapping[str, Any], manifest: Manifest) -> Results:
-    """All metrics of an evaluation, and the photos that it shows.
+def _results(
+    name: str, trained: Predictions, *, record: Mapping[str, Any], manifest: Manifest, source: KnownImages
+) -> Results:
+    """All metrics of an evaluation, and the photos of `source` that it shows.
 
     Of the probabilities that the exported model gives: the network's own, by the temperature that export will find too.
     """
@@ -87,12 +91,12 @@ def _results(name: str, trained: Predictions, *, record: Mapping[str, Any], mani
         uncalibrated=metrics.measure(trained.split("test")),
         sets=_sets(rows),
         unlike=unlike_training.read(folder / "unknown.parquet", test, made_by=made_by),
-        slices=slices.slices(test.right, _kinds(test, manifest)),
+        slices=slices.slices(test.right, _kinds(test, manifest, source)),
         label_issues=issues,
         checked=len(unseen) if unseen else 0,
-        photos=dict(zip(photos, thumbnails.thumbnails(manifest, photos), strict=True)),
+        photos=dict(zip(photos, thumbnails.thumbnails(source, manifest, photos), strict=True)),
         neighbours=_neighbours(folder, made_by=made_by),
-        overlays=_overlays(explained, record=record, manifest=manifest),
+        overlays=_overlays(explained, record=record, manifest=manifest, source=source),
         layer=explained.layer,
         views=list(explained.views),
         hashes={"predictions (SHA-256)": files.sha256_file(folder / "predictions.parquet")},
@@ -112,7 +116,7 @@ def _sets(rows: Mapping[str, Predictions]) -> list[SetCoverage]:
 
 
 def _overlays(
-    explained: Explanations, *, record: Mapping[str, Any], manifest: Manifest
+    explained: Explanations, *, record: Mapping[str, Any], manifest: Manifest, source: KnownImages
 ) -> dict[str, np.ndarray]:
     """Photos by path, (H, W, 3) uint8, under the heat that train kept of them.
 
@@ -121,7 +125,9 @@ def _overlays(
     rule, asked = record["recipe"]["image"], explained.paths
     whole = rule["resize"] == "squash"
     photos = (
-        thumbnails.thumbnails(manifest, asked) if whole else thumbnails.resized(manifest, asked, rule=rule)
+        thumbnails.thumbnails(source, manifest, asked)
+        if whole
+        else thumbnails.resized(source, manifest, asked, rule=rule)
     )
     pairs = zip(explained.paths, photos, explained.heat, strict=True)
     return {path: gallery.overlay(photo, heat / 255) for path, photo, heat in pairs}
@@ -206,7 +212,7 @@ def _headline(report: Mapping[str, Any]) -> dict[str, Any]:
     return figures | ({"note": report["note"]} if report["note"] else {})
 
 
-def _kinds(test: Predictions, manifest: Manifest) -> dict[str, list[str]]:
+def _kinds(test: Predictions, manifest: Manifest, source: KnownImages) -> dict[str, list[str]]:
     """Which part of each kind a test image belongs to."""
     return {
         "class": [test.classes[label] for label in test.labels],
@@ -214,7 +220,7 @@ def _kinds(test: Predictions, manifest: Manifest) -> dict[str, list[str]]:
             thumbnails.areas(manifest, test.paths), names=("small", "medium", "large")
         ),
         "brightness": slices.thirds(
-            thumbnails.brightness(manifest, test.paths), names=("dark", "medium", "bright")
+            thumbnails.brightness(source, manifest, test.paths), names=("dark", "medium", "bright")
         ),
         "folder": [path.rpartition("/")[0] for path in test.paths],
     }
