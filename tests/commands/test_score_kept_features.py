@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from frostline import images
 from frostline.commands import score
 from frostline.errors import InputError
 from frostline.features import inventory
@@ -16,6 +17,7 @@ from frostline.files import read_json
 from frostline.runtime import parts
 from frostline.runtime.sessions import Session
 from frostline.scoring import feature_cache, local_sources, plan
+from frostline.scoring.drift_stats import IMAGE_STATS
 from helpers.images import archive, encoded, folder
 from helpers.models import contract, model
 from helpers.remarks import flip, remarks
@@ -179,6 +181,34 @@ def test_a_lost_cache_only_costs_forwarding(place: Path) -> None:
     again, said = run(place, "first")
     same(again, rows)
     assert counts(said) == (0, len(PHOTOS) + len(MORE))
+
+
+def test_what_drift_compares_is_measured_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of images whose features are kept it is measured without their trunk, then known to models on any trunk."""
+    good = len(PHOTOS) + len(MORE)
+    run(place, "first")
+    whole = run(place, "first", drift=True, drift_limit=9.0, keep_features=False)[0]
+    rows, said = run(place, "first", drift=True, drift_limit=9.0)
+    assert counts(said) == (good, 0)
+    _measured_alike(rows, whole)
+    (place / "photos/new.png").write_bytes(encoded(78, height=32, width=31))
+    for name in BAD:
+        (place / "photos" / name).unlink()  # they would go to the decoder again
+    decoded: list[int] = []
+    decode = images.decode
+    monkeypatch.setattr(images, "decode", lambda *given, **how: (decoded.append(1), decode(*given, **how))[1])
+    rows, said = run(place, "later", drift=True, drift_limit=9.0)
+    assert (counts(said), len(decoded)) == ((good, 1), 1)
+    _measured_alike(rows, run(place, "later", drift=True, drift_limit=9.0, keep_features=False)[0])
+
+
+def _measured_alike(rows: list[dict[str, Any]], others: list[dict[str, Any]]) -> None:
+    same(rows, others)
+    for row, other in zip(rows, others, strict=True):
+        assert {name: row[name] for name in IMAGE_STATS} == {name: other[name] for name in IMAGE_STATS}
+        assert (row["error"] is None) == (row["height"] is not None) == (row["embedding"] is not None)
+        if row["embedding"]:
+            assert np.allclose(row["embedding"], other["embedding"], atol=1e-4)
 
 
 def test_refused_in_one_line(place: Path) -> None:

@@ -62,7 +62,7 @@ def test_a_plan_is_fixed(tmp_path: Path) -> None:
     [
         {"precision": "fp16"}, {"device": "gpu"}, {"engine": "spark"}, {"threads": 0}, {"batch_size": 0}, {"top_k": 0},
         {"min_confidence": 2.0}, {"ray_address": "auto"}, {"engine": "ray", "keep_features": True},
-        {"drift_limit": 1.0}, {"drift": True, "keep_features": True},
+        {"drift_limit": 1.0},
     ],
 )  # fmt: skip
 def test_options_that_cannot_be(changes: dict[str, Any]) -> None:

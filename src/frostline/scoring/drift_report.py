@@ -14,7 +14,7 @@ from frostline import files, pages
 from frostline.errors import FrostlineError, LimitError
 from frostline.files import printable
 from frostline.progress import say
-from frostline.runtime.sessions import Session
+from frostline.runtime.sessions import Session, open_session
 from frostline.scoring import drift_baseline, output_paths
 from frostline.scoring.drift import Drift, Limits, Shift, Tally, count
 from frostline.scoring.drift_baseline import INDICES, Baseline
@@ -72,7 +72,8 @@ class Comparison:
 
 def comparison(plan: Plan, limits: Limits, *, model: str) -> Comparison | None:
     """The comparison of a planned job; None where its model has no baseline."""
-    baseline = baseline_of(plan.session)
+    whole = open_session(plan.model, device="cpu") if plan.head else plan.session  # a head has no baseline
+    baseline = baseline_of(whole)
     return Comparison(Tally(baseline), limits, plan.out, model, plan.source) if baseline else None
 
 

@@ -180,6 +180,6 @@ class _Work:
             say(job_record.running_on(session))
             return session, self._batch(session).size
 
-        cache = open_cache(head, open_trunk)
+        cache = open_cache(head, open_trunk, drift=self.plan.options.drift)
         say(cache.text())
         return cache

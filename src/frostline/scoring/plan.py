@@ -92,10 +92,6 @@ def _require_compatible(options: Options) -> None:
         raise InputError("--keep-features: works in this process only; use --engine local, or leave it out")
     if options.drift_limit is not None and not options.drift:
         raise InputError(f"--drift-limit {options.drift_limit:g}: only with --drift")
-    if options.drift and options.keep_features:
-        raise InputError(
-            "--drift: measures every image, which --keep-features avoids; leave out one of the two"
-        )
 
 
 @dataclass(frozen=True)
