@@ -1,11 +1,13 @@
 """PSI and p-values by hand, false alarms that are rare, significant differences found and tiny ones let pass."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from frostline.scoring import drift as drifts
 from frostline.scoring import drift_baseline
@@ -32,6 +34,20 @@ def test_the_index_by_hand() -> None:
     assert psi([10, 10, 0], [9, 0, 0]) == pytest.approx(
         (1 - 0.5) * math.log(1 / 0.5) + (0.5 / 9 - 0.5) * math.log(0.5 / 9 / 0.5)
     )
+
+
+@pytest.mark.parametrize("bins", [2, 3, 4, 11, 400])
+@pytest.mark.parametrize("shift", [0, 0.1, 0.5])
+def test_the_p_value_is_that_of_scipy_without_it(
+    monkeypatch: pytest.MonkeyPatch, bins: int, shift: float
+) -> None:
+    """For odd and even numbers of bins, alike, apart and far apart: only few images need SciPy."""
+    rng = np.random.default_rng(bins)
+    before = rng.integers(50, 90, bins)
+    after = (before * (1 + shift * rng.uniform(-1, 1, bins))).astype(int)
+    wanted = stats.chi2_contingency([before, after], correction=False).pvalue
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    assert p_value(before.tolist(), after.tolist()) == pytest.approx(wanted, rel=1e-9)
 
 
 def test_the_p_value_by_hand() -> None:
