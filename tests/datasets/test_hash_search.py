@@ -61,4 +61,5 @@ def test_nothing_to_search() -> None:
     for count in (0, 1):
         scans, rows = Hashes(count, 3), np.arange(count)
         before = placed(NOTHING, np.array([b"x"] * count, "S32"))
-        assert list(hash_search.search(scans, rows, rows, before).candidates()) == []  # type: ignore[arg-type]
+        low, high = hash_search.search(scans, rows, rows, before).candidates()  # type: ignore[arg-type]
+        assert (len(low), len(high)) == (0, 0)

@@ -123,5 +123,8 @@ def test_places_follow_content() -> None:
     assert moved.hits.tolist() == [2, 0, 1]
     assert (moved.asked.tolist(), moved.found.tolist()) == ([2], [0])
     known = Likenesses(moved)
-    assert [known.get(0, 2), known.get(0, 1), known.get(1, 2)] == [0.25, None, None]
+    pairs = [(0, 2), (0, 1), (1, 2)]
+    assert [known.get(*pair) for pair in pairs] == [0.25, None, None]
+    some = Likenesses(moved).among(*np.array(pairs).T), Likenesses(NOTHING).among(*np.array(pairs).T)
+    np.testing.assert_array_equal(some, [[0.25, np.nan, np.nan], [np.nan] * 3])
     assert replace(placed(NOTHING, digests), digests=digests).hits.tolist() == [0, 0, 0]

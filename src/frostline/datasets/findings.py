@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from posixpath import splitext
 
 import numpy as np
+import pyarrow.compute as pc
 
 from frostline.datasets.manifest import texts
 from frostline.datasets.scan import Scans
@@ -39,13 +39,13 @@ KINDS = {
 BARE = dict.fromkeys(("unreadable", "truncated", "oversized", "conflict", "duplicate", "leak"), "quarantine")
 
 _ENDINGS = {
-    "JPEG": {".jpg", ".jpeg", ".jpe", ".jfif"},
-    "PNG": {".png"},
-    "GIF": {".gif"},
-    "BMP": {".bmp"},
-    "WEBP": {".webp"},
-    "TIFF": {".tif", ".tiff"},
-    "PPM": {".ppm", ".pgm", ".pnm", ".pbm"},
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "GIF": (".gif",),
+    "BMP": (".bmp",),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "PPM": (".ppm", ".pgm", ".pnm", ".pbm"),
 }
 
 
@@ -92,14 +92,12 @@ def of_files(scans: Scans, names: Sequence[str]) -> Iterator[Finding]:
     for row, (name, reason, kind) in enumerate(zip(names, texts(reasons), texts(kinds), strict=True)):
         if reason:
             yield Finding(row, _kind(reason), reason)
-            continue
-        if splitext(name)[1].lower() not in _ENDINGS[kind]:
+        elif not name.lower().endswith(_ENDINGS[kind]):
             yield Finding(row, "misnamed", f"misnamed: it is a {kind}")
-        short, long = sorted((int(heights[row]), int(widths[row])))
-        if short < TINY:
-            yield Finding(row, "tiny", f"tiny: {widths[row]}x{heights[row]} pixels")
-        if long > ELONGATED * short:
-            yield Finding(row, "elongated", f"elongated: {widths[row]}x{heights[row]} pixels")
+    read, short, long = pc.equal(reasons, ""), np.minimum(heights, widths), np.maximum(heights, widths)
+    for kind, odd in (("tiny", short < TINY), ("elongated", long > ELONGATED * short)):
+        for row in np.flatnonzero(odd & read.to_numpy()).tolist():
+            yield Finding(row, kind, f"{kind}: {widths[row]}x{heights[row]} pixels")
 
 
 def _kind(reason: str) -> str:
@@ -126,12 +124,12 @@ def outliers(scans: Scans, rows: Rows) -> Iterator[Finding]:
         deviation /= max(
             1.4826 * float(np.median(np.abs(deviation))), NARROW
         )  # the median of |normal| is 1/1.4826
+        what, usual = "detail" if kind == "blurred" else "mean grey", np.median(shown)
         for place in np.flatnonzero(deviation > OUTLYING).tolist():
-            what = "detail" if kind == "blurred" else "mean grey"
             yield Finding(
                 int(rows[place]),
                 kind,
-                f"{kind}: {what} {shown[place]:.0f}, median of all {np.median(shown):.0f}",
+                f"{kind}: {what} {shown[place]:.0f}, median of all {usual:.0f}",
             )
 
 

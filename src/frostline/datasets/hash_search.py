@@ -4,7 +4,6 @@ faiss' multi-hash index answers for images that are new, or whose answer depends
 what is new among the answers is looked for, by a table of the few new hashes.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,12 +34,11 @@ class Candidates:
     asked: npt.NDArray[np.int32]
     found: npt.NDArray[np.int32]
 
-    def candidates(self) -> Iterator[tuple[int, int]]:
-        """Pairs of places, the lower first, each once and in order."""
+    def candidates(self) -> tuple[Ints, Ints]:
+        """Both places of each pair, the lower first, each once and in order."""
         count = max(len(self.hits), 1)
         low, high = np.minimum(self.asked, self.found), np.maximum(self.asked, self.found)
-        for code in np.unique(low.astype(np.int64) * count + high).tolist():
-            yield divmod(code, count)
+        return np.divmod(np.unique(low.astype(np.int64) * count + high), count)
 
 
 def search(scans: Scans, chosen: Ints, firsts: Ints, before: Searched) -> Candidates:

@@ -110,6 +110,14 @@ class Likenesses:
             return float(self._values[place])
         return self.added.get((one, other))
 
+    def among(self, one: Ints, other: Ints) -> npt.NDArray[np.float32]:
+        """(n,) the likeness of each pair in the search, the lower place first; NaN for others."""
+        if not len(self._codes):
+            return np.full(len(one), np.nan, np.float32)
+        codes = one * len(self.searched.digests) + other
+        places = np.searchsorted(self._codes, codes).clip(max=len(self._codes) - 1)
+        return np.where(self._codes[places] == codes, self._values[places], np.float32(np.nan))
+
     def all(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float32]]:
         """Both places of each pair, the lower first, and their likeness."""
         count = max(len(self.searched.digests), 1)

@@ -1,6 +1,7 @@
 """The manifest: one row for every image found, with its content hash, label, split and state."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,8 +86,8 @@ class Manifest:
         state = hashlib.sha256(json.dumps([self.classes, self.decode, self.table.num_rows]).encode())
         for column in _CONTENT:
             # Paths hold no NUL and the other columns are ours, so that joining is unambiguous.
-            for text in texts(self.table[column]):
-                state.update(text.encode() + b"\0")
+            for some in _chunks(self.table[column]):
+                state.update("".join(f"{text}\0" for text in some).encode())
             state.update(b"\0" * (not self.table.num_rows) + b"\n")
         return state.hexdigest()
 
@@ -149,8 +150,12 @@ def _column(values: Any, name: str) -> Any:
 
 def texts(column: pa.ChunkedArray) -> Iterator[str]:
     """The values of a column as text, one by one: all of them at once would be many times the column."""
+    return itertools.chain.from_iterable(_chunks(column))
+
+
+def _chunks(column: pa.ChunkedArray) -> Iterator[list[str]]:
     for start in range(0, len(column), _CHUNK):
-        yield from map(str, column.slice(start, _CHUNK).to_pylist())
+        yield list(map(str, column.slice(start, _CHUNK).to_pylist()))
 
 
 def write(manifest: Manifest, path: Path) -> None:

@@ -68,7 +68,10 @@ def pairs(scans: Scans, rows: Rows, *, known: KnownPairs | None = None) -> list[
     firsts, frames = _frames(_whole(scans, chosen), alike)
     memory.give_back()
     searched = hash_search.search(scans, chosen, firsts, before)
-    for one, other in searched.candidates():
+    low, high = searched.candidates()
+    settled = alike.known.among(low, high) < SAME
+    asked = ~settled | np.isin(low, list(frames)) | np.isin(high, list(frames))
+    for one, other in zip(low[asked].tolist(), high[asked].tolist(), strict=True):
         for a in frames.get(one, (one,)):
             for b in frames.get(other, (other,)):
                 alike(a, b)

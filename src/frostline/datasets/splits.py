@@ -51,7 +51,8 @@ class _Clusters:
         """Put newcomers and the older clusters that they connect into the first of these, to move as one."""
         for other in set(older[1:]) - {older[0]}:
             self.home[self.home == other] = older[0]
-        self.home[members] = older[0]
+        for row in members:  # mostly one, for which NumPy is slow
+            self.home[row] = older[0]
 
     def split(self, row: int) -> str:
         """An image's, "" for one in no cluster."""

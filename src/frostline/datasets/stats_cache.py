@@ -21,6 +21,7 @@ from frostline.images import DECODE_VERSION
 # Images gathered for one file, and for how long at most: what a kill can cost.
 ROWS = 1024
 SECONDS = 2.0
+_CHUNK = 4096  # digests turned into Python's at once
 # What measures are computed with: another version may give another last bit, and so another finding.
 _PACKAGES = ("numpy", "pillow", "scipy")
 
@@ -157,7 +158,8 @@ class Hexes(Sequence[str]):
         return Hexes(self.digests[row]) if isinstance(row, slice) else _hex(self.digests[row])
 
     def __iter__(self) -> Iterator[str]:
-        return map(_hex, self.digests)
+        for start in range(0, len(self), _CHUNK):
+            yield from map(_hex, self.digests[start : start + _CHUNK].tolist())
 
     def without(self, rows: Iterable[int]) -> "Hexes":
         """The same, "" in some rows."""
