@@ -231,7 +231,7 @@ def test_what_is_at_work(capsys: pytest.CaptureFixture[str]) -> None:
     sweep_plan.announce([plan])
     assert "1 training (seed: 1), 2 heads by a solver" in capsys.readouterr().out
     watch = sweep._Watch(total=training.epochs)
-    watch.epoch(training, 1, loop.Epoch(loss=0.7, accuracy=0.5, val_loss=0.7, val_accuracy=0.5))
+    watch.epoch(training, ["head"], loop.Epoch(loss=0.7, accuracy=0.5, val_loss=0.7, val_accuracy=0.5))
     assert watch.line().startswith(f"{training.name}: C 0.1, validation accuracy 50.0%; about ")
     watch.end(training.epochs)
     assert watch.line() == "writing the results"
@@ -242,5 +242,6 @@ def test_what_a_solver_ended_with() -> None:
     rows = tuple(loop.Epoch(loss=0.7, accuracy=0.5, val_loss=loss, val_accuracy=0.5) for loss in (0.2, 0.9))
     for name, ended in (("solved", rows[0]), ("cnn", rows[1])):
         [training] = sweep_plan.plan(name, "seed", "1", most=None).trainings
-        outcome = SweepOutcome(training, None, rows, np.array([True]))  # type: ignore[arg-type]
+        names = tuple(training.recipe.entry.phases) * 2
+        outcome = SweepOutcome(training, None, rows, names, np.array([True]))  # type: ignore[arg-type]
         assert sweep._ended(outcome) is ended

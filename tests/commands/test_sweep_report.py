@@ -15,7 +15,7 @@ def outcome(value: str, right: list[bool], seconds: float) -> SweepOutcome:
     hits = np.array(right)
     accuracy = study_plots.measured(float(hits.mean()), images=len(hits))
     variant = Variant(value, accuracy, epochs=1, trainable=1, feature_bytes=1, renderings=1, seconds=seconds)
-    return SweepOutcome(SweepTraining(value, value, None), variant, (), hits)  # type: ignore[arg-type]
+    return SweepOutcome(SweepTraining(value, value, None), variant, (), (), hits)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

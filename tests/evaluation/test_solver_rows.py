@@ -8,21 +8,23 @@ from frostline.config import solvers
 from frostline.evaluation import solver_rows
 from frostline.evaluation.solver_rows import SolverRows
 
+LOGISTIC = {"solver": "logistic", "C": [0.1, 1.0]}
 EPOCHS = {"freeze": "all", "epochs": 3, "optimizer": "sgd"}
 
 
 @pytest.mark.parametrize(
-    ("phases", "found"),
+    ("phases", "rows", "found"),
     [
-        ({}, SolverRows()),
-        ({"head": EPOCHS}, SolverRows()),
-        ({"head": {"solver": "logistic", "C": [0.1, 1.0]}, "thaw": EPOCHS}, SolverRows("C", (0.1, 1.0))),
-        ({"head": {"solver": "mlp", "alpha": [3.0]}}, SolverRows("alpha", (3.0,))),
+        ({}, [], SolverRows()),
+        ({"head": EPOCHS}, ["head"], SolverRows()),
+        ({"head": LOGISTIC, "thaw": EPOCHS}, ["head", "head", "thaw"], SolverRows("C", (0.1, 1.0))),
+        ({"head": LOGISTIC, "thaw": EPOCHS}, ["head", "thaw", "thaw"], SolverRows("C", (0.1,))),
+        ({"head": {"solver": "mlp", "alpha": [3.0]}}, ["head"], SolverRows("alpha", (3.0,))),
     ],
 )
-def test_read(phases: dict[str, Any], found: SolverRows) -> None:
-    """The first phase alone can be a solver's."""
-    assert solver_rows.read({"phases": phases}) == found
+def test_read(phases: dict[str, Any], rows: list[str], found: SolverRows) -> None:
+    """The first phase alone can be a solver's, and it may have ended before its last strength."""
+    assert solver_rows.read({"phases": phases}, rows) == found
 
 
 def test_every_hyperparameter_is_known() -> None:

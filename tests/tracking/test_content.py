@@ -141,13 +141,13 @@ def test_missing_is_what_is_not_there(
 def test_note(source: str, said: dict[str, str] | None, expected: str) -> None:
     """Random weights are said even where evaluate has said nothing yet."""
     weights = {"name": "w", "backbone": "vgg19", "source": source, "sha256": None}
-    assert note(StageOutputs(record=record(weights=weights), history=[], metrics=said)) == expected
+    assert note(StageOutputs(record=record(weights=weights), history=[], phases=[], metrics=said)) == expected
 
 
 def test_tags_leave_out_what_is_empty() -> None:
     """Scratch has no checksum, an unexported classifier no model."""
     weights = {"name": "scratch", "backbone": None, "source": "scratch", "sha256": None}
-    made = tags(StageOutputs(record=record(weights=weights), history=[]))
+    made = tags(StageOutputs(record=record(weights=weights), history=[], phases=[]))
     assert made == {
         "frostline.key": "a" * 64,
         "frostline.classifier": "tiny",

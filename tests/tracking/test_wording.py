@@ -16,7 +16,8 @@ TAGS = {"frostline.dataset_digest": "d" * 64, "frostline.code": "c" * 64}
 def outputs(**changes: Any) -> StageOutputs:
     """An evaluated classifier with another recipe, or other things in its record."""
     recipe = record()["recipe"] | changes.pop("recipe", {})
-    return StageOutputs(record(recipe=recipe, **changes), [], metrics())
+    phases = changes.pop("phases", [])
+    return StageOutputs(record(recipe=recipe, **changes), [], phases, metrics())
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_description() -> None:
         "[Report with errors, confusion and confidence](#/report)",
         "tiny: vgg19, trained from the weights random on colours, 3 classes: blue, green, red.",
     ]
-    bare = StageOutputs(record(weights={"source": "scratch"}), [])
+    bare = StageOutputs(record(weights={"source": "scratch"}), [], [])
     assert wording.description(bare, report="").startswith(
         "tiny: a plain CNN, trained from scratch on colours"
     )
@@ -66,10 +67,12 @@ def test_description() -> None:
 
 def test_strengths_of_a_solver_are_no_epochs() -> None:
     """The description says what the steps are."""
-    phases = {"head": {"freeze": "all", "solver": "lda", "shrinkage": [0.1, 0.5]}}
+    phases = {"head": {"freeze": "all", "solver": "lda", "shrinkage": [0.1, 0.5, 0.9]}}
     (told,) = [
         line
-        for line in wording.description(outputs(recipe={"phases": phases}), report="").split("\n\n")
+        for line in wording.description(
+            outputs(recipe={"phases": phases}, phases=["head", "head", "thaw"]), report=""
+        ).split("\n\n")
         if "epoch/" in line
     ]
     assert told.startswith("Steps 1 to 2 ")

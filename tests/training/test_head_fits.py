@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 from frostline.training import head_fits
@@ -82,12 +81,3 @@ def test_mlp_is_that_of_scikit_learn(classes: int) -> None:
     np.testing.assert_allclose(head(rows), like.predict_proba(rows), atol=1e-5)
     (other,) = head_fits.mlp(rows, labels, [0.1], HeadOptions(hidden=(5, 4), seed=4))
     assert np.abs(other(rows) - head(rows)).max() > 0.01
-
-
-def test_logistic_is_that_of_scikit_learn() -> None:
-    """Each strength from where the one before ended; balanced where that is asked for."""
-    rows, labels = blobs(3, count=80, width=6)
-    found = list(head_fits.logistic(rows, labels, [0.01, 1.0], HeadOptions(balanced=True)))
-    for strength, head in zip([0.01, 1.0], found, strict=True):
-        like = LogisticRegression(C=strength, max_iter=1000, class_weight="balanced").fit(rows, labels)
-        np.testing.assert_allclose(head(rows), like.predict_proba(rows), atol=2e-3)

@@ -80,6 +80,18 @@ def test_validation_chooses() -> None:
     )
 
 
+def test_no_more_are_tried_where_validation_only_gets_worse() -> None:
+    """After two rises in a row; the same heads as without those that are left out."""
+    rng = np.random.default_rng(2)
+    rows, labels = rng.normal(size=(40, 30)).astype(np.float32), np.arange(40) % 2
+    held = rng.normal(size=(40, 30)).astype(np.float32), labels
+    few = list(solver.candidates([rows], labels, *held, strengths=(1e-2, 0.1, 1.0), classes=2))
+    more = list(solver.candidates([rows], labels, *held, strengths=(1e-2, 0.1, 1.0, 10.0, 100.0), classes=2))
+    assert [one.strength for one in more] == [1e-2, 0.1, 1.0]
+    assert [one.epoch for one in more] == [one.epoch for one in few]
+    assert more[0].epoch.val_loss < more[1].epoch.val_loss < more[2].epoch.val_loss
+
+
 def test_balanced_classes() -> None:
     """A class of a tenth of the images weighs as much as the other."""
     rows, labels = blobs(2, count=200)

@@ -72,9 +72,10 @@ class _Watch:
     def begin(self, training: SweepTraining) -> None:
         self.now = f"{training.name}: computing features"
 
-    def epoch(self, training: SweepTraining, number: int, epoch: Epoch) -> None:
+    def epoch(self, training: SweepTraining, phases: Sequence[str], epoch: Epoch) -> None:
+        """After an epoch; the phase of each one so far."""
         self.done += 1
-        row = solver_rows.read(training.recipe.plain).label(number - 1)
+        row = solver_rows.read(training.recipe.plain, phases).label(len(phases) - 1)
         place = f"{row} of {training.epochs}" if row.startswith("epoch") else row
         self.now = f"{training.name}: {place}, validation accuracy {epoch.val_accuracy:.1%}"
 
@@ -95,16 +96,19 @@ class _Watch:
 def _train(training: SweepTraining, watch: _Watch) -> SweepOutcome:
     """One training. Features are cached before its clock starts: they are computed once, for all sweeps."""
     watch.begin(training)
-    before, ends = watch.done, list[float]()
+    before, ends, names = watch.done, list[float](), list[str]()
 
-    def count(epoch: Epoch) -> None:
+    def count(phase: str, epoch: Epoch) -> None:
         ends.append(time.monotonic())
-        watch.epoch(training, len(ends), epoch)
+        names.append(phase)
+        watch.epoch(training, names, epoch)
 
     trial = phases.trial(training.recipe, count)
     watch.end(before + training.epochs)  # early stopping leaves some out
     seconds = _without_start(ends, trial.seconds)
-    outcome = SweepOutcome(training, _variant(training, trial, seconds), trial.epochs, trial.right)
+    outcome = SweepOutcome(
+        training, _variant(training, trial, seconds), trial.epochs, trial.phases, trial.right
+    )
     say(_line(outcome) + watch.left())
     return outcome
 
@@ -194,7 +198,7 @@ def _band(name: str, outcomes: Sequence[SweepOutcome]) -> Band:
 
 
 def _solved(outcome: SweepOutcome) -> SolverRows:
-    return solver_rows.read(outcome.training.recipe.plain)
+    return solver_rows.read(outcome.training.recipe.plain, outcome.phases)
 
 
 def _ended(outcome: SweepOutcome) -> Epoch:

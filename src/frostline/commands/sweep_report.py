@@ -28,11 +28,14 @@ WORTH = 10.0  # seconds: who would give accuracy for fewer
 
 @dataclass(frozen=True)
 class SweepOutcome:
-    """What came of one training: its row in the table, its epochs, which validation images it gets right (N,) bool."""
+    """What came of one training: its row in the table, its epochs and the phase of each, which validation images it
+    gets right (N,) bool.
+    """
 
     training: SweepTraining
     variant: Variant
     epochs: tuple[Epoch, ...]
+    phases: tuple[str, ...]
     right: npt.NDArray[np.bool_]
 
 

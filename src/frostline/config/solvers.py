@@ -31,7 +31,7 @@ class SolverPhase(Section):
 
     @property
     def epochs(self) -> int:
-        """A line of the history for each strength."""
+        """Lines of the history, at most: one for each strength that is tried."""
         return len(self.strengths)
 
 

@@ -93,11 +93,10 @@ def pictures(name: str, evaluated: Results) -> dict[str, bytes]:
     )
     curves = (ranking.roc(test.labels, test.probs), ranking.precision_recall(test.labels, test.probs))
     wrong = int((~test.right).sum())
+    solved = solver_rows.read(evaluated.record["recipe"], evaluated.history.phases)
     drawn = {
         "confusion": plots.confusion(matrix, test.classes, **about),
-        "curves": plots.curves(
-            evaluated.history, solved=solver_rows.read(evaluated.record["recipe"]), **about
-        ),
+        "curves": plots.curves(evaluated.history, solved=solved, **about),
         "mistakes": gallery.mistakes(_mistakes(evaluated), wrong=wrong, total=len(test), **about),
         "reliability": probability_plots.reliability(bins, error=figures["calibration_error"], **about),
         "ranking": probability_plots.ranking(curves, test.classes, areas=figures, **about),

@@ -27,8 +27,13 @@ class SolverRows:
         return f"epochs {start + 1} to {end + 1}" if end > start else f"epoch {start + 1}"
 
 
-def read(recipe: Mapping[str, Any]) -> SolverRows:
-    """Of a training's recipe as its record has it; a solver can only be the first phase."""
-    phase: Mapping[str, Any] = next(iter(recipe.get("phases", {}).values()), {})
+def read(recipe: Mapping[str, Any], phases: Sequence[str]) -> SolverRows:
+    """Of a training's recipe as its record has it, and the phase of each row; a solver can only be the first phase.
+
+    It may not have tried all strengths that the recipe names.
+    """
+    every: Mapping[str, Mapping[str, Any]] = recipe.get("phases", {})
+    first = next(iter(every), "")
+    phase = every.get(first, {})
     name = next((name for name in NAMES if phase.get("solver") and name in phase), "")
-    return SolverRows(name, tuple(phase[name]) if name else ())
+    return SolverRows(name, tuple(phase[name][: list(phases).count(first)]) if name else ())

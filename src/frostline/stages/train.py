@@ -99,12 +99,13 @@ def _chosen(inputs: Recipe, epochs: Sequence[tuple[str, loop.Epoch]]) -> Iterato
     name, phase = next(iter(inputs.entry.phases.items()))
     if isinstance(phase, SolverPhase):
         losses = [epoch.val_loss for of, epoch in epochs if of == name]
-        best = losses.index(min(losses))
+        best, untried = losses.index(min(losses)), phase.strengths[len(losses) :]
         edge = best in (0, len(losses) - 1) and len(losses) > 1 and phase.strengths[best] != phase.most
         beyond = (
             f"; others beyond it may be better: widen phases.{name}.{phase.hyperparameter}" if edge else ""
         )
-        yield f"{name}: {phase.hyperparameter} {phase.strengths[best]:g} has the lowest validation loss{beyond}"
+        left = f"; it only rose after that, so {untried[0]:g} and above were not tried" if untried else ""
+        yield f"{name}: {phase.hyperparameter} {phase.strengths[best]:g} has the lowest validation loss{beyond}{left}"
 
 
 def _stopped(inputs: Recipe, epochs: Sequence[tuple[str, loop.Epoch]]) -> Iterator[str]:

@@ -200,8 +200,8 @@ FROZEN = """\
     training: null
     variants: null  # lower precisions to export too, with the points each may cost: {{int8: 0.5, float16: 0.5}}
     phases:
-      # A logistic regression on {train:,} training photos for each strength C, from the strongest penalty on weights to
-      # the weakest; the one with the lowest loss on validation photos is the head.
+      # A logistic regression on {train:,} training photos for each strength C, from the strongest penalty on weights on
+      # until the loss on validation photos has risen twice in a row; the one with the lowest is the head.
       head: {{freeze: all, solver: logistic, C: {strengths}}}
 """
 

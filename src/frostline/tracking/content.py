@@ -40,6 +40,7 @@ class StageOutputs:
 
     record: Mapping[str, Any]  # train's record.json
     history: Sequence[Mapping[str, float]]  # figures of each epoch, the first first
+    phases: Sequence[str]  # the phase of each
     metrics: Mapping[str, Any] | None = None  # evaluate's JSON
     f1: Mapping[str, float | None] = field(default_factory=dict)  # of each class in the test split
     files: Mapping[str, Path] = field(default_factory=dict)  # path inside the run → file to keep there

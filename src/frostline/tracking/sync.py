@@ -81,7 +81,7 @@ def gather(name: str, root: Path = Path()) -> StageOutputs | None:
     record = _json(folder / "record.json", keys=RECORD, made_by=f"dvc repro train@{name}")
     if record is None or not (folder / "history.csv").is_file():
         return None
-    rows = _rows(folder / "history.csv", made_by=f"dvc repro train@{name}")
+    course = history.read(folder / "history.csv", made_by=f"dvc repro train@{name}")
     figures = _json(metrics, keys=stage_outputs.METRICS, made_by=f"dvc repro evaluate@{name}")
     classes, report = plots / "classes.csv", root / paths.report(name) / REPORT
     figures = _of_training(figures, record) if classes.is_file() else None
@@ -99,7 +99,8 @@ def gather(name: str, root: Path = Path()) -> StageOutputs | None:
     f1 = _f1(classes, made_by=f"dvc repro evaluate@{name}") if figures else {}
     return StageOutputs(
         record=record,
-        history=rows,
+        history=_rows(course),
+        phases=course.phases,
         metrics=figures,
         f1=f1,
         files=logged,
@@ -132,9 +133,8 @@ def _json(path: Path, *, keys: Iterable[str], made_by: str) -> dict[str, Any] | 
     return stage_outputs.read(path, keys=keys, made_by=made_by) if path.is_file() else None
 
 
-def _rows(path: Path, *, made_by: str) -> list[dict[str, float]]:
+def _rows(course: history.History) -> list[dict[str, float]]:
     """The figures of each epoch."""
-    course = history.read(path, made_by=made_by)
     return [{name: float(getattr(course, name)[i]) for name in history.FIGURES} for i in range(len(course))]
 
 

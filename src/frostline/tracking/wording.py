@@ -72,7 +72,7 @@ def description(outputs: StageOutputs, *, report: str) -> str:
         f"[Report with errors, confusion and confidence]({report})" if report else "",
         f"{record['classifier']}: {network}, trained {trained} on {record['dataset']}"
         + (f", {len(classes)} classes: {_cut_list(classes)}." if classes else "."),
-        _steps(solver_rows.read(record["recipe"])),
+        _steps(solver_rows.read(record["recipe"], outputs.phases)),
     ]
     return "\n\n".join(part for part in parts if part)
 

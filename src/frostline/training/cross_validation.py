@@ -1,21 +1,29 @@
-"""Out-of-fold probabilities of a plain classifier on frozen features: what label issues are found by."""
+"""Probabilities of images by heads that never saw them: how well a head does, and which labels are likely wrong."""
 
 import hashlib
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from frostline import files, known_arrays
+from frostline import files, known_arrays, system
+from frostline.training import folds, head_fits
+from frostline.training.head_fits import HeadOptions
+from frostline.training.loop import moments
 from frostline.training.steps import RowsLike
 
 FOLDS = 5
 WIDEST = 512  # features beyond this are projected: distances stay, the cost does not grow
 MOST = 100_000  # images; a check of more would cost more than it is worth
 _STRENGTH = 0.1  # inverse of the penalty: standardised features are many and the images few
+_STEPS = 200  # where they do not suffice, near is good enough
 _PIECE = 512
+
+Floats = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.int64]
+FitPredict = Callable[[Floats, Numbers, Floats], Floats]  # rows, labels, others → (S, M, C) probabilities
 
 
 def known_out_of_fold(  # noqa: PLR0913  # what decides them, and who computed
@@ -67,23 +75,56 @@ def out_of_fold(
     """
     if not _possible(labels, classes):
         return None
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    order = np.argsort(np.array(ids), kind="stable")
+    ordered, of = [ids[row] for row in order], labels[order]
+    drawn = folds.draw(ordered, of, folds.clusters(ordered), folds=FOLDS, seed=seed)
+
+    def fit_predict(known: Floats, of: Numbers, asked: Floats) -> Floats:
+        (head,) = head_fits.logistic(known, of, [_STRENGTH], HeadOptions(steps=_STEPS))
+        return head(asked)[None]
+
+    probs = np.empty((len(labels), classes), np.float32)
+    probs[order] = by_folds(_narrow(rows, seed=seed)[order], of, drawn, fit_predict, count=1)[0]
+    return probs
+
+
+def by_folds(  # noqa: PLR0913  # images, folds, and how
+    rows: Floats,
+    labels: Numbers,
+    drawn: Numbers,
+    fit_predict: FitPredict,
+    *,
+    count: int,
+    order: Numbers | None = None,
+    most: int | None = None,
+) -> Floats:
+    """(S, N, C) probabilities of each image by `count` heads that were fitted on standardised images of other folds.
+
+    With `most`, on the first so many of them in an `order` (N,) of rows.
+    """
     from threadpoolctl import threadpool_limits
 
-    order = np.argsort(np.array(ids), kind="stable")
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=_STRENGTH, max_iter=200))
-    probs = np.empty((len(labels), classes), np.float32)
-    # One thread: the same sums on any number of cores. Where 200 steps do not suffice, near is good enough.
-    with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        features = _narrow(rows, seed=seed)[order]
-        probs[order] = cross_val_predict(
-            model, features, labels[order], cv=StratifiedKFold(FOLDS), method="predict_proba"
-        )
+    probs = np.zeros((count, len(rows), int(labels.max()) + 1), np.float32)
+    places = np.arange(len(rows)) if order is None else order
+
+    def fit(fold: int) -> None:
+        held, seen = drawn == fold, places[drawn[places] != fold][:most]
+        present, of = np.unique(labels[seen], return_inverse=True)
+        if len(present) == 1:
+            probs[:, held, present[0]] = 1
+        if len(present) < 2:
+            return
+        known, asked = rows[seen], rows[held]
+        mean, scale = moments(known)
+        for copied in (known, asked):  # in place: together they are as large as all
+            np.multiply(np.subtract(copied, mean, out=copied), scale, out=copied)
+        found = fit_predict(known, of, asked)
+        for number in range(count):
+            probs[number][np.ix_(held, present)] = found[number]
+
+    # One thread for a fold: the same sums on any number of cores.
+    with threadpool_limits(1), head_fits.quiet(), ThreadPoolExecutor(system.processors()) as threads:
+        list(threads.map(fit, np.unique(drawn).tolist()))
     return probs
 
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from frostline import memory
 from frostline.models.dense_head import Dense, DenseHead, Floats
+from frostline.training.logistic import fits as solve
 
 STEPS = 1000  # of L-BFGS, at most: what is near the optimum by then is near enough
 PASSES, BATCH, LEAST = 40, 32, 300  # of Adam over the rows; rows at once; steps at least
@@ -35,7 +36,7 @@ class HeadOptions:
     hidden: Sequence[int] = ()
     seed: int = 0
     steps: int = STEPS
-    tolerance: float = 1e-4
+    tolerance: float = 3e-4
 
 
 @functools.cache
@@ -48,7 +49,7 @@ def load() -> None:
     import threadpoolctl  # noqa: F401
 
     with memory.without_pandas():
-        import sklearn.linear_model
+        import scipy.optimize  # noqa: F401
         import sklearn.neural_network  # noqa: F401
 
 
@@ -56,19 +57,15 @@ def logistic(
     rows: Floats, labels: Labels, strengths: Sequence[float], options: HeadOptions
 ) -> Iterator[DenseHead]:
     """Logistic regressions for inverse penalties C, each from where the one before ended."""
-    load()
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(
-        max_iter=options.steps,
-        tol=options.tolerance,
-        warm_start=True,
-        class_weight="balanced" if options.balanced else None,
-    )
-    for strength in strengths:
-        model.set_params(C=strength)
-        model.fit(rows, labels)
-        yield DenseHead(_dense(model.coef_.T, model.intercept_))
+    for kernel, bias in solve(
+        rows,
+        labels,
+        strengths,
+        balanced=options.balanced,
+        steps=options.steps,
+        tolerance=options.tolerance,
+    ):
+        yield DenseHead(Dense(kernel, bias))
 
 
 @contextlib.contextmanager

@@ -95,13 +95,15 @@ def extract(inputs: Recipe, network: Network, parts: dict[str, CutModel]) -> Non
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of a training: the part that trained, its epochs, which validation images it gets right (N,) bool.
+    """What came of a training: the part that trained, its epochs and the phase of each, which validation images it gets
+    right (N,) bool.
 
     The seconds are those of training alone, after all features it reads are cached; live views never are.
     """
 
     upper: Any
     epochs: tuple[Epoch, ...]
+    phases: tuple[str, ...]
     right: npt.NDArray[np.bool_]
     seconds: float
 
@@ -111,24 +113,25 @@ class Trial:
         return float(self.right.mean())
 
 
-def _unwatched(_: Epoch) -> None:
+def _unwatched(_phase: str, _epoch: Epoch) -> None:
     """Nobody looks at the epochs."""
 
 
-def trial(inputs: Recipe, watch: Callable[[Epoch], None] = _unwatched) -> Trial:
-    """Cache what the training needs, then train to its end; `watch` gets each epoch as it ends."""
+def trial(inputs: Recipe, watch: Callable[[str, Epoch], None] = _unwatched) -> Trial:
+    """Cache what the training needs, then train to its end; `watch` gets each epoch as it ends, with its phase."""
     network = inputs.network()
     parts = assemble.cut_phases(network, inputs.entry)
     extract(inputs, network, parts)
     start = time.monotonic()
-    epochs = []
-    for _, epoch in train(inputs, network, parts):
+    names, epochs = list[str](), list[Epoch]()
+    for name, epoch in train(inputs, network, parts):
+        names.append(name)
         epochs.append(epoch)
-        watch(epoch)
+        watch(name, epoch)
     seconds, last = time.monotonic() - start, list(parts.values())[-1]
     probs = loop.predict(last.upper, inputs.rows(last, "validation"))
     right = probs.argmax(1) == inputs.manifest.split("validation").labels
-    return Trial(last.upper, tuple(epochs), right, seconds)
+    return Trial(last.upper, tuple(epochs), tuple(names), right, seconds)
 
 
 def _resumed(last: Any, checkpoint: Checkpoint | None) -> TrainingState | None:

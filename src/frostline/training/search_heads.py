@@ -1,20 +1,16 @@
 """Heads on cached rows, judged by cross-validation: how well each kind and strength classifies unseen images."""
 
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from frostline import system
 from frostline.evaluation.search_report import NEIGHBOURS
 from frostline.training import head_fits
+from frostline.training.cross_validation import FitPredict, Floats, Numbers, by_folds
 from frostline.training.head_fits import HeadOptions
-
-Floats = npt.NDArray[np.float32]
-Numbers = npt.NDArray[np.int64]
 
 LINEAR, HYPERPARAMETERS = "logistic", {"logistic": "C", "lda": "shrinkage", "mlp": "alpha"}
 HIDDEN = 64  # units of the one hidden layer of an mlp
@@ -25,8 +21,6 @@ STRENGTHS = {
 }
 STEPS, TOLERANCE = 200, 1e-3  # of L-BFGS: near the optimum is good enough to compare
 _LEAST = float(np.finfo(np.float32).tiny)
-
-FitPredict = Callable[[Floats, Numbers, Floats], Floats]  # rows, labels, others → (S, M, C) probabilities
 
 
 class TimeUpError(Exception):
@@ -72,7 +66,7 @@ def judge(  # noqa: PLR0913  # images, folds, and which heads
     )
 
     fit_predict = _by_heads(kind, tried, options, until)
-    probs = out_of_fold(rows, labels, folds, fit_predict, count=len(tried))
+    probs = by_folds(rows, labels, folds, fit_predict, count=len(tried))
     own = np.take_along_axis(probs, labels[None, :, None], axis=2)[..., 0].astype(np.float64)
     losses = np.abs(np.log(np.clip(own, _LEAST, 1)).mean(1))  # rounding may bring a probability above 1
     right = probs.argmax(2) == labels
@@ -114,7 +108,7 @@ def right_by_fewer(  # noqa: PLR0913  # images, folds, one head, and what it may
 
     fit_predict = _by_heads(kind, [strength], options, until)
     return np.asarray(
-        out_of_fold(rows, labels, folds, fit_predict, count=1, order=order, most=most)[0].argmax(1) == labels
+        by_folds(rows, labels, folds, fit_predict, count=1, order=order, most=most)[0].argmax(1) == labels
     )
 
 
@@ -126,43 +120,4 @@ def neighbours(rows: Floats, labels: Numbers, folds: Numbers) -> npt.NDArray[np.
         model = KNeighborsClassifier(min(NEIGHBOURS, len(known)), weights="distance", metric="cosine")
         return np.asarray(model.fit(known, of).predict_proba(asked)[None], np.float32)
 
-    return np.asarray(out_of_fold(rows, labels, folds, fit_predict, count=1)[0].argmax(1) == labels)
-
-
-def out_of_fold(  # noqa: PLR0913  # images, folds, and how
-    rows: Floats,
-    labels: Numbers,
-    folds: Numbers,
-    fit_predict: FitPredict,
-    *,
-    count: int,
-    order: Numbers | None = None,
-    most: int | None = None,
-) -> Floats:
-    """(S, N, C) probabilities of each image by `count` heads that were fitted on images of other folds.
-
-    With `most`, on the first so many of them in an `order` (N,) of rows.
-    """
-    from threadpoolctl import threadpool_limits
-
-    probs = np.zeros((count, len(rows), int(labels.max()) + 1), np.float32)
-    places = np.arange(len(rows)) if order is None else order
-
-    def fit(fold: int) -> None:
-        held, seen = folds == fold, places[folds[places] != fold][:most]
-        present, of = np.unique(labels[seen], return_inverse=True)
-        if len(present) == 1:
-            probs[:, held, present[0]] = 1
-        if len(present) < 2:
-            return
-        known = rows[seen]
-        mean, scale = known.mean(0), known.std(0)
-        scale = 1 / np.where(scale > 0, scale, 1)
-        found = fit_predict((known - mean) * scale, of, (rows[held] - mean) * scale)
-        for number in range(count):
-            probs[number][np.ix_(held, present)] = found[number]
-
-    # One thread for a fold: the same sums on any number of cores.
-    with threadpool_limits(1), head_fits.quiet(), ThreadPoolExecutor(system.processors()) as threads:
-        list(threads.map(fit, np.unique(folds).tolist()))
-    return probs
+    return np.asarray(by_folds(rows, labels, folds, fit_predict, count=1)[0].argmax(1) == labels)

@@ -166,7 +166,7 @@ def _estimate(  # noqa: PLR0913  # a training, and the few photos of it
         manifest=_split(whole, photos.take(places), held[places]),
     )
     start, ends = time.monotonic(), list[float]()
-    phases.trial(few, lambda _: ends.append(time.monotonic()))
+    phases.trial(few, lambda *_: ends.append(time.monotonic()))
     around = time.monotonic() - start
     each = (ends[-1] - ends[-2]) / int((~held[places]).sum())
     passes = len(held) * search.opened[one.trunk.name].milliseconds / 1000

@@ -1,9 +1,11 @@
 """A head by a solver: one for each strength on standardised features, chosen on validation.
 
 The penalised likelihood of a logistic regression has one optimum, which L-BFGS finds; a head trained by gradient steps
-stops somewhere on the way. The strengths are tried from the strongest penalty on, each from where the one before ended.
+stops somewhere on the way. The strengths are tried from the first on, until validation gets worse and worse: the weaker
+a penalty, the longer its head takes, and beyond the best one they only learn the training images by heart.
 """
 
+import operator
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -21,6 +23,9 @@ from frostline.training.loop import Epoch, moments
 from frostline.training.steps import RowsLike
 
 PLAIN = HeadOptions()
+PATIENCE = (
+    2  # strengths in a row, each with a higher loss on validation than the one before: then no more are tried
+)
 IN_MEMORY = 2**30  # bytes of standardised features; more of them lie in a file
 _PIECE = 1024
 
@@ -45,7 +50,8 @@ def candidates(  # noqa: PLR0913  # rows and labels of two splits, and how
     kind: str = "logistic",
     options: HeadOptions = PLAIN,
 ) -> Iterator[SolvedCandidate]:
-    """A head of a kind (of `head_fits.FITS`) for each strength, rising. `train` are the views of the training images
+    """A head of a kind (of `head_fits.FITS`) for each strength, rising, until validation loss has risen PATIENCE times
+    in a row. `train` are the views of the training images
     (n, D) each, the first of them the images as they are, by which features are standardised. InputError for a class
     without training images. Features of more than IN_MEMORY bytes take as much of the cache's disk while it runs;
     memory does not grow with them, except for `lda`.
@@ -60,11 +66,15 @@ def candidates(  # noqa: PLR0913  # rows and labels of two splits, and how
     rows, held = _standardized(train, mean, scale), _standardized([validation], mean, scale)
     known = np.tile(labels, len(train))
     heads = head_fits.FITS[kind](rows, known, strengths, options)
+    losses = list[float]()
     for strength in strengths:
         with threadpool_limits(1), head_fits.quiet():  # one thread: the same sums on any number of cores
             plain = next(heads)
         epoch = Epoch(*_figures(plain, rows, known), *_figures(plain, held, validation_labels))
         yield SolvedCandidate(strength, replace(plain, mean=mean, scale=scale), epoch)
+        losses.append(epoch.val_loss)
+        if len(losses) > PATIENCE and all(map(operator.lt, losses[-PATIENCE - 1 :], losses[-PATIENCE:])):
+            return
 
 
 def best(found: Sequence[SolvedCandidate]) -> SolvedCandidate:
