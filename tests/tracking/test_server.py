@@ -10,7 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from frostline.tracking import download_model, live, machine, observed, publish, reachable
+from frostline.tracking import (
+    champion_days,
+    download_model,
+    live,
+    machine,
+    observed,
+    publish,
+    reachable,
+    registry,
+)
 from frostline.tracking.session import session
 from helpers.outputs import KEY, write
 from helpers.servers import free_port, gathered, project, seen, server
@@ -81,6 +90,23 @@ def test_publish_twice_and_download(root: Path, address: str) -> None:
         == (root / "artifacts/models/tiny/model.onnx").read_bytes()
     )
     assert reachable(address) == ""
+
+
+def test_a_champions_age_needs_no_client(root: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server says it itself; what it does not say, as of a model without champion, its client is asked."""
+    write(root, "aged")
+    made = time.time()
+    publish(gathered("aged"), uri=address)
+    assert champion_days("aged", uri=address) is None
+    with session(address) as client:
+        client.set_registered_model_alias("aged", "champion", "1")
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "session", None)
+        days = champion_days("aged", uri=address)
+    monkeypatch.setenv("MLFLOW_REGISTRY_URI", address)  # another one may stand there
+    assert champion_days("aged", uri=address) == pytest.approx(days, abs=60 / 86400)
+    assert days == pytest.approx((time.time() - made) / 86400, abs=60 / 86400)
+    assert champion_days("nobody", uri=address) is None
 
 
 def test_epochs_are_streamed_and_sync_adds_only_the_rest(root: Path, address: str) -> None:

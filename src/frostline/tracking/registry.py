@@ -178,14 +178,22 @@ def registered(sha256: str, *, uri: str) -> list[Registered]:
 
 def champion_days(name: str, *, uri: str) -> float | None:
     """Days since the champion of a registered model was registered; None without a champion."""
+    store_uri.require(uri)
+    version = store_uri.asked(uri, "registered-models/alias", name=name, alias=CHAMPION).get(
+        "model_version", {}
+    )
+    made = version.get("creation_timestamp") or _champion_made(name, uri=uri)
+    return None if made is None else (time.time() - int(made) / 1000) / 86400
+
+
+def _champion_made(name: str, *, uri: str) -> int | None:
+    """When the champion was registered, in milliseconds since 1970, as MLflow's client says it."""
     from mlflow.exceptions import MlflowException
 
-    store_uri.require(uri)
     with session(uri) as client:
         try:
-            version = client.get_model_version_by_alias(name, CHAMPION)
+            return int(client.get_model_version_by_alias(name, CHAMPION).creation_timestamp)
         except MlflowException as error:
             if error.error_code in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
                 return None
             raise
-    return (time.time() - version.creation_timestamp / 1000) / 86400

@@ -1,5 +1,6 @@
 """Where runs are kept, and whether that place answers. Nothing here needs MLflow."""
 
+import json
 import os
 import re
 import shutil
@@ -9,13 +10,19 @@ import threading
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from typing import Any
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from frostline import files, paths
 from frostline.errors import FrostlineError, InputError, shell_command
 
 VARIABLE = "MLFLOW_TRACKING_URI"
 LOGIN = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+# Where one of these is set, only MLflow's own client knows how to reach a server.
+ANOTHER_WAY = (
+    "MLFLOW_REGISTRY_URI", "MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4", "MLFLOW_TRACKING_TOKEN",
+    "MLFLOW_WORKSPACE",
+)  # fmt: skip
 # One try to connect, and the whole probe (name look-up included): together well below 10 seconds.
 CONNECT_SECONDS = 4.0
 PROBE_SECONDS = 8.0
@@ -170,9 +177,8 @@ def _login_problem(uri: str) -> str:
     from urllib.error import HTTPError
     from urllib.request import Request, urlopen
 
-    login = ":".join(os.environ.get(name, "") for name in LOGIN)
-    header = {"authorization": f"Basic {b64encode(login.encode()).decode()}"} if login != ":" else {}
-    if login == ":" and (os.environ.get("MLFLOW_TRACKING_TOKEN") or "@" in urlsplit(uri).netloc):
+    header = _login()
+    if not header and (os.environ.get("MLFLOW_TRACKING_TOKEN") or "@" in urlsplit(uri).netloc):
         return ""
     try:
         with urlopen(Request(f"{uri.rstrip('/')}/version", headers=header), timeout=CONNECT_SECONDS):
@@ -181,6 +187,29 @@ def _login_problem(uri: str) -> str:
         return f"it refused the login; set {' and '.join(LOGIN)}" if error.code == 401 else ""
     except Exception:
         return ""
+
+
+def _login() -> dict[str, str]:
+    """The header by which a server knows us; {} without a login."""
+    login = ":".join(os.environ.get(name, "") for name in LOGIN)
+    return {"authorization": f"Basic {b64encode(login.encode()).decode()}"} if login != ":" else {}
+
+
+def asked(uri: str, path: str, **query: str) -> dict[str, Any]:
+    """What a server answers to a GET of MLflow's REST API; {} where its client is to ask, or says what is wrong.
+
+    The client takes a second or two to import, for an answer of some milliseconds.
+    """
+    from urllib.request import Request, urlopen
+
+    if not is_server(uri) or "@" in urlsplit(uri).netloc or any(os.environ.get(name) for name in ANOTHER_WAY):
+        return {}
+    place = f"{uri.rstrip('/')}/api/2.0/mlflow/{path}?{urlencode(query)}"
+    try:
+        with urlopen(Request(place, headers=_login()), timeout=CONNECT_SECONDS) as answer:
+            return dict(json.load(answer))
+    except Exception:
+        return {}
 
 
 def _knock(uri: str, port: int) -> str:
