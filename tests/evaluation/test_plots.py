@@ -225,10 +225,14 @@ def test_settings_of_the_process_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     assert dict(mpl.rcParams) == before
 
 
-def test_png_carries_nothing_but_pixels() -> None:
-    """No software, no date: the file is a function of the figure."""
+def test_png_carries_nothing_but_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No software, no date, nothing transparent: the file is a function of the figure, which is drawn once."""
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "draw", lambda f, *a, draw=Figure.draw: drawn.append(f) or draw(f, *a))
     content = style.png(plots.curves(course(2), classifier="pets", note=""))
+    assert len(drawn) == 1
     with Image.open(io.BytesIO(content)) as image:
+        assert image.mode == "RGB"
         assert image.format == "PNG"
         assert set(image.info) <= {"dpi"}
 
