@@ -181,6 +181,7 @@ def command(
 def stage(name: str, /, *args: Any, **kwargs: Any) -> None:
     """Run what DVC tracks the outputs of: only by the code and packages that code.yaml names, on an entry there is."""
     with _packages(), _at_work():
+        import_module("frostline.memory").spare_pandas()
         import_module("frostline.pipeline.code_file").require(name)
         for entry in args:
             import_module("frostline.config").require_entry(SECTION_OF.get(name, "classifiers"), entry)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from frostline import config, files, memory, paths
+from frostline import config, files, paths
 from frostline.errors import FrostlineError
 from frostline.evaluation import comparison_report, predictions, stage_outputs, style, temperature
 from frostline.evaluation.comparison import Candidate, compare
@@ -16,7 +16,6 @@ def run() -> str:
     Only classifiers that params.yaml names take part, whatever else lies in metrics/.
     FrostlineError names the stage that has to run first.
     """
-    memory.spare_pandas()
     comparison = compare(_candidate(name) for name in config.load().classifiers)
     files.write_json(paths.COMPARISON / "comparison.json", comparison)
     files.write_text(paths.COMPARISON / "comparison.md", comparison_report.markdown(comparison))

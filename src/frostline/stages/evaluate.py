@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from frostline import files, known_arrays, memory, paths
+from frostline import files, known_arrays, paths
 from frostline.datasets import manifest as manifests
 from frostline.datasets import thumbnails
 from frostline.datasets.known_images import KnownImages
@@ -43,7 +43,6 @@ def run(name: str) -> str:
 
     FrostlineError where train's outputs are missing, or do not hold exactly the dataset's images.
     """
-    memory.spare_pandas()
     made_by = f"dvc repro train@{name}"
     folder = paths.classifier(name)
     record = stage_outputs.read(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import frostline
-from frostline import files, images, memory, paths, store
+from frostline import files, images, paths, store
 from frostline.errors import FrostlineError
 from frostline.evaluation import predictions, stage_outputs
 from frostline.evaluation.predictions import Predictions
@@ -45,7 +45,6 @@ SCORING_BATCH = 32  # images at once
 def run(name: str) -> str:
     """Write `model.onnx` and `agreement.json` of one classifier, its trunk and head where anything is frozen, and
     the variants that its params name."""
-    memory.spare_pandas()
     inputs = recipe.read(name)
     record = paths.classifier(name) / "record.json"
     key = stage_outputs.read(record, keys=("key",), made_by=f"dvc repro train@{name}")["key"]

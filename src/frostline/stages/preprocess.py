@@ -61,7 +61,6 @@ def run(name: str, *, elsewhere: OpenExamine | None = None) -> str:
     `elsewhere` opens what examines new images in place of this machine (see `features.examination`); it cannot change
     what is written.
     """
-    memory.spare_pandas()
     memory.map_large()
     settings = config.load()
     dataset = config.entry(settings.datasets, name, what="dataset")

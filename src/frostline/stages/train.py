@@ -104,7 +104,7 @@ def _chosen(inputs: Recipe, epochs: Sequence[tuple[str, loop.Epoch]]) -> Iterato
         beyond = (
             f"; others beyond it may be better: widen phases.{name}.{phase.hyperparameter}" if edge else ""
         )
-        left = f"; it only rose after that, so {untried[0]:g} and above were not tried" if untried else ""
+        left = f"; it rose twice in a row, so {untried[0]:g} and above were not tried" if untried else ""
         yield f"{name}: {phase.hyperparameter} {phase.strengths[best]:g} has the lowest validation loss{beyond}{left}"
 
 

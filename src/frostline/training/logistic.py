@@ -20,6 +20,7 @@ Doubles = npt.NDArray[np.float64]
 
 # The factor of a wider matrix, or for fewer rows than so many times its columns, costs more than the steps it saves.
 WIDEST, LEAST = 2048, 2
+ENOUGH = 4  # so many rows for each column tell their correlations well enough to step by
 _PIECE = 2**19  # numbers of some rows, which a processor's cache holds until they have been multiplied twice
 _ROWS = 64  # of a piece, at least
 _FLOOR = 1e-6  # of λ beside h in the factor: float32 cannot tell less from a matrix without an inverse
@@ -139,10 +140,8 @@ def _curvature(rows: Floats) -> Floats | None:
     """X'X / n; None where its factor would cost too much."""
     if rows.shape[1] > WIDEST or len(rows) < LEAST * rows.shape[1]:
         return None
-    found = np.zeros((rows.shape[1], rows.shape[1]), np.float32)
-    for start, stop in _pieces(rows):
-        found += rows[start:stop].T @ rows[start:stop]
-    return np.asarray(found / np.float32(len(rows)), np.float32)
+    some = rows[:: max(1, len(rows) // (ENOUGH * rows.shape[1]))]
+    return np.asarray(some.T @ some / np.float32(len(some)), np.float32)
 
 
 @dataclass(frozen=True)

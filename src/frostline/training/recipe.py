@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from frostline import config, files, paths
 from frostline.config import ONNX, Classifier, OnnxWeights, Params
 from frostline.datasets import calibration_photos, manifest
+from frostline.datasets.layout import SPLITS
 from frostline.datasets.manifest import Manifest
 from frostline.errors import FrostlineError, InputError
 from frostline.features import backends, int8_trunk, trunks
@@ -103,7 +105,15 @@ class Recipe:
             )
         if parts.trunk is None:
             return pixels(images, view=view, executor=self.executor)
-        return self._features(parts, images, view)
+        which = (str(parts.cut), split, view)
+        if which not in self._known_rows:
+            self._known_rows[which] = self._features(parts, images, view)
+        return self._known_rows[which]
+
+    @cached_property
+    def _known_rows(self) -> dict[tuple[str, str, View | None], Rows]:
+        """Features that were asked for before: to look for all of their ids is most of what they cost then."""
+        return {}
 
     def some_rows(
         self, parts: CutModel, split: str, places: npt.NDArray[np.int64]
@@ -139,14 +149,21 @@ class Recipe:
 
     def images(self, split: str) -> Images:
         """One split's images in manifest order."""
-        rows = self.manifest.split(split)
-        return Images(
-            root=self.root / self.manifest.root,
-            paths=rows.paths,
-            ids=rows.ids,
-            rule=self.entry.image,
-            cache=paths.cache(self.root),
-        )
+        return self._images[split]
+
+    @cached_property
+    def _images(self) -> dict[str, Images]:
+        splits = {split: self.manifest.split(split) for split in SPLITS}
+        return {
+            split: Images(
+                root=self.root / self.manifest.root,
+                paths=rows.paths,
+                ids=rows.ids,
+                rule=self.entry.image,
+                cache=paths.cache(self.root),
+            )
+            for split, rows in splits.items()
+        }
 
 
 def read_weights(name: str, *, root: Path = Path()) -> dict[str, Any]:
