@@ -1,9 +1,12 @@
-"""Errors in Prefect's logs: a sentence where there is one, a traceback where the program is at fault."""
+"""No usage statistics; errors in Prefect's logs: a sentence where there is one, else a traceback."""
 
 import logging
+import os
 
 import pytest
+from prefect._internal.analytics import enabled
 
+from frostline.automation import settings
 from frostline.automation.settings import sentences
 from frostline.errors import InputError
 
@@ -42,3 +45,14 @@ def test_tracebacks(
     [record] = caplog.records
     assert (record.exc_info is not None) == whole
     assert record.getMessage().count(str(error)) == 1
+
+
+def test_a_flow_sends_no_usage_statistics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prefect's own word for it, unless a person decided otherwise."""
+    monkeypatch.setattr(enabled, "is_ci_environment", lambda: False)
+    monkeypatch.setattr(settings, "close_own_server", lambda: None)
+    monkeypatch.setattr(settings.progress, "report_to", lambda _: None)
+    for given, wanted in ((None, False), ("0", True)):
+        monkeypatch.setattr(os, "environ", {} if given is None else {"DO_NOT_TRACK": given})
+        settings.configure()
+        assert enabled.is_telemetry_enabled() == wanted

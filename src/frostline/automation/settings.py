@@ -12,7 +12,9 @@ LOGGERS = ("prefect.flow_runs", "prefect.task_runs")
 DEFAULTS = {
     # Prefect starts a server of its own where none is configured; on a busy machine that takes longer than its 20 s.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",  # no usage statistics
+    # No usage statistics: neither of the server nor of this process.
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
 }
 
 
