@@ -4,6 +4,7 @@ A command lives in the module of its subject. Only this room prints.
 """
 
 import contextlib
+import gc
 import io
 import os
 import signal
@@ -42,6 +43,8 @@ for subject in (
 
 def main() -> None:
     """Run the command line; whatever goes wrong for a known reason is lines on stderr, never a traceback."""
+    # A command imports and reads much that stays: looks for cycles every 700 new objects were a twentieth of its time.
+    gc.set_threshold(50_000, 10, 10)
     _settle_streams()
     _settle_interrupts()
     progress.report_to(REPORTER)
