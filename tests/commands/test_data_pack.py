@@ -90,6 +90,16 @@ def test_what_arrives_later(top: Path) -> None:
     assert data_add.run(top / "new/birds", shards=True)[-1] == "nothing to do"
 
 
+def test_a_class_that_reads_as_another(top: Path) -> None:
+    """What arrived is packed before it is seen beside the rest; refused, nothing of it stays."""
+    data_add.run(top / "birds", shards=True)
+    before = sorted(Path("data/birds").iterdir())
+    folder(top / "new", {"Crow/1.png": encoded(77), "owl/2.png": encoded(78)})
+    with pytest.raises(InputError, match="two classes read the same, 'Crow' and 'crow'"):
+        data_add.run(top / "new", name="birds", shards=True)
+    assert sorted(Path("data/birds").iterdir()) == before
+
+
 def test_an_archive_that_is_gone(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its photos would leave the dataset in silence: it is to be brought back first, and nothing changes."""
     data_add.run(top / "birds", shards=True)

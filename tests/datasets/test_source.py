@@ -304,3 +304,25 @@ def test_one_image_of_an_archive(tmp_path: Path, make: Callable[[Path, Mapping[s
         read_image(tmp_path / "gone.png")
     with pytest.raises(InputError):
         read_image(tmp_path / "own.png/gone.png")
+
+
+def test_a_folder_of_archives_that_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is as if it were opened anew, but what was open is not read again; what it closes is all."""
+    archive(tmp_path / "1.zip", {"cat/a.png": b"a", "cat/.b.png": b"b", "notes.md": b"x"})
+    archive(tmp_path / "3.zip", {"dog/c.png": b"c"})
+    opened: list[str] = []
+    real = archives.open_archive
+    monkeypatch.setattr(archives, "open_archive", lambda path: opened.append(path.name) or real(path))
+    with open_source(tmp_path) as source:
+        archive(tmp_path / "2.zip", {"dog/d.png": b"d"})
+        with source.grown() as grown, open_source(tmp_path) as anew:
+            assert opened == ["1.zip", "3.zip", "2.zip", "1.zip", "2.zip", "3.zip"]
+            assert (
+                grown.names()
+                == ["1.zip/cat/a.png", "2.zip/dog/d.png", "3.zip/dog/c.png"]
+                == list(anew.names())
+            )
+            assert (grown.notes, grown.shards) == (anew.notes, anew.shards)
+            assert [grown.read(name) for name in grown.names()] == [b"a", b"d", b"c"]
+        with pytest.raises(ValueError, match="closed"):
+            grown.read("1.zip/cat/a.png")

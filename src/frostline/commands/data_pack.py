@@ -1,6 +1,7 @@
 """`frostline data add --shards`: photos packed into archives, and what arrives later into further ones."""
 
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from frostline.datasets import labels, shards
@@ -30,22 +31,36 @@ def run(data: Path, dataset: str, folder: Path) -> list[str]:
             f"{printable(folder / lost[0])} is not here: bring it back, as nothing is taken out of such a dataset: "
             "dvc checkout data.dvc"
         )
-    before = photos.look(folder)
-    given = any(before.splits.keys() - {""})
-    _require_alike(data, folder, given=given)
     undo, held = _can_undo(), _held()
-    note("packing the photos …")
-    packed = photos.append(data, folder, more=given)
-    try:
-        after = photos.look(folder)
+    packed, before, after = _append(data, folder)
+    with _removed_on_error(packed):
         note("copying the archives into DVC's cache …")
         processes.run("dvc", "add", "data")  # where nothing is new, what a run packed that was killed
         holdings.require_held(folder, sorted(path.name for path in folder.glob("*.zip")))
+    return [*_told(packed, dataset, before, after), *_next(packed, undo=undo, changed=_held() != held)]
+
+
+def _append(data: Path, folder: Path) -> tuple[shards.Packed, Photos, Photos]:
+    """Pack what is new; what that did, and the photos before and after it."""
+    with open_source(folder) as source:
+        before = photos.seen(source, folder, draw=False)
+        given = any(before.splits.keys() - {""})
+        _require_alike(data, folder, given=given)
+        note("packing the photos …")
+        packed = photos.append(data, folder, more=given)
+        with _removed_on_error(packed), source.grown() as grown:
+            return packed, before, photos.seen(grown, folder, draw=False)
+
+
+@contextlib.contextmanager
+def _removed_on_error(packed: shards.Packed) -> Iterator[None]:
+    """Where the block fails, the archives that were made go."""
+    try:
+        yield
     except BaseException:
         for path in packed.paths:
             photos.remove(path)
         raise
-    return [*_told(packed, dataset, before, after), *_next(packed, undo=undo, changed=_held() != held)]
 
 
 def _held() -> bytes:
@@ -57,7 +72,8 @@ def first(data: Path, place: Path, before: Photos) -> None:
     """Pack the photos of a new dataset. FrostlineError where they would not be read as `before`."""
     note("packing the photos …")
     photos.pack(data, place)
-    after = photos.look(place)
+    with open_source(place) as source:
+        after = photos.seen(source, place, draw=False)
     if before.classes.keys() != after.classes.keys() or before.splits.keys() != after.splits.keys():
         raise FrostlineError(
             f"{printable(data)}: packed into archives, its folders would be read otherwise than now; add it without "

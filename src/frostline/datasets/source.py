@@ -4,10 +4,10 @@ import contextlib
 import functools
 import os
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from frostline.datasets.listing_notes import ListingNotes, is_archive
 from frostline.errors import InputError, first_line
 from frostline.files import printable
 from frostline.images import ImageError
+
+NO_SHARDS: Mapping[str, archives.Opened] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class ImageSource:
         opened: archives.Opened,
         *,
         path: Path,
-        shards: Sequence[str] = (),
+        shards: Mapping[str, archives.Opened] = NO_SHARDS,
         holder: Callable[[str], Holder] | None = None,
     ) -> None:
         names = opened.names
@@ -47,7 +49,7 @@ class ImageSource:
         self.notes = opened.notes  # of what lies beside the images
         self._known = np.sort(np.fromiter(map(hash, names), np.int64, len(names)))
         # A folder's archives in order; images are then named `shard/name`.
-        self.shards = tuple(shards)
+        self.shards, self._shards = tuple(shards), shards
         self.holder = holder or _inside(path)  # the file that an image is, or lies in
 
     @property
@@ -75,6 +77,11 @@ class ImageSource:
             return self._read(name)
         except (OSError, ImageError) as error:
             raise InputError(f"cannot read {printable(self._path)}/{name}: {_why(error)}") from None
+
+    def grown(self) -> "ImageSource":
+        """The folder as it is now, where archives came: those that are open are not read again, and are then its own
+        to close."""
+        return _open_folder(self._path, self._shards)
 
     def close(self) -> None:
         """Release the archive; a folder holds nothing."""
@@ -160,10 +167,10 @@ def _again(path: Path) -> ImageSource:
     return open_source(path)
 
 
-def _open_folder(folder: Path) -> ImageSource:
+def _open_folder(folder: Path, known: Mapping[str, archives.Opened] = NO_SHARDS) -> ImageSource:
     names, odd, notes = _listed(folder)
     if not names and (shards := _shards(folder)):
-        return _open_shards(folder, shards, notes)
+        return _open_shards(folder, shards, notes, known)
 
     def read(name: str) -> bytes:
         # Not by pathlib, which keeps a table of all names it ever saw.
@@ -207,29 +214,30 @@ def _shards(folder: Path) -> dict[str, Path]:
     return {name: archives_by_name[name] for name in sorted(archives_by_name) if not name.startswith(".")}
 
 
-def _open_shards(folder: Path, shards: dict[str, Path], notes: ListingNotes) -> ImageSource:
-    """Archives of one dataset as one source: `shard/name`, shard by shard."""
+def _open_shards(
+    folder: Path, shards: dict[str, Path], notes: ListingNotes, known: Mapping[str, archives.Opened]
+) -> ImageSource:
+    """Archives of one dataset as one source: `shard/name`, shard by shard; those that are `known` are open."""
     notes = notes.without(shards)
     with contextlib.ExitStack() as stack:
-        readers, names = {}, []
+        opened = {}
         for shard, path in shards.items():
-            opened = archives.open_archive(path)
-            stack.callback(opened.close)
-            readers[shard] = opened.read
-            names += [f"{shard}/{name}" for name in opened.names]
-            notes.below(shard, opened.notes)
+            opened[shard] = known.get(shard) or archives.open_archive(path)
+            stack.callback(opened[shard].close)
+            notes.below(shard, opened[shard].notes)
         closing = stack.pop_all()
+    names = Names(f"{shard}/{name}" for shard, archive in opened.items() for name in archive.names)
 
     def read(name: str) -> bytes:
         shard, _, inside = name.partition("/")
         return (
-            readers[shard](inside) if shard in readers else read_regular(f"{folder}/{name}")
+            opened[shard].read(inside) if shard in opened else read_regular(f"{folder}/{name}")
         )  # a table beside
 
     holders = {shard: Holder(str(path), shard) for shard, path in shards.items()}
     return ImageSource(
         archives.Opened(names, notes, read, closing.close),
         path=folder,
-        shards=list(shards),
+        shards=opened,
         holder=lambda name: holders[name.partition("/")[0]],
     )

@@ -70,17 +70,21 @@ def look(path: Path) -> Photos:
     if path.is_dir():
         _require_utf8(path)
     with open_source(path) as source:
-        found = labels.read(source, path)
-        gone = set() if source.shards else _gone(found.names, path)
-        there = found.without(gone) if gone else found
-        names = labels.classes(there, None, where=printable(path))
-        side = _side(source, there.names)
+        return seen(source, path)
+
+
+def seen(source: ImageSource, path: Path, *, draw: bool = True) -> Photos:
+    """As `look`, of what is open; without `draw` no remark says whether splits can be drawn, which takes a while."""
+    found = labels.read(source, path)
+    gone = set() if source.shards else _gone(found.names, path)
+    there = found.without(gone) if gone else found
+    names = labels.classes(there, None, where=printable(path))
     classes, given = (Counter(there.column(field)) for field in ("label", "split"))
     return Photos(
         {name: classes[name] for name in names},
         {name: given[name] for name in (*SPLITS, "") if given[name]},
-        side,
-        (*found.remarks, *_about_gone(gone), *_about_splits(there)),
+        _side(source, there.names),
+        (*found.remarks, *_about_gone(gone), *(_about_splits(there) if draw else ())),
     )
 
 
