@@ -1,9 +1,12 @@
 """pyarrow and scikit-learn without pandas: not at the first array, and there when somebody asks for a data frame."""
 
+import gc
 import subprocess
 import sys
 
 import pytest
+
+from frostline import memory
 
 CODE = """
 import sys
@@ -89,3 +92,16 @@ def test_large_arrays_go_back_at_once(told: str, goes: bool) -> None:
         [sys.executable, "-c", MAPPING.format(told=told)], check=True, capture_output=True, text=True
     )
     assert (int(done.stdout) > 15_000) == goes
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_garbage_is_collected_again_as_before(*, collects: bool) -> None:
+    """Whoever had switched it off finds it off."""
+    before = gc.isenabled()
+    try:
+        (gc.enable if collects else gc.disable)()
+        with memory.uncollected():
+            assert not gc.isenabled()
+        assert gc.isenabled() == collects
+    finally:
+        (gc.enable if before else gc.disable)()

@@ -1,7 +1,6 @@
 """Keras, loaded once, quietly and deterministically."""
 
 import contextlib
-import gc
 import json
 import logging
 import os
@@ -14,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from frostline import memory
 from frostline.errors import InputError
 
 DEVICES = "FROSTLINE_DEVICES"
@@ -27,7 +27,7 @@ def keras(*, seed: int | None = None) -> Any:
     kept back unless the import fails.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _quiet_stderr(), _uncollected():
+    with _quiet_stderr(), memory.uncollected():
         import keras as module
 
         if module.backend.backend() == "tensorflow":
@@ -62,18 +62,6 @@ def _chosen() -> str:
         settings = {}
     named = settings.get("backend") if isinstance(settings, dict) else None
     return str(os.environ.get("KERAS_BACKEND") or named or "tensorflow")
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """No search for garbage among what is imported, which stays: it would take a sixth of the import's time."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
 
 
 @contextlib.contextmanager

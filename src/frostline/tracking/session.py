@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from frostline import memory
 from frostline.errors import FrostlineError, first_line
 from frostline.tracking import database, served_files, store_uri
 
@@ -40,11 +41,13 @@ def session(uri: str, *, limits: Mapping[str, str] = PATIENT) -> Iterator["Mlflo
     settings = {name: value for name, value in {**QUIET, **limits}.items() if name not in os.environ}
     with _environment({**settings, store_uri.VARIABLE: uri}), _silence(), _explained(uri):
         database.relocate(uri)
-        database.make(uri)
-        from mlflow import MlflowClient
+        with memory.uncollected():
+            database.make(uri)
+            from mlflow import MlflowClient
 
-        served_files.find(uri)
-        yield MlflowClient(tracking_uri=uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI", uri))
+            served_files.find(uri)
+            client = MlflowClient(tracking_uri=uri, registry_uri=os.environ.get("MLFLOW_REGISTRY_URI", uri))
+        yield client
 
 
 def prepare(uri: str) -> None:
