@@ -38,7 +38,7 @@ class Exported:
         self, content: bytes, device: str, precision: str, dtype: str, *, parallel: bool = False
     ) -> None:
         self._arguments = (content, device, precision, dtype)
-        self._pool = pool.load(content, device, precision, parallel=parallel)
+        self._pool = pool.load(content, device, precision, parallel=parallel, batch=self.batch_size)
         self._pool.names = (FEATURES,)
         self.shape = tuple(side for side in self._pool.inputs[0].shape[1:] if isinstance(side, int))
         self._pool.bind((self.batch_size, *self.shape))

@@ -65,7 +65,8 @@ class Engine(Protocol):
 class Setup:
     """What an engine is made of: a model's bytes, where and in what they are computed, and by how many threads.
 
-    `streams` runs may be under way at once. `gpu` counts those that the driver shows.
+    `streams` runs may be under way at once, of so many images in a `batch` first. `gpu` counts those that the driver
+    shows.
     """
 
     content: bytes = field(repr=False)
@@ -74,6 +75,7 @@ class Setup:
     gpu: int = 0
     threads: int | None = None
     streams: int = 1
+    batch: int = 1
 
 
 class OnnxEngine:

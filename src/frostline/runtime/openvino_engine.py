@@ -44,11 +44,11 @@ class OpenVinoEngine:
         # ONNX Runtime reads it too: the same files are models on every device, and OpenVINO drops their metadata.
         self.inputs, self.outputs, self.metadata = described(setup.content)
         self._fixed = fixed_batch(self.inputs)
-        self.size: int | None = self._fixed or 1
+        self.size: int | None = self._fixed or setup.batch
         sides = self.inputs[0].shape[1:]
         known = [side for side in sides if isinstance(side, int)]
         if len(known) == len(sides):
-            self.proof = self._for((self._fixed or 1, *known)).proof
+            self.proof = self._for((self.size, *known)).proof
         else:  # the first image brings its sizes
             _, self.proof = compile_proven(setup, None)
 

@@ -137,26 +137,33 @@ def _joined(parts: list[Outputs], count: int) -> Outputs:
     return {name: np.concatenate([part[name] for part in parts])[:count] for name in parts[0]}
 
 
-def load(
-    content: bytes, device: str, precision: str, *, threads: int | None = None, parallel: bool = False
+def load(  # noqa: PLR0913  # a model, and how it is to run
+    content: bytes,
+    device: str,
+    precision: str,
+    *,
+    threads: int | None = None,
+    parallel: bool = False,
+    batch: int = 1,
 ) -> RuntimePool:
     """Bring a model up on `cpu`, `openvino`, `cuda` or `tensorrt`, all GPUs of these; `auto` is the fastest of them.
 
     With `parallel` OpenVINO divides its threads among runs that are under way at once, `streams` of them; a run alone
-    would then be slow.
+    would then be slow. It compiles the model for a `batch` of images; `bind` compiles it anew for another.
 
     FrostlineError where the device does not come up or nodes would compute elsewhere, InputError where
     the file is no model or the device has no such precision.
     """
+    setup = Setup(content, device, precision, threads=threads, batch=batch)
     if device != "auto":
-        return _load(content, device, precision, threads=threads, parallel=parallel)
+        return _load(setup, parallel=parallel)
     reasons: list[str] = []
     for candidate in _AUTO:
         if precision not in providers.PRECISIONS[candidate]:
             reasons.append(f"{candidate} has no {precision}")
             continue
         try:
-            pool = _load(content, candidate, precision, threads=threads, parallel=parallel)
+            pool = _load(replace(setup, device=candidate), parallel=parallel)
         except InputError:
             raise
         except FrostlineError as error:
@@ -167,17 +174,18 @@ def load(
     raise FrostlineError(f"no device for --precision {precision} here: " + "; ".join(reasons))
 
 
-def _load(content: bytes, device: str, precision: str, *, threads: int | None, parallel: bool) -> RuntimePool:
+def _load(setup: Setup, *, parallel: bool) -> RuntimePool:
     import onnxruntime  # 0.2 s and 300 MB of libraries
 
     onnxruntime.set_default_logger_severity(SILENT)
+    device, precision, threads = setup.device, setup.precision, setup.threads
     providers.require_precision(device, precision)
     providers.require(device)
     runs = openvino.streams(threads) if parallel and device == "openvino" else 1
-    setup = Setup(content, device, precision, threads=threads, streams=runs)
+    setup = replace(setup, streams=runs)
     engines, proof = _by_openvino(setup) if device == "openvino" else _by_onnxruntime(setup)
     return RuntimePool(
-        content, device, precision, engines, proof, asked=device, threads=threads, runs_per_engine=runs
+        setup.content, device, precision, engines, proof, asked=device, threads=threads, runs_per_engine=runs
     )
 
 
