@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -145,16 +146,16 @@ def power(images: int, *, discordant: float, difference: float, margin: float, l
 
 def _binomial(counts: np.ndarray, trials: int | np.ndarray, chance: float) -> np.ndarray:
     """The probability of so many successes in so many trials."""
-    from scipy.special import gammaln, xlog1py, xlogy  # scipy.stats takes half a second to import
-
-    ways = gammaln(np.add(trials, 1)) - gammaln(counts + 1) - gammaln(trials - counts + 1)
-    return np.asarray(np.exp(ways + xlogy(counts, chance) + xlog1py(trials - counts, -chance)))
+    logs, failures = log_factorials(int(np.max(trials))), trials - counts
+    ways = logs[trials] - logs[counts] - logs[failures]
+    never = -1e300  # what cannot be, and 0 where it did not have to
+    success = math.log(chance) if chance > 0 else never
+    failure = math.log1p(-chance) if chance < 1 else never
+    return np.asarray(np.exp(ways + counts * success + failures * failure))
 
 
 def _quantile(level: float) -> float:
-    from scipy.special import ndtri
-
-    return float(ndtri(1 - level))
+    return NormalDist().inv_cdf(1 - level)
 
 
 def _score(gained: np.ndarray, lost: np.ndarray, images: int, difference: float) -> np.ndarray:
