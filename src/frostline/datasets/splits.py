@@ -51,12 +51,12 @@ class _Clusters:
         """Put newcomers and the older clusters that they connect into the first of these, to move as one."""
         for other in set(older[1:]) - {older[0]}:
             self.home[self.home == other] = older[0]
-        for row in members:  # mostly one, for which NumPy is slow
-            self.home[row] = older[0]
+        self.home[members] = older[0]
 
-    def split(self, row: int) -> str:
-        """An image's, "" for one in no cluster."""
-        return self.splits[self.home[row]] if self.home[row] >= 0 else ""
+    def drawn(self) -> list[str]:
+        """Every image's split, "" for one in no cluster."""
+        names = [*self.splits, ""]  # which -1 means
+        return [names[home] for home in self.home.tolist()]
 
 
 @dataclass(frozen=True)
@@ -95,23 +95,29 @@ def assign(
     )
     used = np.fromiter(map(bool, ids), bool, len(ids))
     near = _neighbours(ids, links)
+    alone = used.copy()
+    alone[list(near)] = False
     clusters, bridges = _Clusters(len(ids)), {}
+
+    def born(members: Sequence[int], wave: int) -> int:
+        cuts = {} if not wave else partial if any(given[row] for row in members) else whole
+        place = _place(ids[members[0]], seed)
+        drawn = next((split for split, (start, end) in cuts.items() if start <= place < end), "train")
+        return clusters.born(drawn if cuts else given[members[0]], place, cuts)
+
     for wave in np.unique(late).tolist():
+        for row in np.flatnonzero((late == wave) & alone).tolist():
+            clusters.home[row] = born([row], wave)
         for members in _components((late == wave) & used, near):
             older = _older(members, near, clusters)
-            if len(splits := sorted({clusters.splits[one] for one in older})) > 1:
-                bridges.update(dict.fromkeys(members, tuple(splits)))
-                continue
-            if not older:
-                cuts = {} if not wave else partial if any(given[row] for row in members) else whole
-                place = _place(ids[members[0]], seed)
-                drawn = next((split for split, (start, end) in cuts.items() if start <= place < end), "train")
-                older = [clusters.born(drawn if cuts else given[members[0]], place, cuts)]
-            clusters.join(members, older)
+            if len(several := sorted({clusters.splits[one] for one in older})) > 1:
+                bridges.update(dict.fromkeys(members, tuple(several)))
+            else:
+                clusters.join(members, older or [born(members, wave)])
     _complete(clusters, labels, missing)
-    drawn_splits = [clusters.split(row) for row in range(len(ids))]
-    _check_present(labels, drawn_splits)
-    return Assignment(drawn_splits, bridges)
+    splits = clusters.drawn()
+    _check_present(labels, splits)
+    return Assignment(splits, bridges)
 
 
 def impossible(labelled: LabelledImages) -> str:
@@ -155,12 +161,10 @@ def _neighbours(ids: Sequence[str], links: Iterable[tuple[int, int]]) -> dict[in
 
 
 def _components(among: npt.NDArray[np.bool_], near: Mapping[int, Sequence[int]]) -> Iterator[list[int]]:
-    """Sets of rows, each in order, that links connect within those that are `among`."""
+    """Sets of linked rows, each in order, that links connect within those that are `among`."""
     left = {row for row in near if among[row]}
-    for row in map(int, np.flatnonzero(among)):
-        if row not in near:
-            yield [row]
-        elif row in left:
+    for row in sorted(left):
+        if row in left:
             left.remove(row)
             members, waiting = [row], [row]
             while waiting:
