@@ -44,11 +44,12 @@ def test_the_table_finds_what_the_index_finds(bits: int, monkeypatch: pytest.Mon
     """And that is what all pairs of hashes say."""
     monkeypatch.setattr(hash_search, "NEIGHBOURS", 1000)
     scans, rows = Hashes(60, bits), np.arange(60)
-    table, more = hash_search._newcomers(scans, rows, rows[:40], rows[40:])  # type: ignore[arg-type]
+    whole = hash_search.whole(scans, rows)  # type: ignore[arg-type]
+    table, more = hash_search._newcomers(scans, rows, whole, rows[:40], rows[40:])  # type: ignore[arg-type]
     assert set(map(tuple, table.T.tolist())) == by_hand(scans.hashes(rows), range(40), range(40, 60))
-    index, hits = hash_search._all_of(scans, rows, rows[:40])  # type: ignore[arg-type]
+    index, hits = hash_search._all_of(scans, rows, whole, rows[:40])  # type: ignore[arg-type]
     assert set(map(tuple, index.T.tolist())) == by_hand(scans.hashes(rows), range(40), range(60))
-    few, counted = hash_search._of_few(scans, rows, rows[:40])  # type: ignore[arg-type]
+    few, counted = hash_search._of_few(scans, rows, whole, rows[:40])  # type: ignore[arg-type]
     assert few.tolist() == index.tolist()
     assert counted.tolist() == hits.tolist()
     assert len(table.T) > 0

@@ -84,9 +84,9 @@ def test_only_what_is_new_is_searched_and_compared(monkeypatch: pytest.MonkeyPat
     asked, compared = [], []
     within, like = hash_search._within, near_duplicates.likeness
 
-    def noted(scans: Any, rows: Any, some: Any, *, band: int) -> Any:
+    def noted(scans: Any, rows: Any, hashes: Any, some: Any, *, band: int) -> Any:
         asked.append(len(some))
-        return within(scans, rows, some, band=band)
+        return within(scans, rows, hashes, some, band=band)
 
     monkeypatch.setattr(hash_search, "_within", noted)
     monkeypatch.setattr(near_duplicates, "likeness", lambda *pair: compared.append(pair) or like(*pair))

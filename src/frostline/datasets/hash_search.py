@@ -23,7 +23,7 @@ _FEW = 20  # of so many images one may be new for a search without an index of a
 # What a band's bits may be turned into: themselves, or with one of them flipped.
 _FLIPPED = np.array([0, *(1 << bit for bit in range(_BAND_BITS))], np.uint16)
 
-Bools = npt.NDArray[np.bool_]
+Hashes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -41,27 +41,34 @@ class Candidates:
         return np.divmod(np.unique(low.astype(np.int64) * count + high), count)
 
 
+def whole(scans: Scans, rows: Ints) -> Hashes:
+    """(n, 8) hashes of whole images."""
+    parts = (scans.hashes(rows[start : start + _QUERIES])[:, 0] for start in range(0, len(rows), _QUERIES))
+    return np.concatenate([np.zeros((0, 8), np.uint8), *parts])
+
+
 def search(scans: Scans, chosen: Ints, firsts: Ints, before: Searched) -> Candidates:
     """Pairs of positions in `chosen` within RADIUS, among those in `firsts`; `before` is a search of the same images.
 
     The index of one band at a time is in memory: all of them would be most of what the audit needs.
     """
     rows, place = chosen[firsts], np.full(len(chosen), -1, np.int64)
+    hashes = whole(scans, rows)
     place[firsts] = np.arange(len(firsts))
     hits = before.hits[firsts].astype(np.int64)
     new, settled = hits == 0, (hits > 0) & (hits < NEIGHBOURS)
-    late, more = _newcomers(scans, rows, np.flatnonzero(settled), np.flatnonzero(new))
+    late, more = _newcomers(scans, rows, hashes, np.flatnonzero(settled), np.flatnonzero(new))
     hits += more
     anew = new | (hits >= NEIGHBOURS)
     kept = np.stack([place[before.asked], place[before.found]])
     pairs = np.concatenate([kept[:, (kept >= 0).all(axis=0)], late], axis=1)
     pairs = pairs[:, ~anew[pairs[0]]]
     if 0 < anew.sum() * _FEW <= len(rows):
-        found, hits[anew] = _of_few(scans, rows, np.flatnonzero(anew))
+        found, hits[anew] = _of_few(scans, rows, hashes, np.flatnonzero(anew))
         anew &= hits >= NEIGHBOURS
         pairs = np.concatenate([pairs, found[:, ~anew[found[0]]]], axis=1)
     if anew.any():
-        found, hits[anew] = _all_of(scans, rows, np.flatnonzero(anew))
+        found, hits[anew] = _all_of(scans, rows, hashes, np.flatnonzero(anew))
         pairs = np.concatenate([pairs, found], axis=1)
     all_hits = np.zeros(len(chosen), np.uint8)
     all_hits[firsts] = hits.clip(max=255)
@@ -69,15 +76,14 @@ def search(scans: Scans, chosen: Ints, firsts: Ints, before: Searched) -> Candid
     return Candidates(all_hits, asked, found)
 
 
-def _of_few(scans: Scans, rows: Ints, asked: Ints) -> tuple[Ints, Ints]:
+def _of_few(scans: Scans, rows: Ints, hashes: Hashes, asked: Ints) -> tuple[Ints, Ints]:
     """As `_all_of`, for few: without an index of all. What finds more than it may has to be asked there."""
     windows = np.ascontiguousarray(scans.hashes(rows[asked]).reshape(-1, 8))
     tables = [_Table(windows, band) for band in range(_BANDS)]
     codes, hits = [np.zeros(0, np.int64)], np.zeros((_BANDS, len(windows)), np.int64)
     for start in range(0, len(rows), _QUERIES):
-        whole = scans.hashes(rows[start : start + _QUERIES])[:, 0]
         for band, table in enumerate(tables):
-            place, window = table.within(whole)
+            place, window = table.within(hashes[start : start + _QUERIES])
             hits[band] += np.bincount(window, minlength=len(windows))
             one, other = asked[window // len(WINDOWS)], start + place
             codes.append(np.unique((one * len(rows) + other)[one != other]))
@@ -85,17 +91,17 @@ def _of_few(scans: Scans, rows: Ints, asked: Ints) -> tuple[Ints, Ints]:
     return np.stack(np.divmod(np.unique(np.concatenate(codes)), len(rows))), most
 
 
-def _all_of(scans: Scans, rows: Ints, asked: Ints) -> tuple[Ints, Ints]:
+def _all_of(scans: Scans, rows: Ints, hashes: Hashes, asked: Ints) -> tuple[Ints, Ints]:
     """(2, pairs) each of the `asked` places in `rows` with what it finds; and the most that a query of it finds."""
     codes, hits = [np.zeros(0, np.int64)], np.zeros(len(asked), np.int64)
     for band in range(_BANDS):
-        here, most = _within(scans, rows, asked, band=band)
+        here, most = _within(scans, rows, hashes, asked, band=band)
         codes.append(here)
         hits = np.maximum(hits, most)
     return np.stack(np.divmod(np.unique(np.concatenate(codes)), max(len(rows), 1))), hits
 
 
-def _within(scans: Scans, rows: Ints, asked: Ints, *, band: int) -> tuple[Ints, Ints]:
+def _within(scans: Scans, rows: Ints, hashes: Hashes, asked: Ints, *, band: int) -> tuple[Ints, Ints]:
     """Asked and found places whose hashes nearly agree in one band, as asked * rows + found; and the most hits."""
     import faiss
 
@@ -103,8 +109,7 @@ def _within(scans: Scans, rows: Ints, asked: Ints, *, band: int) -> tuple[Ints, 
     turned = np.roll(np.arange(8), -band * _BAND_BITS // 8)  # the index takes the first bits
     index = faiss.IndexBinaryMultiHash(64, 1, _BAND_BITS)
     index.nflip = _FLIPS
-    for start in range(0, count, _QUERIES):
-        index.add(np.ascontiguousarray(scans.hashes(rows[start : start + _QUERIES])[:, 0, turned]))
+    index.add(np.ascontiguousarray(hashes[:, turned]))
     for start in range(0, len(asked), _QUERIES):
         some = asked[start : start + _QUERIES]
         distances, others = _nearest(index, scans.hashes(rows[some])[..., turned].reshape(-1, 8), count=count)
@@ -122,15 +127,13 @@ def _nearest(index: Any, queries: npt.NDArray[np.uint8], *, count: int) -> tuple
     return distances, others
 
 
-def _newcomers(scans: Scans, rows: Ints, settled: Ints, new: Ints) -> tuple[Ints, Ints]:
+def _newcomers(scans: Scans, rows: Ints, hashes: Hashes, settled: Ints, new: Ints) -> tuple[Ints, Ints]:
     """(2, pairs) each of the `settled` places in `rows` with the `new` ones it finds; and, for every row, how many more
     one of its queries finds at most."""
     pairs, more = [np.zeros((2, 0), np.int64)], np.zeros(len(rows), np.int64)
     if not len(new):
         return pairs[0], more
-    starts = range(0, len(new), _QUERIES)
-    hashes = np.concatenate([scans.hashes(rows[new[start : start + _QUERIES]])[:, 0] for start in starts])
-    tables = [_Table(hashes, band) for band in range(_BANDS)]
+    tables = [_Table(hashes[new], band) for band in range(_BANDS)]
     for start in range(0, len(settled), _QUERIES):
         some = settled[start : start + _QUERIES]
         windows = np.ascontiguousarray(scans.hashes(rows[some]).reshape(-1, 8))

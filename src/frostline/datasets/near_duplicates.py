@@ -26,7 +26,6 @@ SAME = 0.7  # correlation of detail: copies reach 0.9, the most alike of other p
 MIN_SIDE = 32  # pixels; smaller images have no detail to compare
 MIN_CONTRAST = 4.0  # grey levels; flat images have none either
 
-_QUERIES = 256
 _FRAMES = 8  # different pictures of one and the same hash that are kept apart
 _VIEWED = 8  # images whose views are held, 0.3 MB each
 
@@ -65,7 +64,7 @@ def pairs(scans: Scans, rows: Rows, *, known: KnownPairs | None = None) -> list[
     chosen = _comparable(scans, rows)
     before = placed(known.read() if known else NOTHING, scans.sha256.digests[chosen])
     alike = _Comparison(scans, chosen, Likenesses(before))
-    firsts, frames = _frames(_whole(scans, chosen), alike)
+    firsts, frames = _frames(hash_search.whole(scans, chosen), alike)
     memory.give_back()
     searched = hash_search.search(scans, chosen, firsts, before)
     low, high = searched.candidates()
@@ -88,12 +87,6 @@ def _comparable(scans: Scans, rows: Rows) -> npt.NDArray[np.int64]:
     side = np.minimum(scans.column("height"), scans.column("width"))[some]
     comparable: npt.NDArray[np.bool_] = (side >= MIN_SIDE) & (scans.column("contrast")[some] >= MIN_CONTRAST)
     return some[comparable]
-
-
-def _whole(scans: Scans, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-    """(n, 8) hashes of whole images."""
-    parts = (scans.hashes(rows[start : start + _QUERIES])[:, 0] for start in range(0, len(rows), _QUERIES))
-    return np.concatenate([np.zeros((0, 8), np.uint8), *parts])
 
 
 def _frames(
