@@ -18,29 +18,23 @@ _VIEWS = [
     *((0, down) for down in _CROPPED[::2]),
     *((across, 0) for across in _CROPPED[::2]),
 ]
+_ACROSS, _DOWN = np.array(_VIEWS).T
 
 
 def views(thumbnail: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """The detail of a (64, 64) grey thumbnail, whole and cropped: (32, 2304) rows of mean 0 and length 1."""
     pixels = thumbnail.astype(np.float32)
-    sharp, blurred = (_cut(strips, pixels) for strips in _strips())
-    flat = (sharp - blurred).reshape(len(_VIEWS), -1)
-    flat = flat - flat.mean(axis=1, keepdims=True)
-    unit: npt.NDArray[np.float32] = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
-    return unit
-
-
-def _cut(strips: npt.NDArray[np.float32], pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """All views of (64, 64) pixels, (32, 48, 48)."""
-    across, down = np.array(_VIEWS).T
-    rows = strips @ pixels
-    views: npt.NDArray[np.float32] = rows[down] @ strips[across].transpose(0, 2, 1)
-    return views
+    sharp, blurred = ((strips @ pixels)[_DOWN] @ turned for strips, turned in _strips())
+    flat: npt.NDArray[np.float32] = (sharp - blurred).reshape(len(_VIEWS), -1)
+    flat -= flat.mean(axis=1, keepdims=True)
+    flat /= np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
+    return flat
 
 
 @lru_cache(1)
-def _strips() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """(6, 48, 64) each: Pillow's resizing of a strip of 64 pixels to 48, sharp and with SciPy's blur after it.
+def _strips() -> list[tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
+    """Pillow's resizing of a strip of 64 pixels to 48, sharp and with SciPy's blur after it: (6, 48, 64) for the rows,
+    and (32, 64, 48) for the columns of each view.
 
     Both are linear, a row of pixels and a column alike: what they make of single pixels is all they do, and as
     matrices they take a quarter of the time.
@@ -52,7 +46,7 @@ def _strips() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     resized = [single.resize((THUMBNAIL, _SIDE), Image.Resampling.BILINEAR, box=box) for box in boxes]
     sharp = np.stack([np.asarray(strip, np.float32) for strip in resized])
     blurred: npt.NDArray[np.float32] = gaussian_filter1d(sharp, _BLUR, axis=1, mode="nearest")
-    return sharp, blurred
+    return [(strips, strips[_ACROSS].transpose(0, 2, 1)) for strips in (sharp, blurred)]
 
 
 def likeness(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> float:
