@@ -149,9 +149,10 @@ def test_an_odd_batch_and_single_images_are_tried(monkeypatch: pytest.MonkeyPatc
 def test_another_head_is_proven_on_what_the_trunk_gave(monkeypatch: pytest.MonkeyPatch) -> None:
     """The figures are those of the whole graph, which sees two images; a wrong head is noticed all the same."""
     _, model, told = case("residual", "all")
-    kept: dict[str, np.ndarray] = {}
+    kept = {name: np.full_like(told["features"][:64], np.nan) for name in ("batched", "alone")}
     first = agreement.prove(model, **told, kept=kept)
-    assert {name: len(rows) for name, rows in kept.items()} == {"batched": 64, "alone": agreement.SINGLES}
+    known = {name: int((~agreement.unknown(rows)).sum()) for name, rows in kept.items()}
+    assert known == {"batched": 64, "alone": agreement.SINGLES}
     seen: list[int] = []
     run = sessions.Session.run
 
@@ -162,6 +163,13 @@ def test_another_head_is_proven_on_what_the_trunk_gave(monkeypatch: pytest.Monke
     monkeypatch.setattr(sessions.Session, "run", counted)
     assert agreement.prove(model, **told, kept=kept) == first
     assert seen == [1, *[1] * agreement.WHOLE]  # the first is the grey image of every session
+    seen.clear()
+    kept["batched"][40:49] = np.nan
+    assert agreement.prove(model, **told, kept=kept).image_difference == pytest.approx(
+        first.image_difference, abs=1e-6
+    )
+    assert seen == [1, 7, 2, *[1] * agreement.WHOLE]  # nine images that are new
+    assert not agreement.unknown(kept["batched"]).any()
     upper = conversion.upper(model)
     head = perturbed(upper, initializers(upper)[-1])
     with pytest.raises(FrostlineError, match="disagrees with the trained network on whole images"):

@@ -57,10 +57,14 @@ def test_disagreement_is_refused() -> None:
     whole = model(features=True)
     trunk, head = parts.make(whole)
     assert parts.difference(whole, trunk, head, PIXELS) < parts.TOLERANCE
-    kept: dict[str, np.ndarray] = {}
+    kept = {name: np.full((37, 3), np.nan, np.float32) for name in ("inside", "apart")}
     first = parts.difference(whole, trunk, head, PIXELS, kept=kept)
-    assert {name: rows.shape for name, rows in kept.items()} == {"inside": (37, 3), "apart": (37, 3)}
+    assert not np.isnan(list(kept.values())).any()
     assert parts.difference(b"", b"", head, PIXELS, kept=kept) == first  # on what is known of the trunk
+    there = kept["inside"].copy()
+    kept["inside"][[3, 36]] = np.nan
+    parts.difference(whole, trunk, head, PIXELS, kept=kept)
+    np.testing.assert_allclose(kept["inside"], there, atol=1e-6)
     other = parts.make(model(features=True, scale=0.051))[1]
     with pytest.raises(FrostlineError, match="trunk and head disagree with the whole model"):
         parts.difference(whole, trunk, other, PIXELS)

@@ -1,6 +1,6 @@
 """The proof that an exported model gives the trained network's probabilities, made before it gets its name."""
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -48,18 +48,19 @@ def prove(  # noqa: PLR0913  # a model, and what a network says of two kinds of 
     features: SlicedRows | None,
     probs: Floats,
     head: bytes | None = None,
-    kept: MutableMapping[str, Floats] | None = None,
+    kept: Mapping[str, Floats] | None = None,
 ) -> Agreement:
     """Compare a model's bytes with the network's own probabilities; FrostlineError where they disagree.
 
     The whole graph runs on `pixels` (n, H, W, 3) in batches of 7 and of 1; its part above the frost
     line, `head` (cut out of the model where it is not given), runs on every row of `features` (None where nothing was
-    frozen), against `probs`. What the trunk gives of `pixels` is put into `kept`; where it is there already, from the
-    same trunk below another head, the head runs on it, and the whole graph on the first images alone.
+    frozen), against `probs`. What the trunk gives of `pixels` is put into the rows of `kept`, one for each image; where
+    it is there already (no NaN), from the same trunk below another head, the head runs on it, and the whole graph
+    on the first images alone.
     """
     session = sessions.open_session(model, device="cpu", features=kept is not None)
     upper = _above(head or conversion.upper(model)) if features is not None else None
-    known = kept is not None and "alone" in kept
+    known = kept is not None and not unknown(kept["alone"][:WHOLE]).all()
     batched = _probs(session, upper, pixels, ODD_BATCH, kept, "batched")
     alone = _probs(session, upper, pixels[:SINGLES], 1, kept, "alone")
     if known:
@@ -82,16 +83,26 @@ def _probs(  # noqa: PLR0913  # who computes what of which images, and where it 
     upper: Callable[[npt.NDArray[np.float32]], Floats] | None,
     pixels: npt.NDArray[np.uint8],
     size: int,
-    kept: MutableMapping[str, Floats] | None,
+    kept: Mapping[str, Floats] | None,
     name: str,
 ) -> Floats:
     """Probabilities of images in batches of a size: by the head where the trunk's rows are kept, else by the whole."""
-    if upper and kept is not None and name in kept:
-        return _batches(upper, kept[name], size)
-    given = [session.run(pixels[start : start + size]) for start in range(0, len(pixels), size)]
-    if kept is not None:
-        kept[name] = np.concatenate([outputs[FEATURES] for outputs in given])
-    return np.concatenate([outputs[PROBS] for outputs in given])
+    if upper is None or kept is None:
+        return _batches(lambda some: session.run(some)[PROBS], pixels, size)
+    rows = kept[name][: len(pixels)]
+    new = np.flatnonzero(unknown(rows))
+    given = [session.run(pixels[new[start : start + size]]) for start in range(0, len(new), size)]
+    if given:
+        rows[new] = np.concatenate([outputs[FEATURES] for outputs in given])
+    probs = _batches(upper, rows, size)
+    if given:
+        probs[new] = np.concatenate([outputs[PROBS] for outputs in given])
+    return probs
+
+
+def unknown(rows: Floats) -> npt.NDArray[np.bool_]:
+    """(n,) which rows hold a NaN: nothing is known of these images."""
+    return np.asarray(np.isnan(rows).any(axis=1))
 
 
 def prove_unknown(head: bytes, neighbours: Neighbours, features: SlicedRows) -> Floats:

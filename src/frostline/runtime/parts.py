@@ -6,8 +6,9 @@ it belongs to.
 """
 
 import dataclasses
+import itertools
 import json
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -20,7 +21,7 @@ import numpy.typing as npt
 from frostline.checksums import keep
 from frostline.errors import FrostlineError, InputError
 from frostline.files import printable, sha256, sha256_file, writing
-from frostline.runtime import answers, canonical, contract, conversion, pool, sessions
+from frostline.runtime import agreement, answers, canonical, contract, conversion, pool, sessions
 from frostline.runtime.contract import FEATURES, KEY, PROBS, UNKNOWN
 from frostline.runtime.sessions import Session
 
@@ -87,19 +88,25 @@ def difference(
     head: bytes,
     pixels: npt.NDArray[np.uint8],
     *,
-    kept: MutableMapping[str, Floats] | None = None,
+    kept: Mapping[str, Floats] | None = None,
 ) -> float:
     """The largest difference of a probability between head(trunk(x)) and model(x) over (n, H, W, 3) pixels.
 
-    What the trunk gives inside the model and apart is put into `kept`; where it is there already, from the same trunk
-    below another head, the head runs on both. FrostlineError beyond TOLERANCE.
+    What the trunk gives inside the model and apart is put into the rows of `kept`, one for each image; where it is
+    there already (no NaN), from the same trunk below another head, the head runs on both. FrostlineError beyond
+    TOLERANCE.
     """
     above = pool.on_cpu(head)
-    given: Iterator[tuple[Floats, Floats]]
-    if kept is not None and "apart" in kept:
-        given = ((above(kept["inside"][at])[PROBS], kept["apart"][at]) for at in _batches(pixels))
-    else:
-        given = _computed(model, trunk, pixels, kept)
+    every = np.arange(len(pixels))
+    new = every if kept is None else np.flatnonzero(agreement.unknown(kept["inside"] + kept["apart"]))
+    given = itertools.chain(
+        _computed(model, trunk, pixels, new, kept) if len(new) else (),
+        (
+            (above(kept["inside"][some])[PROBS], kept["apart"][some])
+            for some in _batches(np.setdiff1d(every, new))
+            if kept is not None
+        ),
+    )
     differences = [np.abs(above(apart)[PROBS].astype(np.float64) - probs).max() for probs, apart in given]
     largest = float(np.max(differences))  # which keeps a NaN
     if not largest <= TOLERANCE:
@@ -111,23 +118,23 @@ def difference(
 
 
 def _computed(
-    model: bytes, trunk: bytes, pixels: npt.NDArray[np.uint8], kept: MutableMapping[str, Floats] | None
+    model: bytes,
+    trunk: bytes,
+    pixels: npt.NDArray[np.uint8],
+    new: npt.NDArray[np.intp],
+    kept: Mapping[str, Floats] | None,
 ) -> Iterator[tuple[Floats, Floats]]:
-    """Probabilities by the model, and features by the trunk, batch by batch."""
+    """Probabilities by the model, and features by the trunk, of the images at these places, batch by batch."""
     whole, below = pool.on_cpu(model), pool.on_cpu(trunk)
-    rows: dict[str, list[Floats]] = {"inside": [], "apart": []}
-    for at in _batches(pixels):
-        outputs, apart = whole(pixels[at]), below(pixels[at])[FEATURES]
+    for some in _batches(new):
+        outputs, apart = whole(pixels[some]), below(pixels[some])[FEATURES]
         if kept is not None:
-            rows["inside"].append(outputs[FEATURES])
-            rows["apart"].append(apart)
+            kept["inside"][some], kept["apart"][some] = outputs[FEATURES], apart
         yield outputs[PROBS], apart
-    if kept is not None:
-        kept.update({name: np.concatenate(some) for name, some in rows.items()})
 
 
-def _batches(rows: npt.NDArray[Any]) -> Iterator[slice]:
-    return (slice(at, at + _BATCH) for at in range(0, len(rows), _BATCH))
+def _batches(places: npt.NDArray[np.intp]) -> Iterator[npt.NDArray[np.intp]]:
+    return (places[at : at + _BATCH] for at in range(0, len(places), _BATCH))
 
 
 @dataclass(frozen=True)

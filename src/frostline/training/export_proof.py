@@ -2,23 +2,23 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+import heapq
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from frostline import files, known_arrays
+from frostline import files, paths, store
 from frostline.errors import FrostlineError
 from frostline.evaluation import predictions
 from frostline.evaluation import temperature as calibration
 from frostline.evaluation.predictions import Predictions
 from frostline.features import extraction, trunks
 from frostline.features.cut_model import CutModel
-from frostline.known_arrays import Arrays
 from frostline.runtime import agreement, parts, providers
+from frostline.store import Store
 from frostline.training import assemble
 from frostline.training.recipe import Recipe
 from frostline.training.steps import RowsLike
@@ -27,6 +27,8 @@ PROOF_IMAGES = 64
 OTHER_ANSWERS = 1 / 20  # of the proof's images, where training computed in 16 bits
 
 Files = dict[str, bytes]  # what is written, by name
+Arrays = dict[str, npt.NDArray[Any]]
+_WAYS = ("batched", "alone", "inside", "apart")  # how the trunk was run on an image
 
 
 def prove(
@@ -38,7 +40,7 @@ def prove(
     float32, and then must give the same answers as it did in training, but for a few near ties. The network's
     probabilities, `predicted` and anew, are compared after the temperature.
     """
-    with _known_rows(inputs, last, written, predicted) as kept:
+    with _kept_rows(inputs, last, written, predicted) as kept:
         return _compared(inputs, last, written, predicted, temperature, kept)
 
 
@@ -73,9 +75,9 @@ def _compared(  # noqa: PLR0913  # what is compared with what
     return {**dataclasses.asdict(proof), "precision": precision, **_parts(written, pixels, kept)}
 
 
-def _chosen(predicted: Predictions) -> Any:
-    """Images spread over all splits."""
-    return np.unique(np.linspace(0, len(predicted) - 1, PROOF_IMAGES).astype(int))
+def _chosen(predicted: Predictions) -> list[int]:
+    """Images of all splits, by content: few others are chosen when some come."""
+    return heapq.nsmallest(PROOF_IMAGES, range(len(predicted)), key=predicted.ids.__getitem__)
 
 
 def _rounded(inputs: Recipe, exact: Any, probs: Any) -> dict[str, Any]:
@@ -96,22 +98,36 @@ def _pixels(inputs: Recipe, predicted: Predictions, chosen: Any) -> Any:
     return extraction.pixels(subset(every, chosen))[:]
 
 
-def _known_rows(
+@contextlib.contextmanager
+def _kept_rows(
     inputs: Recipe, last: CutModel, written: Files, predicted: Predictions
-) -> AbstractContextManager[Arrays | None]:
-    """What the trunk's file gave of the proof's images before; None where its rows are no vectors."""
+) -> Iterator[Arrays | None]:
+    """What the trunk's file gave of each of the proof's images before, NaN where it is not known; what is put in then
+    is kept, if the block ends well. None where its rows are no vectors.
+    """
     if last.trunk is None or inputs.entry.precision != "float32" or len(trunks.shape(last.trunk)) != 1:
-        return contextlib.nullcontext()
-    images = inputs.images("test")
-    return known_arrays.kept(
-        "proofs",
-        {
-            "trunk": files.sha256(written[parts.TRUNK]),
-            "images": files.digest([predicted.ids[i] for i in _chosen(predicted)]),
-            **images.decode_key,
-            "runtime": providers.runtime("cpu"),
-        },
-    )
+        yield None
+        return
+    images, shape = inputs.images("test"), trunks.shape(last.trunk)
+    key = {
+        "trunk": files.sha256(written[parts.TRUNK]), **images.decode_key, "runtime": providers.runtime("cpu")
+    }  # fmt: skip
+    ids = np.array([predicted.ids[row] for row in _chosen(predicted)])
+    rows: Arrays = {}
+    stores: dict[str, tuple[Store, npt.NDArray[np.bool_]]] = {}
+    for way in _WAYS:
+        kept = store.open_store(
+            "proofs", key | {"way": way}, shape=shape, dtype="float32", cache=images.cache or paths.cache()
+        )
+        known = ~np.isin(ids, kept.missing(ids.tolist()))
+        rows[way] = np.full((len(ids), *shape), np.nan, np.float32)
+        if known.any():
+            rows[way][known] = kept.rows(ids[known].tolist())[:]
+        stores[way] = kept, known
+    yield rows
+    for way, (kept, known) in stores.items():
+        new = np.flatnonzero(~known & ~agreement.unknown(rows[way]))
+        kept.append(ids[new].tolist(), rows[way][new])
 
 
 def _parts(written: Files, pixels: Any, kept: Arrays | None) -> dict[str, Any]:
