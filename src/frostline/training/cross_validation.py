@@ -83,8 +83,9 @@ def out_of_fold(
         (head,) = head_fits.logistic(known, of, [_STRENGTH], HeadOptions(steps=_STEPS))
         return head(asked)[None]
 
+    narrow = _narrow(rows, seed=seed)
     probs = np.empty((len(labels), classes), np.float32)
-    probs[order] = by_folds(_narrow(rows, seed=seed)[order], of, drawn, fit_predict, count=1)[0]
+    probs[order] = by_folds(narrow[order], of, drawn, fit_predict, count=1)[0]
     return probs
 
 
@@ -129,7 +130,12 @@ def by_folds(  # noqa: PLR0913  # images, folds, and how
 
 
 def _narrow(rows: Sequence[RowsLike], *, seed: int) -> npt.NDArray[np.float32]:
-    """(N, D) float32 with D ≤ WIDEST, piece by piece: wide features never lie in memory at once."""
+    """(N, D) float32 with D ≤ WIDEST, piece by piece: wide features never lie in memory at once.
+
+    In one thread, for the same sums on any number of cores.
+    """
+    from threadpoolctl import threadpool_limits
+
     first = rows[0]
     width = first[:1].reshape(1, -1).shape[1]
     project = None
@@ -138,9 +144,10 @@ def _narrow(rows: Sequence[RowsLike], *, seed: int) -> npt.NDArray[np.float32]:
         project = draw / np.float32(np.sqrt(WIDEST))
     out = np.empty((sum(map(len, rows)), min(width, WIDEST)), np.float32)
     done = 0
-    for part in rows:
-        for start in range(0, len(part), _PIECE):
-            piece = part[start : start + _PIECE].reshape(-1, width)
-            out[done : done + len(piece)] = piece if project is None else piece @ project
-            done += len(piece)
+    with threadpool_limits(1):
+        for part in rows:
+            for start in range(0, len(part), _PIECE):
+                piece = part[start : start + _PIECE].reshape(-1, width)
+                out[done : done + len(piece)] = piece if project is None else piece @ project
+                done += len(piece)
     return out

@@ -12,11 +12,13 @@ Numbers = npt.NDArray[np.int64]
 
 def clusters(ids: Sequence[str], links: Iterable[tuple[int, int]] = ()) -> Numbers:
     """(N,) numbers from 0 without gaps, equal where images have one content or links (pairs of places) join them."""
+    _, same = np.unique(np.array(ids), return_inverse=True)
+    pairs = np.array([(one, other) for one, other in links], np.int64).reshape(-1, 2)
+    if not len(pairs):
+        return np.asarray(same, np.int64)
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    _, same = np.unique(np.array(ids), return_inverse=True)
-    pairs = np.array([(one, other) for one, other in links], np.int64).reshape(-1, 2)
     ends = same[pairs]
     count = int(same.max(initial=-1)) + 1
     graph = coo_array((np.ones(len(ends), bool), (ends[:, 0], ends[:, 1])), shape=(count, count))
