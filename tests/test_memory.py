@@ -94,6 +94,28 @@ def test_large_arrays_go_back_at_once(told: str, goes: bool) -> None:
     assert (int(done.stdout) > 15_000) == goes
 
 
+REUSING = """
+import resource
+import numpy as np
+from frostline import memory
+
+memory.map_large()
+keep = [np.ones(300_000, np.uint8) for _ in range(4)]
+del keep
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(100):
+    keep = [np.ones(300_000, np.uint8) for _ in range(4)]
+    del keep
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def test_smaller_arrays_take_the_memory_of_those_before() -> None:
+    """They are not given back and asked for each time, which would be 74 pages for each."""
+    done = subprocess.run([sys.executable, "-c", REUSING], check=True, capture_output=True, text=True)
+    assert int(done.stdout) < 1000
+
+
 @pytest.mark.parametrize("collects", [True, False])
 def test_garbage_is_collected_again_as_before(*, collects: bool) -> None:
     """Whoever had switched it off finds it off."""
