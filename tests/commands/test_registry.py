@@ -2,6 +2,7 @@
 
 import inspect
 import shutil
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -212,9 +213,10 @@ def test_a_champion_whose_run_was_purged(root: Path, capsys: pytest.CaptureFixtu
 
 def purge(uri: str, number: str) -> None:
     """Delete a version's run as `mlflow gc` does it: for good."""
-    with session(uri) as client:
-        from mlflow.cli import gc  # in here it warns nobody
+    with warnings.catch_warnings(action="ignore"):
+        from mlflow.cli import gc  # outside of a session: it keeps the store that it finds
 
+    with session(uri) as client:
         run_id = client.get_model_version("tiny", number).run_id
         client.delete_run(run_id)
         done = CliRunner().invoke(gc, ["--backend-store-uri", uri, "--run-ids", run_id])
