@@ -1,4 +1,4 @@
-"""Keras and MLflow without what they import and frostline does not use of it: a third of their start."""
+"""Libraries without what they import and frostline does not use of it: a third of the start of Keras and MLflow."""
 
 import contextlib
 import sys
@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping
 from types import FrameType
 
 # By who asks for them. Where they are missing, these do without: Keras has them for its wrappers, its galleries and its
-# notebooks, MLflow for tables and models of others, and Mako, which makes its databases, for colours.
+# notebooks, MLflow for tables and models of others, Mako, which makes its databases, for colours, matplotlib for three
+# dimensions, and OpenVINO to convert models.
 UNUSED: Mapping[str, frozenset[str]] = {
     "keras": frozenset({"IPython", "matplotlib", "pandas", "sklearn"}),
     "mlflow": frozenset({"pandas", "scipy"}),
     "mako": frozenset({"pygments"}),
+    "matplotlib": frozenset({"mpl_toolkits"}),
+    "openvino": frozenset({"openvino.tools"}),
 }
 
 
