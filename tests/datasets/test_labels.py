@@ -347,6 +347,12 @@ def test_classes_of_unknown_encoding_are_refused(tmp_path: Path) -> None:
     assert [image.label for image in labelled(tmp_path / "b.zip")] == ["cat", "dog"]
 
 
+def test_names_that_begin_with_a_dot_are_utf8(tmp_path: Path) -> None:
+    """As tar writes them when it packs the folder it is in."""
+    place = archive(tmp_path / "a.zip", {"./katze_ß/1.png": b"1", "./hund//2.png": b"2"})
+    assert [image[:2] for image in labelled(place)] == [("hund/2.png", "hund"), ("katze_ß/1.png", "katze_ß")]
+
+
 def test_a_zip_of_windows(tmp_path: Path) -> None:
     """Backslashes part its folders; in a zip of another system they may be part of a name."""
     place = archive(

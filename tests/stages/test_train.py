@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from frostline.config.solvers import LogisticPhase
 from frostline.stages import train
 from frostline.training.loop import Epoch
 
@@ -34,3 +35,16 @@ def test_early_stopping_is_said(measure: str, planned: int, parts: tuple[str, ..
     lines = said(measure, [0.5, 0.3, 0.4, 0.4], planned=planned)
     assert len(lines) == (parts is not None)
     assert all(part in lines[0] for part in parts or ())
+
+
+def test_strengths_that_are_left_out_are_no_early_stopping() -> None:
+    """A solver chooses by its own rule, which has a line of its own, whatever the rule of the phases after it."""
+    head = LogisticPhase.model_construct(freeze="all", solver="logistic", C=[0.1, 1.0, 10.0, 100.0])
+    rule = SimpleNamespace(measure="accuracy", patience=2)
+    entry = SimpleNamespace(training=SimpleNamespace(early_stopping=rule), phases={"head": head})
+    inputs: Any = SimpleNamespace(entry=entry)
+    epochs = [("head", Epoch(0.0, 0.0, each, each)) for each in (0.3, 0.4, 0.5)]
+    assert list(train._stopped(inputs, epochs)) == []
+    (line,) = train._chosen(inputs, epochs)
+    assert "C 0.1 has the lowest validation loss" in line
+    assert "100 and above were not tried" in line

@@ -65,6 +65,13 @@ def test_too_few_images_of_a_class_are_no_ground(labels: list[int]) -> None:
     assert out_of_fold([rows], np.array(labels), ids, classes=2, seed=0) is None
 
 
+def test_copies_of_one_image_are_no_ground() -> None:
+    """They lie in one fold, so that a class of nothing else would be unknown where it is asked for."""
+    rows, labels, ids = clusters()
+    ids = ["copy" if label == 2 else each for label, each in zip(labels, ids, strict=True)]
+    assert out_of_fold([rows], labels, ids, classes=3, seed=0) is None
+
+
 def test_too_many_images_are_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would cost more than it is worth."""
     rows, labels, ids = clusters()

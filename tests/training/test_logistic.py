@@ -112,3 +112,16 @@ def test_features_that_never_vary() -> None:
     )
     assert not kernel.any()
     assert 1 / (1 + np.exp(-bias[0])) == pytest.approx(0.25, abs=1e-3)
+
+
+def test_features_that_repeat_each_other() -> None:
+    """Many columns made of a few: their correlations have no inverse, and the optimum is found all the same."""
+    rng = np.random.default_rng(0)
+    rows = np.tile(rng.normal(size=(200, 2)) @ rng.normal(size=(2, 25)), 4)
+    rows, labels = ((rows - rows.mean(0)) / rows.std(0)).astype(np.float32), rng.integers(0, 3, 200)
+    for kernel, bias in logistic.fits(rows, labels, [0.1, 1e6], balanced=False, steps=1000, tolerance=1e-5):
+        targets = np.eye(3)[labels]
+        powers = np.exp(rows.astype(np.float64) @ kernel + bias)
+        wrong = powers / powers.sum(1, keepdims=True) - targets
+        assert np.abs(rows.T @ wrong / 200).max() < 1e-2
+        assert np.abs(wrong.mean(0)).max() < 1e-3

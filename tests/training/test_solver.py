@@ -92,6 +92,16 @@ def test_no_more_are_tried_where_validation_only_gets_worse() -> None:
     assert more[0].epoch.val_loss < more[1].epoch.val_loss < more[2].epoch.val_loss
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_features_that_are_no_numbers(split: str, wrong: float) -> None:
+    """No head is made of one."""
+    (rows, labels), (held, of) = blobs(2), blobs(2, seed=1)
+    (rows if split == "train" else held)[3, 1] = wrong
+    with pytest.raises(InputError, match="features of some images are not finite"):
+        list(solver.candidates([rows], labels, held, of, strengths=(0.1,), classes=2))
+
+
 def test_balanced_classes() -> None:
     """A class of a tenth of the images weighs as much as the other."""
     rows, labels = blobs(2, count=200)

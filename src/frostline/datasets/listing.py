@@ -222,7 +222,7 @@ def note(notes: ListingNotes, raw: str, name: str) -> None:
         if _meant(raw):
             notes.hide(name)
         return
-    if name != raw:
+    if name != raw and printable(raw) != raw:  # not only written with './' or '//'
         folder = raw.rpartition("/")[0]
         notes.not_utf8 = notes.not_utf8 or name
         notes.folder_not_utf8 = notes.folder_not_utf8 or (name if printable(folder) != folder else "")

@@ -109,11 +109,11 @@ def _chosen(inputs: Recipe, epochs: Sequence[tuple[str, loop.Epoch]]) -> Iterato
 
 
 def _stopped(inputs: Recipe, epochs: Sequence[tuple[str, loop.Epoch]]) -> Iterator[str]:
-    """A line for each phase that early stopping ended: why, and which epoch's weights are kept."""
+    """A line for each phase of epochs that early stopping ended: why, and which epoch's weights are kept."""
     rule = inputs.entry.training.early_stopping if inputs.entry.training else None
     for name, phase in inputs.entry.phases.items():
         ran = [(number, epoch) for number, (of, epoch) in enumerate(epochs, start=1) if of == name]
-        if rule is None or not ran or len(ran) >= phase.epochs:
+        if rule is None or isinstance(phase, SolverPhase) or not ran or len(ran) >= phase.epochs:
             continue
         by_loss = rule.measure == "loss"
         best, _ = min(ran, key=lambda row: row[1].val_loss if by_loss else -row[1].val_accuracy)

@@ -39,7 +39,7 @@ def known_out_of_fold(  # noqa: PLR0913  # what decides them, and who computed
 
     The head that trains beside it is none of them: a changed learning rate changes nothing here.
     """
-    if not _possible(labels, classes):
+    if not _possible(labels, ids, classes):
         return None
     said = {"labels": labels.tolist(), "ids": list(ids), "classes": classes, "seed": seed}
     key = {"rows": _digest(rows), "of": files.digest(said), "made_by": dict(made_by)}
@@ -61,8 +61,12 @@ def _digest(rows: Sequence[RowsLike]) -> str:
     return content.hexdigest()
 
 
-def _possible(labels: npt.NDArray[np.int64], classes: int) -> bool:
-    return len(labels) <= MOST and int(np.bincount(labels, minlength=classes).min()) >= FOLDS
+def _possible(labels: npt.NDArray[np.int64], ids: Sequence[str], classes: int) -> bool:
+    """Each content counts once: it lies in one fold, however many images have it."""
+    if len(labels) > MOST:
+        return False
+    _, once = np.unique(np.array(ids), return_index=True)
+    return int(np.bincount(labels[once], minlength=classes).min()) >= FOLDS
 
 
 def out_of_fold(
@@ -71,9 +75,9 @@ def out_of_fold(
     """(N, C) probabilities of every image by a logistic regression that was fitted without it.
 
     `rows` are vectors of features, one part after the other; `ids` the images' contents, which decide
-    the folds. None where there are none: too many images, or a class with fewer images than folds.
+    the folds. None where there are none: too many images, or a class with fewer images that differ than folds.
     """
-    if not _possible(labels, classes):
+    if not _possible(labels, ids, classes):
         return None
     order = np.argsort(np.array(ids), kind="stable")
     ordered, of = [ids[row] for row in order], labels[order]

@@ -8,6 +8,7 @@ alike: D. Böhning, "Multinomial logistic regression algorithm", Annals of the I
 Optimization (2006), section 5.1 on preconditioning. The optimum is the same.
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +24,13 @@ WIDEST, LEAST = 2048, 2
 ENOUGH = 4  # so many rows for each column tell their correlations well enough to step by
 _PIECE = 2**19  # numbers of some rows, which a processor's cache holds until they have been multiplied twice
 _ROWS = 64  # of a piece, at least
-_FLOOR = 1e-6  # of λ beside h in the factor: float32 cannot tell less from a matrix without an inverse
+_FLOORS = (
+    1e-6,
+    1e-5,
+    1e-4,
+    1e-3,
+    1e-2,
+)  # of λ beside h in the factor: the first that float32 can tell from nothing
 
 
 def fits(  # noqa: PLR0913  # rows, labels, and what decides a head
@@ -173,8 +180,11 @@ class _Space:
 
 
 def _space(curvature: Floats | None, *, spread: float, penalty: float) -> _Space:
-    if curvature is None:  # standardised rows: each column curves as `spread`
-        return _Space(np.float32(np.sqrt(spread + penalty)))
-    whole = curvature * np.float32(spread)
-    whole[np.diag_indices(len(whole))] += np.float32(max(penalty, _FLOOR * max(spread, _FLOOR)))
-    return _Space(np.linalg.cholesky(whole))
+    if curvature is not None:
+        whole = curvature * np.float32(spread)
+        diagonal = whole.diagonal().copy()
+        for floor in _FLOORS:  # a higher one where columns repeat each other
+            np.fill_diagonal(whole, diagonal + np.float32(max(penalty, floor * max(spread, _FLOORS[0]))))
+            with contextlib.suppress(np.linalg.LinAlgError):
+                return _Space(np.linalg.cholesky(whole))
+    return _Space(np.float32(np.sqrt(spread + penalty)))  # standardised rows: each column curves as `spread`

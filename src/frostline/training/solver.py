@@ -51,10 +51,10 @@ def candidates(  # noqa: PLR0913  # rows and labels of two splits, and how
     options: HeadOptions = PLAIN,
 ) -> Iterator[SolvedCandidate]:
     """A head of a kind (of `head_fits.FITS`) for each strength, rising, until validation loss has risen PATIENCE times
-    in a row. `train` are the views of the training images
-    (n, D) each, the first of them the images as they are, by which features are standardised. InputError for a class
-    without training images. Features of more than IN_MEMORY bytes take as much of the cache's disk while it runs;
-    memory does not grow with them, except for `lda`.
+    in a row. `train` are the views of the training images (n, D) each, the first of them the images as they are, by
+    which features are standardised. InputError for a class without training images, and for features that are no
+    numbers. Features of more than IN_MEMORY bytes take as much of the cache's disk while it runs; memory does not grow
+    with them, except for `lda`.
     """
     from threadpoolctl import threadpool_limits
 
@@ -62,7 +62,8 @@ def candidates(  # noqa: PLR0913  # rows and labels of two splits, and how
         raise InputError(
             f"class number {min(missing) + 1} has no training images; a solver needs some of each"
         )
-    mean, scale = moments(train[0])
+    with np.errstate(invalid="ignore"):
+        mean, scale = moments(train[0])
     rows, held = _standardized(train, mean, scale), _standardized([validation], mean, scale)
     known = np.tile(labels, len(train))
     heads = head_fits.FITS[kind](rows, known, strengths, options)
@@ -83,13 +84,20 @@ def best(found: Sequence[SolvedCandidate]) -> SolvedCandidate:
 
 
 def _standardized(parts: Sequence[RowsLike], mean: Floats, scale: Floats) -> Floats:
-    """(n, D) float32, one part after the other, read piece by piece."""
-    out, done = _room(sum(map(len, parts)), len(mean)), 0
+    """(n, D) float32, one part after the other, read piece by piece. InputError where a number is NaN or infinite."""
+    out, done, total = _room(sum(map(len, parts)), len(mean)), 0, 0.0
     for rows in parts:
         for start in range(0, len(rows), _PIECE):
             piece = rows[start : start + _PIECE]
-            out[done : done + len(piece)] = (piece - mean) * scale
+            with np.errstate(invalid="ignore"):
+                out[done : done + len(piece)] = (piece - mean) * scale
+            total += float(out[done : done + len(piece)].sum(dtype=np.float64))
             done += len(piece)
+    if not np.isfinite(total):
+        raise InputError(
+            "the network's features of some images are not finite numbers; compare its input (scale, mean, std) with "
+            "how it was trained, or use precision float32"
+        )
     return out
 
 
