@@ -42,7 +42,7 @@ def without_pandas() -> Iterator[None]:
 
 @contextlib.contextmanager
 def uncollected() -> Iterator[None]:
-    """No search for garbage among what is imported within, which stays: it would take a sixth of the import's time."""
+    """No search for garbage within, where what is imported or listed stays: it would take a sixth of that time."""
     collects = gc.isenabled()
     gc.disable()
     try:

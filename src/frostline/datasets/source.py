@@ -11,6 +11,7 @@ from types import MappingProxyType, TracebackType
 
 import numpy as np
 
+from frostline import memory
 from frostline.datasets import archives
 from frostline.datasets.listing import Names, index, is_image, note, walk_images
 from frostline.datasets.listing_notes import ListingNotes, is_archive
@@ -219,7 +220,7 @@ def _open_shards(
 ) -> ImageSource:
     """Archives of one dataset as one source: `shard/name`, shard by shard; those that are `known` are open."""
     notes = notes.without(shards)
-    with contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack, memory.uncollected():  # of a million names none is garbage
         opened = {}
         for shard, path in shards.items():
             opened[shard] = known.get(shard) or archives.open_archive(path)
