@@ -4,7 +4,7 @@ The features of a network are correlated, so that the loss is steep along some d
 their own coordinates L-BFGS takes hundreds of steps, and for many classes most of the time of a training. Here it steps
 in coordinates u with W = L'⁻¹ u, where L L' = h X'X / n + λ I is the curvature of the loss where all predictions are
 alike: D. Böhning, "Multinomial logistic regression algorithm", Annals of the Institute of Statistical Mathematics 44
-(1992) 197-200, section 2, has such a fixed matrix in place of each step's own; J. Nocedal and S. Wright, Numerical
+(1992) 197-200, has such a fixed matrix in place of each step's own; J. Nocedal and S. Wright, Numerical
 Optimization (2006), section 5.1 on preconditioning. The optimum is the same.
 """
 
@@ -24,13 +24,7 @@ WIDEST, LEAST = 2048, 2
 ENOUGH = 4  # so many rows for each column tell their correlations well enough to step by
 _PIECE = 2**19  # numbers of some rows, which a processor's cache holds until they have been multiplied twice
 _ROWS = 64  # of a piece, at least
-_FLOORS = (
-    1e-6,
-    1e-5,
-    1e-4,
-    1e-3,
-    1e-2,
-)  # of λ beside h in the factor: the first that float32 can tell from nothing
+_FLOORS = (1e-6, 1e-4, 1e-2)  # of λ beside h in the factor: the first that float32 can tell from nothing
 
 
 def fits(  # noqa: PLR0913  # rows, labels, and what decides a head
