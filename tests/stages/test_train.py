@@ -48,3 +48,14 @@ def test_strengths_that_are_left_out_are_no_early_stopping() -> None:
     (line,) = train._chosen(inputs, epochs)
     assert "C 0.1 has the lowest validation loss" in line
     assert "100 and above were not tried" in line
+
+
+def test_epochs_are_counted_after_what_phases_before_them_left_out() -> None:
+    """Of three strengths two were tried: the first of four epochs is the third of six rows."""
+    head = LogisticPhase.model_construct(freeze="all", solver="logistic", C=[0.1, 1.0, 10.0])
+    inputs: Any = SimpleNamespace(
+        entry=SimpleNamespace(phases={"head": head, "thaw": SimpleNamespace(epochs=4)})
+    )
+    rows = [(name, Epoch(0.0, 0.0, 0.0, 0.0)) for name in ("head", "head", "thaw")]
+    assert train._line(inputs, rows[:2]).startswith("C 1  ")
+    assert train._line(inputs, rows).startswith("epoch 3/6 thaw ")

@@ -72,7 +72,7 @@ def _train(inputs: Recipe, live: WatchEpochs) -> None:
             phases.train(inputs, network, parts, checkpoint=checkpoint), start=1
         ):
             epochs.append((phase, epoch))
-            say(_line(inputs, number, phase, epoch))
+            say(_line(inputs, epochs))
             log(number, dataclasses.asdict(epoch))
     for line in (*_chosen(inputs, epochs), *_stopped(inputs, epochs)):
         say(line)
@@ -80,8 +80,12 @@ def _train(inputs: Recipe, live: WatchEpochs) -> None:
     checkpoint.remove()
 
 
-def _line(inputs: Recipe, number: int, phase: str, epoch: loop.Epoch) -> str:
-    total = sum(phase.epochs for phase in inputs.entry.phases.values())
+def _line(inputs: Recipe, epochs: Sequence[tuple[str, loop.Epoch]]) -> str:
+    """The last of the epochs so far, and how many there will be at most: phases before it may have ended early."""
+    (phase, epoch), number, names = epochs[-1], len(epochs), list(inputs.entry.phases)
+    at = names.index(phase)
+    done = sum(names.index(of) < at for of, _ in epochs)
+    total = done + sum(inputs.entry.phases[name].epochs for name in names[at:])
     settings = inputs.entry.phases[phase]
     step = (
         f"{settings.hyperparameter} {settings.strengths[number - 1]:<6g}"
