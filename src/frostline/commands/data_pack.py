@@ -121,7 +121,7 @@ def _can_undo() -> bool:
 
 def _next(packed: shards.Packed, *, undo: bool, changed: bool) -> list[str]:
     if not (packed.paths or changed):
-        return ["nothing to do"]
+        return ["nothing to add; dvc repro runs what is still due"]
     back = (
         shell_command("cd", Path.cwd()),
         shell_command("rm", *packed.paths),
