@@ -18,7 +18,7 @@ FOLDS = 5
 WIDEST = 512  # features beyond this are projected: distances stay, the cost does not grow
 MOST = 100_000  # images; a check of more would cost more than it is worth
 _STRENGTH = 0.1  # inverse of the penalty: standardised features are many and the images few
-_STEPS = 200  # where they do not suffice, near is good enough
+_STEPS, _TOLERANCE = 200, 1e-3  # of L-BFGS: near the optimum is good enough
 _PIECE = 512
 
 Floats = npt.NDArray[np.float32]
@@ -84,7 +84,7 @@ def out_of_fold(
     drawn = folds.draw(ordered, of, folds.clusters(ordered), folds=FOLDS, seed=seed)
 
     def fit_predict(known: Floats, of: Numbers, asked: Floats) -> Floats:
-        (head,) = head_fits.logistic(known, of, [_STRENGTH], HeadOptions(steps=_STEPS))
+        (head,) = head_fits.logistic(known, of, [_STRENGTH], HeadOptions(steps=_STEPS, tolerance=_TOLERANCE))
         return head(asked)[None]
 
     narrow = _narrow(rows, seed=seed)

@@ -21,7 +21,7 @@ Doubles = npt.NDArray[np.float64]
 
 # The factor of a wider matrix, or for fewer rows than so many times its columns, costs more than the steps it saves.
 WIDEST, LEAST = 2048, 2
-ENOUGH = 4  # so many rows for each column tell their correlations well enough to step by
+ENOUGH = 16  # rows for each column: with 4 it takes nearly twice the steps, and more than 16 save none
 _PIECE = 2**19  # numbers of some rows, which a processor's cache holds until they have been multiplied twice
 _ROWS = 64  # of a piece, at least
 _FLOORS = (1e-6, 1e-4, 1e-2)  # of λ beside h in the factor: the first that float32 can tell from nothing
