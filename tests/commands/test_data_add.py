@@ -315,7 +315,7 @@ def test_killed_at_random_moments(project: Path) -> None:
         assert len(photos_there) in {0, len(birds) - 1, len(birds)}, after
         if b"birds" not in (broken / "params.yaml").read_bytes():
             call(*ADD, cwd=broken)
-        for left in (broken / "data").rglob(".*.tmp"):  # which DVC is told to ignore
+        for left in broken.rglob(".*.tmp"):  # of photos or weights, which DVC is told to ignore
             left.unlink()
         assert added(broken) == added(whole), after
 
