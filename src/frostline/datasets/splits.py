@@ -11,7 +11,7 @@ Only in a class too small to appear in every split is the cluster nearest to the
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,10 +89,7 @@ def assign(
     missing = [split for split in _DRAWN if split not in given]
     partial = _cuts(shares, ["train", *missing])
     whole = _cuts(shares, SPLITS)
-    fixed = {split for split in SPLITS if split != "train" or not missing}
-    late = np.array(
-        [0 if split in fixed else 1 + wave for split, wave in zip(given, waves, strict=True)], np.int32
-    )
+    late = _turns(given, waves, fixed={split for split in SPLITS if split != "train" or not missing})
     used = np.fromiter(map(bool, ids), bool, len(ids))
     near = _neighbours(ids, links)
     alone = used.copy()
@@ -118,6 +115,13 @@ def assign(
     splits = clusters.drawn()
     _check_present(labels, splits)
     return Assignment(splits, bridges)
+
+
+def _turns(given: Sequence[str], waves: Sequence[int], *, fixed: Set[str]) -> npt.NDArray[np.int32]:
+    """(N,) when each image is placed: 0 where its split is given for good, else after those of earlier waves."""
+    return np.array(
+        [0 if split in fixed else 1 + wave for split, wave in zip(given, waves, strict=True)], np.int32
+    )
 
 
 def impossible(labelled: LabelledImages) -> str:
