@@ -25,8 +25,11 @@ def test_names_that_are_known_need_no_listing(
     made = make(tmp_path / "data", FILES)
     monkeypatch.setattr("frostline.datasets.source.walk_images", None)
     names = list(FILES) * 20
-    with KnownImages(made) as known, ThreadPoolExecutor(8) as pool:
-        copy = pickle.loads(pickle.dumps(known))
+    with (
+        KnownImages(made) as known,
+        pickle.loads(pickle.dumps(known)) as copy,
+        ThreadPoolExecutor(8) as pool,
+    ):
         for read in (known.read, copy.read):
             assert dict(zip(names, pool.map(read, names), strict=True)) == FILES
 
